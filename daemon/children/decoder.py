@@ -1,0 +1,148 @@
+"""A decoder child: media files → chunks of speech, one window at a time, for as many recordings as are open.
+
+It never touches a model for transcription, the network or any path: it is handed descriptors.
+"""
+
+import hashlib
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
+
+from daemon.children import child
+from daemon.children.media import Media
+from daemon.children.protocol import Close, Next, Open, Opened, Refused, Window
+from daemon.children.speech import Chunker, Cut
+from daemon.chunk import Chunk
+from daemon.errors import BadRecording
+
+WINDOW_S = 120.0
+"""Decoded between two answers: 8 MB of samples. Shorter starts a long recording sooner and holds less, longer
+looks at fewer seconds twice (an unfinished chunk is carried into the next window)."""
+
+FIRST_WINDOW_S = 45.0
+"""The first window holds at least one whole chunk and is ready in a fraction of a second."""
+
+ADDRESS_SPACE_BYTES = 4 << 30
+"""RLIMIT_AS: about 1.5 GB are mapped by the libraries and their threads; a bomb hits the limit, not the machine."""
+
+HASH_BLOCK = 1 << 20
+
+
+class OpenRecording:
+    """One recording between Open and its last window."""
+
+    def __init__(self, order: Open, fd: int) -> None:
+        self._order = order
+        self._fd = fd
+        self._idx = 0
+        self.content_hash = _sha256(fd)
+        self._media = Media(fd, order.size_bytes)
+        limit_s = order.options.max_hours * 3600
+        if self._media.header_s is not None and self._media.header_s > limit_s:
+            self.close()
+            raise _too_long(self._media.header_s, limit_s)
+        self._limit_s = limit_s
+        self._chunker = Chunker(order.options, WINDOW_S)
+        self._blocks = self._media.samples()
+        self._ended = False
+
+    def close(self) -> None:
+        self._media.close()
+        os.close(self._fd)
+
+    def next_window(self) -> Window:
+        """Decode on until some chunks are ready or a window's worth of audio has gone by."""
+        chunks = [self._chunk(cut) for cut in self._cuts()]
+        return Window(
+            job_id=self._order.job_id,
+            chunks=tuple(chunks),
+            last=self._ended,
+            duration_s=self._chunker.position_s,
+            speech_s=self._chunker.speech_s,
+            damaged=self._media.damaged,
+        )
+
+    def _cuts(self) -> Iterator[Cut]:
+        stop_s = self._chunker.position_s + WINDOW_S
+        for block in self._blocks:
+            cuts = list(self._chunker.feed(block))
+            if self._chunker.position_s > self._limit_s:
+                raise _too_long(self._chunker.position_s, self._limit_s)
+            yield from cuts
+            if cuts or self._chunker.position_s >= stop_s:
+                return
+        self._ended = True
+        yield from self._chunker.finish()
+        if self._chunker.position_s == 0:
+            raise BadRecording("no audio in it could be decoded", "the file may be damaged or cut short")
+
+    def _chunk(self, cut: Cut) -> Chunk:
+        spans, audio = cut
+        options = self._order.options
+        chunk = Chunk(
+            job_id=self._order.job_id,
+            idx=self._idx,
+            spans=spans,
+            audio=audio,
+            language=self._order.language,
+            task=options.task,
+            beam_size=options.beam_size,
+            word_timestamps=options.word_timestamps,
+        )
+        self._idx += 1
+        return chunk
+
+
+def serve(conn: Connection) -> None:
+    """Answer the daemon's orders until it closes the connection."""
+    recordings: dict[int, OpenRecording] = {}
+    while True:
+        order = conn.recv()
+        try:
+            match order:
+                case Open():
+                    recordings[order.job_id] = OpenRecording(order, recv_handle(conn))
+                    conn.send(Opened(order.job_id, recordings[order.job_id].content_hash))
+                case Next(job_id) if job_id in recordings:
+                    window = recordings[job_id].next_window()
+                    if window.last:
+                        recordings.pop(job_id).close()
+                    conn.send(window)
+                case Close(job_id) if job_id in recordings:
+                    recordings.pop(job_id).close()
+        except (BadRecording, MemoryError, OSError) as error:
+            if recording := recordings.pop(order.job_id, None):
+                recording.close()
+            bad = isinstance(error, BadRecording)
+            reason = str(error) or "the decoder ran out of memory"
+            conn.send(Refused(order.job_id, type(error).__name__, reason, retry=not bad))
+
+
+def _sha256(fd: int) -> str:
+    digest = hashlib.sha256()
+    offset = 0
+    while block := os.pread(fd, HASH_BLOCK, offset):
+        digest.update(block)
+        offset += len(block)
+    return digest.hexdigest()
+
+
+def _too_long(length_s: float, limit_s: float) -> BadRecording:
+    return BadRecording(
+        f"longer than the limit: {length_s / 3600:.1f} h, allowed {limit_s / 3600:g} h",
+        "raise watching.max_hours or cut the recording",
+    )
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+if __name__ == "__main__":
+    _limit()
+    sys.exit(child.run(serve))

@@ -1,0 +1,199 @@
+"""The daemon's engine children: one per device, batches in flight, restart after a death."""
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from daemon.children.process import Child, ChildDied
+from daemon.children.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
+from daemon.chunk import Chunk
+from daemon.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+MODULE = "daemon.children.engine"
+BATCH_DEADLINE_S = 120.0
+BATCH_DEADLINE_PER_AUDIO_S = 30.0
+"""A batch may take this many seconds per second of its audio (large-v3 on an old laptop: about 5), plus the above."""
+LOAD_DEADLINE_S = 3600.0
+"""A model may have to be downloaded first."""
+RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
+"""Wait before the first, second … restart in a row; a batch that succeeds starts the row anew."""
+START_ATTEMPTS = 3
+"""Deaths while loading, before the first success, that are put down to the environment."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """One device and its child, if it lives."""
+
+    load: LoadModel
+    child: Child | None = None
+    ready: Ready | None = None
+    batches: dict[int, tuple[Chunk, ...]] = field(default_factory=dict)
+    deaths: int = 0
+    """In a row, without a batch that succeeded."""
+    restart_at: float = 0.0
+    batch_size: int = 0
+    """Halved when the device runs out of memory."""
+
+    @property
+    def idle_workers(self) -> int:
+        """How many more batches could begin at once; negative while batches wait in the child."""
+        return self.ready.workers - len(self.batches) if self.ready is not None else 0
+
+    def may_take(self, *, alone: bool, full: bool) -> bool:
+        """Whether to hand out a batch now.
+
+        Args:
+            alone: the batch is a chunk that must have the engine for itself.
+            full: the batch would be full; only such a one is queued ahead, for others may still join the rest.
+        """
+        if self.ready is None or any(chunk.alone for batch in self.batches.values() for chunk in batch):
+            return False
+        if alone:
+            return not self.batches
+        return self.idle_workers > 0 or (full and self.idle_workers > -self.ready.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class LostBatches:
+    """An engine died with these batches unfinished."""
+
+    batches: tuple[tuple[Chunk, ...], ...]
+    how: str
+
+
+class Engines:
+    """Engines of one model on the configured devices.
+
+    Args:
+        load: the model; `device` may name several (`cuda:0,1`).
+    """
+
+    def __init__(self, load: LoadModel) -> None:
+        self._module = os.environ.get("TRANSCRIBED_ENGINE", MODULE)
+        self._load = load
+        name, _, indices = load.device.partition(":")
+        first, *others = [f"{name}:{index}" for index in indices.split(",")] if indices else [name]
+        self.engines = [Engine(replace(load, device=device)) for device in (first, *others)]
+        self._next_batch = 1
+
+    @property
+    def children(self) -> list[Child]:
+        return [engine.child for engine in self.engines if engine.child is not None]
+
+    @property
+    def ready(self) -> Ready | None:
+        """What one of the engines says of itself, once one is ready."""
+        return next((engine.ready for engine in self.engines if engine.ready is not None), None)
+
+    @property
+    def in_flight(self) -> int:
+        return sum(len(engine.batches) for engine in self.engines)
+
+    def keep_alive(self) -> None:
+        """Start every engine that does not live and whose wait is over."""
+        for engine in self.engines:
+            if engine.child is None and time.monotonic() >= engine.restart_at:
+                engine.child = Child(self._module)
+                engine.child.deadline = time.monotonic() + LOAD_DEADLINE_S
+                try:
+                    engine.child.send(engine.load)
+                except ChildDied as error:
+                    log.debug("engine does not listen: %s", error)
+
+    def run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
+        """Hand a batch to a ready engine; the answer is BatchDone, BatchFailed or LostBatches."""
+        assert engine.child is not None
+        batch_id = self._next_batch
+        self._next_batch += 1
+        engine.batches[batch_id] = tuple(chunks)
+        self._set_deadline(engine)
+        try:
+            engine.child.send(RunBatch(batch_id, tuple(chunks)))
+        except ChildDied as error:
+            log.debug("engine does not listen: %s", error)
+
+    def receive(self, child: Child) -> tuple[Engine, Any, tuple[Chunk, ...]]:
+        """The next answer of an engine, or LostBatches if it died (or must be ended, being overdue).
+
+        Returns:
+            The engine, its answer, and the chunks of the batch that the answer is about.
+
+        Raises:
+            Unavailable: the model cannot be loaded, and never could since the start.
+        """
+        engine = next(engine for engine in self.engines if engine.child is child)
+        try:
+            if child.overdue:
+                raise ChildDied("no answer within its time")
+            answer = child.receive()
+        except ChildDied as error:
+            return engine, self.kill(engine, str(error) or "connection lost"), ()
+        match answer:
+            case Ready():
+                self._welcome(engine, answer)
+            case Unready():
+                self.kill(engine, answer.message)
+                if self.ready is None:
+                    raise Unavailable(answer.message, answer.hint)
+                log.error("engine on %s cannot load: %s", engine.load.device, answer.message)
+            case BatchDone() | BatchFailed():
+                if isinstance(answer, BatchDone):
+                    engine.deaths = 0
+                chunks = engine.batches.pop(answer.batch_id)
+                self._set_deadline(engine)
+                return engine, answer, chunks
+        return engine, answer, ()
+
+    def kill(self, engine: Engine, why: str) -> LostBatches:
+        """End an engine's process; it is started again after a while.
+
+        Raises:
+            Unavailable: it died while loading, again and again, and never was ready.
+        """
+        assert engine.child is not None
+        pid, how = engine.child.pid, engine.child.end()
+        lost = LostBatches(tuple(engine.batches.values()), how)
+        log.warning("engine %d on %s died (%s; %s)", pid, engine.load.device, how, why)
+        if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and self.ready is None:
+            raise Unavailable(
+                f"the engine on {engine.load.device} died {START_ATTEMPTS} times while loading ({how})",
+                "on CUDA this is mostly a missing cuDNN or cuBLAS; try model.device = 'cpu' to see",
+            )
+        engine.restart_at = time.monotonic() + RESTART_S[min(engine.deaths, len(RESTART_S) - 1)]
+        engine.child, engine.ready, engine.batches = None, None, {}
+        engine.deaths += 1
+        return lost
+
+    def end(self) -> None:
+        """End all children."""
+        for engine in self.engines:
+            if engine.child is not None:
+                engine.child.end()
+                engine.child = None
+
+    def _welcome(self, engine: Engine, ready: Ready) -> None:
+        engine.ready = ready
+        engine.batch_size = min(engine.batch_size or ready.batch_size, ready.batch_size)
+        assert engine.child is not None
+        engine.child.deadline = None
+        log.info(
+            "engine ready: %s on %s, %s, %d workers x %d threads, batches of %d, loaded in %.1f s",
+            ready.model, ready.device, ready.compute_type, ready.workers, ready.cpu_threads,
+            engine.batch_size, ready.load_s,
+        )  # fmt: skip
+        # Pinned: an engine that starts again on `auto` must not end up on the CPU because its GPU is gone.
+        engine.load = replace(engine.load, device=ready.device)
+        if self._load.device in ("auto", "cuda") and len(self.engines) < ready.devices:
+            self.engines += [Engine(replace(self._load, device=f"cuda:{index}")) for index in range(1, ready.devices)]
+
+    def _set_deadline(self, engine: Engine) -> None:
+        assert engine.child is not None
+        audio_s = sum(chunk.duration_s for batch in engine.batches.values() for chunk in batch)
+        allowed_s = BATCH_DEADLINE_S + BATCH_DEADLINE_PER_AUDIO_S * audio_s
+        engine.child.deadline = time.monotonic() + allowed_s if engine.batches else None

@@ -1,0 +1,73 @@
+"""What `auto` means on this machine, and a warm model (runs in the engine child)."""
+
+import os
+import time
+
+import ctranslate2
+
+from daemon.children.models import resolve
+from daemon.children.protocol import LoadModel, Ready
+from daemon.children.whisper import Whisper
+from daemon.chunk import BYTES_PER_SECOND, Chunk
+from daemon.errors import Unavailable
+
+COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("int8_float16", "int8_float32", "int8", "float16", "float32")}
+"""What `auto` takes, in this order, the first that the device supports."""
+BATCH_SIZE = {"cpu": 4, "cuda": 16}
+"""Chunks per batch. On a CPU more than 4 to 8 no longer pays (PERFORMANCE.md)."""
+CUDA_WORKERS = 2
+"""One batch prepares and ends on the host while the other keeps the device busy."""
+WARM_UP_S = 1.0
+
+
+def load(order: LoadModel) -> tuple[Whisper, Ready]:
+    """Find the model, load it on the device and run it once, so that missing libraries show now.
+
+    Raises:
+        Unavailable: the model, the device or the compute type is not to be had.
+    """
+    began = time.monotonic()
+    device, index = _device(order.device)
+    compute_type = _compute_type(order.compute_type, device, index)
+    on_cpu = device == "cpu"
+    workers = order.workers or (len(os.sched_getaffinity(0)) if on_cpu else CUDA_WORKERS)
+    threads = order.cpu_threads or 1
+    model = Whisper(resolve(order.name), device, index, compute_type, workers, threads)
+    silence = bytes(int(WARM_UP_S * BYTES_PER_SECOND))
+    model.run((Chunk(job_id=0, idx=0, spans=((0.0, WARM_UP_S),), audio=silence),))
+    return model, Ready(
+        model=order.name,
+        device=device if on_cpu else f"{device}:{index}",
+        compute_type=compute_type,
+        workers=workers,
+        cpu_threads=threads,
+        batch_size=order.batch_size or BATCH_SIZE[device],
+        devices=1 if on_cpu else ctranslate2.get_cuda_device_count(),
+        multilingual=model.multilingual,
+        load_s=round(time.monotonic() - began, 2),
+    )
+
+
+def _device(wanted: str) -> tuple[str, int]:
+    count = ctranslate2.get_cuda_device_count()
+    if wanted == "cpu" or (wanted == "auto" and not count):
+        return "cpu", 0
+    index = int(wanted.partition(":")[2] or 0)
+    if index >= count:
+        raise Unavailable(
+            f"model.device {wanted!r} is not there: {count} CUDA devices are visible",
+            "check nvidia-smi and the CUDA libraries, or set model.device = 'cpu'",
+        )
+    return "cuda", index
+
+
+def _compute_type(wanted: str, device: str, index: int) -> str:
+    supported = ctranslate2.get_supported_compute_types(device, index)
+    if wanted == "auto":
+        return next(compute_type for compute_type in COMPUTE_TYPES[device] if compute_type in supported)
+    if wanted not in supported:
+        raise Unavailable(
+            f"model.compute_type {wanted!r} is not supported on this {device} device",
+            f"it supports {', '.join(sorted(supported))}",
+        )
+    return wanted

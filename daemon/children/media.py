@@ -1,0 +1,139 @@
+"""A media file → 16 kHz mono samples, packet by packet, as a stream (runs in the decoder child)."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+
+import av
+import av.logging
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.chunk import SAMPLE_RATE
+from daemon.errors import BadRecording
+
+log = logging.getLogger(__name__)
+
+FORMATS = "wav,w64,aiff,flac,mp3,ogg,mov,matroska,aac,amr,caf,asf,mpegts,mpeg,avi"
+"""Containers that hold their own media. Playlists and concatenations (HLS, DASH, ffconcat, SDP) would make
+FFmpeg open other files and the network, so they are not among them."""
+
+OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+MAX_GAP_S = 3600.0
+"""A larger jump of the time stamps is a broken header, not a pause; it is not filled with silence."""
+MIN_GAP_S = 0.5
+"""Encoder delay and rounding make smaller gaps; filling them would put clicks into speech."""
+
+Samples = NDArray[np.int16]
+
+av.logging.set_level(None)
+
+
+class Media:
+    """One open media file.
+
+    Args:
+        fd: a readable descriptor; the file is opened through /proc/self/fd, so no path is followed twice.
+        size_bytes: the size of the file, to see through headers that claim hours of raw samples.
+
+    Raises:
+        BadRecording: not media, or no audio in it.
+    """
+
+    def __init__(self, fd: int, size_bytes: int) -> None:
+        if size_bytes == 0:
+            raise BadRecording("the file is empty")
+        try:
+            self._container = av.open(f"/proc/self/fd/{fd}", options=OPEN_OPTIONS)
+        except (av.error.FFmpegError, ValueError, OSError) as error:
+            raise BadRecording(
+                f"not a recording that can be read: {_text(error)}", "play it, or convert it to wav or mp3"
+            ) from error
+        if not self._container.streams.audio:
+            self._container.close()
+            raise BadRecording("has no audio stream")
+        self._stream = self._container.streams.best("audio") or self._container.streams.audio[0]
+        self._stream.thread_type = "NONE"
+        self.damaged = 0
+        self.header_s = self._header_duration_s(size_bytes)
+
+    def close(self) -> None:
+        self._container.close()
+
+    def samples(self) -> Iterator[Samples]:
+        """The audio from start to end as blocks of int16 mono samples at 16 kHz.
+
+        A frame that cannot be decoded is counted in `damaged` and left out; what follows is decoded.
+        Where time stamps show that audio is missing, silence takes its place, so later times stay true.
+        """
+        resampler = _resampler()
+        form: tuple[object, ...] | None = None
+        produced = 0
+        start: float | None = None
+        for frame in self._frames():
+            if form != (form := (frame.format.name, frame.layout.name, frame.sample_rate)) and produced:
+                resampler = _resampler()
+            if frame.time is not None:
+                start = frame.time if start is None else start
+                gap_s = frame.time - start - produced / SAMPLE_RATE
+                if MIN_GAP_S < gap_s < MAX_GAP_S and self._fits(frame.time - start):
+                    yield from _silence(gap_s)
+                    produced += round(gap_s * SAMPLE_RATE)
+            frame.pts = None
+            try:
+                blocks = [block.to_ndarray()[0] for block in resampler.resample(frame)]
+            except (av.error.FFmpegError, ValueError):
+                self.damaged += 1
+                resampler = _resampler()
+                continue
+            for block in blocks:
+                produced += len(block)
+                yield block
+        with suppress(av.error.FFmpegError, ValueError):
+            for block in resampler.resample(None):
+                yield block.to_ndarray()[0]
+
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.error.FFmpegError, ValueError, OSError) as error:
+                log.debug("demuxing stopped: %s", error)
+                self.damaged += 1
+                return
+            try:
+                yield from packet.decode()
+            except (av.error.FFmpegError, ValueError):
+                self.damaged += 1
+
+    def _fits(self, time_s: float) -> bool:
+        return self.header_s is None or time_s <= self.header_s + 1
+
+    def _header_duration_s(self, size_bytes: int) -> float | None:
+        """What the container says, unless raw samples of that length would not fit into the file."""
+        if not self._container.duration:
+            return None
+        claimed = float(self._container.duration / av.time_base)
+        codec = self._stream.codec_context
+        if codec.name.startswith("pcm_") and codec.sample_rate:
+            width = 8 if "64" in codec.name else 4 if "32" in codec.name else 2 if "16" in codec.name else 1
+            return min(claimed, size_bytes / float(width * max(1, codec.channels) * codec.sample_rate))
+        return claimed
+
+
+def _resampler() -> av.AudioResampler:
+    return av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+
+
+def _silence(length_s: float) -> Iterator[Samples]:
+    left = round(length_s * SAMPLE_RATE)
+    while left > 0:
+        yield np.zeros(min(left, SAMPLE_RATE), dtype=np.int16)
+        left -= SAMPLE_RATE
+
+
+def _text(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()

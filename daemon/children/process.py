@@ -1,0 +1,109 @@
+"""A child process and the daemon's end of its connection: spawn, talk, deadline, end."""
+
+import logging
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import send_handle
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+STALL_S = 20
+"""A child that stops in the middle of a message is treated as dead after this long."""
+GRACE_S = 2.0
+"""From TERM to KILL."""
+
+
+class ChildDied(Exception):
+    """The child's end of the connection is gone, or it stalls in the middle of a message."""
+
+
+class Child:
+    """A spawned process that runs one module and talks over a socket pair.
+
+    Only this object and the child hold the two ends, so the child sees the daemon's death as the end of
+    the connection, and the daemon sees the child's.
+
+    Args:
+        module: run as `python -m module FD`; its last argument is the descriptor of the connection.
+    """
+
+    def __init__(self, module: str) -> None:
+        ours, theirs = socket.socketpair()
+        stall = struct.pack("ll", STALL_S, 0)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=_environment(),
+                # Ctrl-C in a terminal is for the daemon, which then ends its children in order.
+                start_new_session=True,
+            )
+        self._conn = Connection(ours.detach())
+        self.deadline: float | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def fileno(self) -> int:
+        return self._conn.fileno()
+
+    def send(self, message: object, fd: int | None = None) -> None:
+        """Send a message, and a descriptor after it.
+
+        Raises:
+            ChildDied
+        """
+        try:
+            self._conn.send(message)
+            if fd is not None:
+                send_handle(self._conn, fd, self.pid)
+        except OSError as error:
+            raise ChildDied(str(error)) from error
+
+    def receive(self) -> Any:
+        """The next message, which must be on its way.
+
+        Raises:
+            ChildDied
+        """
+        try:
+            return self._conn.recv()
+        except (OSError, EOFError) as error:
+            raise ChildDied(str(error)) from error
+
+    @property
+    def overdue(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def end(self, *, gently: bool = False) -> str:
+        """End the process and say how it ended. Closing the connection alone ends a healthy child."""
+        if gently:
+            with suppress(OSError):
+                self._conn.close()
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(GRACE_S)
+        self._process.kill()
+        code = self._process.wait()
+        with suppress(OSError):
+            self._conn.close()
+        return f"signal {-code}" if code < 0 else f"exit {code}"
+
+
+def _environment() -> dict[str, str]:
+    """The daemon's own, and the place of this package first, so that a folder named `daemon` does not hide it."""
+    package = str(Path(__file__).parent.parent.parent)
+    rest = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{rest}" if rest else package}

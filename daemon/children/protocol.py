@@ -1,0 +1,117 @@
+"""What the daemon and its children say to each other: small frozen messages, pickled over a socket pair."""
+
+from dataclasses import dataclass
+
+from daemon.chunk import Chunk, Decoded, Options
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """To a decoder: a recording to decode. Its descriptor follows as an SCM_RIGHTS message."""
+
+    job_id: int
+    options: Options
+    size_bytes: int
+    language: str
+    """What the chunks are decoded in: a code, or `auto` to detect it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    job_id: int
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """To a decoder: decode the next window of an open recording."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From a decoder: the chunks of a window; after the last one the recording is closed."""
+
+    job_id: int
+    chunks: tuple[Chunk, ...]
+    last: bool
+    duration_s: float
+    speech_s: float
+    damaged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """From a decoder: this recording cannot be decoded, now or ever."""
+
+    job_id: int
+    kind: str
+    message: str
+    retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """To a decoder: forget this recording."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """To an engine, once: the model to hold. `device` is auto, cpu, cuda or cuda:N."""
+
+    name: str
+    device: str
+    compute_type: str
+    workers: int | None
+    cpu_threads: int | None
+    batch_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From an engine: the model is loaded and warm; what `auto` came to."""
+
+    model: str
+    device: str
+    compute_type: str
+    workers: int
+    cpu_threads: int
+    batch_size: int
+    devices: int
+    multilingual: bool
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """From an engine: the model cannot be loaded; the daemon says so and exits or waits."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunBatch:
+    batch_id: int
+    chunks: tuple[Chunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDone:
+    """From an engine: one result per chunk of the batch, in its order."""
+
+    batch_id: int
+    results: tuple[Decoded, ...]
+    run_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFailed:
+    """From an engine: the batch gave nothing. `out_of_memory` asks for a smaller one."""
+
+    batch_id: int
+    message: str
+    out_of_memory: bool

@@ -1,0 +1,133 @@
+"""Samples → chunks of at most 30 s of speech, cut in pauses, window by window (runs in the decoder child)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from faster_whisper.vad import VadOptions, get_speech_timestamps
+from numpy.typing import NDArray
+
+from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
+
+Samples = NDArray[np.int16]
+Region = tuple[int, int]
+Cut = tuple[tuple[tuple[float, float], ...], bytes]
+"""The spans of a chunk in seconds of the recording, and the samples of these spans as bytes."""
+
+CHUNK_MAX = int(CHUNK_MAX_S * SAMPLE_RATE)
+QUIET_SEARCH = 10 * SAMPLE_RATE
+"""Speech without a pause is cut at its quietest moment in the last 10 s before the 30 s are full."""
+QUIET_WINDOW = SAMPLE_RATE // 10
+SPEECH_PAD_MS = 400
+"""Kept around speech on each side, faster-whisper's default: Silero clips soft onsets."""
+DIGITAL_SILENCE = 32
+"""A window whose loudest sample is below −60 dBFS holds no speech; the VAD model need not look at it."""
+ONSET = SAMPLE_RATE
+"""Kept of a window without speech: a word may begin at its very end."""
+
+
+class Chunker:
+    """Cuts a stream of samples; holds one window plus at most one unfinished chunk.
+
+    The cuts depend only on the samples and the options, never on timing, so that decoding again after
+    a crash gives the same chunks with the same numbers.
+    """
+
+    def __init__(self, options: Options, window_s: float) -> None:
+        self._options = options
+        self._window = int(window_s * SAMPLE_RATE)
+        self._blocks: list[Samples] = []
+        self._held = 0
+        self._base = 0
+        self.speech_s = 0.0
+
+    def feed(self, block: Samples) -> Iterator[Cut]:
+        """Take samples; gives chunks each time a window is full."""
+        self._blocks.append(block)
+        self._held += len(block)
+        if self._held >= self._window:
+            yield from self._cut(final=False)
+
+    def finish(self) -> Iterator[Cut]:
+        """The chunks of what is left."""
+        if self._held:
+            yield from self._cut(final=True)
+
+    @property
+    def position_s(self) -> float:
+        """Seconds of the recording taken so far."""
+        return (self._base + self._held) / SAMPLE_RATE
+
+    def _cut(self, *, final: bool) -> Iterator[Cut]:
+        buffer = np.concatenate(self._blocks)
+        groups = pack(self._pieces(buffer))
+        if final:
+            keep_from = len(buffer)
+        elif groups:
+            keep_from = groups.pop()[0][0]
+        else:
+            keep_from = max(0, len(buffer) - ONSET)
+        for group in groups:
+            spans = tuple(
+                ((self._base + start) / SAMPLE_RATE, (self._base + end) / SAMPLE_RATE) for start, end in group
+            )
+            self.speech_s += sum(end - start for start, end in spans)
+            yield spans, b"".join(buffer[start:end].astype("<i2").tobytes() for start, end in group)
+        self._base += keep_from
+        self._blocks = [buffer[keep_from:].copy()]
+        self._held = len(buffer) - keep_from
+
+    def _pieces(self, buffer: Samples) -> list[Region]:
+        """Stretches of speech, none longer than a chunk, in samples of the buffer."""
+        return [
+            piece
+            for region in self._speech(buffer)
+            for piece in split(buffer, region, CHUNK_MAX)
+            if piece[1] > piece[0]
+        ]
+
+    def _speech(self, buffer: Samples) -> list[Region]:
+        if not self._options.vad:
+            return [(0, len(buffer))]
+        if int(np.abs(buffer.astype(np.int32)).max()) < DIGITAL_SILENCE:
+            return []
+        found = get_speech_timestamps(
+            buffer.astype(np.float32) / 32768.0,
+            VadOptions(
+                threshold=self._options.vad_threshold,
+                min_silence_duration_ms=self._options.vad_min_silence_ms,
+                speech_pad_ms=SPEECH_PAD_MS,
+            ),
+            sampling_rate=SAMPLE_RATE,
+        )
+        return [(region["start"], region["end"]) for region in found]
+
+
+def split(buffer: Samples, region: Region, longest: int) -> Iterator[Region]:
+    """Cut a region that is longer than `longest` samples at its quietest moments."""
+    start, end = region
+    while end - start > longest:
+        latest = start + longest
+        earliest = max(start + QUIET_WINDOW, latest - QUIET_SEARCH)
+        cut = earliest + quietest(buffer[earliest:latest])
+        yield start, cut
+        start = cut
+    yield start, end
+
+
+def quietest(samples: Samples) -> int:
+    """The middle of the 100 ms with the least energy."""
+    energy = np.cumsum(np.square(samples.astype(np.float64)))
+    return int(np.argmin(energy[QUIET_WINDOW:] - energy[:-QUIET_WINDOW])) + QUIET_WINDOW // 2
+
+
+def pack(pieces: list[Region]) -> list[list[Region]]:
+    """Put neighbouring pieces together while they fit into one chunk: context helps the model."""
+    groups: list[list[Region]] = []
+    room = 0
+    for start, end in pieces:
+        if end - start > room:
+            groups.append([])
+            room = CHUNK_MAX
+        groups[-1].append((start, end))
+        room -= end - start
+    return groups

@@ -1,0 +1,137 @@
+"""The values that cross process borders: options, chunks, segments and what the engine made of a chunk."""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+SAMPLE_RATE = 16_000
+"""Samples per second of the audio that Whisper models take."""
+
+BYTES_PER_SECOND = SAMPLE_RATE * 2
+"""Chunks carry signed 16-bit little-endian mono samples: half the traffic of float32, and exact for
+the 16-bit sources that recordings are."""
+
+CHUNK_MAX_S = 30.0
+"""A Whisper model hears at most 30 seconds at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a job was asked to do, as resolved when it was queued; stored as JSON in `jobs.options`."""
+
+    language: str = "auto"
+    task: str = "transcribe"
+    formats: tuple[str, ...] = ("txt", "srt", "json")
+    naming: str = "stem"
+    model: str = "tiny.en"
+    beam_size: int = 5
+    word_timestamps: bool = False
+    vad: bool = True
+    vad_threshold: float = 0.5
+    vad_min_silence_ms: int = 500
+    max_hours: float = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word with its time in the recording, in seconds, and the model's probability for it."""
+
+    start_s: float
+    end_s: float
+    word: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A timed line of text; times are seconds in the recording."""
+
+    start_s: float
+    end_s: float
+    text: str
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    temperature: float
+    language: str
+    words: tuple[Word, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """At most 30 s of speech cut out of a recording; the unit of inference and of checkpointing.
+
+    `spans` are the (start_s, end_s) pieces of the recording whose samples, one after another, make up
+    `audio`; the silence between them was left out. A `part` above 0 is the rest of a chunk whose first
+    parts are transcribed already.
+    """
+
+    job_id: int
+    idx: int
+    spans: tuple[tuple[float, float], ...]
+    audio: bytes
+    language: str = "auto"
+    fallback_language: str = ""
+    task: str = "transcribe"
+    beam_size: int = 5
+    word_timestamps: bool = False
+    temperature: float = 0.0
+    part: int = 0
+    alone: bool = False
+
+    @property
+    def start_s(self) -> float:
+        return self.spans[0][0]
+
+    @property
+    def end_s(self) -> float:
+        return self.spans[-1][1]
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio that the engine hears, silence between the spans not counted."""
+        return len(self.audio) / BYTES_PER_SECOND
+
+    @property
+    def bucket(self) -> tuple[object, ...]:
+        """Chunks of one bucket may share a batch; a chunk that must run alone shares with none."""
+        return (self.temperature, self.beam_size, (self.job_id, self.idx) if self.alone else None)
+
+    def in_recording(self, offset_s: float, *, is_end: bool = False) -> float:
+        """The time in the recording of `offset_s` seconds into `audio`.
+
+        At the seam of two spans an end belongs to the earlier span and a start to the later one.
+        """
+        ends = list(accumulate(end - start for start, end in self.spans))
+        find = bisect_left if is_end else bisect_right
+        at = min(find([round(end, 6) for end in ends], round(offset_s, 6)), len(ends) - 1)
+        before = ends[at - 1] if at else 0.0
+        return min(self.spans[at][0] + offset_s - before, self.spans[at][1])
+
+    def rest(self, from_s: float) -> "Chunk":
+        """What follows `from_s` seconds into the audio, as the next part of the same chunk."""
+        spans, before = [], 0.0
+        for start, end in self.spans:
+            length = end - start
+            if before + length > from_s:
+                spans.append((start + max(0.0, from_s - before), end))
+            before += length
+        skip = round(from_s * SAMPLE_RATE) * 2
+        return replace(self, spans=tuple(spans), audio=self.audio[skip:], part=self.part + 1, temperature=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What the engine made of one chunk at one temperature.
+
+    `covered_s` is how far into the chunk's audio the text reaches; speech after it has no text yet.
+    """
+
+    segments: tuple[Segment, ...]
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    temperature: float
+    language: str
+    language_probability: float
+    covered_s: float

@@ -1,0 +1,216 @@
+"""The command line: `transcribed run`, `status`, `jobs`, `check`."""
+
+import json
+import logging
+import os
+import sys
+import time
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from daemon import __version__, config, display
+from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
+from daemon.service import Service
+from daemon.store.ledger import Ledger
+from daemon.store.schema import STATES
+
+EXIT_FAILED, EXIT_USAGE, EXIT_RUNNING, EXIT_ENVIRONMENT = 1, 2, 3, 4
+
+app = typer.Typer(
+    name="transcribed",
+    help="Drop a recording in a folder, get a transcript beside it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+jobs_app = typer.Typer(help="The jobs: one for each version of each recording.", no_args_is_help=True)
+app.add_typer(jobs_app, name="jobs")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="config.toml; else $TRANSCRIBED_CONFIG, ./, /etc/transcribed/.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Ids = Annotated[list[int], typer.Argument(help="Job ids, as `jobs list` shows them.")]
+State = Enum("State", {state: state for state in STATES}, type=str)  # type: ignore[misc]
+
+
+def main() -> None:
+    """Run a command; a failure is one clear message and the exit code of its kind."""
+    try:
+        app()
+    except TranscribedError as error:
+        _fail(error)
+
+
+def _fail(error: TranscribedError) -> NoReturn:
+    print(f"transcribed: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)
+    match error:
+        case BadConfig():
+            sys.exit(EXIT_USAGE)
+        case AlreadyRunning():
+            sys.exit(EXIT_RUNNING)
+        case Unavailable():
+            sys.exit(EXIT_ENVIRONMENT)
+        case _:
+            sys.exit(EXIT_FAILED)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"transcribed {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    config_file: ConfigOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Do what lies in the folders, then end.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Watch the folders and transcribe, in the foreground, until SIGTERM or Ctrl-C."""
+    settings = _settings(config_file)
+    _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
+    sys.exit(Service(settings, once=once).run())
+
+
+@app.command()
+def status(
+    config_file: ConfigOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing it, live.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Counts by state, what is running, the backlog and when it will be done."""
+    settings = _settings(config_file)
+    with Ledger(settings.database_path) as ledger:
+        if as_json:
+            _print_json(ledger.status())
+            return
+        if not watch:
+            Console().print(display.status(ledger.status()))
+            return
+        with Live(display.status(ledger.status()), screen=sys.stdout.isatty(), auto_refresh=False) as live:
+            try:
+                while True:
+                    time.sleep(1.0)
+                    live.update(display.status(ledger.status()), refresh=True)
+            except KeyboardInterrupt:
+                return
+
+
+@app.command()
+def check(
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+    default: Annotated[bool, typer.Option("--default", help="Print the default configuration file.")] = False,
+) -> None:
+    """Check the configuration without starting anything; every error at once."""
+    if default:
+        print(config.default_text(), end="")
+        return
+    errors: list[str] = []
+    try:
+        file = config.find(config_file)
+        settings = config.load(file)
+    except BadConfig as error:
+        if not as_json:
+            raise
+        errors = error.message.splitlines()
+    if as_json:
+        _print_json({"ok": not errors, "errors": errors})
+    else:
+        print(f"{file}: ok")
+        for watch in settings.watch:
+            note = "" if watch.path.is_dir() else " (missing: it will be waited for)"
+            print(f"  watches {watch.path}{note}, language {watch.language}, writes {', '.join(watch.formats)}")
+        print(f"  database {settings.database_path}")
+    if errors:
+        sys.exit(EXIT_USAGE)
+
+
+@jobs_app.command("list")
+def jobs_list(
+    config_file: ConfigOption = None,
+    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest jobs, with their states and reasons."""
+    with _ledger(config_file) as ledger:
+        found = ledger.jobs([each.value for each in state or ()], limit)
+    if as_json:
+        _print_json(found)
+    else:
+        Console().print(display.jobs(found))
+
+
+@jobs_app.command("show")
+def jobs_show(
+    job_id: Annotated[int, typer.Argument()], config_file: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """All about one job: its options, files, text and errors."""
+    with _ledger(config_file) as ledger:
+        job = ledger.job(job_id)
+    if job is None:
+        print(f"transcribed: there is no job {job_id}", file=sys.stderr)
+        sys.exit(EXIT_FAILED)
+    if as_json:
+        _print_json(job)
+    else:
+        Console().print(display.job(job))
+
+
+@jobs_app.command("retry")
+def jobs_retry(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Queue ended jobs again, from the beginning, with the options that they were queued with."""
+    _request("retry", job_ids, config_file, as_json)
+
+
+@jobs_app.command("cancel")
+def jobs_cancel(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Take jobs that have not ended out of the work; their recordings stay untouched."""
+    _request("cancel", job_ids, config_file, as_json)
+
+
+def _request(command: str, job_ids: list[int], config_file: Path | None, as_json: bool) -> None:
+    with _ledger(config_file) as ledger:
+        found = ledger.request(command, job_ids)
+        running = ledger.status()["daemon"]["running"]
+    missing = sorted(set(job_ids) - set(found))
+    if as_json:
+        _print_json({"command": command, "requested": found, "missing": missing, "daemon_running": running})
+    else:
+        when = "the daemon does so within a second" if running else "done when the daemon next runs"
+        if found:
+            print(f"{command} requested for {', '.join(map(str, found))}; {when}")
+        for job_id in missing:
+            print(f"transcribed: there is no job {job_id}", file=sys.stderr)
+    if missing:
+        sys.exit(EXIT_FAILED)
+
+
+def _settings(config_file: Path | None) -> config.Settings:
+    return config.load(config.find(config_file))
+
+
+def _ledger(config_file: Path | None) -> Ledger:
+    return Ledger(_settings(config_file).database_path)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _log_to_stderr(level: int) -> None:
+    """One line per event; the journal adds the time itself."""
+    when = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
+    logging.basicConfig(level=level, stream=sys.stderr, format=f"{when}%(levelname)s %(message)s")
+    for noisy in ("alembic", "watchdog", "sqlalchemy"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,249 @@
+"""config.toml → frozen settings; every error at once, with file and key."""
+
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from daemon.chunk import Options
+from daemon.errors import BadConfig
+from daemon.languages import LANGUAGES
+
+PLACES = (Path("config.toml"), Path("/etc/transcribed/config.toml"))
+SQLITE_PREFIX = "sqlite:///"
+
+
+def _known_language(code: str) -> str:
+    if code != "auto" and code not in LANGUAGES:
+        raise ValueError(f"unknown language {code!r}; use 'auto' or a code such as 'en', 'de', 'zh'")
+    return code
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("lists an entry twice")
+    return values
+
+
+Format = Literal["txt", "srt", "vtt", "json", "tsv", "lrc", "ass"]
+Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
+Percent = Annotated[float, Field(gt=0, le=100)]
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, no unknown keys, no coercion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Watch(Table):
+    """A watched folder and how its recordings are transcribed."""
+
+    path: Annotated[Path, Field(strict=False)] = Path("inbox")
+    recursive: bool = True
+    backend: Literal["auto", "inotify", "polling"] = "auto"
+    language: Annotated[str, AfterValidator(_known_language)] = "auto"
+    task: Literal["transcribe", "translate"] = "transcribe"
+    formats: Annotated[tuple[Format, ...], Tuple, Field(min_length=1), AfterValidator(_unique)] = (
+        "txt",
+        "srt",
+        "json",
+    )
+    naming: Literal["stem", "name"] = "stem"
+    ignore: Annotated[tuple[str, ...], Tuple] = ("*.part", "*.crdownload", ".*", "~*")
+    priority: int = 0
+
+
+class Watching(Table):
+    settle_seconds: float = Field(2.0, ge=0, le=3600)
+    rescan_seconds: float = Field(60, gt=0, le=86_400)
+    max_hours: float = Field(24, gt=0, le=1000)
+
+
+class Database(Table):
+    url: str = "sqlite:///var/jobs.db"
+
+    @field_validator("url")
+    @classmethod
+    def _a_file(cls, url: str) -> str:
+        if not url.startswith(SQLITE_PREFIX) or url.removeprefix(SQLITE_PREFIX) in ("", ":memory:"):
+            raise ValueError("only an SQLite file works: sqlite:///var/jobs.db")
+        return url
+
+
+class Model(Table):
+    name: str = Field("tiny.en", min_length=1)
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+(,\d+)*)?)$")
+    compute_type: Literal[
+        "auto", "float32", "float16", "bfloat16", "int16",
+        "int8", "int8_float32", "int8_float16", "int8_bfloat16",
+    ] = "auto"  # fmt: skip
+    beam_size: int = Field(5, ge=1, le=20)
+    batch_size: AutoCount = "auto"
+    workers: AutoCount = "auto"
+    cpu_threads: AutoCount = "auto"
+    word_timestamps: bool = False
+
+
+class Vad(Table):
+    enabled: bool = True
+    threshold: float = Field(0.5, gt=0, lt=1)
+    min_silence_ms: int = Field(500, ge=0, le=60_000)
+
+
+class Jobs(Table):
+    attempts: int = Field(3, ge=1, le=100)
+    retry_backoff_seconds: float = Field(30, ge=0)
+    drain_seconds: float = Field(60, ge=0)
+
+
+class Monitor(Table):
+    interval_seconds: float = Field(60, gt=0)
+    gpu_temperature_c: float = Field(85, gt=0)
+    gpu_memory_percent: Percent = 90
+    memory_percent: Percent = 90
+    disk_free_mb: float = Field(500, ge=0)
+    error_rate_percent: Percent = 5
+    for_seconds: float = Field(120, ge=0)
+    notify: Annotated[tuple[str, ...], Tuple] = ()
+    log_file: Annotated[Path, Field(strict=False)] = Path("var/service_metrics.log")
+
+
+class Settings(Table):
+    """The whole configuration. Paths are absolute once `load` has returned it."""
+
+    watch: Annotated[tuple[Watch, ...], Tuple, Field(min_length=1)] = (Watch(),)
+    watching: Watching = Watching()
+    database: Database = Database()
+    model: Model = Model()
+    vad: Vad = Vad()
+    jobs: Jobs = Jobs()
+    monitor: Monitor = Monitor()
+
+    @model_validator(mode="after")
+    def _possible_together(self) -> "Settings":
+        if self.model.name.endswith(".en"):
+            for watch in self.watch:
+                if watch.language not in ("auto", "en") or watch.task == "translate":
+                    raise ValueError(
+                        f"model.name {self.model.name!r} knows English only, but the folder {watch.path} asks for "
+                        f"language {watch.language!r}, task {watch.task!r}; use a multilingual model such as 'base'"
+                    )
+        return self
+
+    @property
+    def database_path(self) -> Path:
+        return Path(self.database.url.removeprefix(SQLITE_PREFIX))
+
+    def options(self, watch: Watch) -> Options:
+        """The options that a recording in this folder is queued with."""
+        return Options(
+            language=watch.language,
+            task=watch.task,
+            formats=watch.formats,
+            naming=watch.naming,
+            model=self.model.name,
+            beam_size=self.model.beam_size,
+            word_timestamps=self.model.word_timestamps,
+            vad=self.vad.enabled,
+            vad_threshold=self.vad.threshold,
+            vad_min_silence_ms=self.vad.min_silence_ms,
+            max_hours=self.watching.max_hours,
+        )
+
+
+def find(option: Path | None) -> Path:
+    """The configuration file: `--config`, $TRANSCRIBED_CONFIG, ./config.toml, /etc/transcribed/config.toml.
+
+    Raises:
+        BadConfig: there is none.
+    """
+    named = option or (Path(env) if (env := os.environ.get("TRANSCRIBED_CONFIG")) else None)
+    if named is not None:
+        return named
+    for place in PLACES:
+        if place.is_file():
+            return place
+    raise BadConfig(
+        "no configuration found at " + " or ".join(map(str, PLACES)),
+        "pass --config FILE, or write one: transcribed check --default > config.toml",
+    )
+
+
+def load(file: Path) -> Settings:
+    """Read and check a configuration file.
+
+    Raises:
+        BadConfig: the file cannot be read, or its message lists every wrong key with the reason.
+    """
+    try:
+        raw = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise BadConfig(f"{file}: cannot be read: {reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(f"{file}: is not TOML: {error}") from error
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise BadConfig("\n".join(f"{file}: {line}" for line in _lines(error))) from error
+    settings = _absolute(settings, file.absolute().parent)
+    paths = [watch.path for watch in settings.watch]
+    if doubled := {path for path in paths if paths.count(path) > 1}:
+        raise BadConfig("\n".join(f"{file}: watch: {path} is listed twice" for path in sorted(doubled)))
+    return settings
+
+
+def default_text() -> str:
+    """The shipped configuration file, every key with its default and what it does."""
+    inside = Path(__file__).parent / "config.toml"
+    return (inside if inside.exists() else Path(__file__).parent.parent / "config.toml").read_text("utf-8")
+
+
+def _absolute(settings: Settings, base: Path) -> Settings:
+    """Paths relative to the configuration file made absolute; links in a watched folder's own path resolved."""
+    return settings.model_copy(
+        update={
+            "watch": tuple(
+                watch.model_copy(update={"path": (base / watch.path.expanduser()).resolve()})
+                for watch in settings.watch
+            ),
+            "database": Database(url=SQLITE_PREFIX + str(base / settings.database_path.expanduser())),
+            "monitor": settings.monitor.model_copy(update={"log_file": base / settings.monitor.log_file}),
+        }
+    )
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    for item in error.errors():
+        yield f"{_key(item['loc'])}: {_reason(item)}"
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """`watch[0].formats[1]`; the names of union branches, which pydantic adds, are left out."""
+    key = ""
+    for part in location:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif part.isidentifier() and part not in ("int", "constrained"):
+            key += f".{part}" if key else part
+    return key or "(the whole file)"
+
+
+def _reason(item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return "unknown key; see the shipped config.toml for the keys there are"
+    return f"{item['msg'].removeprefix('Value error, ')}, not {item['input']!r}" if item["loc"] else item["msg"]

@@ -1,0 +1,365 @@
+"""The dispatcher: one thread, one loop, owner of all running work.
+
+Messages of children, their deaths, new work, deadlines and requests to stop all arrive at one `wait`. Other
+threads only call `wake`. Nothing here decodes, computes or waits for the network.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing.connection import wait
+
+from daemon.batcher import Batcher
+from daemon.children.decoders import Decoders, LostRecordings
+from daemon.children.engines import Engine, Engines, LostBatches
+from daemon.children.protocol import BatchDone, BatchFailed, Open, Opened, Ready, Refused, Window
+from daemon.chunk import Chunk
+from daemon.config import Jobs
+from daemon.errors import BadRecording, FailedRecording, TranscribedError
+from daemon.finish import Endings, current_file
+from daemon.running import Running
+from daemon.store.job import Batch, Job, Result
+from daemon.store.store import Store
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+"""Requests from the command line are seen, and deadlines kept, within this time."""
+LONG_BYTES = 4_000_000
+"""Larger files are taken for long recordings: four minutes of 128 kbit/s."""
+LONG_OPEN_MAX = 4
+"""Long recordings open at once; the other places are kept for short ones, so a memo never waits for a place."""
+HELD_MAX_S = 600.0
+"""Seconds of audio in the daemon above which only recordings that have nothing waiting are decoded on (19 MB)."""
+
+
+class Dispatcher:
+    """Takes queued jobs through decoders, batcher and engines to their transcripts.
+
+    Args:
+        progress: called in every turn of the loop; True asks to stop.
+    """
+
+    def __init__(self, store: Store, decoders: Decoders, engines: Engines, jobs: Jobs) -> None:
+        self._store = store
+        self._decoders = decoders
+        self._engines = engines
+        self._endings = Endings(store, jobs)
+        self._drain_s = jobs.drain_seconds
+        self._batcher = Batcher()
+        self._running: dict[int, Running] = {}
+        self._held_s = 0.0
+        self._claim_at = 0.0
+        self._requests_at = 0.0
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+
+    @property
+    def wake_fd(self) -> int:
+        """A byte written here wakes the loop (also `signal.set_wakeup_fd`)."""
+        return self._wake_write
+
+    def wake(self) -> None:
+        """There may be something new (called from any thread)."""
+        with suppress(BlockingIOError):  # full of wake-ups already
+            os.write(self._wake_write, b"w")
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs."""
+        return not self._running
+
+    @property
+    def ready(self) -> bool:
+        """An engine has loaded the model."""
+        return self._engines.ready is not None
+
+    def run(self, progress: Callable[[], bool]) -> None:
+        """Work until asked to stop, then let the batches in flight end and release the rest.
+
+        Raises:
+            Unavailable: the model cannot be loaded at all.
+        """
+        try:
+            while not progress():
+                self._turn(claiming=True)
+        finally:
+            # The order of the stop: nothing new is claimed; no batch is handed out any more; what the engines
+            # still work on is checkpointed, since it is paid for; then every job goes back to the queue.
+            self._batcher = Batcher()
+
+    def drain(self, hurry: Callable[[], bool]) -> None:
+        """Wait for the batches in flight, at most `drain_seconds` or until `hurry`; release every running job."""
+        until = time.monotonic() + self._drain_s
+        while self._engines.in_flight and time.monotonic() < until and not hurry():
+            self._turn(claiming=False)
+        for job_id in list(self._running):
+            self._drop(job_id)
+            self._store.release(job_id, "released when the daemon stopped")
+
+    def end(self) -> None:
+        """End the children."""
+        self._decoders.end()
+        self._engines.end()
+
+    # -- the loop --------------------------------------------------------------------------------------------
+
+    def _turn(self, *, claiming: bool) -> None:
+        self._engines.keep_alive()
+        if claiming:
+            self._obey()
+            self._claim()
+            self._ask_for_windows()
+            self._hand_out()
+        children = [*self._engines.children, *self._decoders.children]
+        ready = set(wait([self._wake_read, *(child.fileno() for child in children)], timeout=TICK_S))
+        if self._wake_read in ready:
+            os.read(self._wake_read, 4096)
+            self._claim_at = 0.0
+        for child in children:
+            if child.fileno() not in ready and not child.overdue:
+                continue
+            if child in self._decoders.children:
+                self._from_decoder(self._decoders.receive(child))
+            elif child in self._engines.children:
+                self._from_engine(*self._engines.receive(child))
+
+    def _obey(self) -> None:
+        """What people asked for on the command line."""
+        if time.monotonic() < self._requests_at:
+            return
+        self._requests_at = time.monotonic() + TICK_S / 2
+        for command, job_id in self._store.take_requests():
+            log.info("request: %s job %d", command, job_id)
+            match command:
+                case "cancel":
+                    self._drop(job_id)
+                    self._store.cancel(job_id)
+                case "retry":
+                    self._store.retry(job_id)
+            self._claim_at = 0.0
+
+    # -- claiming and decoding -------------------------------------------------------------------------------
+
+    def _claim(self) -> None:
+        """Claim as many jobs as there are places, when something may have changed or a retry may be due."""
+        ready = self._engines.ready
+        if ready is None or time.monotonic() < self._claim_at:
+            return
+        self._claim_at = time.monotonic() + TICK_S
+        long = sum(running.job.size_bytes > LONG_BYTES for running in self._running.values())
+        short = len(self._running) - long
+        # Enough short ones to fill every worker's batch twice over.
+        places = 2 * sum(engine.batch_size * (engine.ready or ready).workers for engine in self._engines.engines) + 4
+        if long < LONG_OPEN_MAX:
+            for job in self._store.claim(LONG_OPEN_MAX - long):
+                self._open(job)
+        if short < places:
+            for job in self._store.claim(places - short, max_bytes=LONG_BYTES):
+                self._open(job)
+
+    def _open(self, job: Job) -> None:
+        ready = self._engines.ready
+        assert ready is not None
+        try:
+            fd = current_file(job)
+        except TranscribedError as error:
+            self._endings.end(job, error)
+            return
+        detects = ready.multilingual and job.options.language == "auto" and job.language is None
+        language = job.options.language if ready.multilingual else "en"
+        self._running[job.id] = Running(
+            job, self._store.chunks_done(job.id), detects, job.language or "", job.language_probability
+        )
+        log.info("started job %d %s (attempt %d)", job.id, job.path, job.attempts)
+        self._running[job.id].asked = True
+        try:
+            self._decoders.open(Open(job.id, job.options, job.size_bytes, language), fd)
+        finally:
+            os.close(fd)
+
+    def _ask_for_windows(self) -> None:
+        """Decode on where little is left to do, while the daemon does not hold too much audio."""
+        for job_id, running in self._running.items():
+            if running.asked or running.decoded:
+                continue
+            low_water = 2 * sum(engine.batch_size for engine in self._engines.engines)
+            if not running.open_chunks or (running.open_chunks < low_water and self._held_s < HELD_MAX_S):
+                running.asked = True
+                self._decoders.ask(job_id)
+
+    def _from_decoder(self, answer: object) -> None:
+        match answer:
+            case Opened(job_id, content_hash) if job_id in self._running:
+                self._opened(job_id, content_hash)
+            case Window(job_id) if job_id in self._running:
+                self._window(answer)
+            case Refused(job_id, _, message, retry) if job_id in self._running:
+                kind = FailedRecording if retry else BadRecording
+                self._stop(job_id, kind(message))
+            case LostRecordings():
+                for job_id in answer.innocent:
+                    self._stop(job_id, None)
+                if answer.culprit is not None:
+                    self._stop(answer.culprit, FailedRecording(f"the decoder died of it ({answer.how})"))
+
+    def _opened(self, job_id: int, content_hash: str) -> None:
+        running, ready = self._running[job_id], self._engines.ready
+        running.asked = False
+        if ready is None:
+            self._stop(job_id, None)
+            return
+        self._store.begin(
+            job_id,
+            content_hash=content_hash,
+            model=ready.model,
+            compute_type=ready.compute_type,
+            device=ready.device,
+            language=None if ready.multilingual else "en",
+        )
+        for source_id, root, path in self._store.same_content(running.job, content_hash, ready.model):
+            moved = (root, path) == (running.job.root, running.job.path_bytes) or not os.path.lexists(
+                os.path.join(os.fsencode(root), path)
+            )
+            if moved:
+                self._store.adopt(job_id, source_id)
+                self._drop(job_id)
+                self._endings.publish(job_id)
+                return
+        running.done = self._store.chunks_done(job_id)
+
+    def _window(self, window: Window) -> None:
+        running = self._running[window.job_id]
+        running.asked = False
+        chunks = running.add(window.chunks)
+        if chunks is None:
+            self._store.restart(window.job_id)
+            self._stop(window.job_id, None)
+            return
+        self._submit(running, chunks)
+        if window.last:
+            self._decoders.close(window.job_id)
+            running.decoded = True
+            self._store.decoded(
+                window.job_id,
+                chunks_total=running.chunks_total,
+                duration_s=round(window.duration_s, 3),
+                speech_s=round(window.speech_s, 3),
+                damaged=window.damaged,
+            )
+        self._publish_if_complete(window.job_id)
+
+    # -- batches ---------------------------------------------------------------------------------------------
+
+    def _submit(self, running: Running, chunks: Sequence[Chunk], *, first: bool = False) -> None:
+        for chunk in chunks:
+            self._held_s += chunk.duration_s
+            self._batcher.submit(chunk, running.job.priority, first=first)
+
+    def _hand_out(self) -> None:
+        """Batches for the workers that are idle; one full batch ahead for each that is not."""
+        for engine in self._engines.engines:
+            while len(self._batcher) and engine.may_take(
+                alone=self._batcher.next_is_alone, full=self._batcher.full(engine.batch_size)
+            ):
+                idle = sum(max(0, other.idle_workers) for other in self._engines.engines)
+                share = -(-len(self._batcher) // max(1, idle))
+                self._run(engine, self._batcher.take(min(engine.batch_size, share)))
+
+    def _run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
+        self._held_s -= sum(chunk.duration_s for chunk in chunks)
+        self._engines.run(engine, chunks)
+
+    def _from_engine(self, engine: Engine, answer: object, chunks: Sequence[Chunk]) -> None:
+        match answer:
+            case Ready():
+                self._claim_at = 0.0
+            case BatchDone():
+                self._batch_done(engine, answer, chunks)
+            case BatchFailed():
+                self._batch_failed(engine, answer, chunks)
+            case LostBatches():
+                self._batches_lost(answer, "the engine died")
+
+    def _batch_done(self, engine: Engine, answer: BatchDone, chunks: Sequence[Chunk]) -> None:
+        finished: list[Result] = []
+        audio_s = sum(chunk.duration_s for chunk in chunks)
+        for chunk, result in zip(chunks, answer.results, strict=True):
+            running = self._running.get(chunk.job_id)
+            if running is None:
+                continue
+            detecting = running.detects
+            more, done = running.take(chunk, result, answer.run_s * chunk.duration_s / audio_s)
+            if detecting and not running.detects:
+                self._store.detected(chunk.job_id, running.language, running.language_probability or 0.0)
+            self._submit(running, more, first=done is None)
+            if done is not None:
+                finished.append(done)
+        batch = Batch(
+            device=engine.ready.device if engine.ready else engine.load.device,
+            size=len(chunks),
+            capacity=engine.batch_size,
+            recordings=len({chunk.job_id for chunk in chunks}),
+            audio_s=round(audio_s, 3),
+            run_s=round(answer.run_s, 4),
+        )
+        self._store.save(finished, batch)
+        for result_ in finished:
+            self._publish_if_complete(result_.job_id)
+
+    def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> None:
+        if answer.out_of_memory and len(chunks) > 1:
+            engine.batch_size = max(1, len(chunks) // 2)
+            log.warning("out of memory on %s: batches of %d from now on", engine.load.device, engine.batch_size)
+            for chunk in chunks:
+                if chunk.job_id in self._running:
+                    self._submit(self._running[chunk.job_id], [chunk], first=True)
+            return
+        log.warning("a batch of %d failed on %s: %s", len(chunks), engine.load.device, answer.message)
+        lost = [tuple(chunks)]
+        if engine.load.device.startswith("cuda"):
+            # Results after a CUDA error can be garbage while calls still return (RELIABILITY, fact 9).
+            lost += self._engines.kill(engine, "a CUDA error").batches
+        self._batches_lost(LostBatches(tuple(lost), ""), answer.message)
+
+    def _batches_lost(self, lost: LostBatches, why: str) -> None:
+        """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
+        for batch in lost.batches:
+            for chunk in batch:
+                running = self._running.get(chunk.job_id)
+                if running is None:
+                    continue
+                if len(batch) == len(lost.batches) == 1:
+                    how = f" ({lost.how})" if lost.how else ""
+                    self._stop(chunk.job_id, FailedRecording(f"{why} on its speech at {chunk.start_s:.0f} s{how}"))
+                else:
+                    self._submit(running, [replace(chunk, alone=True)], first=True)
+
+    # -- ends ------------------------------------------------------------------------------------------------
+
+    def _publish_if_complete(self, job_id: int) -> None:
+        if job_id in self._running and self._running[job_id].complete:
+            self._drop(job_id)
+            self._endings.publish(job_id)
+
+    def _stop(self, job_id: int, error: TranscribedError | None) -> None:
+        """End a running job with an error, or put it back in the queue if it is not to blame."""
+        running = self._running.get(job_id)
+        if running is None:
+            return
+        self._drop(job_id)
+        if error is None:
+            self._store.release(job_id, "its decoder or engine died; it was not to blame")
+        else:
+            self._endings.end(running.job, error)
+
+    def _drop(self, job_id: int) -> None:
+        """Forget a running job; results that still come for it are ignored."""
+        self._running.pop(job_id, None)
+        self._held_s -= self._batcher.drop(job_id)
+        self._decoders.close(job_id)
+        self._claim_at = 0.0

@@ -1,0 +1,73 @@
+"""What the commands show to people, as Rich renderables."""
+
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+COLOURS = {"done": "green", "running": "cyan", "failed": "yellow", "dead": "red", "rejected": "red"}
+
+
+def status(data: dict[str, Any]) -> RenderableType:
+    """`transcribed status`."""
+    daemon = data["daemon"]
+    head = Text(f"daemon: running, pid {daemon['pid']}" if daemon["running"] else "daemon: not running")
+    counts = Text("jobs: ")
+    counts.append(", ".join(f"{count} {state}" for state, count in data["counts"].items() if count) or "none seen yet")
+    parts: list[RenderableType] = [head, counts]
+    if data["running"]:
+        table = Table("job", "recording", "progress", "speed", box=None, pad_edge=False)
+        for row in data["running"]:
+            progress = f"{row['chunks_done']}/{row['chunks_total'] or '?'} chunks"
+            if row["progress_percent"] is not None:
+                progress += f", {row['progress_percent']:.0f} %"
+            table.add_row(str(row["id"]), Text(row["path"]), progress, f"{row['times_real_time'] or 0:.1f} x real time")
+        parts.append(table)
+    parts.append(Text(_backlog(data["backlog"])))
+    if data["batch_fill"] is not None:
+        parts.append(Text(f"batches: {data['batch_fill'] * 100:.0f} % full on average"))
+    return Group(*parts)
+
+
+def jobs(rows: list[dict[str, Any]]) -> RenderableType:
+    """`transcribed jobs list`."""
+    table = Table("id", "state", "recording", "length", "language", "reason", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            str(row["id"]),
+            Text(row["state"], style=COLOURS.get(row["state"], "")),
+            Text(row["path"]),
+            "" if row["duration_s"] is None else length(row["duration_s"]),
+            row["language"] or "",
+            Text(row["reason"] or ""),
+        )
+    return table if rows else Text("no jobs")
+
+
+def job(row: dict[str, Any]) -> RenderableType:
+    """`transcribed jobs show`."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for key, value in row.items():
+        if value is not None and key not in ("outputs", "segments", "path_bytes"):
+            table.add_row(Text(key, style="bold"), Text(str(value)))
+    for file in row["outputs"]:
+        table.add_row(Text(f"{file['format']} file", style="bold"), Text(file["path"]))
+    lines = [Text(f"[{length(line['start_s'])}] {line['text']}") for line in row["segments"]]
+    return Group(table, *lines)
+
+
+def length(seconds: float) -> str:
+    """1:02:03, or 2:03."""
+    text = str(timedelta(seconds=round(seconds)))
+    return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
+
+
+def _backlog(backlog: dict[str, Any]) -> str:
+    if not backlog["files"]:
+        return "backlog: nothing waits"
+    text = f"backlog: {backlog['files']} recordings, {backlog['bytes'] / 1e6:.1f} MB"
+    if backlog["audio_s"] is not None:
+        text += f", {length(backlog['audio_s'])} of audio"
+    return text + (f", done in about {length(backlog['eta_s'])}" if backlog["eta_s"] is not None else "")

@@ -1,0 +1,45 @@
+"""The few failures. The message says what happened; the hint says what a person can do about it.
+
+Recording errors are about one file and never retried for their own sake; environment errors are about
+the machine, hold the work back and burn no attempt.
+"""
+
+
+class TranscribedError(Exception):
+    """A failure that a person can act on."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class BadConfig(TranscribedError):
+    """The configuration cannot be used (exit code 2)."""
+
+
+class BadRecording(TranscribedError):
+    """This recording can never be transcribed as it is: it is rejected at once, without a retry."""
+
+
+class FailedRecording(TranscribedError):
+    """This recording failed in a way that another attempt may mend; the attempt is charged."""
+
+
+class RecordingChanged(TranscribedError):
+    """The file is no longer the version that was queued: the job settles again, nothing is charged."""
+
+
+class RecordingGone(TranscribedError):
+    """The file no longer exists."""
+
+
+class Unavailable(TranscribedError):
+    """The environment lacks something (model, device, disk, folder): wait and try again (exit code 4)."""
+
+
+class AlreadyRunning(TranscribedError):
+    """Another daemon holds the database (exit code 3)."""

@@ -1,0 +1,191 @@
+"""Files appear beside the recording as a set: whole, synced to the disk, never over a file of the user's."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+
+from daemon.errors import Unavailable
+
+NAME_MAX = 255
+"""Bytes in a file name on Linux file systems."""
+ENVIRONMENT_ERRNOS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE,
+     errno.ESTALE, errno.ENOENT}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One file of a set: its name in the recording's folder, and whether a file there is to be replaced."""
+
+    format: str
+    name: bytes
+    content: bytes
+    sha256: str
+    present: str
+    """`absent`, `same` (these very bytes are there) or `old` (what the daemon wrote for an earlier version)."""
+
+
+Owner = Callable[[bytes], tuple[bool, str] | None]
+"""Of a name in the folder: None if the daemon never wrote it, else whether it did so for the recording in
+question, and the SHA-256 of what it wrote last."""
+
+
+def plan(
+    folder: int, recording: bytes, files: dict[str, bytes], naming: str, owner: Owner
+) -> tuple[list[Planned], str | None]:
+    """Names for a set of files, all with one base name.
+
+    Args:
+        folder: descriptor of the recording's folder.
+        recording: the recording's file name.
+        files: format → content.
+        naming: `stem` or `name`, as configured.
+        owner: who wrote a name, as far as the daemon knows.
+
+    Returns:
+        The plan, and a warning if the preferred name was taken.
+    """
+    for number, base in enumerate(_bases(recording, naming)):
+        planned = [_one(folder, base, form, content, owner) for form, content in files.items()]
+        fitting = [file for file in planned if file is not None]
+        if len(fitting) == len(files):
+            warning = None
+            if number:
+                warning = f"transcript named {os.fsdecode(base)!r}: the usual name is taken by files of others"
+            return fitting, warning
+    raise AssertionError("unreachable: the base names never end")
+
+
+def publish(folder: int, planned: list[Planned], scratch: str) -> None:
+    """Put the files of a plan on the disk, in its order; all of them or none.
+
+    Args:
+        folder: descriptor of the recording's folder.
+        scratch: a name that no other publication uses at this time, for hidden temporary files.
+
+    Raises:
+        FileExistsError: somebody made a file of that name since the plan; nothing of ours stays.
+        Unavailable: the disk is full, read-only or not permitted; nothing of ours stays.
+    """
+    made: list[bytes] = []
+    try:
+        for file in planned:
+            if file.present != "same":
+                _put(folder, file, os.fsencode(f".{scratch}-{file.format}.tmp"))
+                if file.present == "absent":
+                    made.append(file.name)
+        os.fsync(folder)
+    except OSError as error:
+        for name in made:
+            with suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+        if error.errno in ENVIRONMENT_ERRNOS:
+            raise Unavailable(
+                f"the transcript cannot be written: {(error.strerror or str(error)).lower()}",
+                "free space there or make the folder writable; it is tried again by itself",
+            ) from error
+        raise
+
+
+def _put(folder: int, file: Planned, hidden: bytes) -> None:
+    """Make one file visible with all of its content, synced."""
+    with suppress(FileNotFoundError):
+        os.unlink(hidden, dir_fd=folder)
+    replaces = file.present == "old"
+    try:
+        fd = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=folder)
+        named = False
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+            raise
+        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=folder)
+        named = True
+    try:
+        _write_all(fd, file.content)
+        os.fsync(fd)
+        if not named:
+            target = hidden if replaces else file.name
+            os.link(f"/proc/self/fd/{fd}", target, dst_dir_fd=folder, follow_symlinks=True)
+        if replaces:
+            os.rename(hidden, file.name, src_dir_fd=folder, dst_dir_fd=folder)
+        elif named:
+            _rename_new(folder, hidden, file.name)
+    finally:
+        os.close(fd)
+        if named or replaces:
+            with suppress(FileNotFoundError):
+                os.unlink(hidden, dir_fd=folder)
+
+
+def _rename_new(folder: int, hidden: bytes, name: bytes) -> None:
+    """Give a hidden file its name unless that is taken; where there are no hard links, by looking first."""
+    try:
+        os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        if _content_hash(folder, name) is not None:
+            raise FileExistsError(errno.EEXIST, "file exists") from error
+        os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _write_all(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _one(folder: int, base: bytes, form: str, content: bytes, owner: Owner) -> Planned | None:
+    """The plan of one file under a base name; None if that name is not ours to use."""
+    name = base + b"." + form.encode()
+    if len(name) > NAME_MAX:
+        return None
+    wanted = hashlib.sha256(content).hexdigest()
+    there = _content_hash(folder, name)
+    owned = owner(name)
+    present = "absent"
+    if owned is not None and not owned[0]:
+        return None
+    if there is not None:
+        if there == wanted:
+            present = "same"
+        elif owned is not None and owned[1] == there:
+            present = "old"
+        else:
+            return None
+    return Planned(form, name, content, wanted, present)
+
+
+def _content_hash(folder: int, name: bytes) -> str | None:
+    """SHA-256 of a file; None if there is none; something that is no such file differs from any content."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return "unreadable"
+    with os.fdopen(fd, "rb") as file:
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return "unreadable"
+
+
+def _bases(recording: bytes, naming: str) -> Iterator[bytes]:
+    """talk, talk.mp3, talk.mp3.1 … for talk.mp3; then a shortened name with a hash, which fits always."""
+    stem = os.path.splitext(recording)[0]
+    short = recording[:200] + b"-" + hashlib.sha256(recording).hexdigest()[:12].encode()
+    if naming == "stem":
+        yield stem
+    yield recording
+    longest = NAME_MAX - len(b".json") - len(b".99999")
+    base = recording if len(recording) <= longest else short
+    if base is short:
+        yield short
+    for number in count(1):
+        yield base + b"." + str(number).encode()

@@ -1,0 +1,68 @@
+"""Is a result good enough? Pure rules, applied to every chunk.
+
+The thresholds are those of openai/whisper's and faster-whisper's sequential mode; a result that fails them is
+decoded again at the next temperature. Unlike there, text that ends early is noticed by its time stamps too.
+"""
+
+from dataclasses import dataclass, replace
+
+from daemon.chunk import Chunk, Decoded
+
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+COMPRESSION_RATIO_MAX = 2.4
+"""Text that compresses better than this repeats itself."""
+AVG_LOGPROB_MIN = -1.0
+NO_SPEECH_MAX = 0.6
+COVERAGE_GAP_S = 1.0
+"""Speech this long after the last time stamp was left out and is decoded as a chunk of its own."""
+PROGRESS_MIN_S = 1.0
+"""A part that covers less than this makes no progress; the rest is then given up rather than tried for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do with a chunk: decode `again`, or keep `accepted` and go on with `rest`."""
+
+    accepted: Decoded | None = None
+    again: Chunk | None = None
+    rest: Chunk | None = None
+
+
+def judge(chunk: Chunk, result: Decoded, earlier: list[Decoded]) -> Verdict:
+    """Decide about the newest result of a chunk.
+
+    Args:
+        chunk: the chunk as it was decoded.
+        result: what came out of it.
+        earlier: the results of the same part at lower temperatures, none of them good enough.
+    """
+    if _is_silence(result):
+        return Verdict(accepted=replace(result, segments=(), covered_s=chunk.duration_s))
+    if not _is_good(result):
+        hotter = [temperature for temperature in TEMPERATURES if temperature > result.temperature]
+        if hotter:
+            return Verdict(again=replace(chunk, temperature=hotter[0]))
+        result = _best([*earlier, result])
+    return Verdict(accepted=result, rest=_rest(chunk, result))
+
+
+def _is_silence(result: Decoded) -> bool:
+    return result.no_speech_prob > NO_SPEECH_MAX and result.avg_logprob < AVG_LOGPROB_MIN
+
+
+def _is_good(result: Decoded) -> bool:
+    return result.compression_ratio <= COMPRESSION_RATIO_MAX and result.avg_logprob >= AVG_LOGPROB_MIN
+
+
+def _best(results: list[Decoded]) -> Decoded:
+    """The likeliest of those that do not repeat themselves; of all, if every one does."""
+    steady = [result for result in results if result.compression_ratio <= COMPRESSION_RATIO_MAX]
+    return max(steady or results, key=lambda result: result.avg_logprob)
+
+
+def _rest(chunk: Chunk, result: Decoded) -> Chunk | None:
+    """The speech that the result left out, if it is worth a chunk and the result made progress at all."""
+    left_s = chunk.duration_s - result.covered_s
+    if left_s <= COVERAGE_GAP_S or result.covered_s < PROGRESS_MIN_S:
+        return None
+    return chunk.rest(result.covered_s)

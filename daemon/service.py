@@ -1,0 +1,179 @@
+"""The daemon: built, started, kept honest, stopped."""
+
+import logging
+import os
+import signal
+import socket
+import time
+from types import FrameType
+
+from daemon.children.decoders import Decoders
+from daemon.children.engines import Engines
+from daemon.children.protocol import LoadModel
+from daemon.config import AutoCount, Settings
+from daemon.dispatch import Dispatcher
+from daemon.errors import Unavailable
+from daemon.store import database
+from daemon.store.job import timestamp
+from daemon.store.ledger import Ledger
+from daemon.store.store import Store
+from daemon.watch import Scanner
+
+log = logging.getLogger(__name__)
+
+DONE, FAILED = 0, 1
+SCANNER_SILENT_S = 60.0
+"""The scanner beats every few seconds, even within a comparison; silent this long it hangs."""
+DECODERS_MAX = 4
+LOADING_EXTENSION_S = 30
+"""Asked of systemd again and again while a model is loaded or downloaded."""
+
+
+class Service:
+    """One run of the daemon.
+
+    Args:
+        once: end when everything in the folders is done.
+    """
+
+    def __init__(self, settings: Settings, *, once: bool) -> None:
+        self._settings = settings
+        self._once = once
+        self._stops = 0
+        self._trouble: str | None = None
+        self._announced = False
+        self._pinged_at = 0.0
+        self._began = timestamp()
+
+    def run(self) -> int:
+        """Run until a signal (or, with `once`, until nothing is left); the exit code.
+
+        Raises:
+            AlreadyRunning: another daemon holds the database.
+            Unavailable: the model, the device, the database or a thread of ours is not to be had.
+        """
+        path = self._settings.database_path
+        with database.lock(path):
+            database.migrate(path)
+            self._store = Store(path, self._keep_waiting)
+            try:
+                return self._run()
+            finally:
+                self._store.close()
+
+    def _run(self) -> int:
+        if resumed := self._store.release_orphans():
+            log.info("resumed %d jobs that were running when the daemon last ended", resumed)
+        self._dispatcher = Dispatcher(
+            self._store, Decoders(_decoder_count()), Engines(_load_order(self._settings)), self._settings.jobs
+        )
+        self._scanner = Scanner(self._settings, self._store, self._dispatcher.wake)
+        self._handle_signals()
+        self._scanner.start()
+        try:
+            self._dispatcher.run(self._progress)
+            notify("STOPPING=1")
+            # The order of the stop: the scanner first, for it makes new work; then the batches in flight, which
+            # are paid for; then the children, which have nothing left to do.
+            self._scanner.stop()
+            self._dispatcher.drain(hurry=lambda: self._stops > 1)
+        finally:
+            self._scanner.stop()
+            self._dispatcher.end()
+            self._scanner.join(timeout=10)
+        if self._scanner.failure is not None:
+            raise Unavailable(f"the scanner failed: {self._scanner.failure}", "see the log above")
+        if self._once and self._failed():
+            return FAILED
+        return DONE
+
+    def _progress(self) -> bool:
+        """Once per turn of the dispatcher: tell systemd, and whether to stop."""
+        if self._dispatcher.ready and not self._announced:
+            self._announced = True
+            folders = ", ".join(str(watch.path) for watch in self._settings.watch)
+            log.info("ready: drop recordings into %s; transcripts appear beside them", folders)
+            notify("READY=1")
+        self._ping()
+        if self._scanner.failure is not None:
+            return True
+        return bool(self._stops) or (self._once and self._finished())
+
+    def _finished(self) -> bool:
+        if not (self._scanner.compared and self._dispatcher.idle):
+            return False
+        if self._store.nothing_left():
+            return True
+        if held_up := self._store.held_up():
+            raise Unavailable(f"cannot go on: {held_up}", "the work that is left is kept for the next run")
+        return False
+
+    def _failed(self) -> bool:
+        with Ledger(self._settings.database_path) as ledger:
+            return ledger.failed_since(self._began) > 0
+
+    def _ping(self) -> None:
+        """Tell systemd that we live, if every loop has made progress."""
+        now = time.monotonic()
+        if now - self._pinged_at < 1.0:
+            return
+        self._pinged_at = now
+        if not self._announced:
+            notify(f"EXTEND_TIMEOUT_USEC={LOADING_EXTENSION_S * 1_000_000}")
+        if now - self._scanner.beat < SCANNER_SILENT_S:
+            notify("WATCHDOG=1")
+
+    def _keep_waiting(self, reason: str) -> bool:
+        """The database cannot be written just now; the work waits until it can."""
+        if reason != self._trouble:
+            self._trouble = reason
+            log.error("the database cannot be written, everything waits: %s", reason)
+        notify("WATCHDOG=1")
+        return not self._stops
+
+    def _handle_signals(self) -> None:
+        def stop(number: int, _frame: FrameType | None) -> None:
+            self._stops += 1
+            log.info("%s: stopping%s", signal.Signals(number).name, " now" if self._stops > 1 else "")
+
+        signal.set_wakeup_fd(self._dispatcher.wake_fd, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        # The kernel breaks our read lease with SIGIO when somebody opens the file for writing just then; the
+        # default action would end the daemon.
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
+
+
+def notify(message: str) -> None:
+    """Tell systemd (sd_notify's datagram protocol); nothing where systemd does not listen."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        try:
+            sock.sendto(message.encode(), address)
+        except OSError as error:
+            log.debug("systemd does not listen: %s", error)
+
+
+def _load_order(settings: Settings) -> LoadModel:
+    model = settings.model
+    return LoadModel(
+        name=model.name,
+        device=model.device,
+        compute_type=model.compute_type,
+        workers=_count(model.workers),
+        cpu_threads=_count(model.cpu_threads),
+        batch_size=_count(model.batch_size),
+    )
+
+
+def _count(value: AutoCount) -> int | None:
+    return None if value == "auto" else value
+
+
+def _decoder_count() -> int:
+    """Decoding takes a tenth of what the engine takes on a CPU; a GPU needs more of it at once."""
+    return max(1, min(DECODERS_MAX, len(os.sched_getaffinity(0)) // 2))

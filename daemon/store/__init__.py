@@ -1,0 +1,1 @@
+"""jobs.db: all of SQLAlchemy is in this room."""

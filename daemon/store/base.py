@@ -1,0 +1,46 @@
+"""Transactions of the daemon on jobs.db."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Update, update
+
+from daemon.store import database
+from daemon.store.schema import jobs
+
+T = TypeVar("T")
+
+
+class Access:
+    """Reads and writes jobs.db. A transaction that fails because of the machine (full disk, say) is tried again.
+
+    Methods may be called from the dispatcher and from the scanner; only the daemon that holds the lock writes.
+
+    Args:
+        path: the database file, migrated already.
+        keep_waiting: asked with the reason before each new try; False makes the call raise Unavailable.
+    """
+
+    def __init__(self, path: Path, keep_waiting: Callable[[str], bool] = lambda _reason: True) -> None:
+        self._engine = database.open_engine(path)
+        self._keep_waiting = keep_waiting
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.connect().execution_options(read_only=True) as db:
+            return work(db)
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        return database.transact(self._engine, work, self._keep_waiting)
+
+    def _move(self, job_ids: Sequence[int], from_states: tuple[str, ...], **values: Any) -> None:
+        if job_ids:
+            self._write(lambda db: db.execute(moved(*from_states, ids=job_ids).values(**values)))
+
+
+def moved(*from_states: str, ids: Sequence[int] | None = None) -> Update:
+    statement = update(jobs).where(jobs.c.state.in_(from_states))
+    return statement if ids is None else statement.where(jobs.c.id.in_(ids))

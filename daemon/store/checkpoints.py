@@ -1,0 +1,223 @@
+"""What a running job leaves behind as it goes: its content, language, chunks, segments and files."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from daemon.chunk import Segment, Word
+from daemon.store.base import Access
+from daemon.store.job import (
+    Batch,
+    Job,
+    Output,
+    Result,
+    options_from_json,
+    options_to_json,
+    readable,
+    timestamp,
+)
+from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments
+
+JOB_COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
+
+
+class Checkpoints(Access):
+    """Work in progress; every method keeps the job `running`."""
+
+    def begin(
+        self, job_id: int, *, content_hash: str, model: str, compute_type: str, device: str, language: str | None
+    ) -> None:
+        """What is transcribed, and with what. Chunks done by another model are dropped.
+
+        Args:
+            language: the only one that the model knows, or None.
+        """
+
+        def work(db: Connection) -> None:
+            before = db.execute(
+                select(jobs.c.content_hash, jobs.c.model, jobs.c.compute_type).where(jobs.c.id == job_id)
+            ).one()
+            if before.content_hash is not None and tuple(before) != (content_hash, model, compute_type):
+                forget(db, job_id)
+            db.execute(
+                update(jobs)
+                .where(jobs.c.id == job_id)
+                .values(
+                    content_hash=content_hash,
+                    model=model,
+                    compute_type=compute_type,
+                    device=device,
+                    language=func.coalesce(jobs.c.language, language),
+                )
+            )
+
+        self._write(work)
+
+    def detected(self, job_id: int, language: str, probability: float) -> None:
+        """The language of the recording, from its first speech."""
+        self._write(
+            lambda db: db.execute(
+                update(jobs).where(jobs.c.id == job_id).values(language=language, language_probability=probability)
+            )
+        )
+
+    def chunks_done(self, job_id: int) -> dict[int, tuple[float, float]]:
+        """idx → (start_s, end_s) of the chunks that need no second run."""
+        statement = select(chunks.c.idx, chunks.c.start_s, chunks.c.end_s).where(chunks.c.job_id == job_id)
+        return {idx: (start, end) for idx, start, end in self._read(lambda db: db.execute(statement).all())}
+
+    def save(self, results: Sequence[Result], batch: Batch | None = None) -> None:
+        """A checkpoint; the segments of finished chunks, of any jobs, and their batch."""
+
+        def work(db: Connection) -> None:
+            for result in results:
+                _save_chunk(db, result)
+            if batch is not None:
+                db.execute(insert(batches).values(finished_at=timestamp(), **asdict(batch)))
+
+        self._write(work)
+
+    def decoded(self, job_id: int, *, chunks_total: int, duration_s: float, speech_s: float, damaged: int) -> None:
+        """The whole recording has been decoded."""
+        self._write(
+            lambda db: db.execute(
+                update(jobs)
+                .where(jobs.c.id == job_id)
+                .values(chunks_total=chunks_total, duration_s=duration_s, speech_s=speech_s, damaged=damaged)
+            )
+        )
+
+    def same_content(self, job: Job, content_hash: str, model: str) -> list[tuple[int, str, bytes]]:
+        """(id, root, path) of finished jobs with this content and these options, newest first."""
+        statement = (
+            select(jobs.c.id, jobs.c.root, jobs.c.path_bytes)
+            .where(
+                jobs.c.content_hash == content_hash,
+                jobs.c.model == model,
+                jobs.c.state == DONE,
+                jobs.c.id != job.id,
+                jobs.c.options == options_to_json(job.options),
+            )
+            .order_by(jobs.c.id.desc())
+        )
+        return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
+
+    def adopt(self, job_id: int, source_id: int) -> None:
+        """Take over the chunks and segments of a finished job with the same content."""
+
+        def work(db: Connection) -> None:
+            forget(db, job_id)
+            for table in (chunks, segments):
+                names = [column.name for column in table.columns if column.name not in ("job_id", "id")]
+                copied = select(literal(job_id), *(table.c[name] for name in names))
+                db.execute(insert(table).from_select(["job_id", *names], copied.where(table.c.job_id == source_id)))
+            carried = (
+                "language", "language_probability", "model", "compute_type", "device", "duration_s", "speech_s",
+                "chunks_total", "chunks_done", "damaged",
+            )  # fmt: skip
+            source = db.execute(select(*(jobs.c[name] for name in carried)).where(jobs.c.id == source_id)).one()
+            db.execute(
+                update(jobs)
+                .where(jobs.c.id == job_id)
+                .values(**source._mapping, reason=f"same content as job {source_id}")
+            )
+
+        self._write(work)
+
+    def restart(self, job_id: int) -> None:
+        """Drop the checkpoints, which do not fit the chunks that the decoder cuts now."""
+        self._write(lambda db: forget(db, job_id))
+
+    def job(self, job_id: int) -> Job:
+        """The job as it stands now."""
+        statement = select(*JOB_COLUMNS).where(jobs.c.id == job_id)
+        return job_from(self._read(lambda db: db.execute(statement).one()))
+
+    def transcript(self, job_id: int) -> list[Segment]:
+        """The segments of a job in the order of the recording."""
+        statement = select(segments).where(segments.c.job_id == job_id).order_by(segments.c.chunk, segments.c.idx)
+        return [_segment(row) for row in self._read(lambda db: db.execute(statement).all())]
+
+    def plan_outputs(self, job_id: int, files: Sequence[Output]) -> None:
+        """The files about to be published, so that a crash between knows its own work."""
+
+        def work(db: Connection) -> None:
+            db.execute(delete(outputs).where(outputs.c.job_id == job_id))
+            for file in files:
+                db.execute(
+                    insert(outputs).values(
+                        job_id=job_id,
+                        format=file.format,
+                        path=readable(file.path_bytes),
+                        path_bytes=file.path_bytes,
+                        sha256=file.sha256,
+                        bytes=file.size_bytes,
+                        published=False,
+                    )
+                )
+
+        self._write(work)
+
+    def owners(self, paths: Sequence[bytes]) -> list[tuple[bytes, str, str, bytes]]:
+        """(path, sha256, root, path of the recording) of those absolute paths that the daemon wrote."""
+        statement = (
+            select(outputs.c.path_bytes, outputs.c.sha256, jobs.c.root, jobs.c.path_bytes)
+            .join(jobs, jobs.c.id == outputs.c.job_id)
+            .where(outputs.c.path_bytes.in_(paths))
+            .order_by(outputs.c.job_id)
+        )
+        return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
+
+
+def _save_chunk(db: Connection, result: Result) -> None:
+    row = {"start_s": result.start_s, "end_s": result.end_s, "state": DONE, "attempts": result.attempts}
+    fresh = db.execute(
+        upsert(chunks).values(job_id=result.job_id, idx=result.idx, **row).on_conflict_do_nothing()
+    ).rowcount
+    if not fresh:
+        return
+    for idx, segment in enumerate(result.segments):
+        values = asdict(segment)
+        words = values.pop("words")
+        values["words"] = None if words is None else json.dumps(words, ensure_ascii=False)
+        db.execute(insert(segments).values(job_id=result.job_id, chunk=result.idx, idx=idx, **values))
+    db.execute(
+        update(jobs)
+        .where(jobs.c.id == result.job_id)
+        .values(chunks_done=jobs.c.chunks_done + 1, processing_s=jobs.c.processing_s + result.run_s)
+    )
+
+
+def forget(db: Connection, job_id: int) -> None:
+    """Drop the checkpoints of a job; its files stay recorded as the daemon's own."""
+    db.execute(delete(chunks).where(chunks.c.job_id == job_id))
+    db.execute(delete(segments).where(segments.c.job_id == job_id))
+    db.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id)
+        .values(
+            chunks_done=0,
+            chunks_total=None,
+            processing_s=0,
+            language=case((func.json_extract(jobs.c.options, "$.language") == "auto", None), else_=jobs.c.language),
+            language_probability=None,
+        )
+    )
+
+
+def job_from(row: Any) -> Job:
+    values = dict(row._mapping)
+    values["options"] = options_from_json(values["options"])
+    return Job(**values)
+
+
+def _segment(row: Any) -> Segment:
+    words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
+    return Segment(
+        row.start_s, row.end_s, row.text, row.avg_logprob, row.no_speech_prob, row.compression_ratio,
+        row.temperature, row.language, words,
+    )  # fmt: skip

@@ -1,0 +1,203 @@
+"""One SQLite file: how it is opened, migrated, locked and waited for."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from daemon.errors import AlreadyRunning, Unavailable
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 30.0
+ENVIRONMENT_ERRORS = ("disk is full", "disk i/o error", "unable to open", "readonly database", "is locked")
+"""What SQLite says when the machine, not the statement, is at fault."""
+
+
+def open_engine(path: Path, *, read_only: bool = False) -> Engine:
+    """An engine whose transactions begin with BEGIN IMMEDIATE (see RELIABILITY, fact 6) and whose commits
+    reach the disk (synchronous=FULL, fact 7); a read-only one only reads and never blocks the writer.
+    """
+
+    def connect() -> sqlite3.Connection:
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        mode = "ro" if read_only else "rwc"
+        connection = sqlite3.connect(
+            f"file:{_quoted(path)}?mode={mode}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    engine = create_engine(URL.create("sqlite", database=str(path)), creator=connect)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads = read_only or connection.get_execution_options().get("read_only")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def migrate(path: Path) -> None:
+    """Bring the database to the schema of this version; an older one is copied aside first.
+
+    Raises:
+        Unavailable: it was written by a newer version, or cannot be opened or written.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    engine = open_engine(path)
+    try:
+        with engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        known = {script.revision for script in scripts.walk_revisions()}
+        if current is not None and current not in known:
+            raise Unavailable(
+                f"{path} was written by a newer version of transcribed (schema {current})",
+                "upgrade transcribed, or point database.url at another file",
+            )
+        if current == scripts.get_current_head():
+            return
+        if current is not None:
+            backup(path, path.with_name(f"{path.name}.before-{scripts.get_current_head()}"))
+        config.attributes["engine"] = engine
+        command.upgrade(config, "head")
+    except OperationalError as error:
+        raise unavailable(path, error) from error
+    finally:
+        engine.dispose()
+
+
+def backup(path: Path, target: Path) -> None:
+    """Copy a database that may be in use, with SQLite's own online backup.
+
+    Raises:
+        Unavailable: the copy does not pass SQLite's integrity check.
+    """
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    with sqlite3.connect(path) as source, sqlite3.connect(partial) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+        verdict = copy.execute("PRAGMA integrity_check").fetchone()[0]
+    source.close()
+    copy.close()
+    if verdict != "ok":
+        raise Unavailable(f"the backup of {path} is damaged: {verdict}", "check the disk")
+    partial.replace(target)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold the database for this daemon alone; the lock ends with the process, however it ends.
+
+    Raises:
+        AlreadyRunning: another daemon holds it.
+        Unavailable: the folder of the database cannot be written.
+    """
+    name = lock_path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise Unavailable(
+            f"cannot write beside the database {path}: {error.strerror}", "make its folder writable"
+        ) from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(fd, 32, 0).decode().strip()
+            raise AlreadyRunning(
+                f"another daemon (pid {holder or 'unknown'}) holds {path}",
+                "stop it first, or give this one its own database.url",
+            ) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)
+
+
+def running_pid(path: Path) -> int | None:
+    """The process id of the daemon that holds the database, or None."""
+    try:
+        fd = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.pread(fd, 32, 0) or b"0")
+    finally:
+        os.close(fd)
+    return None
+
+
+def lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
+def transact(engine: Engine, work: Callable[[Connection], T], keep_waiting: Callable[[str], bool]) -> T:
+    """Run `work` in one transaction, again and again while the machine is at fault.
+
+    Args:
+        keep_waiting: called with the reason before each new try; False gives up.
+
+    Raises:
+        Unavailable: given up.
+    """
+    delay_s = 0.1
+    while True:
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except OperationalError as error:
+            trouble = unavailable(Path(engine.url.database or ""), error)
+            if not keep_waiting(str(error.orig)):
+                raise trouble from error
+        time.sleep(delay_s)
+        delay_s = min(delay_s * 2, 5.0)
+
+
+def unavailable(path: Path, error: OperationalError) -> Unavailable:
+    """The environment error behind what SQLite says; a mistake in a statement is raised as it is."""
+    said = str(error.orig)
+    if not any(part in said.lower() for part in ENVIRONMENT_ERRORS):
+        raise error
+    free_mb = shutil.disk_usage(path.parent).free >> 20 if path.parent.exists() else 0
+    return Unavailable(
+        f"the database {path} cannot be used: {said}",
+        f"{free_mb} MB are free there; check the disk and the permissions",
+    )
+
+
+def _migrations() -> Path:
+    package = Path(__file__).parent.parent
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,152 @@
+"""What the scanner records: paths as they appear, settle, queue up and vanish; and alerts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from daemon.chunk import Options
+from daemon.store.base import Access
+from daemon.store.job import Known, Seen, options_to_json, readable, timestamp
+from daemon.store.schema import IGNORED, QUEUED, RUNNING, SETTLING, VANISHED, WAITING, alerts, jobs
+
+
+class Intake(Access):
+    """Paths on their way into the queue."""
+
+    def known(self, root: str, paths: Sequence[bytes]) -> dict[bytes, Known]:
+        """The newest version of each of these paths (at most a few hundred) that the store knows."""
+        statement = (
+            select(jobs.c.path_bytes, jobs.c.id, jobs.c.fingerprint, jobs.c.state)
+            .where(jobs.c.root == root, jobs.c.path_bytes.in_(paths))
+            .order_by(jobs.c.id)
+        )
+        return {path: Known(*rest) for path, *rest in self._read(lambda db: db.execute(statement).all())}
+
+    def settle(self, seen: Iterable[Seen]) -> None:
+        """(new) → settling: a recording that may still be written to."""
+        self._add(seen, lambda _: {"state": SETTLING, "reason": "waiting until nothing changes any more"})
+
+    def set_aside(self, refused: Iterable[tuple[Seen, str, str]]) -> None:
+        """(new) → ignored | rejected, with a reason: something that is no recording."""
+        told = {(seen.root, seen.path_bytes): (seen, state, reason) for seen, state, reason in refused}
+
+        def values(seen: Seen) -> dict[str, Any]:
+            _, state, reason = told[seen.root, seen.path_bytes]
+            return {"state": state, "reason": reason, "finished_at": timestamp()}
+
+        self._add((seen for seen, _, _ in told.values()), values)
+
+    def queue(self, ready: Iterable[tuple[Seen, Options, int]]) -> None:
+        """settling → queued, with the options and the priority resolved now."""
+        items = list(ready)
+
+        def work(db: Connection) -> None:
+            for seen, options, priority in items:
+                values = {
+                    "state": QUEUED,
+                    "reason": None,
+                    "options": options_to_json(options),
+                    "task": options.task,
+                    "model": options.model,
+                    "language": None if options.language == "auto" else options.language,
+                    "priority": priority,
+                    "queued_at": timestamp(),
+                }
+                _insert_version(db, seen, values, when=jobs.c.state.in_((SETTLING, VANISHED)))
+
+        if items:
+            self._write(work)
+
+    def still_settling(self, root: str, path: bytes, reason: str) -> None:
+        """settling → settling, with the reason why it takes so long."""
+        self._write(
+            lambda db: db.execute(
+                update(jobs)
+                .where(jobs.c.root == root, jobs.c.path_bytes == path, jobs.c.state == SETTLING)
+                .values(reason=reason)
+            )
+        )
+
+    def waiting(self, root: str) -> list[tuple[int, bytes, str]]:
+        """(id, path, fingerprint) of the jobs of a root that wait to settle or to run."""
+        statement = select(jobs.c.id, jobs.c.path_bytes, jobs.c.fingerprint).where(
+            jobs.c.root == root, jobs.c.state.in_(WAITING)
+        )
+        return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
+
+    def forget_ignored(self, root: str, there: Callable[[bytes], bool]) -> None:
+        """ignored → (no row): a path that was never a recording and is gone."""
+        statement = select(jobs.c.id, jobs.c.path_bytes).where(jobs.c.root == root, jobs.c.state == IGNORED)
+        gone = [job_id for job_id, path in self._read(lambda db: db.execute(statement).all()) if not there(path)]
+        if gone:
+            self._write(lambda db: db.execute(delete(jobs).where(jobs.c.id.in_(gone))))
+
+    def vanish(self, job_ids: Sequence[int], reason: str) -> None:
+        """settling | queued | failed | running → vanished: the file is gone or is another version now."""
+        self._move(job_ids, (*WAITING, RUNNING), state=VANISHED, reason=reason, finished_at=timestamp())
+
+    def alert(self, rule: str, subject: str, *, firing: bool, value: str = "") -> bool:
+        """ok → firing or firing → resolved; True if that is a change."""
+
+        def work(db: Connection) -> bool:
+            is_open = and_(alerts.c.rule == rule, alerts.c.subject == subject, alerts.c.state == "firing")
+            current = db.execute(select(alerts.c.id).where(is_open)).first()
+            if firing == (current is not None):
+                return False
+            now = timestamp()
+            if firing:
+                db.execute(
+                    insert(alerts).values(
+                        rule=rule, subject=subject, state="firing", value=value, since=now, fired_at=now
+                    )
+                )
+            else:
+                db.execute(update(alerts).where(is_open).values(state="resolved", resolved_at=now))
+            return True
+
+        return self._write(work)
+
+    def _add(self, seen: Iterable[Seen], values: Callable[[Seen], dict[str, Any]]) -> None:
+        items = list(seen)
+
+        def work(db: Connection) -> None:
+            for item in items:
+                _insert_version(db, item, values(item), when=None)
+
+        if items:
+            self._write(work)
+
+
+def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: Any) -> None:
+    """A row for this version, once: a second sight of it changes nothing, unless `when` holds for the row.
+
+    A settling row of another version of the same path becomes this version: it is the same file, still
+    being written.
+    """
+    new = {
+        "root": seen.root,
+        "path": readable(seen.path_bytes),
+        "path_bytes": seen.path_bytes,
+        "fingerprint": seen.fingerprint,
+        "size_bytes": seen.size_bytes,
+        **values,
+    }
+    settling = and_(
+        jobs.c.root == seen.root,
+        jobs.c.path_bytes == seen.path_bytes,
+        jobs.c.state == SETTLING,
+        jobs.c.fingerprint != seen.fingerprint,
+    )
+    exists = select(jobs.c.id).where(
+        jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes, jobs.c.fingerprint == seen.fingerprint
+    )
+    if db.execute(exists).first() is None and db.execute(update(jobs).where(settling).values(**new)).rowcount:
+        return
+    statement = upsert(jobs).values(**new)
+    versions = [jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint]
+    if when is None:
+        db.execute(statement.on_conflict_do_nothing(index_elements=versions))
+    else:
+        db.execute(statement.on_conflict_do_update(index_elements=versions, set_=values, where=when))

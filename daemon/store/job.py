@@ -1,0 +1,116 @@
+"""The row of a job as the daemon carries it, and the small values that go into the store."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from daemon.chunk import Options, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A path that the scanner looked at, as a version of a recording (or something that is none)."""
+
+    root: str
+    path_bytes: bytes
+    """Relative to the root; the identity, whatever its encoding."""
+    fingerprint: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store holds about the newest version of a path."""
+
+    job_id: int
+    fingerprint: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One version of one recording and its resolved options."""
+
+    id: int
+    root: str
+    path: str
+    path_bytes: bytes
+    fingerprint: str
+    size_bytes: int
+    options: Options
+    priority: int
+    attempts: int
+    content_hash: str | None
+    language: str | None
+    language_probability: float | None
+    model: str | None
+    compute_type: str | None
+    device: str | None
+    duration_s: float | None
+    speech_s: float | None
+    damaged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished chunk and its segments: one checkpoint."""
+
+    job_id: int
+    idx: int
+    start_s: float
+    end_s: float
+    attempts: int
+    segments: tuple[Segment, ...]
+    run_s: float
+    """The chunk's share of the time that its batches ran on the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch as it ran; `size` of `capacity` chunks from `recordings` recordings."""
+
+    device: str
+    size: int
+    capacity: int
+    recordings: int
+    audio_s: float
+    run_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file of a transcript, beside the recording."""
+
+    format: str
+    path_bytes: bytes
+    """Absolute."""
+    sha256: str
+    size_bytes: int
+
+
+def readable(path: bytes) -> str:
+    """A path for people: what is not UTF-8 or not printable is escaped, so that one line stays one line."""
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def timestamp(at: datetime | None = None) -> str:
+    """UTC, ISO 8601, to the millisecond; sorts as text."""
+    return (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def timestamp_in(seconds: float) -> str:
+    return timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+def options_to_json(options: Options) -> str:
+    return json.dumps(asdict(options), sort_keys=True)
+
+
+def options_from_json(text: str) -> Options:
+    """Options as they were queued; keys that a later version added take their defaults."""
+    values: dict[str, Any] = json.loads(text)
+    if "formats" in values:
+        values["formats"] = tuple(values["formats"])
+    return Options(**values)

@@ -1,0 +1,145 @@
+"""The tables of jobs.db. `migrations/` makes them; a test compares the two."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+SETTLING, QUEUED, RUNNING = "settling", "queued", "running"
+DONE, FAILED, DEAD, REJECTED = "done", "failed", "dead", "rejected"
+IGNORED, CANCELLED, VANISHED = "ignored", "cancelled", "vanished"
+
+STATES = (SETTLING, QUEUED, RUNNING, DONE, FAILED, DEAD, REJECTED, IGNORED, CANCELLED, VANISHED)
+WAITING = (SETTLING, QUEUED, FAILED)
+"""States of a job that will run without anybody's help, but does not run now."""
+REVIVABLE = (FAILED, DEAD, REJECTED, CANCELLED, DONE, VANISHED)
+"""States from which `jobs retry` queues a job again."""
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("path_bytes", LargeBinary, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("content_hash", Text),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("damaged", Integer, nullable=False, server_default=text("0")),
+    Column("priority", Integer, nullable=False, server_default=text("0")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_at", Text),
+    Column("language", Text),
+    Column("language_probability", Float),
+    Column("task", Text),
+    Column("model", Text),
+    Column("compute_type", Text),
+    Column("device", Text),
+    Column("options", Text, nullable=False, server_default=text("'{}'")),
+    Column("duration_s", Float),
+    Column("speech_s", Float),
+    Column("chunks_total", Integer),
+    Column("chunks_done", Integer, nullable=False, server_default=text("0")),
+    Column("queued_at", Text),
+    Column("started_at", Text),
+    Column("finished_at", Text),
+    Column("processing_s", Float, nullable=False, server_default=text("0")),
+    Column("error_kind", Text),
+    Column("error", Text),
+    UniqueConstraint("root", "path_bytes", "fingerprint", name="uq_jobs_version"),
+    Index("ix_jobs_state", "state", "priority", "queued_at"),
+    Index("ix_jobs_content_hash", "content_hash"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("idx", Integer, primary_key=True),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("chunk", Integer, nullable=False),
+    Column("idx", Integer, nullable=False),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("language", Text),
+    Column("avg_logprob", Float),
+    Column("no_speech_prob", Float),
+    Column("compression_ratio", Float),
+    Column("temperature", Float),
+    Column("words", Text),
+    UniqueConstraint("job_id", "chunk", "idx", name="uq_segments_place"),
+)
+
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("format", Text, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("path_bytes", LargeBinary, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("published", Boolean, nullable=False),
+    Index("ix_outputs_path", "path_bytes"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("finished_at", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("recordings", Integer, nullable=False),
+    Column("audio_s", Float, nullable=False),
+    Column("run_s", Float, nullable=False),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("requested_at", Text, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("value", Text),
+    Column("since", Text, nullable=False),
+    Column("fired_at", Text),
+    Column("resolved_at", Text),
+    Index("ix_alerts_open", "rule", "subject", "state"),
+)

@@ -1,0 +1,185 @@
+"""The daemon's side of jobs.db: every change of a job's state is one named method that says from → to."""
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
+
+from daemon.store.base import moved
+from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
+from daemon.store.intake import Intake
+from daemon.store.job import Job, timestamp, timestamp_in
+from daemon.store.schema import (
+    CANCELLED,
+    DEAD,
+    DONE,
+    FAILED,
+    QUEUED,
+    REJECTED,
+    REVIVABLE,
+    RUNNING,
+    VANISHED,
+    WAITING,
+    jobs,
+    outputs,
+    requests,
+)
+
+NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
+
+
+class Store(Intake, Checkpoints):
+    """Jobs from claim to end."""
+
+    def release_orphans(self) -> int:
+        """running → queued at start: the daemon died with them, which is not their fault."""
+        return self._write(
+            lambda db: (
+                db.execute(
+                    moved(RUNNING).values(state=QUEUED, attempts=func.max(jobs.c.attempts - 1, 0), reason="resumed")
+                ).rowcount
+            )
+        )
+
+    def claim(self, limit: int, max_bytes: int | None = None) -> list[Job]:
+        """queued, or failed and due → running; the attempt is counted now, so that a crash counts."""
+        due = or_(
+            and_(
+                jobs.c.state == QUEUED,
+                or_(jobs.c.next_attempt_at.is_(None), jobs.c.next_attempt_at <= timestamp()),
+            ),
+            and_(jobs.c.state == FAILED, jobs.c.next_attempt_at <= timestamp()),
+        )
+        if max_bytes is not None:
+            due = and_(due, jobs.c.size_bytes <= max_bytes)
+        first = select(jobs.c.id).where(due).order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id).limit(limit)
+        claim = (
+            update(jobs)
+            .where(jobs.c.id.in_(first))
+            .values(
+                state=RUNNING,
+                reason=None,
+                attempts=jobs.c.attempts + 1,
+                started_at=timestamp(),
+                next_attempt_at=None,
+                **NO_ERROR,
+            )
+            .returning(*JOB_COLUMNS)
+        )
+        found = self._write(lambda db: [job_from(row) for row in db.execute(claim)])
+        return sorted(found, key=lambda job: (-job.priority, job.id))
+
+    def next_due(self) -> str | None:
+        """When the next postponed or failed job may run again."""
+        statement = select(func.min(jobs.c.next_attempt_at)).where(jobs.c.state.in_((QUEUED, FAILED)))
+        return self._read(lambda db: db.execute(statement).scalar())
+
+    def finish(self, job_id: int, warning: str | None = None) -> None:
+        """running → done: every file of the transcript is on the disk."""
+
+        def work(db: Connection) -> None:
+            db.execute(update(outputs).where(outputs.c.job_id == job_id).values(published=True))
+            db.execute(
+                moved(RUNNING, ids=[job_id]).values(
+                    state=DONE, reason=func.coalesce(warning, jobs.c.reason), finished_at=timestamp(), **NO_ERROR
+                )
+            )
+
+        self._write(work)
+
+    def release(self, job_id: int, reason: str) -> None:
+        """running → queued: stopped through no fault of its own; the attempt is given back."""
+        self.postpone(job_id, 0, reason)
+
+    def postpone(self, job_id: int, delay_s: float, reason: str) -> None:
+        """running → queued, not before `delay_s` seconds: the environment is at fault; no attempt is charged."""
+        self._move(
+            [job_id],
+            (RUNNING,),
+            state=QUEUED,
+            reason=reason,
+            attempts=func.max(jobs.c.attempts - 1, 0),
+            next_attempt_at=timestamp_in(delay_s) if delay_s else None,
+        )
+
+    def fail(self, job_id: int, kind: str, error: str, retry_in_s: float | None) -> None:
+        """running → failed (to be tried again in `retry_in_s` seconds) | dead (None: attempts used up)."""
+        again = retry_in_s is not None
+        self._move(
+            [job_id],
+            (RUNNING,),
+            state=FAILED if again else DEAD,
+            reason=error if again else f"gave up after the last attempt: {error}",
+            error_kind=kind,
+            error=error,
+            next_attempt_at=timestamp_in(retry_in_s) if retry_in_s is not None else None,
+            finished_at=None if again else timestamp(),
+        )
+
+    def reject(self, job_id: int, kind: str, error: str) -> None:
+        """running → rejected: it can never be transcribed as it is."""
+        self._move(
+            [job_id], (RUNNING,), state=REJECTED, reason=error, error_kind=kind, error=error,
+            finished_at=timestamp(),
+        )  # fmt: skip
+
+    def changed(self, job_id: int) -> None:
+        """running → vanished: the file is another version now, which the scanner queues as a job of its own."""
+        self._move(
+            [job_id],
+            (RUNNING,),
+            state=VANISHED,
+            reason="replaced by a newer version of the file",
+            attempts=func.max(jobs.c.attempts - 1, 0),
+            finished_at=timestamp(),
+        )
+
+    def take_requests(self) -> list[tuple[str, int]]:
+        """What people asked for on the command line, oldest first; each is handed out once."""
+        if not self._read(lambda db: db.execute(select(requests.c.id).limit(1)).first()):
+            return []
+        return self._write(
+            lambda db: [
+                (row.command, row.job_id)
+                for row in sorted(db.execute(delete(requests).returning(requests)), key=lambda row: row.id)
+            ]
+        )
+
+    def cancel(self, job_id: int) -> None:
+        """settling | queued | failed | running → cancelled."""
+        self._move(
+            [job_id], (*WAITING, RUNNING), state=CANCELLED, reason="cancelled by request", finished_at=timestamp()
+        )
+
+    def retry(self, job_id: int) -> None:
+        """failed | dead | rejected | cancelled | vanished | done → queued, from the beginning, attempts anew."""
+
+        def work(db: Connection) -> None:
+            done = db.execute(
+                moved(*REVIVABLE, ids=[job_id]).values(
+                    state=QUEUED,
+                    reason="retried by request",
+                    attempts=0,
+                    next_attempt_at=None,
+                    finished_at=None,
+                    content_hash=None,
+                    queued_at=timestamp(),
+                    **NO_ERROR,
+                )
+            )
+            if done.rowcount:
+                forget(db, job_id)
+
+        self._write(work)
+
+    def nothing_left(self) -> bool:
+        """No job settles, waits, runs or is to be retried."""
+        statement = select(jobs.c.id).where(jobs.c.state.in_((*WAITING, RUNNING))).limit(1)
+        return self._read(lambda db: db.execute(statement).first()) is None
+
+    def held_up(self) -> str | None:
+        """Why nothing can go on, if all that is left is held up by the environment."""
+        left = select(jobs.c.state, jobs.c.next_attempt_at, jobs.c.reason).where(jobs.c.state.in_((*WAITING, RUNNING)))
+        rows = self._read(lambda db: db.execute(left).all())
+        now = timestamp()
+        held = [row.reason for row in rows if row.state == QUEUED and (row.next_attempt_at or "") > now]
+        return str(held[0]) if held and len(held) == len(rows) else None

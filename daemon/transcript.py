@@ -1,0 +1,87 @@
+"""A finished job → the bytes of its transcript files. The same segments always give the same bytes."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pysubs2
+
+from daemon import __version__
+from daemon.chunk import Segment
+from daemon.cues import cues
+from daemon.store.job import Job
+
+
+def render(job: Job, segments: Sequence[Segment]) -> dict[str, bytes]:
+    """format → content, in the order in which the files are published: the JSON last."""
+    wanted = sorted(job.options.formats, key=lambda form: form == "json")
+    return {form: RENDERERS[form](job, segments).encode("utf-8") for form in wanted}
+
+
+def _txt(_job: Job, segments: Sequence[Segment]) -> str:
+    return "".join(f"{segment.text}\n" for segment in segments)
+
+
+def _json(job: Job, segments: Sequence[Segment]) -> str:
+    document = {
+        "text": " ".join(segment.text for segment in segments),
+        "language": job.language,
+        "language_probability": job.language_probability,
+        "duration_s": job.duration_s,
+        "speech_s": job.speech_s,
+        "segments": [_segment(number, segment) for number, segment in enumerate(segments)],
+        "provenance": {
+            "transcribed": __version__,
+            "model": job.model,
+            "compute_type": job.compute_type,
+            "device": job.device,
+            "options": asdict(job.options),
+            "content_hash": job.content_hash,
+            "damaged": job.damaged,
+        },
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _segment(number: int, segment: Segment) -> dict[str, Any]:
+    values = {"id": number, **asdict(segment)}
+    if segment.words is None:
+        del values["words"]
+    return values
+
+
+def _subtitles(form: str) -> Callable[[Job, Sequence[Segment]], str]:
+    def render_subtitles(_job: Job, segments: Sequence[Segment]) -> str:
+        file = pysubs2.SSAFile()
+        for cue in cues(segments):
+            # Braces and backslashes are commands in a subtitle file.
+            text = cue.text.replace("{", "(").replace("}", ")").replace("\\", "/").replace("\n", "\\N")
+            file.append(pysubs2.SSAEvent(start=round(cue.start_s * 1000), end=round(cue.end_s * 1000), text=text))
+        return file.to_string(form)
+
+    return render_subtitles
+
+
+def _tsv(_job: Job, segments: Sequence[Segment]) -> str:
+    """Start and end in milliseconds, as openai/whisper writes them."""
+    rows = (f"{round(s.start_s * 1000)}\t{round(s.end_s * 1000)}\t{s.text.replace(chr(9), ' ')}\n" for s in segments)
+    return "start\tend\ttext\n" + "".join(rows)
+
+
+def _lrc(_job: Job, segments: Sequence[Segment]) -> str:
+    return "".join(
+        f"[{int(cue.start_s) // 60:02}:{cue.start_s % 60:05.2f}]{cue.text.replace(chr(10), ' ')}\n"
+        for cue in cues(segments)
+    )
+
+
+RENDERERS: dict[str, Callable[[Job, Sequence[Segment]], str]] = {
+    "txt": _txt,
+    "json": _json,
+    "srt": _subtitles("srt"),
+    "vtt": _subtitles("vtt"),
+    "ass": _subtitles("ass"),
+    "tsv": _tsv,
+    "lrc": _lrc,
+}

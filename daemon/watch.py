@@ -1,0 +1,290 @@
+"""The scanner: compares the watched folders with the database, at start, on every event and for ever.
+
+Events are hints only. inotify loses them, a watcher may die, a daemon may have been stopped; so correctness
+comes from the comparison, and an event merely makes it happen at once for one path.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from daemon.config import Settings, Watch
+from daemon.errors import Unavailable
+from daemon.events import FolderEvents
+from daemon.scan import Found, Kind, being_written, device_of, fingerprint, look, on_network, open_beneath, walk
+from daemon.settle import Settler
+from daemon.store.job import Seen, readable
+from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED
+from daemon.store.store import Store
+
+log = logging.getLogger(__name__)
+
+GROUP = 500
+"""Paths compared and committed together."""
+POLL_S = 5.0
+"""Between two comparisons of a folder without events."""
+GATHER_S = 0.05
+"""After the first event, so that a burst is compared once."""
+BEAT_S = 10.0
+"""The scanner shows that it lives at least this often."""
+HINTS_MAX = 10_000
+"""More hints than this are forgotten for one comparison of everything."""
+
+T = TypeVar("T")
+Key = tuple[int, bytes]
+"""(index of the watched folder, path below it)."""
+
+
+@dataclass(slots=True)
+class Root:
+    """A watched folder and what the scanner knows of it."""
+
+    watch: Watch
+    events: FolderEvents | None
+    next_scan: float = 0.0
+    missing: bool = False
+
+    @property
+    def path(self) -> Path:
+        return self.watch.path
+
+
+class Scanner(threading.Thread):
+    """Finds recordings and queues them once they have settled.
+
+    Args:
+        wake: called when jobs were queued or the first comparison is over.
+    """
+
+    def __init__(self, settings: Settings, store: Store, wake: Callable[[], None]) -> None:
+        super().__init__(name="scanner", daemon=True)
+        self._settings = settings
+        self._store = store
+        self._wake_dispatcher = wake
+        self._settler: Settler[Key] = Settler(settings.watching.settle_seconds)
+        self._roots = [Root(watch, self._events(watch)) for watch in settings.watch]
+        self._told_open: set[Key] = set()
+        self._hints: set[bytes] = set()
+        self._everything = False
+        self._woken = threading.Event()
+        self._stopping = False
+        self.compared = False
+        """Every watched folder has been compared at least once."""
+        self.failure: BaseException | None = None
+        self.beat = time.monotonic()
+        """When the scanner last made progress, on the monotonic clock."""
+
+    def hint(self, path: bytes) -> None:
+        """Something happened to this absolute path (called from any thread)."""
+        if len(self._hints) >= HINTS_MAX:
+            self._everything = True
+            self._hints.clear()
+        self._hints.add(path)
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._woken.set()
+
+    def run(self) -> None:
+        try:
+            while not self._stopping:
+                self._round()
+        except Unavailable as error:
+            if not self._stopping:
+                self.failure = error
+        except BaseException as error:
+            self.failure = error
+            log.exception("scanner died")
+        finally:
+            for root in self._roots:
+                if root.events is not None:
+                    root.events.stop()
+            self._wake_dispatcher()
+
+    def _round(self) -> None:
+        hints, self._hints = self._hints, set()
+        if self._everything:
+            self._everything = False
+            hints = set()
+            for root in self._roots:
+                root.next_scan = 0.0
+        for index, root in enumerate(self._roots):
+            if time.monotonic() >= root.next_scan:
+                self._compare_root(index, root)
+        if not self.compared:
+            self.compared = True
+            self._wake_dispatcher()
+        for group in _groups(self._hinted(hints)):
+            self._compare(group)
+        self._settle()
+        self.beat = time.monotonic()
+        if self._woken.wait(self._idle_s()):
+            time.sleep(GATHER_S)
+        self._woken.clear()
+
+    def _idle_s(self) -> float:
+        moments = [root.next_scan for root in self._roots]
+        if (due := self._settler.next_due()) is not None:
+            moments.append(due)
+        return min(max(0.0, min(moments) - time.monotonic()), BEAT_S)
+
+    # -- comparing -------------------------------------------------------------------------------------------
+
+    def _compare_root(self, index: int, root: Root) -> None:
+        every_s = self._settings.watching.rescan_seconds
+        if root.events is None:
+            every_s = min(every_s, POLL_S)
+        elif not root.events.alive and (trouble := root.events.start()):
+            log.warning("no events from %s: %s", root.path, trouble)
+            every_s = min(every_s, POLL_S)
+        others = [other.path for other in self._roots if other is not root]
+        found = walk(root.path, root.watch.ignore, recursive=root.watch.recursive, skip=others)
+        try:
+            for group in _groups((index, item) for item in found):
+                self._compare(group)
+                self.beat = time.monotonic()
+            self._find_vanished(index, root)
+            root.missing = False
+        except OSError as error:
+            if not root.missing:
+                log.warning("watched folder %s cannot be listed: %s", root.path, error.strerror)
+            root.missing = True
+        self._store.alert("root_missing", str(root.path), firing=root.missing, value="cannot be listed")
+        root.next_scan = time.monotonic() + every_s
+
+    def _hinted(self, hints: Iterable[bytes]) -> Iterator[tuple[int, Found]]:
+        """What lies at the hinted paths now; of a folder, everything below it."""
+        for path in sorted(hints):
+            for index, root in enumerate(self._roots):
+                below = _below(root.path, path)
+                if below is None or (b"/" in below and not root.watch.recursive):
+                    continue
+                item = look(root.path, below, root.watch.ignore)
+                if item is not None:
+                    yield index, item
+                elif root.watch.recursive and os.path.isdir(path) and not os.path.islink(path):
+                    try:
+                        for item in walk(root.path, root.watch.ignore, recursive=True, below=below):
+                            yield index, item
+                    except OSError:
+                        continue
+
+    def _compare(self, group: list[tuple[int, Found]]) -> None:
+        """Record what the store does not know yet, and start the wait for what may still be written to."""
+        fresh: list[Seen] = []
+        refused: list[tuple[Seen, str, str]] = []
+        now = time.monotonic()
+        for index in {index for index, _ in group}:
+            root = str(self._roots[index].path)
+            items = [item for at, item in group if at == index and item.kind is not Kind.TRANSCRIPT]
+            known = self._store.known(root, [item.path for item in items])
+            for item in items:
+                before = known.get(item.path)
+                is_known = before is not None and before.fingerprint == item.fingerprint
+                seen = Seen(root, item.path, item.fingerprint, item.size_bytes)
+                if item.kind is not Kind.RECORDING:
+                    if not is_known:
+                        state = IGNORED if item.kind is Kind.OTHER else REJECTED
+                        refused.append((seen, state, item.reason))
+                elif not is_known or (before is not None and before.state in (SETTLING, VANISHED)):
+                    changed = self._settler.seen((index, item.path), item.fingerprint, now)
+                    if changed and not is_known:
+                        fresh.append(seen)
+        self._store.settle(fresh)
+        self._store.set_aside(refused)
+        for seen, state, reason in refused:
+            if state == REJECTED:
+                log.info("rejected %s: %s", readable(seen.path_bytes), reason)
+
+    def _find_vanished(self, index: int, root: Root) -> None:
+        """Waiting jobs whose file is gone, while its file system is there."""
+        device = root.path.stat().st_dev
+        gone = [
+            (job_id, path)
+            for job_id, path, version in self._store.waiting(str(root.path))
+            if device_of(version) == device and not os.path.lexists(os.path.join(os.fsencode(root.path), path))
+        ]
+        self._store.vanish([job_id for job_id, _ in gone], "the file is gone")
+        for _, path in gone:
+            self._settler.drop((index, path))
+            log.info("vanished %s", readable(path))
+        self._store.forget_ignored(str(root.path), _there(root.path))
+
+    # -- settling --------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        for keys in _groups(self._settler.due(time.monotonic())):
+            ready = [settled for key in keys if (settled := self._settled(key))]
+            watches = [self._roots[index].watch for index, _ in ready]
+            self._store.queue(
+                (seen, self._settings.options(watch), watch.priority)
+                for (_, seen), watch in zip(ready, watches, strict=True)
+            )
+            for index, seen in ready:
+                self._settler.drop((index, seen.path_bytes))
+                log.info("queued %s", readable(seen.path_bytes))
+            if ready:
+                self._wake_dispatcher()
+            self.beat = time.monotonic()
+
+    def _settled(self, key: Key) -> tuple[int, Seen] | None:
+        """The version that has settled, if it is the one seen last and nobody has it open for writing."""
+        index, path = key
+        root = str(self._roots[index].path)
+        now = time.monotonic()
+        full = os.path.join(os.fsencode(root), path)
+        try:
+            status = os.lstat(full)
+        except OSError:
+            self._settler.drop(key)
+            self._find_vanished(index, self._roots[index])
+            return None
+        if self._settler.seen(key, fingerprint(status), now):
+            return None
+        try:
+            fd = open_beneath(root, path)
+        except OSError:
+            pass  # Not permitted, or swapped this moment: the dispatcher says so when it opens the file.
+        else:
+            try:
+                if being_written(fd):
+                    self._settler.again(key, now)
+                    if key not in self._told_open:
+                        self._told_open.add(key)
+                        self._store.still_settling(root, path, "a program still has it open for writing")
+                    return None
+                if fingerprint(os.fstat(fd)) != fingerprint(status):
+                    return None
+            finally:
+                os.close(fd)
+        self._told_open.discard(key)
+        return index, Seen(root, path, fingerprint(status), status.st_size)
+
+    def _events(self, watch: Watch) -> FolderEvents | None:
+        if watch.backend == "polling" or (watch.backend == "auto" and on_network(watch.path)):
+            return None
+        return FolderEvents(watch.path, recursive=watch.recursive, hint=self.hint)
+
+
+def _there(root: Path) -> Callable[[bytes], bool]:
+    top = os.fsencode(root)
+    return lambda path: os.path.lexists(os.path.join(top, path))
+
+
+def _below(root: Path, path: bytes) -> bytes | None:
+    """A path relative to a folder, or None if it lies elsewhere."""
+    top = os.fsencode(root) + b"/"
+    return path[len(top) :] if path.startswith(top) and len(path) > len(top) else None
+
+
+def _groups(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while group := list(islice(iterator, GROUP)):
+        yield group
