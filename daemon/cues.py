@@ -57,7 +57,8 @@ def wrap(text: str) -> list[str]:
     """Lines of at most 42 columns, as even as may be; a longer word has a line of its own."""
     if columns(text) <= LINE_COLUMNS:
         return [text]
-    pieces, glue = (text.split(" "), " ") if " " in text else (list(text), "")
+    unspaced = " " not in text and columns(text) > len(text)
+    pieces, glue = (list(text), "") if unspaced else (text.split(" "), " ")
     count = len(_fill(pieces, glue, LINE_COLUMNS))
     width = next(
         width for width in range(columns(text) // count, columns(text) + 1) if len(_fill(pieces, glue, width)) <= count

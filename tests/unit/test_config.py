@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+
+from daemon import config
+from daemon.errors import BadConfig
+
+
+def load(tmp_path: Path, text: str) -> config.Settings:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    return config.load(file)
+
+
+def test_the_shipped_file_states_every_key_with_its_default(tmp_path: Path) -> None:
+    shipped = load(tmp_path, config.default_text())
+    assert shipped == load(tmp_path, '[[watch]]\npath = "inbox"')
+    text = config.default_text()
+    for table in (
+        config.Watch,
+        config.Watching,
+        config.Database,
+        config.Model,
+        config.Vad,
+        config.Jobs,
+        config.Monitor,
+    ):
+        for key in table.model_fields:
+            assert f"\n{key} = " in text, f"{table.__name__}.{key} is not in the shipped config.toml"
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    settings = load(tmp_path, "")
+    assert settings.watch[0].path == tmp_path / "inbox"
+    assert settings.database_path == tmp_path / "var/jobs.db"
+
+
+def test_all_errors_are_reported_at_once_with_file_and_key(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load(
+            tmp_path,
+            """
+            [[watch]]
+            formats = ["txt", "doc"]
+            language = "klingon"
+            colour = "red"
+            [watching]
+            settle_seconds = "2"
+            max_hours = 0
+            [model]
+            device = "gpu"
+            batch_size = 0
+            [database]
+            url = "postgresql://here"
+            [bogus]
+            """,
+        )
+    lines = caught.value.message.splitlines()
+    assert all(line.startswith(str(tmp_path / "config.toml")) for line in lines)
+    for key in (
+        "watch[0].formats[1]: Input should be 'txt'",
+        "watch[0].language: unknown language 'klingon'",
+        "watch[0].colour: unknown key",
+        "watching.settle_seconds: Input should be a valid number",
+        "watching.max_hours: Input should be greater than 0",
+        "model.device: ",
+        "model.batch_size: ",
+        "database.url: only an SQLite file works",
+        "bogus: unknown key",
+    ):
+        assert any(key in line for line in lines), key
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[watch]\n", "is not TOML"),
+        ('[model]\nname = "tiny.en"\n[[watch]]\nlanguage = "de"\n', "knows English only"),
+        ('[[watch]]\npath = "a"\n[[watch]]\npath = "./a"\n', "is listed twice"),
+        ("watch = []\n", "watch: "),
+        ('[[watch]]\nformats = ["txt", "txt"]\n', "lists an entry twice"),
+        ("[[watch]]\nformats = []\n", "formats"),
+    ],
+)
+def test_impossible_values_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadConfig, match=r"config\.toml") as caught:
+        load(tmp_path, text)
+    assert message in caught.value.message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match=r"no\.toml: cannot be read"):
+        config.load(tmp_path / "no.toml")
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "config.toml").write_text('[[watch]]\npath = "../in"\n')
+    monkeypatch.chdir(tmp_path)
+    settings = config.load(Path("sub/config.toml"))
+    assert settings.watch[0].path == tmp_path / "in"
+    assert settings.database_path == tmp_path / "sub/var/jobs.db"
+
+
+def test_the_file_is_looked_up_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(config, "PLACES", (Path("config.toml"),))
+    monkeypatch.delenv("TRANSCRIBED_CONFIG", raising=False)
+    with pytest.raises(BadConfig, match="no configuration found"):
+        config.find(None)
+    (tmp_path / "config.toml").touch()
+    assert config.find(None) == Path("config.toml")
+    monkeypatch.setenv("TRANSCRIBED_CONFIG", "/else/where.toml")
+    assert config.find(None) == Path("/else/where.toml")
+    assert config.find(Path("given.toml")) == Path("given.toml")
+
+
+def test_options_of_a_folder_are_resolved(tmp_path: Path) -> None:
+    settings = load(tmp_path, '[model]\nname = "base"\nbeam_size = 2\n[[watch]]\nlanguage = "de"\ntask = "translate"\n')
+    options = settings.options(settings.watch[0])
+    assert (options.language, options.task, options.model, options.beam_size) == ("de", "translate", "base", 2)

@@ -1,0 +1,55 @@
+from dataclasses import replace
+
+from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Segment
+from daemon.quality import TEMPERATURES, judge
+
+CHUNK = Chunk(1, 0, ((0.0, 20.0),), bytes(20 * BYTES_PER_SECOND))
+SEGMENT = Segment(0.0, 20.0, "a text", -0.2, 0.0, 1.0, 0.0, "en")
+GOOD = Decoded((SEGMENT,), -0.2, 0.0, 1.0, 0.0, "en", 1.0, 20.0)
+
+
+def test_a_good_result_is_accepted() -> None:
+    verdict = judge(CHUNK, GOOD, [])
+    assert (verdict.accepted, verdict.again, verdict.rest) == (GOOD, None, None)
+
+
+def test_repetition_and_doubt_go_to_the_next_temperature() -> None:
+    for bad in (replace(GOOD, compression_ratio=2.5), replace(GOOD, avg_logprob=-1.1)):
+        verdict = judge(CHUNK, bad, [])
+        assert verdict.accepted is None
+        assert verdict.again == replace(CHUNK, temperature=0.2)
+
+
+def test_after_the_last_temperature_the_likeliest_steady_result_counts() -> None:
+    loops = replace(GOOD, compression_ratio=9.0, avg_logprob=-0.1)
+    doubtful = [replace(GOOD, avg_logprob=-1.5, temperature=0.2), replace(GOOD, avg_logprob=-1.2, temperature=0.4)]
+    last = replace(GOOD, avg_logprob=-1.3, temperature=TEMPERATURES[-1])
+    assert judge(CHUNK, last, [loops, *doubtful]).accepted == doubtful[1]
+
+
+def test_when_all_repeat_themselves_the_likeliest_counts() -> None:
+    results = [replace(GOOD, compression_ratio=9.0, avg_logprob=value) for value in (-0.5, -0.3)]
+    last = replace(GOOD, compression_ratio=9.0, avg_logprob=-0.4, temperature=1.0)
+    assert judge(CHUNK, last, results).accepted == results[1]
+
+
+def test_doubtful_text_where_the_model_hears_no_speech_is_dropped() -> None:
+    silence = replace(GOOD, no_speech_prob=0.9, avg_logprob=-1.2)
+    verdict = judge(CHUNK, silence, [])
+    assert verdict.accepted is not None and verdict.accepted.segments == ()
+    assert verdict.again is None and verdict.rest is None
+
+
+def test_sure_text_is_kept_although_the_model_hears_no_speech() -> None:
+    assert judge(CHUNK, replace(GOOD, no_speech_prob=0.9), []).accepted is not None
+
+
+def test_speech_after_the_last_time_stamp_is_the_next_part() -> None:
+    verdict = judge(CHUNK, replace(GOOD, covered_s=12.0), [])
+    assert verdict.rest is not None
+    assert (verdict.rest.start_s, verdict.rest.duration_s, verdict.rest.part) == (12.0, 8.0, 1)
+
+
+def test_a_short_rest_and_a_result_without_progress_have_no_next_part() -> None:
+    assert judge(CHUNK, replace(GOOD, covered_s=19.2), []).rest is None
+    assert judge(CHUNK, replace(GOOD, covered_s=0.4), []).rest is None

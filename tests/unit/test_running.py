@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment
+from daemon.running import Running
+from daemon.store.job import Job
+
+JOB = Job(
+    id=7, root="/r", path="a.wav", path_bytes=b"a.wav", fingerprint="1:2:3:4:5", size_bytes=1, options=Options(),
+    priority=0, attempts=1, content_hash=None, language=None, language_probability=None, model=None,
+    compute_type=None, device=None, duration_s=None, speech_s=None, damaged=0,
+)  # fmt: skip
+
+
+def chunk(idx: int) -> Chunk:
+    return Chunk(7, idx, ((idx * 10.0, idx * 10.0 + 10),), bytes(10 * BYTES_PER_SECOND), language="auto")
+
+
+def result(text: str = "text", language: str = "de", covered_s: float = 10.0) -> Decoded:
+    segment = Segment(0.0, 10.0, text, -0.2, 0.0, 1.0, 0.0, language)
+    return Decoded((segment,) if text else (), -0.2, 0.0, 1.0, 0.0, language, 0.97, covered_s)
+
+
+def test_the_first_chunk_with_speech_finds_the_language_for_the_rest() -> None:
+    running = Running(JOB, {}, detects=True)
+    first = running.add([chunk(0), chunk(1), chunk(2)])
+    assert first == [chunk(0)]
+    more, done = running.take(chunk(0), result(text=""), run_s=1.0)
+    assert [each.idx for each in more] == [1]
+    assert done is not None and done.segments == ()
+    more, done = running.take(chunk(1), result(), run_s=1.0)
+    assert (running.language, running.language_probability) == ("de", 0.97)
+    assert [(each.idx, each.fallback_language) for each in more] == [(2, "de")]
+
+
+def test_a_chunk_is_finished_with_all_its_parts_and_repetitions() -> None:
+    running = Running(JOB, {}, detects=False)
+    running.add([chunk(0)])
+    again, done = running.take(chunk(0), replace(result(), avg_logprob=-2.0), run_s=1.0)
+    assert done is None and again[0].temperature == 0.2
+    rest, done = running.take(again[0], replace(result("first", covered_s=6.0), temperature=0.2), run_s=1.0)
+    assert done is None and rest[0].part == 1 and rest[0].temperature == 0.0
+    more, done = running.take(rest[0], result("second"), run_s=1.0)
+    assert more == [] and done is not None
+    assert [segment.text for segment in done.segments] == ["first", "second"]
+    assert (done.attempts, done.run_s, done.start_s, done.end_s) == (3, 3.0, 0.0, 10.0)
+
+
+def test_chunks_of_earlier_runs_are_not_done_again() -> None:
+    running = Running(JOB, {0: (0.0, 10.0)}, detects=False)
+    submitted = running.add([chunk(0), chunk(1)])
+    assert submitted is not None and [each.idx for each in submitted] == [1]
+    assert running.chunks_total == 2
+
+
+def test_a_decoder_that_cuts_otherwise_is_noticed() -> None:
+    assert Running(JOB, {0: (0.0, 9.5)}, detects=False).add([chunk(0)]) is None
+
+
+def test_complete_only_when_decoded_and_every_chunk_is_finished() -> None:
+    running = Running(JOB, {}, detects=False)
+    running.add([chunk(0)])
+    assert not running.complete
+    running.decoded = True
+    assert not running.complete
+    running.take(chunk(0), result(), run_s=1.0)
+    assert running.complete

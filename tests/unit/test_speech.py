@@ -1,0 +1,99 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from daemon.children.speech import CHUNK_MAX, Chunker, pack, quietest, split
+from daemon.children.whisper import compression_ratio
+from daemon.children.whisper import split as split_tokens
+from daemon.chunk import SAMPLE_RATE, Options
+
+BEGIN = 1000
+"""The first time-stamp token of these tests."""
+
+
+def at(second: float) -> int:
+    return BEGIN + round(second / 0.02)
+
+
+def test_the_quietest_moment_is_found() -> None:
+    samples = np.full(SAMPLE_RATE, 1000, dtype=np.int16)
+    samples[8000:9600] = 3
+    assert quietest(samples) == pytest.approx(8800, abs=50)
+
+
+def test_long_speech_is_cut_at_its_quietest_moments_into_pieces_that_fit() -> None:
+    rng = np.random.default_rng(1)
+    samples = rng.integers(-9000, 9000, 70 * SAMPLE_RATE, dtype=np.int16)
+    for second in (25, 48):
+        samples[second * SAMPLE_RATE : second * SAMPLE_RATE + 2000] = 0
+    pieces = list(split(samples, (0, len(samples)), CHUNK_MAX))
+    assert pieces[0][0] == 0 and pieces[-1][1] == len(samples)
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(pieces))
+    assert all(0 < end - start <= CHUNK_MAX for start, end in pieces)
+    assert pieces[0][1] / SAMPLE_RATE == pytest.approx(25.06, abs=0.1)
+    assert pieces[1][1] / SAMPLE_RATE == pytest.approx(48.06, abs=0.1)
+
+
+def test_neighbours_are_packed_while_they_fit() -> None:
+    second = SAMPLE_RATE
+    pieces = [(0, 10 * second), (12 * second, 30 * second), (31 * second, 34 * second)]
+    assert pack(pieces) == [pieces[:2], pieces[2:]]
+    assert pack([]) == []
+
+
+def cut(samples: np.ndarray, window_s: float) -> list[tuple[float, float]]:
+    chunker = Chunker(Options(vad=False), window_s)
+    found = [spans for block in np.array_split(samples, 50) for spans, _ in chunker.feed(block)]
+    found += [spans for spans, _ in chunker.finish()]
+    return [span for spans in found for span in spans]
+
+
+@pytest.mark.parametrize("window_s", [31.0, 47.0, 120.0, 1000.0])
+def test_no_sample_is_lost_or_doubled_whatever_the_window(window_s: float) -> None:
+    samples = np.random.default_rng(2).integers(-9000, 9000, 200 * SAMPLE_RATE, dtype=np.int16)
+    spans = cut(samples, window_s)
+    assert spans[0][0] == 0.0 and spans[-1][1] == pytest.approx(200.0)
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
+
+
+def test_the_same_samples_give_the_same_cuts() -> None:
+    samples = np.random.default_rng(3).integers(-9000, 9000, 150 * SAMPLE_RATE, dtype=np.int16)
+    assert cut(samples, 60.0) == cut(samples, 60.0)
+
+
+def test_silence_has_no_chunks() -> None:
+    chunker = Chunker(Options(), 60.0)
+    silence = np.zeros(100 * SAMPLE_RATE, dtype=np.int16)
+    assert list(chunker.feed(silence)) == [] and list(chunker.finish()) == []
+    assert chunker.position_s == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "lines", "covered_s"),
+    [
+        # <|0.00|> a b <|5.00|><|5.00|> c <|9.00|>: two lines, all covered up to the last time stamp
+        ([at(0), 1, 2, at(5), at(5), 3, at(9)], [(0.0, 5.0), (5.0, 9.0)], 9.0),
+        # the second line is unfinished: it is left to the next part
+        ([at(0), 1, 2, at(5), at(5), 3], [(0.0, 5.0)], 5.0),
+        # one line closed by a single time stamp covers the audio up to it only
+        ([at(0), 1, 2, at(4)], [(0.0, 4.0)], 4.0),
+        # no time stamp at the end: the text is for all of the audio
+        ([at(0), 1, 2], [(0.0, 10.0)], 10.0),
+        ([], [], 10.0),
+        # a time stamp past the audio is cut to it
+        ([at(0), 1, at(20)], [(0.0, 10.0)], 10.0),
+    ],
+)
+def test_tokens_are_cut_at_their_time_stamps(
+    tokens: list[int], lines: list[tuple[float, float]], covered_s: float
+) -> None:
+    found, covered = split_tokens(tokens, BEGIN, 10.0)
+    assert [(round(start, 6), round(end, 6)) for start, end, _ in found] == lines
+    assert covered == pytest.approx(covered_s)
+
+
+def test_repetition_compresses() -> None:
+    assert compression_ratio("and so " * 60) > 2.4
+    assert compression_ratio("") < 1
+    assert compression_ratio("The train to the city leaves at seven, so we should be early.") < 1.5
