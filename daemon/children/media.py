@@ -21,8 +21,11 @@ FFmpeg open other files and the network, so they are not among them."""
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 MAX_GAP_S = 3600.0
 """A larger jump of the time stamps is a broken header, not a pause; it is not filled with silence."""
-MIN_GAP_S = 0.5
+MIN_GAP_S = 0.2
 """Encoder delay and rounding make smaller gaps; filling them would put clicks into speech."""
+
+SHORT_BY_S = 2.0
+"""A file whose audio ends this long before its header says was cut short; less is rounding."""
 
 Samples = NDArray[np.int16]
 
@@ -63,8 +66,9 @@ class Media:
     def samples(self) -> Iterator[Samples]:
         """The audio from start to end as blocks of int16 mono samples at 16 kHz.
 
-        A frame that cannot be decoded is counted in `damaged` and left out; what follows is decoded.
-        Where time stamps show that audio is missing, silence takes its place, so later times stay true.
+        A frame that cannot be decoded is left out, and what follows is decoded. Where time stamps show that
+        audio is missing, silence takes its place, so later times stay true. Each such place, and an end before
+        its time, counts in `damaged`.
         """
         resampler = _resampler()
         form: tuple[object, ...] | None = None
@@ -77,6 +81,7 @@ class Media:
                 start = frame.time if start is None else start
                 gap_s = frame.time - start - produced / SAMPLE_RATE
                 if MIN_GAP_S < gap_s < MAX_GAP_S and self._fits(frame.time - start):
+                    self.damaged += 1
                     yield from _silence(gap_s)
                     produced += round(gap_s * SAMPLE_RATE)
             frame.pts = None
@@ -92,6 +97,8 @@ class Media:
         with suppress(av.error.FFmpegError, ValueError):
             for block in resampler.resample(None):
                 yield block.to_ndarray()[0]
+        if self.header_s is not None and produced / SAMPLE_RATE < self.header_s - SHORT_BY_S:
+            self.damaged += 1
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         packets = self._container.demux(self._stream)
@@ -110,7 +117,7 @@ class Media:
                 self.damaged += 1
 
     def _fits(self, time_s: float) -> bool:
-        return self.header_s is None or time_s <= self.header_s + 1
+        return not self._container.duration or time_s <= self._container.duration / av.time_base + 1
 
     def _header_duration_s(self, size_bytes: int) -> float | None:
         """What the container says, unless raw samples of that length would not fit into the file."""
