@@ -63,13 +63,15 @@ class Chunk:
 
     `spans` are the (start_s, end_s) pieces of the recording whose samples, one after another, make up
     `audio`; the silence between them was left out. A `part` above 0 is the rest of a chunk whose first
-    parts are transcribed already.
+    parts are transcribed already. `run` is the claim of the job that it was cut for: a result for an earlier
+    claim, as when a job was cancelled and retried meanwhile, is void.
     """
 
     job_id: int
     idx: int
     spans: tuple[tuple[float, float], ...]
     audio: bytes
+    run: int = 0
     language: str = "auto"
     fallback_language: str = ""
     task: str = "transcribe"

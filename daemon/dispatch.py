@@ -51,6 +51,7 @@ class Dispatcher:
         self._inference = Inference(
             store, engines, self._running, finished=self._publish_if_complete, failed=self._stop
         )
+        self._runs = 0
         self._claim_at = 0.0
         self._requests_at = 0.0
         self._wake_read, self._wake_write = os.pipe()
@@ -172,13 +173,19 @@ class Dispatcher:
             return
         detects = ready.multilingual and job.options.language == "auto" and job.language is None
         language = job.options.language if ready.multilingual else "en"
+        self._runs += 1
         self._running[job.id] = Running(
-            job, self._store.chunks_done(job.id), detects, job.language or "", job.language_probability
+            job,
+            self._store.chunks_done(job.id),
+            detects,
+            run=self._runs,
+            language=job.language or "",
+            language_probability=job.language_probability,
+            asked=True,
         )
         log.info("started job %d %s (attempt %d)", job.id, job.path, job.attempts)
-        self._running[job.id].asked = True
         try:
-            self._decoders.open(Open(job.id, job.options, job.size_bytes, language), fd)
+            self._decoders.open(Open(job.id, self._runs, job.options, job.size_bytes, language), fd)
         finally:
             os.close(fd)
 
@@ -194,18 +201,21 @@ class Dispatcher:
 
     def _from_decoder(self, answer: object) -> None:
         match answer:
-            case Opened(job_id, content_hash) if job_id in self._running:
+            case Opened(job_id, run, content_hash) if self._is_current(job_id, run):
                 self._opened(job_id, content_hash)
-            case Window(job_id) if job_id in self._running:
+            case Window(job_id, run) if self._is_current(job_id, run):
                 self._window(answer)
-            case Refused(job_id, _, message, retry) if job_id in self._running:
-                kind = FailedRecording if retry else BadRecording
-                self._stop(job_id, kind(message))
+            case Refused(job_id, run, message, retry) if self._is_current(job_id, run):
+                self._stop(job_id, (FailedRecording if retry else BadRecording)(message))
             case LostRecordings():
                 for job_id in answer.innocent:
                     self._stop(job_id, None)
                 if answer.culprit is not None:
                     self._stop(answer.culprit, FailedRecording(f"the decoder died of it ({answer.how})"))
+
+    def _is_current(self, job_id: int, run: int) -> bool:
+        """Whether an answer is about the job as it runs now, not about an earlier claim of it."""
+        return job_id in self._running and self._running[job_id].run == run
 
     def _opened(self, job_id: int, content_hash: str) -> None:
         running, ready = self._running[job_id], self._engines.ready

@@ -49,6 +49,8 @@ def jobs(rows: list[dict[str, Any]]) -> RenderableType:
 def job(row: dict[str, Any]) -> RenderableType:
     """`transcribed jobs show`."""
     table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     for key, value in row.items():
         if value is not None and key not in ("outputs", "segments", "path_bytes"):
             table.add_row(Text(key, style="bold"), Text(str(value)))

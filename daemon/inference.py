@@ -81,7 +81,7 @@ class Inference:
         finished: list[Result] = []
         audio_s = sum(chunk.duration_s for chunk in chunks)
         for chunk, result in zip(chunks, answer.results, strict=True):
-            running = self._running.get(chunk.job_id)
+            running = self._of(chunk)
             if running is None:
                 continue
             detecting = running.detects
@@ -108,8 +108,8 @@ class Inference:
             engine.batch_size = max(1, len(chunks) // 2)
             log.warning("out of memory on %s: batches of %d from now on", engine.load.device, engine.batch_size)
             for chunk in chunks:
-                if chunk.job_id in self._running:
-                    self.submit(self._running[chunk.job_id], [chunk], first=True)
+                if (running := self._of(chunk)) is not None:
+                    self.submit(running, [chunk], first=True)
             return
         log.warning("a batch of %d failed on %s: %s", len(chunks), engine.load.device, answer.message)
         lost = [tuple(chunks)]
@@ -122,7 +122,7 @@ class Inference:
         """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
         for batch in lost.batches:
             for chunk in batch:
-                running = self._running.get(chunk.job_id)
+                running = self._of(chunk)
                 if running is None:
                     continue
                 if len(batch) == len(lost.batches) == 1:
@@ -130,3 +130,8 @@ class Inference:
                     self._failed(chunk.job_id, FailedRecording(f"{why} on its speech at {chunk.start_s:.0f} s{how}"))
                 else:
                     self.submit(running, [replace(chunk, alone=True)], first=True)
+
+    def _of(self, chunk: Chunk) -> Running | None:
+        """The running job of a chunk; None if it has ended or began anew."""
+        running = self._running.get(chunk.job_id)
+        return running if running is not None and running.run == chunk.run else None

@@ -34,6 +34,8 @@ class Running:
     """idx → (start_s, end_s) of the chunks that earlier runs have finished."""
     detects: bool
     """Whether the language is yet to be found."""
+    run: int = 0
+    """Which claim of the job this is."""
     language: str = ""
     language_probability: float | None = None
     asked: bool = False

@@ -36,13 +36,14 @@ class OpenRecording:
 
     def __init__(self, order: Open, fd: int) -> None:
         self._order = order
+        self.run = order.run
         self._fd = fd
         self._idx = 0
         self.content_hash = _sha256(fd)
         self._media = Media(fd, order.size_bytes)
         limit_s = order.options.max_hours * 3600
         if self._media.header_s is not None and self._media.header_s > limit_s:
-            self.close()
+            self._media.close()
             raise _too_long(self._media.header_s, limit_s)
         self._limit_s = limit_s
         self._chunker = Chunker(order.options, WINDOW_S)
@@ -58,6 +59,7 @@ class OpenRecording:
         chunks = [self._chunk(cut) for cut in self._cuts()]
         return Window(
             job_id=self._order.job_id,
+            run=self.run,
             chunks=tuple(chunks),
             last=self._ended,
             duration_s=self._chunker.position_s,
@@ -87,6 +89,7 @@ class OpenRecording:
             idx=self._idx,
             spans=spans,
             audio=audio,
+            run=self.run,
             language=self._order.language,
             task=options.task,
             beam_size=options.beam_size,
@@ -104,8 +107,8 @@ def serve(conn: Connection) -> None:
         try:
             match order:
                 case Open():
-                    recordings[order.job_id] = OpenRecording(order, recv_handle(conn))
-                    conn.send(Opened(order.job_id, recordings[order.job_id].content_hash))
+                    recordings[order.job_id] = _open(order, recv_handle(conn))
+                    conn.send(Opened(order.job_id, order.run, recordings[order.job_id].content_hash))
                 case Next(job_id) if job_id in recordings:
                     window = recordings[job_id].next_window()
                     if window.last:
@@ -114,11 +117,20 @@ def serve(conn: Connection) -> None:
                 case Close(job_id) if job_id in recordings:
                     recordings.pop(job_id).close()
         except (BadRecording, MemoryError, OSError) as error:
-            if recording := recordings.pop(order.job_id, None):
+            recording = recordings.pop(order.job_id, None)
+            if recording is not None:
                 recording.close()
-            bad = isinstance(error, BadRecording)
+            run = order.run if isinstance(order, Open) or recording is None else recording.run
             reason = str(error) or "the decoder ran out of memory"
-            conn.send(Refused(order.job_id, type(error).__name__, reason, retry=not bad))
+            conn.send(Refused(order.job_id, run, reason, retry=not isinstance(error, BadRecording)))
+
+
+def _open(order: Open, fd: int) -> OpenRecording:
+    try:
+        return OpenRecording(order, fd)
+    except BaseException:
+        os.close(fd)
+        raise
 
 
 def _sha256(fd: int) -> str:

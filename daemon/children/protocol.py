@@ -10,6 +10,8 @@ class Open:
     """To a decoder: a recording to decode. Its descriptor follows as an SCM_RIGHTS message."""
 
     job_id: int
+    run: int
+    """Which claim of the job this is; every answer repeats it."""
     options: Options
     size_bytes: int
     language: str
@@ -19,6 +21,7 @@ class Open:
 @dataclass(frozen=True, slots=True)
 class Opened:
     job_id: int
+    run: int
     content_hash: str
 
 
@@ -34,6 +37,7 @@ class Window:
     """From a decoder: the chunks of a window; after the last one the recording is closed."""
 
     job_id: int
+    run: int
     chunks: tuple[Chunk, ...]
     last: bool
     duration_s: float
@@ -46,7 +50,7 @@ class Refused:
     """From a decoder: this recording cannot be decoded, now or ever."""
 
     job_id: int
-    kind: str
+    run: int
     message: str
     retry: bool
 

@@ -56,7 +56,7 @@ def decode(path: Path, **options) -> tuple[list, Window]:
     """All chunks of a file and its last window, in this process."""
     fd = os.open(path, os.O_RDONLY)
     values = {"vad": False} | options
-    recording = OpenRecording(Open(1, Options(**values), path.stat().st_size, "auto"), fd)
+    recording = OpenRecording(Open(1, 1, Options(**values), path.stat().st_size, "auto"), fd)
     chunks = []
     while True:
         window = recording.next_window()
@@ -185,7 +185,7 @@ def test_hours_of_silence_are_decoded_as_a_stream(tmp_path: Path) -> None:
         out.mux(stream.encode(None))
     child = Child("daemon.children.decoder")
     fd = os.open(path, os.O_RDONLY)
-    child.send(Open(1, Options(), path.stat().st_size, "auto"), fd)
+    child.send(Open(1, 1, Options(), path.stat().st_size, "auto"), fd)
     os.close(fd)
     assert isinstance(child.receive(), Opened)
     while True:
@@ -265,7 +265,7 @@ def test_a_child_serves_many_recordings_at_once(tmp_path: Path) -> None:
     for job_id in (1, 2, 3):
         path = write_wav(tmp_path / f"{job_id}.wav", 60.0 * job_id, seed=job_id)
         fd = os.open(path, os.O_RDONLY)
-        child.send(Open(job_id, Options(vad=False), path.stat().st_size, "auto"), fd)
+        child.send(Open(job_id, 1, Options(vad=False), path.stat().st_size, "auto"), fd)
         os.close(fd)
         assert isinstance(child.receive(), Opened)
     chunks: dict[int, list] = {1: [], 2: [], 3: []}
@@ -283,7 +283,7 @@ def test_a_child_serves_many_recordings_at_once(tmp_path: Path) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_text("no")
     fd = os.open(bad, os.O_RDONLY)
-    child.send(Open(4, Options(), 2, "auto"), fd)
+    child.send(Open(4, 1, Options(), 2, "auto"), fd)
     os.close(fd)
     refused = child.receive()
     assert isinstance(refused, Refused) and not refused.retry

@@ -1,0 +1,175 @@
+"""The real daemon, the real model, real speech."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+import wave
+from pathlib import Path
+
+import jiwer
+import pytest
+
+from tests.support import CLIPS, Daemon, reconcile, wait_until, words
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
+
+
+def wer(reference: str, text: str) -> float:
+    return jiwer.wer(" ".join(words(reference)), " ".join(words(text)))
+
+
+def clip_texts() -> dict[str, str]:
+    lines = (CLIPS / "references.tsv").read_text("utf-8").splitlines()
+    return {name: text for name, _, text in (line.split("\t") for line in lines)}
+
+
+def text_of(daemon: Daemon, recording: str) -> str:
+    return (daemon.inbox / recording).with_suffix(".txt").read_text("utf-8")
+
+
+def sequential(path: Path, model_name: str = "tiny.en") -> str:
+    """faster-whisper's own sequential mode: the same weights, int8, beam 5."""
+    from faster_whisper import WhisperModel
+
+    from daemon.children.models import resolve
+
+    model = WhisperModel(str(resolve(model_name)), device="cpu", compute_type="int8", cpu_threads=2)
+    segments, _ = model.transcribe(str(path), beam_size=5)
+    return " ".join(segment.text.strip() for segment in segments)
+
+
+def test_the_shipped_clips(make_daemon) -> None:
+    daemon: Daemon = make_daemon()
+    references = clip_texts()
+    for name in references:
+        shutil.copy(CLIPS / name, daemon.inbox)
+    assert daemon.once() == 0
+    reconcile(daemon, [daemon.inbox / name for name in references])
+    for name, reference in references.items():
+        assert wer(reference, text_of(daemon, name)) <= 0.1, name
+    document = json.loads((daemon.inbox / "demo.json").read_text())
+    assert document["language"] == "en" and document["provenance"]["compute_type"] == "int8"
+
+
+def test_no_more_errors_than_faster_whispers_sequential_mode(make_daemon, shared_audio: Path) -> None:
+    references = json.loads((shared_audio / "references.json").read_text())
+    known = {name: entry["text"] for name, entry in references.items() if entry["text"]}
+    daemon: Daemon = make_daemon()
+    for name in known:
+        shutil.copy(shared_audio / name, daemon.inbox)
+    assert daemon.once() == 0
+    ours = {name: wer(known[name], text_of(daemon, name)) for name in known}
+    theirs = {name: wer(known[name], sequential(shared_audio / name)) for name in known}
+    print(f"WER ours {ours}\nWER faster-whisper {theirs}")
+    for name in known:
+        assert ours[name] <= theirs[name], name
+
+
+def test_languages_are_detected_and_a_change_of_language_followed(
+    make_daemon, shared_audio: Path, base_model: str
+) -> None:
+    daemon: Daemon = make_daemon(model=f'name = "{base_model}"\nword_timestamps = true')
+    for name in ("buzz-french.mp3", "sr-chinese.flac", "multilingual.mp3", "jfk.flac"):
+        shutil.copy(shared_audio / name, daemon.inbox)
+    assert daemon.once() == 0
+    found = {
+        path: (language, probability)
+        for path, language, probability in daemon.query("SELECT path, language, language_probability FROM jobs")
+    }
+    assert {path: language for path, (language, _) in found.items()} == {
+        "buzz-french.mp3": "fr", "sr-chinese.flac": "zh", "multilingual.mp3": "en", "jfk.flac": "en",
+    }  # fmt: skip
+    assert all(probability > 0.5 for _, probability in found.values())
+    assert "curiosité" in text_of(daemon, "buzz-french.mp3") and "自己" in text_of(daemon, "sr-chinese.flac")
+    both = text_of(daemon, "multilingual.mp3")
+    assert "Permission is hereby granted" in both and "Software" in both and "diese" in both.lower()
+    spoken = daemon.query(
+        "SELECT DISTINCT segments.language FROM segments JOIN jobs ON jobs.id = job_id WHERE path = 'multilingual.mp3'"
+    )
+    assert sorted(spoken) == [("de",), ("en",)]
+    segment = json.loads((daemon.inbox / "jfk.json").read_text())["segments"][0]
+    assert "".join(word["word"] for word in segment["words"]).strip() == segment["text"]
+    times = [(word["start_s"], word["end_s"]) for word in segment["words"]]
+    assert all(start <= end for start, end in times) and times == sorted(times)
+
+
+def test_a_language_and_a_task_for_each_folder(make_daemon, shared_audio: Path, base_model: str) -> None:
+    daemon: Daemon = make_daemon(
+        model=f'name = "{base_model}"',
+        **{"[watch]": 'path = "inbox"\nlanguage = "fr"\n[[watch]]\npath = "english"\ntask = "translate"'},
+    )
+    (daemon.folder / "english").mkdir()
+    shutil.copy(shared_audio / "buzz-french.mp3", daemon.inbox)
+    shutil.copy(shared_audio / "buzz-french.mp3", daemon.folder / "english")
+    assert daemon.once() == 0
+    assert "curiosité" in text_of(daemon, "buzz-french.mp3")
+    assert "curiosity" in (daemon.folder / "english" / "buzz-french.txt").read_text().lower()
+
+
+def long_recording(path: Path, minutes: float) -> Path:
+    """The clips, one after another, with pauses, as a recording of this length."""
+    import av
+    import numpy as np
+
+    rng = random.Random(5)
+    pieces = []
+    for clip in sorted(CLIPS.glob("memo-*.opus")):
+        with av.open(str(clip)) as media:
+            resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
+            blocks = [block.to_ndarray()[0] for frame in media.decode(audio=0) for block in resampler.resample(frame)]
+        pieces.append(np.concatenate([*blocks, np.zeros(8000, dtype=np.int16)]))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        while file.tell() < minutes * 60 * 16_000:
+            file.writeframes(rng.choice(pieces).tobytes())
+    return path
+
+
+def test_kills_during_a_long_recording_repeat_no_finished_chunk(make_daemon) -> None:
+    daemon: Daemon = make_daemon()
+    path = long_recording(daemon.inbox / "long.wav", 8)
+    done = 0
+    for _ in range(3):
+        daemon.start().ready()
+        wait_until(lambda before=done: daemon.query("SELECT chunks_done FROM jobs")[0][0] > before, 60, "progress")
+        daemon.kill()
+        ((done,),) = daemon.query("SELECT chunks_done FROM jobs")
+    before = daemon.query("SELECT id, chunk, idx, text FROM segments ORDER BY id")
+    daemon.start().ready()
+    daemon.wait_for({"long.wav": "done"}, 200)
+    assert daemon.stop() == 0
+    assert daemon.query("SELECT id, chunk, idx, text FROM segments ORDER BY id")[: len(before)] == before
+    ((done, total, attempts),) = daemon.query("SELECT chunks_done, chunks_total, attempts FROM jobs")
+    assert done == total and attempts == 1
+    # The batches that were recorded hold each chunk once for each time it was decoded to a checkpoint.
+    ((ran, needed),) = daemon.query("SELECT (SELECT sum(size) FROM batches), (SELECT sum(attempts) FROM chunks)")
+    assert ran <= needed + 2 * 4 * 3, "finished chunks were done again"
+    reconcile(daemon, [path])
+    texts = [text for name, text in clip_texts().items() if name.startswith("memo")]
+    transcript = " ".join(words(text_of(daemon, "long.wav")))
+    assert all(" ".join(words(text)[:4]) in transcript for text in texts)
+
+
+def test_an_idle_daemon_costs_next_to_nothing(make_daemon) -> None:
+    daemon: Daemon = make_daemon(watching="settle_seconds = 2\nrescan_seconds = 60")
+    daemon.start().ready()
+    assert daemon.process is not None
+    time.sleep(2)
+    ticks = [_cpu_ticks(daemon.process.pid)]
+    time.sleep(15)
+    ticks.append(_cpu_ticks(daemon.process.pid))
+    used = (ticks[1] - ticks[0]) / os.sysconf("SC_CLK_TCK") / 15
+    print(f"idle: {used * 100:.2f} % of a core")
+    assert used < 0.02, "an idle daemon polls too much"
+    daemon.process.send_signal(signal.SIGINT)
+    assert daemon.process.wait(20) == 0
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])

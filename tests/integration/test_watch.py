@@ -1,0 +1,279 @@
+"""Finding recordings: a real daemon with the fake engine, real folders, real ways of copying."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from daemon.events import FolderEvents
+from daemon.scan import on_network
+from tests.support import Daemon, reconcile, wait_until, write_wav
+
+SLOW_RESCAN = "settle_seconds = 0.3\nrescan_seconds = 3600"
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    return folder
+
+
+def test_every_way_of_dropping_is_seen_by_its_event(make_daemon, outside: Path) -> None:
+    daemon: Daemon = make_daemon(fake={}, watching=SLOW_RESCAN)
+    write_wav(daemon.inbox / "already.wav", seed=1)
+    daemon.start().ready()
+    inbox = daemon.inbox
+    shutil.copy(write_wav(outside / "copied.wav", seed=2), inbox)
+    write_wav(outside / "moved.wav", seed=3).rename(inbox / "moved.wav")
+    write_wav(inbox / "firefox.wav.part", seed=4).rename(inbox / "firefox.wav")
+    write_wav(inbox / "chrome.wav.crdownload", seed=5).rename(inbox / "chrome.wav")
+    write_wav(inbox / ".rsync.wav.Xa81fq", seed=6).rename(inbox / "rsync.wav")
+    (outside / "folder" / "deep").mkdir(parents=True)
+    write_wav(outside / "folder" / "deep" / "inside.wav", seed=7)
+    (outside / "folder").rename(inbox / "folder")
+    os.link(write_wav(outside / "linked.wav", seed=8), inbox / "linked.wav")
+    (inbox / "new").mkdir()
+    write_wav(inbox / "new" / "later.wav", seed=9)
+    expected = ["already.wav", "copied.wav", "moved.wav", "firefox.wav", "chrome.wav", "rsync.wav",
+                "folder/deep/inside.wav", "linked.wav", "new/later.wav"]  # fmt: skip
+    daemon.wait_for(dict.fromkeys(expected, "done"), 30)
+    reconcile(daemon, [inbox / path for path in expected])
+    assert daemon.stop() == 0
+
+
+def test_everything_is_found_without_any_event(make_daemon, outside: Path) -> None:
+    daemon: Daemon = make_daemon(
+        fake={},
+        **{"[watch]": 'path = "inbox"\nbackend = "polling"'},
+        watching="settle_seconds = 0.2\nrescan_seconds = 0.5",
+    )
+    daemon.start().ready()
+    write_wav(daemon.inbox / "a.wav")
+    (daemon.inbox / "sub").mkdir()
+    write_wav(outside / "b.wav", seed=2).rename(daemon.inbox / "sub" / "b.wav")
+    daemon.wait_for({"a.wav": "done", "sub/b.wav": "done"})
+
+
+WRITERS = {
+    "trickle": """
+with open(target, "wb") as out:
+    for at in range(0, len(data), len(data) // 8):
+        out.write(data[at : at + len(data) // 8]); out.flush(); time.sleep(0.2)
+""",
+    "pauses longer than the settle time with the file open": """
+with open(target, "wb") as out:
+    out.write(data[:20000]); out.flush(); time.sleep(1.2); out.write(data[20000:])
+""",
+    "preallocates and fills": """
+fd = os.open(target, os.O_CREAT | os.O_WRONLY)
+os.posix_fallocate(fd, 0, len(data)); time.sleep(0.8); os.pwrite(fd, data, 0); time.sleep(0.5); os.close(fd)
+""",
+    "maps it": """
+import mmap
+fd = os.open(target, os.O_CREAT | os.O_RDWR); os.ftruncate(fd, len(data))
+with mmap.mmap(fd, len(data)) as view:
+    os.close(fd); time.sleep(0.8); view[:] = data; view.flush(); time.sleep(0.3)
+""",
+    "opens and closes for each block": """
+for at in range(0, len(data), 8000):
+    with open(target, "ab") as out: out.write(data[at : at + 8000])
+    time.sleep(0.1)
+""",
+    "hidden name, then renamed": """
+with open(folder + "/.hidden.wav.tmp", "wb") as out:
+    out.write(data[:9000]); out.flush(); time.sleep(0.8); out.write(data[9000:])
+os.rename(folder + "/.hidden.wav.tmp", target)
+""",
+    "keeps the time of the original": """
+with open(target, "wb") as out: out.write(data)
+os.utime(target, (1, 1))
+""",
+    "written backwards": """
+fd = os.open(target, os.O_CREAT | os.O_WRONLY)
+for at in reversed(range(0, len(data), 8000)):
+    os.pwrite(fd, data[at : at + 8000], at); time.sleep(0.1)
+os.close(fd)
+""",
+}
+
+
+@pytest.mark.parametrize("style", WRITERS)
+def test_no_half_written_file_is_transcribed(make_daemon, outside: Path, style: str) -> None:
+    daemon: Daemon = make_daemon(fake={}, watching="settle_seconds = 0.4\nrescan_seconds = 1")
+    daemon.start().ready()
+    whole = write_wav(outside / "whole.wav", 1.5, seed=77)
+    target = daemon.inbox / "a.wav"
+    script = f"import os, time\ntarget, folder = {str(target)!r}, {str(daemon.inbox)!r}\ndata = open({str(whole)!r}, 'rb').read()\n"
+    subprocess.run([sys.executable, "-c", script + WRITERS[style]], check=True, timeout=30)
+    daemon.wait_for({"a.wav": "done"})
+    hashes = daemon.query("SELECT DISTINCT content_hash FROM jobs WHERE content_hash IS NOT NULL")
+    import hashlib
+
+    assert hashes == [(hashlib.sha256(whole.read_bytes()).hexdigest(),)], "a partial version was opened"
+    reconcile(daemon, [target])
+
+
+def test_a_file_that_stays_open_waits_with_a_reason(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    daemon.start().ready()
+    path = write_wav(daemon.inbox / "a.wav")
+    with path.open("ab"):
+        wait_until(lambda: "open for writing" in daemon.reasons().get("a.wav", ""), 15)
+        assert daemon.states()["a.wav"] == "settling"
+    daemon.wait_for({"a.wav": "done"})
+
+
+def test_replaced_content_runs_again_and_touched_content_does_not(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    path = write_wav(daemon.inbox / "a.wav", seed=1)
+    daemon.start().ready()
+    daemon.wait_for({"a.wav": "done"})
+    first = (daemon.inbox / "a.txt").read_text()
+    batches = daemon.query("SELECT count(*) FROM batches")
+    os.utime(path)
+    wait_until(lambda: len(daemon.query("SELECT id FROM jobs WHERE state = 'done'")) == 2, 20)
+    assert daemon.query("SELECT count(*) FROM batches") == batches
+    assert "same content" in daemon.reasons()["a.wav"]
+    write_wav(path, seed=2)
+    wait_until(lambda: len(daemon.query("SELECT id FROM jobs WHERE state = 'done'")) == 3, 20)
+    assert (daemon.inbox / "a.txt").read_text() != first
+    reconcile_names = {entry.name for entry in daemon.inbox.iterdir()}
+    assert reconcile_names == {"a.wav", "a.txt", "a.srt", "a.json"}
+
+
+def test_a_renamed_recording_is_not_transcribed_again(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    path = write_wav(daemon.inbox / "a.wav", seed=1)
+    daemon.start().ready()
+    daemon.wait_for({"a.wav": "done"})
+    batches = daemon.query("SELECT count(*) FROM batches")
+    path.rename(daemon.inbox / "b.wav")
+    daemon.wait_for({"b.wav": "done"})
+    assert daemon.query("SELECT count(*) FROM batches") == batches
+    assert (daemon.inbox / "b.txt").read_text() == (daemon.inbox / "a.txt").read_text()
+
+
+def test_a_recording_that_changes_while_it_runs_gives_the_transcript_of_the_new_version(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={"delay_s": 1.0})
+    path = write_wav(daemon.inbox / "a.wav", seed=1)
+    daemon.start().ready()
+    daemon.wait_for({"a.wav": "running"})
+    write_wav(path, seed=2)
+    daemon.wait_for({"a.wav": "done"})
+    rows = daemon.query("SELECT state, attempts FROM jobs ORDER BY id")
+    assert rows == [("vanished", 0), ("done", 1)]
+    reconcile(daemon, [path])
+
+
+def test_vanished_while_queued(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={"delay_s": 1.5, "workers": 1, "batch_size": 1})
+    for number in range(30):
+        write_wav(daemon.inbox / f"{number:02}.wav", seed=number)
+    daemon.start().ready()
+    daemon.wait_for({"29.wav": "queued"})
+    (daemon.inbox / "29.wav").unlink()
+    daemon.wait_for({"29.wav": "vanished"})
+
+
+def test_what_is_no_recording_is_accounted_for(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    inbox = daemon.inbox
+    (inbox / "notes.txt").write_text("mine")
+    (inbox / "slides.pdf").write_text("x")
+    (inbox / "half.wav.part").write_text("x")
+    (inbox / "x.wav").mkdir()
+    os.mkfifo(inbox / "pipe.wav")
+    os.symlink("/etc/passwd", inbox / "link.wav")
+    assert daemon.once() == 1
+    states, reasons = daemon.states(), daemon.reasons()
+    assert states == {
+        "slides.pdf": "ignored", "half.wav.part": "ignored",
+        "x.wav": "rejected", "pipe.wav": "rejected", "link.wav": "rejected",
+    }  # fmt: skip
+    assert "folder" in reasons["x.wav"] and "pipe" in reasons["pipe.wav"] and "symbolic link" in reasons["link.wav"]
+    (inbox / "half.wav.part").unlink()
+    daemon.once()
+    assert "half.wav.part" not in daemon.states()
+
+
+def test_own_transcripts_are_never_ingested_though_folders_overlap(make_daemon) -> None:
+    daemon: Daemon = make_daemon(
+        fake={},
+        **{
+            "[watch]": 'path = "inbox"\nformats = ["txt", "vtt", "json", "tsv", "lrc", "ass", "srt"]\n[[watch]]\npath = "inbox/sub"\nformats = ["txt"]'
+        },
+    )
+    (daemon.inbox / "sub").mkdir()
+    write_wav(daemon.inbox / "a.wav", seed=1)
+    write_wav(daemon.inbox / "sub" / "b.wav", seed=2)
+    assert daemon.once() == 0
+    assert daemon.once() == 0
+    assert daemon.query("SELECT count(*) FROM jobs") == [(2,)]
+    assert {entry.name for entry in (daemon.inbox / "sub").iterdir()} == {"b.wav", "b.txt"}
+
+
+def test_a_folder_that_is_not_recursive(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={}, **{"[watch]": 'path = "inbox"\nrecursive = false'})
+    (daemon.inbox / "sub").mkdir()
+    write_wav(daemon.inbox / "sub" / "b.wav")
+    daemon.start().ready()
+    write_wav(daemon.inbox / "a.wav")
+    write_wav(daemon.inbox / "sub" / "c.wav", seed=2)
+    daemon.wait_for({"a.wav": "done"})
+    time.sleep(1)
+    assert daemon.states() == {"a.wav": "done"}
+
+
+def test_a_root_that_goes_away_and_comes_back(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={}, watching="settle_seconds = 0.2\nrescan_seconds = 0.5")
+    write_wav(daemon.inbox / "a.wav")
+    daemon.start().ready()
+    daemon.wait_for({"a.wav": "done"})
+    shutil.rmtree(daemon.inbox)
+    wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'root_missing'") == [("firing",)], 15)
+    daemon.inbox.mkdir()
+    wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'root_missing'") == [("resolved",)], 15)
+    write_wav(daemon.inbox / "b.wav", seed=2)
+    daemon.wait_for({"b.wav": "done", "a.wav": "done"})
+
+
+def test_events_of_a_folder_made_again_arrive_after_a_restart_of_the_watch(tmp_path: Path) -> None:
+    hints: list[bytes] = []
+    folder = tmp_path / "f"
+    assert FolderEvents(folder, recursive=True, hint=hints.append).start() == "the folder is missing"
+    folder.mkdir()
+    events = FolderEvents(folder, recursive=True, hint=hints.append)
+    assert events.start() is None and events.alive
+    shutil.rmtree(folder)
+    folder.mkdir()
+    assert not events.alive
+    assert events.start() is None and events.alive
+    (folder / "a.wav").touch()
+    wait_until(lambda: os.fsencode(folder / "a.wav") in hints, 5)
+    events.stop()
+
+
+def test_a_handler_that_fails_does_not_kill_the_watcher(tmp_path: Path) -> None:
+    hints: list[bytes] = []
+
+    def hint(path: bytes) -> None:
+        hints.append(path)
+        raise RuntimeError("on purpose")
+
+    events = FolderEvents(tmp_path, recursive=True, hint=hint)
+    events.start()
+    (tmp_path / "a").touch()
+    wait_until(lambda: hints, 5)
+    (tmp_path / "b").touch()
+    wait_until(lambda: os.fsencode(tmp_path / "b") in hints, 5)
+    assert events.alive
+    events.stop()
+
+
+def test_local_folders_are_not_taken_for_network_folders(tmp_path: Path) -> None:
+    assert not on_network(tmp_path)
