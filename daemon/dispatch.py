@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 """Requests from the command line are seen, and deadlines kept, within this time."""
+CLAIM_S = 30.0
+"""The queue is looked at this often even though nothing says that it has changed."""
 LONG_BYTES = 4_000_000
 """Larger files are taken for long recordings: four minutes of 128 kbit/s."""
 LONG_OPEN_MAX = 4
@@ -151,7 +153,6 @@ class Dispatcher:
         ready = self._engines.ready
         if ready is None or time.monotonic() < self._claim_at:
             return
-        self._claim_at = time.monotonic() + TICK_S
         long = sum(running.job.size_bytes > LONG_BYTES for running in self._running.values())
         short = len(self._running) - long
         # Enough short ones to fill every worker's batch twice over.
@@ -162,6 +163,8 @@ class Dispatcher:
         if short < places:
             for job in self._store.claim(places - short, max_bytes=LONG_BYTES):
                 self._open(job)
+        # Nothing more to claim until somebody wakes us, a job ends, or a retry is due.
+        self._claim_at = time.monotonic() + min(self._store.next_due_s() or CLAIM_S, CLAIM_S)
 
     def _open(self, job: Job) -> None:
         ready = self._engines.ready

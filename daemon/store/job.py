@@ -104,6 +104,10 @@ def timestamp_in(seconds: float) -> str:
     return timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
+def seconds_until(text: str) -> float:
+    return (datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds()
+
+
 def options_to_json(options: Options) -> str:
     return json.dumps(asdict(options), sort_keys=True)
 

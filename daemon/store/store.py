@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, delete, func, or_, select, update
 from daemon.store.base import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
 from daemon.store.intake import Intake
-from daemon.store.job import Job, timestamp, timestamp_in
+from daemon.store.job import Job, seconds_until, timestamp, timestamp_in
 from daemon.store.schema import (
     CANCELLED,
     DEAD,
@@ -68,10 +68,11 @@ class Store(Intake, Checkpoints):
         found = self._write(lambda db: [job_from(row) for row in db.execute(claim)])
         return sorted(found, key=lambda job: (-job.priority, job.id))
 
-    def next_due(self) -> str | None:
-        """When the next postponed or failed job may run again."""
-        statement = select(func.min(jobs.c.next_attempt_at)).where(jobs.c.state.in_((QUEUED, FAILED)))
-        return self._read(lambda db: db.execute(statement).scalar())
+    def next_due_s(self) -> float | None:
+        """Seconds until the next postponed or failed job may run again."""
+        waits = select(func.min(jobs.c.next_attempt_at)).where(jobs.c.state.in_((QUEUED, FAILED)))
+        due = self._read(lambda db: db.execute(waits).scalar())
+        return None if due is None else max(0.0, seconds_until(due))
 
     def finish(self, job_id: int, warning: str | None = None) -> None:
         """running → done: every file of the transcript is on the disk."""
