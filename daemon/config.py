@@ -91,6 +91,7 @@ class Model(Table):
         "auto", "float32", "float16", "bfloat16", "int16",
         "int8", "int8_float32", "int8_float16", "int8_bfloat16",
     ] = "auto"  # fmt: skip
+    context: Literal["auto", "full"] = "auto"
     beam_size: int = Field(5, ge=1, le=20)
     batch_size: AutoCount = "auto"
     workers: AutoCount = "auto"
@@ -156,6 +157,7 @@ class Settings(Table):
             formats=watch.formats,
             naming=watch.naming,
             model=self.model.name,
+            context=self.model.context,
             beam_size=self.model.beam_size,
             word_timestamps=self.model.word_timestamps,
             vad=self.vad.enabled,

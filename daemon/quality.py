@@ -5,6 +5,7 @@ decoded again at the next temperature. Unlike there, text that ends early is not
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from daemon.chunk import Chunk, Decoded
 
@@ -15,6 +16,9 @@ AVG_LOGPROB_MIN = -1.0
 NO_SPEECH_MAX = 0.6
 COVERAGE_GAP_S = 1.0
 """Speech this long after the last time stamp was left out and is decoded as a chunk of its own."""
+TAIL_REPEATS = 3
+TAIL_WORDS = 4
+"""A text that ends in three times the same one to four words repeats itself, as in "B-B-B"."""
 PROGRESS_MIN_S = 1.0
 """A part that covers less than this makes no progress; the rest is then given up rather than tried for ever."""
 
@@ -25,6 +29,8 @@ class Verdict:
 
     accepted: Decoded | None = None
     again: Chunk | None = None
+    guarded: bool = False
+    """`again` is the guard's: the same at full context, not at the next temperature."""
     rest: Chunk | None = None
 
 
@@ -36,8 +42,10 @@ def judge(chunk: Chunk, result: Decoded, earlier: list[Decoded]) -> Verdict:
         result: what came out of it.
         earlier: the results of the same part at lower temperatures, none of them good enough.
     """
-    if _is_silence(result):
+    if _is_silence(result) and chunk.full_context:
         return Verdict(accepted=replace(result, segments=(), covered_s=chunk.duration_s))
+    if not chunk.full_context and _is_suspect(result):
+        return Verdict(again=replace(chunk, full_context=True), guarded=True)
     if not _is_good(result):
         hotter = [temperature for temperature in TEMPERATURES if temperature > result.temperature]
         if hotter:
@@ -52,6 +60,28 @@ def _is_silence(result: Decoded) -> bool:
 
 def _is_good(result: Decoded) -> bool:
     return result.compression_ratio <= COMPRESSION_RATIO_MAX and result.avg_logprob >= AVG_LOGPROB_MIN
+
+
+def _is_suspect(result: Decoded) -> bool:
+    """Whether a result from a cut context may be worse than one from the full context would be.
+
+    A model that hears too little silence after the speech may run on: it repeats what it said. (Time stamps beyond the
+    audio, which also happen then, say little: half of the good texts have them.)
+    """
+    return not _is_good(result) or _repeats(result)
+
+
+def _repeats(result: Decoded) -> bool:
+    """A line that is said twice in a row, or a tail of one word or syllable."""
+    lines = [" ".join(segment.text.lower().split()) for segment in result.segments]
+    if any(before == after for before, after in pairwise(lines)):
+        return True
+    words = " ".join(lines).replace("-", " ").split()
+    return any(
+        len(words) >= TAIL_REPEATS * size
+        and all(words[-size:] == words[-size * (n + 1) : -size * n] for n in range(1, TAIL_REPEATS))
+        for size in range(1, TAIL_WORDS + 1)
+    )
 
 
 def _best(results: list[Decoded]) -> Decoded:

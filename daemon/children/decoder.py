@@ -94,6 +94,7 @@ class OpenRecording:
             task=options.task,
             beam_size=options.beam_size,
             word_timestamps=options.word_timestamps,
+            full_context=options.context == "full",
         )
         self._idx += 1
         return chunk

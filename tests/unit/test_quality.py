@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Segment
 from daemon.quality import TEMPERATURES, judge
 
@@ -53,3 +55,36 @@ def test_speech_after_the_last_time_stamp_is_the_next_part() -> None:
 def test_a_short_rest_and_a_result_without_progress_have_no_next_part() -> None:
     assert judge(CHUNK, replace(GOOD, covered_s=19.2), []).rest is None
     assert judge(CHUNK, replace(GOOD, covered_s=0.4), []).rest is None
+
+
+CUT = replace(CHUNK, full_context=False)
+
+
+def spoken(*lines: str) -> Decoded:
+    return replace(GOOD, segments=tuple(replace(SEGMENT, text=line) for line in lines))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        replace(GOOD, compression_ratio=2.5),
+        replace(GOOD, avg_logprob=-1.5),
+        spoken("The same again.", "the same  again."),
+        spoken("And then we all went home home home"),
+        spoken("It was a B-B-B"),
+        spoken("we saw it and we saw it and we saw it and"),
+    ],
+)
+def test_what_looks_wrong_at_a_cut_context_is_decoded_at_the_full_one(result: Decoded) -> None:
+    verdict = judge(CUT, result, [])
+    assert verdict.accepted is None and verdict.guarded
+    assert verdict.again == replace(CHUNK, full_context=True)
+
+
+def test_what_looks_right_at_a_cut_context_is_kept() -> None:
+    for result in (GOOD, spoken("One, two, three.", "No, no, that is not it."), spoken("very very good")):
+        assert judge(CUT, result, []).accepted == result
+
+
+def test_repetition_at_the_full_context_is_what_was_said() -> None:
+    assert judge(CHUNK, spoken("home home home"), []).accepted is not None
