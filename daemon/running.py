@@ -18,6 +18,9 @@ class _Progress:
     earlier: list[Decoded] = field(default_factory=list)
     """Results of the current part that were not good enough."""
     attempts: int = 0
+    guards: int = 0
+    fallbacks: int = 0
+    rests: int = 0
     run_s: float = 0.0
 
 
@@ -83,7 +86,11 @@ class Running:
         progress.run_s += run_s
         verdict = judge(chunk, result, progress.earlier)
         if verdict.again is not None:
-            progress.earlier.append(result)
+            if verdict.guarded:
+                progress.guards += 1
+            else:
+                progress.fallbacks += 1
+                progress.earlier.append(result)
             return [replace(verdict.again, language=result.language)], None
         assert verdict.accepted is not None
         progress.earlier.clear()
@@ -92,6 +99,7 @@ class Running:
             self.detects = False
             self.language, self.language_probability = result.language, result.language_probability
         if verdict.rest is not None:
+            progress.rests += 1
             return [self._in_language(verdict.rest), *self._let_go()], None
         del self._open[chunk.idx]
         self._detecting = False
@@ -101,6 +109,9 @@ class Running:
             start_s=progress.start_s,
             end_s=progress.end_s,
             attempts=progress.attempts,
+            guards=progress.guards,
+            fallbacks=progress.fallbacks,
+            rests=progress.rests,
             segments=tuple(progress.segments),
             run_s=progress.run_s,
         )

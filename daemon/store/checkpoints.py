@@ -174,7 +174,8 @@ class Checkpoints(Access):
 
 
 def _save_chunk(db: Connection, result: Result) -> None:
-    row = {"start_s": result.start_s, "end_s": result.end_s, "state": DONE, "attempts": result.attempts}
+    names = ("start_s", "end_s", "attempts", "guards", "fallbacks", "rests")
+    row = {"state": DONE, **{name: getattr(result, name) for name in names}}
     fresh = db.execute(
         upsert(chunks).values(job_id=result.job_id, idx=result.idx, **row).on_conflict_do_nothing()
     ).rowcount

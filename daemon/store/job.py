@@ -61,6 +61,13 @@ class Result:
     start_s: float
     end_s: float
     attempts: int
+    """Decodings until every part was good, of which:"""
+    guards: int
+    """repeated at full context because the result of the cut one looked wrong;"""
+    fallbacks: int
+    """repeated at a higher temperature;"""
+    rests: int
+    """for speech that the part before had left without text."""
     segments: tuple[Segment, ...]
     run_s: float
     """The chunk's share of the time that its batches ran on the device."""

@@ -74,6 +74,9 @@ chunks = Table(
     Column("end_s", Float, nullable=False),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("guards", Integer, nullable=False),
+    Column("fallbacks", Integer, nullable=False),
+    Column("rests", Integer, nullable=False),
 )
 
 segments = Table(

@@ -102,6 +102,9 @@ def upgrade() -> None:
         sa.Column("end_s", sa.Float, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("guards", sa.Integer, nullable=False),
+        sa.Column("fallbacks", sa.Integer, nullable=False),
+        sa.Column("rests", sa.Integer, nullable=False),
     )
     op.create_table(
         "segments",

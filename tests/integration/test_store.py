@@ -44,7 +44,9 @@ def states(path: Path) -> dict[str, str]:
 
 
 def result(job_id: int, idx: int = 0, text: str = "hello") -> Result:
-    return Result(job_id, idx, idx * 10.0, idx * 10.0 + 10, 1, (Segment(0, 1, text, -0.1, 0.0, 1.0, 0.0, "en"),), 0.5)
+    return Result(
+        job_id, idx, idx * 10.0, idx * 10.0 + 10, 1, 0, 0, 0, (Segment(0, 1, text, -0.1, 0.0, 1.0, 0.0, "en"),), 0.5
+    )
 
 
 def test_the_migrations_make_the_schema_of_the_code(path: Path) -> None:

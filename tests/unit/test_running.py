@@ -42,6 +42,7 @@ def test_a_chunk_is_finished_with_all_its_parts_and_repetitions() -> None:
     more, done = running.take(rest[0], result("second"), run_s=1.0)
     assert more == [] and done is not None
     assert [segment.text for segment in done.segments] == ["first", "second"]
+    assert (done.guards, done.fallbacks, done.rests) == (0, 1, 1)
     assert (done.attempts, done.run_s, done.start_s, done.end_s) == (3, 3.0, 0.0, 10.0)
 
 
