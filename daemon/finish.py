@@ -22,8 +22,8 @@ from daemon.transcript import render
 
 log = logging.getLogger(__name__)
 
-POSTPONE_S = 30.0
-"""Until a job that the environment held up is tried again."""
+POSTPONE_MIN_S = 1.0
+"""A job that the environment holds up is tried again no sooner, however short the configured wait."""
 RACES_MAX = 5
 """Names that others take between plan and publication before we wait instead."""
 
@@ -53,7 +53,7 @@ class Endings:
         log.warning("job %d %s: %s", job.id, job.path, error)
         match error:
             case Unavailable():
-                self._store.postpone(job.id, POSTPONE_S, str(error))
+                self._store.postpone(job.id, max(POSTPONE_MIN_S, self._jobs.retry_backoff_seconds), str(error))
             case RecordingChanged():
                 self._store.changed(job.id)
             case RecordingGone():

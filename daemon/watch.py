@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -162,19 +163,22 @@ class Scanner(threading.Thread):
     def _hinted(self, hints: Iterable[bytes]) -> Iterator[tuple[int, Found]]:
         """What lies at the hinted paths now; of a folder, everything below it."""
         for path in sorted(hints):
-            for index, root in enumerate(self._roots):
-                below = _below(root.path, path)
-                if below is None or (b"/" in below and not root.watch.recursive):
-                    continue
-                item = look(root.path, below, root.watch.ignore)
-                if item is not None:
-                    yield index, item
-                elif root.watch.recursive and os.path.isdir(path) and not os.path.islink(path):
-                    try:
-                        for item in walk(root.path, root.watch.ignore, recursive=True, below=below):
-                            yield index, item
-                    except OSError:
-                        continue
+            inside = [(index, below) for index, root in enumerate(self._roots) if (below := _below(root.path, path))]
+            if not inside:
+                continue
+            # Of folders within each other, the innermost decides.
+            index, below = min(inside, key=lambda each: len(each[1]))
+            root = self._roots[index]
+            if b"/" in below and not root.watch.recursive:
+                continue
+            item = look(root.path, below, root.watch.ignore)
+            if item is not None:
+                yield index, item
+            elif root.watch.recursive and os.path.isdir(path) and not os.path.islink(path):
+                others = [other.path for other in self._roots if other is not root]
+                with suppress(OSError):
+                    for item in walk(root.path, root.watch.ignore, recursive=True, below=below, skip=others):
+                        yield index, item
 
     def _compare(self, group: list[tuple[int, Found]]) -> None:
         """Record what the store does not know yet, and start the wait for what may still be written to."""

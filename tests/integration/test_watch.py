@@ -213,8 +213,12 @@ def test_own_transcripts_are_never_ingested_though_folders_overlap(make_daemon) 
     write_wav(daemon.inbox / "sub" / "b.wav", seed=2)
     assert daemon.once() == 0
     assert daemon.once() == 0
-    assert daemon.query("SELECT count(*) FROM jobs") == [(2,)]
-    assert {entry.name for entry in (daemon.inbox / "sub").iterdir()} == {"b.wav", "b.txt"}
+    daemon.start().ready()
+    write_wav(daemon.inbox / "sub" / "c.wav", seed=3)
+    daemon.wait_for({"c.wav": "done"})
+    time.sleep(3)  # a comparison, and all events of our own writing
+    assert daemon.query("SELECT count(*) FROM jobs") == [(3,)]
+    assert {entry.name for entry in (daemon.inbox / "sub").iterdir()} == {"b.wav", "b.txt", "c.wav", "c.txt"}
 
 
 def test_a_folder_that_is_not_recursive(make_daemon) -> None:
