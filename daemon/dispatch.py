@@ -116,6 +116,7 @@ class Dispatcher:
             self._obey()
             self._claim()
             self._ask_for_windows()
+            self._decoders.hand_out()
             self._inference.hand_out()
         children = [*self._engines.children, *self._decoders.children]
         ready = set(wait([self._wake_read, *(child.fileno() for child in children)], timeout=TICK_S))

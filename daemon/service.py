@@ -25,6 +25,7 @@ DONE, FAILED = 0, 1
 SCANNER_SILENT_S = 60.0
 """The scanner beats every few seconds, even within a comparison; silent this long it hangs."""
 DECODERS_MAX = 4
+"""Working side by side; more would only wait for the engines."""
 LOADING_EXTENSION_S = 30
 """Asked of systemd again and again while a model is loaded or downloaded."""
 

@@ -1,28 +1,30 @@
-"""The child's side of the connection: take it over, end with the daemon."""
+"""The child's side of the connection: `python -m daemon.children.child MODULE FD` runs `MODULE.main(connection)`.
 
+This module is light and imports the other one late, so that a child notices the daemon's end even while it is
+still loading its libraries.
+"""
+
+import importlib
 import os
 import select
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 
-def run(serve: Callable[[Connection], None]) -> int:
-    """Serve on the descriptor named by the last argument until the daemon closes it or dies.
+def run(module: str, fd: int) -> None:
+    """Serve until the daemon closes the connection or dies.
 
     Native code may hold the main thread for seconds; a thread of its own sees the daemon's end of the
     socket go away and ends the process at once, so no orphan works on.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    fd = int(sys.argv[-1])
     threading.Thread(target=_end_with_the_daemon, args=(fd,), daemon=True).start()
-    try:
-        serve(Connection(fd))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return 0
-    return 1
+    # The end of the connection is how a child is told to end.
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        importlib.import_module(module).main(Connection(fd))
 
 
 def _end_with_the_daemon(fd: int) -> None:
@@ -30,3 +32,7 @@ def _end_with_the_daemon(fd: int) -> None:
     poll.register(fd, 0)
     poll.poll()
     os._exit(0)
+
+
+if __name__ == "__main__":
+    run(sys.argv[1], int(sys.argv[2]))

@@ -6,12 +6,10 @@ It never touches a model for transcription, the network or any path: it is hande
 import hashlib
 import os
 import resource
-import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 
-from daemon.children import child
 from daemon.children.media import Media
 from daemon.children.protocol import Close, Next, Open, Opened, Refused, Window
 from daemon.children.speech import Chunker, Cut
@@ -100,8 +98,9 @@ class OpenRecording:
         return chunk
 
 
-def serve(conn: Connection) -> None:
+def main(conn: Connection) -> None:
     """Answer the daemon's orders until it closes the connection."""
+    _limit()
     recordings: dict[int, OpenRecording] = {}
     while True:
         order = conn.recv()
@@ -154,8 +153,3 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-
-if __name__ == "__main__":
-    _limit()
-    sys.exit(child.run(serve))

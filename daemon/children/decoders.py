@@ -1,6 +1,7 @@
 """The daemon's decoder children: many open recordings on few processes, one window at a time."""
 
 import logging
+import os
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -14,16 +15,23 @@ log = logging.getLogger(__name__)
 MODULE = "daemon.children.decoder"
 WINDOW_DEADLINE_S = 120.0
 """A window takes about a second on an old laptop; one that takes this long hangs."""
-HASH_BYTES_PER_S = 10e6
+HASH_BYTES_PER_S = 20e6
 """Opening reads the whole file for its hash; slower than this is a dead network drive."""
+PATIENCE_S = 1.0
+"""A decoder that works on one order for longer is stuck in a strange file; a spare one takes over what waits."""
+SPARES = 2
+"""Decoders above the usual number, for when others are stuck."""
 
 
 @dataclass(slots=True)
 class _Decoder:
     child: Child
     open: set[int] = field(default_factory=set)
-    orders: deque[tuple[int, float]] = field(default_factory=deque)
-    """(job, seconds allowed) of the answers that are due, the one being worked on first."""
+    current: int | None = None
+    """The job whose order it works on; a decoder is never given a second one before it has answered."""
+    since: float = 0.0
+    asked: deque[int] = field(default_factory=deque)
+    """Open recordings whose next window is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +44,56 @@ class LostRecordings:
 
 
 class Decoders:
-    """Up to `limit` decoder children, started when needed, each with many recordings open.
+    """Decoder children, started when needed, each with many recordings open.
 
-    Methods that talk to a child say nothing when it has died: `receive` of its connection tells.
+    Orders wait here, not in the children, so that a file that keeps one busy holds up no other. A child that has
+    died is noticed by `receive` of its connection.
+
+    Args:
+        usual: how many work side by side.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, usual: int) -> None:
+        self._usual = usual
         self._decoders: list[_Decoder] = []
         self._of: dict[int, _Decoder] = {}
+        self._unopened: deque[tuple[Open, int]] = deque()
 
     @property
     def children(self) -> list[Child]:
         return [decoder.child for decoder in self._decoders]
 
     def open(self, order: Open, fd: int) -> None:
-        """Have a recording opened by the decoder that has the fewest; the answer is Opened or Refused."""
-        if len(self._decoders) < self._limit and all(decoder.open for decoder in self._decoders):
-            self._decoders.append(_Decoder(Child(MODULE)))
-        decoder = min(self._decoders, key=lambda decoder: len(decoder.open))
-        decoder.open.add(order.job_id)
-        self._of[order.job_id] = decoder
-        allowed_s = WINDOW_DEADLINE_S + order.size_bytes / HASH_BYTES_PER_S
-        self._order(decoder, order.job_id, allowed_s, order, fd)
+        """Have a recording opened; the answer is Opened or Refused. The descriptor is duplicated."""
+        self._unopened.append((order, os.dup(fd)))
+        self.hand_out()
 
     def ask(self, job_id: int) -> None:
         """Ask for the next window of an open recording; the answer is Window or Refused."""
-        self._order(self._of[job_id], job_id, WINDOW_DEADLINE_S, Next(job_id))
+        self._of[job_id].asked.append(job_id)
+        self.hand_out()
 
     def close(self, job_id: int) -> None:
         """Forget a recording, whose answers no longer matter."""
+        for order, fd in [item for item in self._unopened if item[0].job_id == job_id]:
+            self._unopened.remove((order, fd))
+            os.close(fd)
         decoder = self._of.pop(job_id, None)
         if decoder is not None:
             decoder.open.discard(job_id)
+            if job_id in decoder.asked:
+                decoder.asked.remove(job_id)
             self._send(decoder, Close(job_id))
+
+    def hand_out(self) -> None:
+        """Give idle decoders something to do: new recordings first, they are quick to open."""
+        for decoder in self._decoders:
+            if decoder.current is None:
+                self._next_order(decoder)
+        if self._unopened and self._may_grow():
+            decoder = _Decoder(Child(MODULE))
+            self._decoders.append(decoder)
+            self._next_order(decoder)
 
     def receive(self, child: Child) -> Any:
         """The next answer of a child, or LostRecordings if it died (or must be ended, being overdue)."""
@@ -80,22 +104,40 @@ class Decoders:
             answer = child.receive()
         except ChildDied as error:
             return self._bury(decoder, str(error))
-        if decoder.orders:
-            decoder.orders.popleft()
-        self._set_deadline(decoder)
+        decoder.current, child.deadline = None, None
+        self.hand_out()
         return answer
 
     def end(self) -> None:
         """End all children."""
         for decoder in self._decoders:
             decoder.child.end()
+        for _, fd in self._unopened:
+            os.close(fd)
         self._decoders.clear()
+        self._unopened.clear()
         self._of.clear()
 
-    def _order(self, decoder: _Decoder, job_id: int, allowed_s: float, message: object, fd: int | None = None) -> None:
-        decoder.orders.append((job_id, allowed_s))
-        if len(decoder.orders) == 1:
-            self._set_deadline(decoder)
+    def _may_grow(self) -> bool:
+        if len(self._decoders) < self._usual:
+            return True
+        stuck = time.monotonic() - PATIENCE_S
+        return len(self._decoders) < self._usual + SPARES and all(decoder.since < stuck for decoder in self._decoders)
+
+    def _next_order(self, decoder: _Decoder) -> None:
+        if self._unopened:
+            order, fd = self._unopened.popleft()
+            decoder.open.add(order.job_id)
+            self._of[order.job_id] = decoder
+            self._order(decoder, order.job_id, order, WINDOW_DEADLINE_S + order.size_bytes / HASH_BYTES_PER_S, fd)
+            os.close(fd)
+        elif decoder.asked:
+            job_id = decoder.asked.popleft()
+            self._order(decoder, job_id, Next(job_id), WINDOW_DEADLINE_S)
+
+    def _order(self, decoder: _Decoder, job_id: int, message: object, allowed_s: float, fd: int | None = None) -> None:
+        decoder.current, decoder.since = job_id, time.monotonic()
+        decoder.child.deadline = decoder.since + allowed_s
         self._send(decoder, message, fd)
 
     def _send(self, decoder: _Decoder, message: object, fd: int | None = None) -> None:
@@ -104,17 +146,13 @@ class Decoders:
         except ChildDied as error:
             log.debug("decoder %d does not listen: %s", decoder.child.pid, error)
 
-    def _set_deadline(self, decoder: _Decoder) -> None:
-        decoder.child.deadline = time.monotonic() + decoder.orders[0][1] if decoder.orders else None
-
     def _bury(self, decoder: _Decoder, why: str) -> LostRecordings:
         how = decoder.child.end()
         self._decoders.remove(decoder)
-        culprit = decoder.orders[0][0] if decoder.orders else None
         for job_id in decoder.open:
             del self._of[job_id]
-        if culprit not in decoder.open:
-            culprit = None
+        culprit = decoder.current if decoder.current in decoder.open else None
         innocent = tuple(sorted(decoder.open - {culprit}))
         log.warning("decoder %d died (%s; %s)", decoder.child.pid, how, why or "connection lost")
+        self.hand_out()
         return LostRecordings(culprit, innocent, how)

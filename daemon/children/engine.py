@@ -1,6 +1,5 @@
 """An engine child: one model on one device, batch → segments, several batches at once on shared weights."""
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +8,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-from daemon.children import child
 from daemon.children.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
 from daemon.chunk import Chunk, Decoded
 from daemon.errors import TranscribedError
@@ -52,12 +50,8 @@ def serve(conn: Connection, load: Load) -> None:
             pool.submit(run, conn.recv())
 
 
-def _load(order: LoadModel) -> tuple[Runner, Ready]:
-    # Imported here: CTranslate2 takes a second to load, and a child that was ended meanwhile need not.
+def main(conn: Connection) -> None:
+    """Serve with the real model."""
     from daemon.children.loading import load
 
-    return load(order)
-
-
-if __name__ == "__main__":
-    sys.exit(child.run(lambda conn: serve(conn, _load)))
+    serve(conn, load)

@@ -8,11 +8,11 @@ import hashlib
 import json
 import os
 import signal
-import sys
 import time
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
-from daemon.children import child, engine
+from daemon.children import engine
 from daemon.children.protocol import LoadModel, Ready
 from daemon.chunk import Chunk, Decoded, Segment
 
@@ -77,5 +77,6 @@ def load(order: LoadModel) -> tuple[FakeModel, Ready]:
     return FakeModel(plan), ready
 
 
-if __name__ == "__main__":
-    sys.exit(child.run(lambda conn: engine.serve(conn, load)))
+def main(conn: Connection) -> None:
+    """Serve with the fake model."""
+    engine.serve(conn, load)

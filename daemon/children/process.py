@@ -32,7 +32,7 @@ class Child:
     the connection, and the daemon sees the child's.
 
     Args:
-        module: run as `python -m module FD`; its last argument is the descriptor of the connection.
+        module: its `main` is called with the child's end of the connection.
     """
 
     def __init__(self, module: str) -> None:
@@ -42,7 +42,7 @@ class Child:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "daemon.children.child", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=_environment(),

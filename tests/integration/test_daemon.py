@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.children.fake import POISON
-from tests.support import ROOT, Daemon, children_of, reconcile, wait_until, write_wav
+from tests.support import ROOT, Daemon, alive, children_of, reconcile, wait_until, write_wav
 
 
 def test_once_ends_with_0_when_all_is_done_and_1_when_something_failed(fake_daemon: Daemon) -> None:
@@ -260,7 +260,7 @@ def test_children_end_with_a_killed_daemon(make_daemon) -> None:
     assert daemon.process is not None
     children = wait_until(lambda: (found := children_of(daemon.process.pid)) and len(found) >= 2 and found)
     daemon.kill()
-    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), 2, "the end of the children")
+    wait_until(lambda: not any(map(alive, children)), 2, "the end of the children")
 
 
 def test_a_killed_child_costs_no_attempt(make_daemon) -> None:
@@ -331,3 +331,23 @@ def test_the_watchdog_is_not_told_of_a_stopped_daemon(fake_daemon: Daemon, tmp_p
             listening.recv(100)
         fake_daemon.process.send_signal(signal.SIGCONT)
         assert fake_daemon.stop() == 0
+
+
+def test_a_decoder_that_is_stuck_in_one_file_holds_up_no_other(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={"delay_s": 0.2, "workers": 1, "batch_size": 1})
+    write_wav(daemon.inbox / "long.wav", 900.0)
+    daemon.start().ready()
+    wait_until(lambda: daemon.query("SELECT 1 FROM jobs WHERE chunks_done > 1"), 30)
+    assert daemon.process is not None
+    decoder = next(
+        pid for pid in children_of(daemon.process.pid) if "decoder" in Path(f"/proc/{pid}/cmdline").read_text()
+    )
+    os.kill(decoder, signal.SIGSTOP)
+    try:
+        time.sleep(8)  # until the chunks that are decoded are used up and it has been asked for more
+        write_wav(daemon.inbox / "memo.wav", 1.0, seed=2)
+        daemon.wait_for({"memo.wav": "done"}, 15)
+        assert daemon.states()["long.wav"] == "running"
+    finally:
+        os.kill(decoder, signal.SIGCONT)
+    daemon.wait_for({"long.wav": "done"}, 60)
