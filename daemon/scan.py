@@ -55,9 +55,10 @@ def fingerprint(status: os.stat_result) -> str:
     return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
-def device_of(print_: str) -> int:
-    """The device number in a fingerprint."""
-    return int(print_.partition(":")[0])
+def device_of(version: str) -> int | None:
+    """The device number in a fingerprint; None in that of something that is no recording."""
+    device = version.partition(":")[0]
+    return int(device) if device.isdigit() else None
 
 
 def walk(

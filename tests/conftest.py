@@ -1,13 +1,18 @@
 """Fixtures: a daemon that is certainly gone after the test, and what a test may need and not have."""
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from daemon.children.process import NO_TELEMETRY
 from tests.support import SHARED_AUDIO, Daemon
+
+# The tests that run the VAD in their own process report to nobody either.
+os.environ.update(NO_TELEMETRY)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from daemon.errors import BadRecording
 
 log = logging.getLogger(__name__)
 
-FORMATS = "wav,w64,aiff,flac,mp3,ogg,mov,matroska,aac,amr,caf,asf,mpegts,mpeg,avi"
+FORMATS = "wav,w64,aiff,flac,mp3,ogg,mov,matroska,aac,amr,caf,asf,mpegts,mpeg,avi,au,flv,ac3"
 """Containers that hold their own media. Playlists and concatenations (HLS, DASH, ffconcat, SDP) would make
 FFmpeg open other files and the network, so they are not among them."""
 

@@ -21,6 +21,10 @@ GRACE_S = 2.0
 """From TERM to KILL."""
 
 
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+"""ONNX Runtime, which runs the VAD model, reports every session to its maker since 1.29 unless told not to."""
+
+
 class ChildDied(Exception):
     """The child's end of the connection is gone, or it stalls in the middle of a message."""
 
@@ -103,7 +107,10 @@ class Child:
 
 
 def _environment() -> dict[str, str]:
-    """The daemon's own, and the place of this package first, so that a folder named `daemon` does not hide it."""
+    """The daemon's own, with the libraries' telemetry off: nothing leaves this machine.
+
+    The place of this package comes first on the path, so that a folder named `daemon` does not hide it.
+    """
     package = str(Path(__file__).parent.parent.parent)
     rest = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{rest}" if rest else package}
+    return {**os.environ, **NO_TELEMETRY, "PYTHONPATH": f"{package}{os.pathsep}{rest}" if rest else package}

@@ -1,7 +1,7 @@
 """The row of a job as the daemon carries it, and the small values that go into the store."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -120,8 +120,9 @@ def options_to_json(options: Options) -> str:
 
 
 def options_from_json(text: str) -> Options:
-    """Options as they were queued; keys that a later version added take their defaults."""
-    values: dict[str, Any] = json.loads(text)
+    """Options as they were queued; keys that a later version added take their defaults, those it dropped go."""
+    known = {field.name for field in fields(Options)}
+    values: dict[str, Any] = {key: value for key, value in json.loads(text).items() if key in known}
     if "formats" in values:
         values["formats"] = tuple(values["formats"])
     return Options(**values)

@@ -12,6 +12,7 @@ from pathlib import Path
 import jiwer
 import pytest
 
+from daemon.children.process import NO_TELEMETRY
 from tests.support import CLIPS, Daemon, reconcile, wait_until, words
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
@@ -52,6 +53,20 @@ def test_the_shipped_clips(make_daemon) -> None:
         assert wer(reference, text_of(daemon, name)) <= 0.1, name
     document = json.loads((daemon.inbox / "demo.json").read_text())
     assert document["language"] == "en" and document["provenance"]["compute_type"] == "int8"
+
+
+def test_the_libraries_report_to_nobody(make_daemon) -> None:
+    daemon: Daemon = make_daemon()
+    shutil.copy(CLIPS / "memo-1.opus", daemon.inbox)
+    home = daemon.folder / "home"
+    home.mkdir()
+    for name in NO_TELEMETRY:
+        daemon.environment.pop(name, None)
+    daemon.environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
+    assert daemon.once() == 0
+    assert daemon.states() == {"memo-1.opus": "done"}
+    # ONNX Runtime keeps what it is going to send, and the number it gave this machine, in the home folder.
+    assert [path for path in home.rglob("*") if "microsoft" in str(path).lower()] == []
 
 
 def test_no_more_errors_than_faster_whispers_sequential_mode(make_daemon, shared_audio: Path) -> None:

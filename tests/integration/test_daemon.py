@@ -351,3 +351,15 @@ def test_a_decoder_that_is_stuck_in_one_file_holds_up_no_other(make_daemon) -> N
     finally:
         os.kill(decoder, signal.SIGCONT)
     daemon.wait_for({"long.wav": "done"}, 60)
+
+
+def test_retrying_what_cannot_work_does_no_harm(fake_daemon: Daemon) -> None:
+    os.mkfifo(fake_daemon.inbox / "pipe.wav")
+    fake_daemon.start().ready()
+    fake_daemon.wait_for({"pipe.wav": "rejected"})
+    fake_daemon.run("jobs", "retry", "1")
+    wait_until(lambda: fake_daemon.states()["pipe.wav"] != "rejected", 5)
+    time.sleep(2.5)  # a comparison of the folder
+    write_wav(fake_daemon.inbox / "a.wav")
+    fake_daemon.wait_for({"a.wav": "done"})
+    assert fake_daemon.stop() == 0

@@ -21,8 +21,17 @@ CONTAINERS = {
     "wav": "pcm_s16le", "w64": "pcm_s16le", "aiff": "pcm_s16be", "caf": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame",
     "m4a": "aac", "mp4": "aac", "mov": "aac", "aac": "aac", "ogg": "libopus", "opus": "libopus", "webm": "libopus",
     "mkv": "libmp3lame", "wma": "wmav2", "asf": "wmav2", "avi": "mp2", "ts": "aac", "mpg": "mp2",
+    "au": "pcm_s16be", "flv": "libmp3lame", "ac3": "ac3", "mp2": "mp2", "3gp": "aac", "mka": "libopus",
 }  # fmt: skip
-FORMATS = {"m4a": "ipod", "aac": "adts", "wma": "asf", "ts": "mpegts", "mpg": "mpeg", "mkv": "matroska"}
+FORMATS = {
+    "m4a": "ipod",
+    "aac": "adts",
+    "wma": "asf",
+    "ts": "mpegts",
+    "mpg": "mpeg",
+    "mkv": "matroska",
+    "mka": "matroska",
+}
 
 
 def tone(seconds: float, rate: int = 44_100) -> np.ndarray:

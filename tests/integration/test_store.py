@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from daemon.chunk import Options, Segment
 from daemon.errors import AlreadyRunning, Unavailable
 from daemon.store import database
-from daemon.store.job import Batch, Output, Result, Seen, readable
+from daemon.store.job import Batch, Output, Result, Seen, options_from_json, readable
 from daemon.store.ledger import Ledger
 from daemon.store.schema import metadata
 from daemon.store.store import Store
@@ -271,3 +271,9 @@ def test_one_daemon_for_a_database(path: Path) -> None:
 )
 def test_paths_are_shown_on_one_line(name: bytes, shown: str) -> None:
     assert readable(name) == shown
+
+
+def test_options_of_another_version_are_read_as_far_as_they_go() -> None:
+    assert options_from_json('{"language": "de", "formats": ["txt"], "from_the_future": 1}') == Options(
+        language="de", formats=("txt",)
+    )
