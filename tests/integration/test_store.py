@@ -213,16 +213,21 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
         database.migrate(path)
 
 
-def test_an_upgrade_is_preceded_by_a_backup(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripts = tmp_path / "migrations"
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> None:
+    """Make the code believe in one more migration, which adds a table and then does `more`."""
+    real, scripts = database._migrations(), tmp_path / "migrations"
     (scripts / "versions").mkdir(parents=True)
-    for file in (*database._migrations().glob("*.py"), *database._migrations().glob("versions/*.py")):
-        (scripts / file.relative_to(database._migrations())).write_bytes(file.read_bytes())
+    for file in (*real.glob("*.py"), *real.glob("versions/*.py")):
+        (scripts / file.relative_to(real)).write_bytes(file.read_bytes())
     (scripts / "versions" / "9_next.py").write_text(
         "from alembic import op\nrevision, down_revision = '0099', '0001'\n"
-        "def upgrade():\n    op.execute('CREATE TABLE next_one (id INTEGER)')\n"
+        f"def upgrade():\n    op.execute('CREATE TABLE next_one (id INTEGER)')\n{more}"
     )
     monkeypatch.setattr(database, "_migrations", lambda: scripts)
+
+
+def test_an_upgrade_is_preceded_by_a_backup(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    next_version(tmp_path, monkeypatch, "")
     database.migrate(path)
     before = sqlite3.connect(tmp_path / "jobs.db.before-0099")
     after = sqlite3.connect(path)
@@ -234,15 +239,7 @@ def test_an_upgrade_is_preceded_by_a_backup(path: Path, tmp_path: Path, monkeypa
 
 
 def test_a_failing_upgrade_leaves_the_old_schema(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripts = tmp_path / "migrations"
-    (scripts / "versions").mkdir(parents=True)
-    for file in (*database._migrations().glob("*.py"), *database._migrations().glob("versions/*.py")):
-        (scripts / file.relative_to(database._migrations())).write_bytes(file.read_bytes())
-    (scripts / "versions" / "9_next.py").write_text(
-        "from alembic import op\nrevision, down_revision = '0099', '0001'\n"
-        "def upgrade():\n    op.execute('CREATE TABLE next_one (id INTEGER)')\n    raise RuntimeError('half-way')\n"
-    )
-    monkeypatch.setattr(database, "_migrations", lambda: scripts)
+    next_version(tmp_path, monkeypatch, "    raise RuntimeError('half-way')\n")
     with pytest.raises(RuntimeError, match="half-way"):
         database.migrate(path)
     connection = sqlite3.connect(path)
