@@ -205,8 +205,8 @@ class Dispatcher:
 
     def _from_decoder(self, answer: object) -> None:
         match answer:
-            case Opened(job_id, run, content_hash) if self._is_current(job_id, run):
-                self._opened(job_id, content_hash)
+            case Opened(job_id, run) if self._is_current(job_id, run):
+                self._opened(answer)
             case Window(job_id, run) if self._is_current(job_id, run):
                 self._window(answer)
             case Refused(job_id, run, message, retry) if self._is_current(job_id, run):
@@ -221,7 +221,8 @@ class Dispatcher:
         """Whether an answer is about the job as it runs now, not about an earlier claim of it."""
         return job_id in self._running and self._running[job_id].run == run
 
-    def _opened(self, job_id: int, content_hash: str) -> None:
+    def _opened(self, opened: Opened) -> None:
+        job_id = opened.job_id
         running, ready = self._running[job_id], self._engines.ready
         running.asked = False
         if ready is None:
@@ -229,13 +230,14 @@ class Dispatcher:
             return
         self._store.begin(
             job_id,
-            content_hash=content_hash,
+            content_hash=opened.content_hash,
+            duration_s=opened.header_s,
             model=ready.model,
             compute_type=ready.compute_type,
             device=ready.device,
             language=None if ready.multilingual else "en",
         )
-        for source_id, root, path in self._store.same_content(running.job, content_hash, ready.model):
+        for source_id, root, path in self._store.same_content(running.job, opened.content_hash, ready.model):
             moved = (root, path) == (running.job.root, running.job.path_bytes) or not os.path.lexists(
                 os.path.join(os.fsencode(root), path)
             )

@@ -39,10 +39,11 @@ class OpenRecording:
         self._idx = 0
         self.content_hash = _sha256(fd)
         self._media = Media(fd, order.size_bytes)
+        self.header_s = self._media.header_s
         limit_s = order.options.max_hours * 3600
-        if self._media.header_s is not None and self._media.header_s > limit_s:
+        if self.header_s is not None and self.header_s > limit_s:
             self._media.close()
-            raise _too_long(self._media.header_s, limit_s)
+            raise _too_long(self.header_s, limit_s)
         self._limit_s = limit_s
         self._chunker = Chunker(order.options, WINDOW_S)
         self._blocks = self._media.samples()
@@ -108,7 +109,8 @@ def main(conn: Connection) -> None:
             match order:
                 case Open():
                     recordings[order.job_id] = _open(order, recv_handle(conn))
-                    conn.send(Opened(order.job_id, order.run, recordings[order.job_id].content_hash))
+                    opened = recordings[order.job_id]
+                    conn.send(Opened(order.job_id, order.run, opened.content_hash, opened.header_s))
                 case Next(job_id) if job_id in recordings:
                     window = recordings[job_id].next_window()
                     if window.last:

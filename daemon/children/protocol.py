@@ -23,6 +23,8 @@ class Opened:
     job_id: int
     run: int
     content_hash: str
+    header_s: float | None
+    """Its length as the container says, if that is plausible."""
 
 
 @dataclass(frozen=True, slots=True)

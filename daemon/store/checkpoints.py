@@ -29,11 +29,20 @@ class Checkpoints(Access):
     """Work in progress; every method keeps the job `running`."""
 
     def begin(
-        self, job_id: int, *, content_hash: str, model: str, compute_type: str, device: str, language: str | None
+        self,
+        job_id: int,
+        *,
+        content_hash: str,
+        duration_s: float | None,
+        model: str,
+        compute_type: str,
+        device: str,
+        language: str | None,
     ) -> None:
         """What is transcribed, and with what. Chunks done by another model are dropped.
 
         Args:
+            duration_s: as the container says, for want of better until all is decoded.
             language: the only one that the model knows, or None.
         """
 
@@ -48,6 +57,7 @@ class Checkpoints(Access):
                 .where(jobs.c.id == job_id)
                 .values(
                     content_hash=content_hash,
+                    duration_s=duration_s,
                     model=model,
                     compute_type=compute_type,
                     device=device,

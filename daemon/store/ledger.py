@@ -118,9 +118,15 @@ class Ledger:
         return found
 
     def _progress(self, row: Any) -> dict[str, Any]:
-        done_s = self._one(select(func.sum(chunks.c.end_s - chunks.c.start_s)).where(chunks.c.job_id == row.id)) or 0.0
+        done = select(func.sum(chunks.c.end_s - chunks.c.start_s), func.max(chunks.c.end_s))
+        ((done_s, reached_s),) = self._rows(done.where(chunks.c.job_id == row.id))
+        done_s = done_s or 0.0
         elapsed_s = (datetime.now(UTC) - datetime.fromisoformat(row.started_at)).total_seconds()
-        percent = 100.0 * row.chunks_done / row.chunks_total if row.chunks_total else None
+        percent = None
+        if row.chunks_total:
+            percent = 100.0 * row.chunks_done / row.chunks_total
+        elif row.duration_s and reached_s:
+            percent = min(100.0, 100.0 * reached_s / row.duration_s)
         return {
             "id": row.id,
             "path": row.path,
@@ -135,7 +141,12 @@ class Ledger:
     def _backlog(self) -> dict[str, Any]:
         """Files and seconds of audio that wait or run, and how long they take at the present speed."""
         open_jobs = self._rows(
-            select(jobs.c.id, jobs.c.size_bytes, jobs.c.duration_s).where(jobs.c.state.in_((*WAITING, RUNNING)))
+            select(jobs.c.size_bytes, jobs.c.duration_s).where(jobs.c.state.in_((*WAITING, RUNNING)))
+        )
+        done_s = self._one(
+            select(func.sum(chunks.c.end_s - chunks.c.start_s))
+            .join(jobs, jobs.c.id == chunks.c.job_id)
+            .where(jobs.c.state.in_((*WAITING, RUNNING)))
         )
         sample = (
             select(jobs.c.duration_s, jobs.c.size_bytes)
@@ -149,6 +160,7 @@ class Ledger:
         audio_s = None
         if known or per_byte is not None:
             audio_s = sum(row.size_bytes * per_byte if row.duration_s is None else row.duration_s for row in open_jobs)
+            audio_s = max(0.0, audio_s - (done_s or 0.0))
         speed = self._speed()
         return {
             "files": len(open_jobs),

@@ -228,6 +228,10 @@ def test_a_memo_behind_a_long_recording_is_done_at_once(make_daemon) -> None:
     write_wav(daemon.inbox / "memo.wav", 2.0, seed=2)
     daemon.wait_for({"memo.wav": "done"}, 10)
     assert daemon.states()["meeting.wav"] == "running"
+    status = json.loads(daemon.run("status", "--json").stdout)
+    (meeting,) = status["running"]
+    assert 5 < meeting["progress_percent"] < 100 and meeting["audio_done_s"] > 90
+    assert 0 < status["backlog"]["audio_s"] < 1800 - 90
     daemon.wait_for({"meeting.wav": "done"}, 60)
     assert daemon.query(
         "SELECT chunks_done = chunks_total, chunks_total >= 60 FROM jobs WHERE path = 'meeting.wav'"

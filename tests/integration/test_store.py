@@ -71,7 +71,9 @@ def test_a_job_from_first_sight_to_done(store: Store, path: Path) -> None:
     assert states(path) == {"a.wav": "queued"}
     (job,) = store.claim(5)
     assert (job.attempts, job.path_bytes, job.options) == (1, b"a.wav", Options())
-    store.begin(job.id, content_hash="ab", model="tiny.en", compute_type="int8", device="cpu", language="en")
+    store.begin(
+        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
+    )
     store.save([result(job.id), result(job.id, 1, "world")], Batch("cpu", 2, 4, 1, 20.0, 1.0))
     store.save([result(job.id, 1, "again")])  # a checkpoint that is there already stays as it is
     store.decoded(job.id, chunks_total=2, duration_s=20.0, speech_s=20.0, damaged=0)
@@ -151,11 +153,17 @@ def test_cancelled_while_running_stays_cancelled(store: Store, path: Path) -> No
 def test_another_model_starts_anew(store: Store) -> None:
     queue(store, "a.wav")
     (job,) = store.claim(1)
-    store.begin(job.id, content_hash="ab", model="tiny.en", compute_type="int8", device="cpu", language="en")
+    store.begin(
+        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
+    )
     store.save([result(job.id)])
-    store.begin(job.id, content_hash="ab", model="tiny.en", compute_type="int8", device="cpu", language="en")
+    store.begin(
+        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
+    )
     assert store.chunks_done(job.id) == {0: (0.0, 10.0)}
-    store.begin(job.id, content_hash="ab", model="base", compute_type="int8", device="cpu", language=None)
+    store.begin(
+        job.id, content_hash="ab", duration_s=20.0, model="base", compute_type="int8", device="cpu", language=None
+    )
     assert store.chunks_done(job.id) == {} and store.transcript(job.id) == []
 
 
