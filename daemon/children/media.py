@@ -1,6 +1,7 @@
 """A media file → 16 kHz mono samples, packet by packet, as a stream (runs in the decoder child)."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -24,6 +25,8 @@ MAX_GAP_S = 3600.0
 MIN_GAP_S = 0.2
 """Encoder delay and rounding make smaller gaps; filling them would put clicks into speech."""
 
+UNKNOWN_LENGTH_BYTES = 0x7FFF0000
+"""Sizes in a header from here on stand for "not known yet" (FFmpeg writes 0xFFFFFFFF, SoX 0x7FFFFFFF and less)."""
 SHORT_BY_S = 2.0
 """A file whose audio ends this long before its header says was cut short; less is rounding."""
 
@@ -58,7 +61,7 @@ class Media:
         self._stream = self._container.streams.best("audio") or self._container.streams.audio[0]
         self._stream.thread_type = "NONE"
         self.damaged = 0
-        self.header_s = self._header_duration_s(size_bytes)
+        self.header_s, self._promised_s = self._lengths_s(fd, size_bytes)
 
     def close(self) -> None:
         self._container.close()
@@ -97,7 +100,7 @@ class Media:
         with suppress(av.error.FFmpegError, ValueError):
             for block in resampler.resample(None):
                 yield block.to_ndarray()[0]
-        if self.header_s is not None and produced / SAMPLE_RATE < self.header_s - SHORT_BY_S:
+        if self._promised_s is not None and produced / SAMPLE_RATE < self._promised_s - SHORT_BY_S:
             self.damaged += 1
 
     def _frames(self) -> Iterator[av.AudioFrame]:
@@ -119,16 +122,25 @@ class Media:
     def _fits(self, time_s: float) -> bool:
         return not self._container.duration or time_s <= self._container.duration / av.time_base + 1
 
-    def _header_duration_s(self, size_bytes: int) -> float | None:
-        """What the container says, unless raw samples of that length would not fit into the file."""
+    def _lengths_s(self, fd: int, size_bytes: int) -> tuple[float | None, float | None]:
+        """(plausible, promised): how long the recording is as far as one can tell, and was when it was whole.
+
+        For raw samples FFmpeg, too, believes the file's size rather than a header that promises more. Then the file
+        was cut short, unless the promise is what programs write that do not know the length yet.
+        """
         if not self._container.duration:
-            return None
-        claimed = float(self._container.duration / av.time_base)
+            return None, None
+        length_s = float(self._container.duration / av.time_base)
         codec = self._stream.codec_context
-        if codec.name.startswith("pcm_") and codec.sample_rate:
-            width = 8 if "64" in codec.name else 4 if "32" in codec.name else 2 if "16" in codec.name else 1
-            return min(claimed, size_bytes / float(width * max(1, codec.channels) * codec.sample_rate))
-        return claimed
+        if not codec.name.startswith("pcm_") or not codec.sample_rate:
+            return length_s, length_s
+        width = 8 if "64" in codec.name else 4 if "32" in codec.name else 2 if "16" in codec.name else 1
+        bytes_per_s = float(width * max(1, codec.channels) * codec.sample_rate)
+        promised_s = None
+        if self._container.format.name == "wav":
+            riff_bytes = int.from_bytes(os.pread(fd, 4, 4), "little")
+            promised_s = riff_bytes / bytes_per_s if riff_bytes < UNKNOWN_LENGTH_BYTES else None
+        return min(length_s, size_bytes / bytes_per_s), promised_s
 
 
 def _resampler() -> av.AudioResampler:
