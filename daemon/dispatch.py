@@ -13,12 +13,13 @@ from multiprocessing.connection import wait
 
 from daemon.children.decoders import Decoders, LostRecordings
 from daemon.children.engines import Engines
-from daemon.children.protocol import Open, Opened, Refused, Window
+from daemon.children.protocol import Open, Opened, Ready, Refused, Window
 from daemon.config import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.finish import Endings, current_file
 from daemon.inference import Inference
 from daemon.running import Running
+from daemon.scan import exists
 from daemon.store.job import Job
 from daemon.store.store import Store
 
@@ -129,8 +130,10 @@ class Dispatcher:
             if child in self._decoders.children:
                 self._from_decoder(self._decoders.receive(child))
             elif child in self._engines.children:
-                self._inference.receive(*self._engines.receive(child))
-                self._claim_at = 0.0
+                engine, answer, chunks = self._engines.receive(child)
+                if isinstance(answer, Ready):
+                    self._claim_at = 0.0
+                self._inference.receive(engine, answer, chunks)
 
     def _obey(self) -> None:
         """What people asked for on the command line."""
@@ -180,7 +183,6 @@ class Dispatcher:
         self._runs += 1
         self._running[job.id] = Running(
             job,
-            self._store.chunks_done(job.id),
             detects,
             run=self._runs,
             language=job.language or "",
@@ -238,10 +240,7 @@ class Dispatcher:
             language=None if ready.multilingual else "en",
         )
         for source_id, root, path in self._store.same_content(running.job, opened.content_hash, ready.model):
-            moved = (root, path) == (running.job.root, running.job.path_bytes) or not os.path.lexists(
-                os.path.join(os.fsencode(root), path)
-            )
-            if moved:
+            if (root, path) == (running.job.root, running.job.path_bytes) or not exists(root, path):
                 self._store.adopt(job_id, source_id)
                 self._drop(job_id)
                 self._endings.publish(job_id)

@@ -30,7 +30,7 @@ class FailedRecording(TranscribedError):
 
 
 class RecordingChanged(TranscribedError):
-    """The file is no longer the version that was queued: the job settles again, nothing is charged."""
+    """The file is no longer the version that was queued: the newer one is a job of its own."""
 
 
 class RecordingGone(TranscribedError):

@@ -120,10 +120,10 @@ def publish_job(store: Store, job: Job) -> str | None:
 
 def _owner(store: Store, job: Job, where: bytes) -> Owner:
     def owner(name: bytes) -> tuple[bool, str] | None:
-        owners = store.owners([os.path.join(where, name)])
-        if not owners:
+        written = store.owner(os.path.join(where, name))
+        if written is None:
             return None
-        _, sha256, root, path = owners[-1]
+        sha256, root, path = written
         return (root, path) == (job.root, job.path_bytes), sha256
 
     return owner

@@ -33,10 +33,10 @@ class Running:
     """
 
     job: Job
-    done: dict[int, tuple[float, float]]
-    """idx → (start_s, end_s) of the chunks that earlier runs have finished."""
     detects: bool
     """Whether the language is yet to be found."""
+    done: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """idx → (start_s, end_s) of the chunks that earlier runs have finished."""
     run: int = 0
     """Which claim of the job this is."""
     language: str = ""

@@ -145,6 +145,11 @@ def _special(mode: int) -> str:
     return "a device, not a recording"
 
 
+def exists(root: str, path: bytes) -> bool:
+    """Whether anything, be it a dangling link, has this path below a root."""
+    return os.path.lexists(os.path.join(os.fsencode(root), path))
+
+
 def open_folder(root: str, path: bytes) -> int:
     """A descriptor of the folder that holds a path below a root; no link below the root is followed.
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 from daemon.config import Settings, Watch
 from daemon.errors import Unavailable
 from daemon.events import FolderEvents
-from daemon.scan import Found, Kind, being_written, device_of, fingerprint, look, on_network, open_beneath, walk
+from daemon.scan import Found, Kind, being_written, device_of, exists, fingerprint, look, on_network, open_beneath, walk
 from daemon.settle import Settler
 from daemon.store.job import Seen, readable
 from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED
@@ -210,16 +210,17 @@ class Scanner(threading.Thread):
     def _find_vanished(self, index: int, root: Root) -> None:
         """Waiting jobs whose file is gone, while its file system is there."""
         device = root.path.stat().st_dev
+        top = str(root.path)
         gone = [
             (job_id, path)
-            for job_id, path, version in self._store.waiting(str(root.path))
-            if device_of(version) == device and not os.path.lexists(os.path.join(os.fsencode(root.path), path))
+            for job_id, path, version in self._store.waiting(top)
+            if device_of(version) == device and not exists(top, path)
         ]
         self._store.vanish([job_id for job_id, _ in gone], "the file is gone")
         for _, path in gone:
             self._settler.drop((index, path))
             log.info("vanished %s", readable(path))
-        self._store.forget_ignored(str(root.path), _there(root.path))
+        self._store.forget_ignored(top, lambda path: exists(top, path))
 
     # -- settling --------------------------------------------------------------------------------------------
 
@@ -247,8 +248,9 @@ class Scanner(threading.Thread):
         try:
             status = os.lstat(full)
         except OSError:
+            # The comparison tells a file that is gone from a folder that is, and is made at once.
             self._settler.drop(key)
-            self._find_vanished(index, self._roots[index])
+            self._roots[index].next_scan = 0.0
             return None
         if self._settler.seen(key, fingerprint(status), now):
             return None
@@ -275,11 +277,6 @@ class Scanner(threading.Thread):
         if watch.backend == "polling" or (watch.backend == "auto" and on_network(watch.path)):
             return None
         return FolderEvents(watch.path, recursive=watch.recursive, hint=self.hint)
-
-
-def _there(root: Path) -> Callable[[bytes], bool]:
-    top = os.fsencode(root)
-    return lambda path: os.path.lexists(os.path.join(top, path))
 
 
 def _below(root: Path, path: bytes) -> bytes | None:

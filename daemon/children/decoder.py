@@ -20,9 +20,6 @@ WINDOW_S = 120.0
 """Decoded between two answers: 8 MB of samples. Shorter starts a long recording sooner and holds less, longer
 looks at fewer seconds twice (an unfinished chunk is carried into the next window)."""
 
-FIRST_WINDOW_S = 45.0
-"""The first window holds at least one whole chunk and is ready in a fraction of a second."""
-
 ADDRESS_SPACE_BYTES = 4 << 30
 """RLIMIT_AS: about 1.5 GB are mapped by the libraries and their threads; a bomb hits the limit, not the machine."""
 

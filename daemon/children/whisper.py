@@ -54,7 +54,6 @@ class Whisper:
             local_files_only=True,
         )
         self.multilingual: bool = self._model.model.is_multilingual
-        self.compute_type: str = self._model.model.compute_type
         self._tokenizer = lru_cache(maxsize=None)(self._make_tokenizer)
 
     def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:

@@ -172,15 +172,17 @@ class Checkpoints(Access):
 
         self._write(work)
 
-    def owners(self, paths: Sequence[bytes]) -> list[tuple[bytes, str, str, bytes]]:
-        """(path, sha256, root, path of the recording) of those absolute paths that the daemon wrote."""
+    def owner(self, path: bytes) -> tuple[str, str, bytes] | None:
+        """(sha256, root, path of the recording) of what the daemon wrote last under this absolute path, if it did."""
         statement = (
-            select(outputs.c.path_bytes, outputs.c.sha256, jobs.c.root, jobs.c.path_bytes)
+            select(outputs.c.sha256, jobs.c.root, jobs.c.path_bytes)
             .join(jobs, jobs.c.id == outputs.c.job_id)
-            .where(outputs.c.path_bytes.in_(paths))
-            .order_by(outputs.c.job_id)
+            .where(outputs.c.path_bytes == path)
+            .order_by(outputs.c.job_id.desc())
+            .limit(1)
         )
-        return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
+        row = self._read(lambda db: db.execute(statement).first())
+        return None if row is None else (row.sha256, row.root, row.path_bytes)
 
 
 def _save_chunk(db: Connection, result: Result) -> None:

@@ -18,7 +18,7 @@ class Intake(Access):
     def known(self, root: str, paths: Sequence[bytes]) -> dict[bytes, Known]:
         """The newest version of each of these paths (at most a few hundred) that the store knows."""
         statement = (
-            select(jobs.c.path_bytes, jobs.c.id, jobs.c.fingerprint, jobs.c.state)
+            select(jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state)
             .where(jobs.c.root == root, jobs.c.path_bytes.in_(paths))
             .order_by(jobs.c.id)
         )
@@ -26,25 +26,20 @@ class Intake(Access):
 
     def settle(self, seen: Iterable[Seen]) -> None:
         """(new) → settling: a recording that may still be written to."""
-        self._add(seen, lambda _: {"state": SETTLING, "reason": "waiting until nothing changes any more"})
+        self._add((item, {"state": SETTLING, "reason": "waiting until nothing changes any more"}) for item in seen)
 
     def set_aside(self, refused: Iterable[tuple[Seen, str, str]]) -> None:
         """(new) → ignored | rejected, with a reason: something that is no recording."""
-        told = {(seen.root, seen.path_bytes): (seen, state, reason) for seen, state, reason in refused}
-
-        def values(seen: Seen) -> dict[str, Any]:
-            _, state, reason = told[seen.root, seen.path_bytes]
-            return {"state": state, "reason": reason, "finished_at": timestamp()}
-
-        self._add((seen for seen, _, _ in told.values()), values)
+        self._add(
+            (seen, {"state": state, "reason": reason, "finished_at": timestamp()}) for seen, state, reason in refused
+        )
 
     def queue(self, ready: Iterable[tuple[Seen, Options, int]]) -> None:
         """settling → queued, with the options and the priority resolved now."""
-        items = list(ready)
-
-        def work(db: Connection) -> None:
-            for seen, options, priority in items:
-                values = {
+        rows = (
+            (
+                seen,
+                {
                     "state": QUEUED,
                     "reason": None,
                     "options": options_to_json(options),
@@ -53,11 +48,11 @@ class Intake(Access):
                     "language": None if options.language == "auto" else options.language,
                     "priority": priority,
                     "queued_at": timestamp(),
-                }
-                _insert_version(db, seen, values, when=jobs.c.state.in_((SETTLING, VANISHED)))
-
-        if items:
-            self._write(work)
+                },
+            )
+            for seen, options, priority in ready
+        )
+        self._add(rows, when=jobs.c.state.in_((SETTLING, VANISHED)))
 
     def still_settling(self, root: str, path: bytes, reason: str) -> None:
         """settling → settling, with the reason why it takes so long."""
@@ -108,12 +103,12 @@ class Intake(Access):
 
         return self._write(work)
 
-    def _add(self, seen: Iterable[Seen], values: Callable[[Seen], dict[str, Any]]) -> None:
-        items = list(seen)
+    def _add(self, rows: Iterable[tuple[Seen, dict[str, Any]]], when: Any = None) -> None:
+        items = list(rows)
 
         def work(db: Connection) -> None:
-            for item in items:
-                _insert_version(db, item, values(item), when=None)
+            for seen, values in items:
+                _insert_version(db, seen, values, when)
 
         if items:
             self._write(work)

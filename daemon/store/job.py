@@ -23,7 +23,6 @@ class Seen:
 class Known:
     """What the store holds about the newest version of a path."""
 
-    job_id: int
     fingerprint: str
     state: str
 

@@ -246,6 +246,17 @@ def test_a_root_that_goes_away_and_comes_back(make_daemon) -> None:
     daemon.wait_for({"b.wav": "done", "a.wav": "done"})
 
 
+def test_a_root_that_goes_away_while_its_files_settle(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={}, watching="settle_seconds = 1.5\nrescan_seconds = 3600")
+    daemon.start().ready()
+    write_wav(daemon.inbox / "a.wav")
+    daemon.wait_for({"a.wav": "settling"})
+    shutil.rmtree(daemon.inbox)
+    wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'root_missing'") == [("firing",)], 15)
+    assert not daemon.ended and daemon.states() == {"a.wav": "settling"}
+    assert daemon.stop() == 0
+
+
 def test_events_of_a_folder_made_again_arrive_after_a_restart_of_the_watch(tmp_path: Path) -> None:
     hints: list[bytes] = []
     folder = tmp_path / "f"
