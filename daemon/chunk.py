@@ -16,12 +16,12 @@ CHUNK_MAX_S = 30.0
 """A Whisper model hears at most 30 seconds at once."""
 
 
-CONTEXT_MARGIN_S = 5.0
-"""Silence that the encoder hears after a chunk, at least, when its context is cut. Measured on tiny.en and base with
-114 short recordings: with 1 to 3 s many texts run on, with 5 s one in a hundred does, at the errors of the full context
-and a third of its time."""
+CONTEXT_MARGIN_S = 8.0
+"""Silence that the encoder hears after a chunk, at least, when its context is cut. With 1 to 3 s many texts run on; from
+8 s on, tiny.en and base make no more errors than at the full context, in two fifths of its time
+(docs/performance.md)."""
 
-CONTEXT_STEP_S = 5.0
+CONTEXT_STEP_S = 2.0
 """Cut contexts are multiples of this, so that chunks of about one length share a bucket."""
 
 
@@ -37,9 +37,11 @@ class Options:
     context: str = "auto"
     beam_size: int = 5
     word_timestamps: bool = False
+    condition_on_previous_text: bool = False
     vad: bool = True
     vad_threshold: float = 0.5
     vad_min_silence_ms: int = 500
+    window_s: float = 300.0
     max_hours: float = 24.0
 
 
@@ -69,6 +71,16 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Text that the model gave and that is not in the transcript, and why; times are seconds in the recording."""
+
+    start_s: float
+    end_s: float
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """At most 30 s of speech cut out of a recording; the unit of inference and of checkpointing.
 
@@ -91,6 +103,8 @@ class Chunk:
     temperature: float = 0.0
     full_context: bool = True
     """Whether the encoder hears 30 s, the rest of them silence, or only about as much as there is."""
+    previous: str = ""
+    """The text of the recording before this chunk, given to the model as its prompt; empty for none."""
     part: int = 0
     alone: bool = False
 
@@ -117,7 +131,8 @@ class Chunk:
     @property
     def bucket(self) -> tuple[object, ...]:
         """Chunks of one bucket may share a batch; a chunk that must run alone shares with none."""
-        return (self.context_s, self.temperature, self.beam_size, (self.job_id, self.idx) if self.alone else None)
+        alone = (self.job_id, self.idx) if self.alone else None
+        return (self.context_s, self.temperature, self.beam_size, bool(self.previous), alone)
 
     def in_recording(self, offset_s: float, *, is_end: bool = False) -> float:
         """The time in the recording of `offset_s` seconds into `audio`.
@@ -157,3 +172,4 @@ class Decoded:
     language: str
     language_probability: float
     covered_s: float
+    suppressed: tuple[Suppressed, ...] = ()

@@ -65,6 +65,7 @@ class Watch(Table):
     naming: Literal["stem", "name"] = "stem"
     ignore: Annotated[tuple[str, ...], Tuple] = ("*.part", "*.crdownload", ".*", "~*")
     priority: int = 0
+    condition_on_previous_text: bool = False
 
 
 class Watching(Table):
@@ -109,6 +110,7 @@ class Jobs(Table):
     attempts: int = Field(3, ge=1, le=100)
     retry_backoff_seconds: float = Field(30, ge=0)
     drain_seconds: float = Field(60, ge=0)
+    window_seconds: float = Field(300, ge=30, le=3600)
 
 
 class Monitor(Table):
@@ -160,9 +162,11 @@ class Settings(Table):
             context=self.model.context,
             beam_size=self.model.beam_size,
             word_timestamps=self.model.word_timestamps,
+            condition_on_previous_text=watch.condition_on_previous_text,
             vad=self.vad.enabled,
             vad_threshold=self.vad.threshold,
             vad_min_silence_ms=self.vad.min_silence_ms,
+            window_s=self.jobs.window_seconds,
             max_hours=self.watching.max_hours,
         )
 

@@ -104,11 +104,6 @@ class Dispatcher:
             self._drop(job_id)
             self._store.release(job_id, "released when the daemon stopped")
 
-    def end(self) -> None:
-        """End the children."""
-        self._decoders.end()
-        self._engines.end()
-
     # -- the loop --------------------------------------------------------------------------------------------
 
     def _turn(self, *, claiming: bool) -> None:
@@ -246,6 +241,8 @@ class Dispatcher:
                 self._endings.publish(job_id)
                 return
         running.done = self._store.chunks_done(job_id)
+        if running.job.options.condition_on_previous_text and running.done:
+            running.previous = " ".join(segment.text for segment in self._store.transcript(job_id))
 
     def _window(self, window: Window) -> None:
         running = self._running[window.job_id]

@@ -97,7 +97,7 @@ def publish_job(store: Store, job: Job) -> str | None:
         Unavailable: the folder cannot be written now.
     """
     os.close(current_file(job))
-    files = render(job, store.transcript(job.id))
+    files = render(job, store.transcript(job.id), store.suppressed(job.id))
     full = os.path.join(os.fsencode(job.root), job.path_bytes)
     where, recording = os.path.split(full)
     try:

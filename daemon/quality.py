@@ -4,21 +4,22 @@ The thresholds are those of openai/whisper's and faster-whisper's sequential mod
 decoded again at the next temperature. Unlike there, text that ends early is noticed by its time stamps too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from daemon.chunk import Chunk, Decoded
+from daemon.chunk import Chunk, Decoded, Segment, Suppressed
+from daemon.phantoms import is_phantom
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 COMPRESSION_RATIO_MAX = 2.4
 """Text that compresses better than this repeats itself."""
 AVG_LOGPROB_MIN = -1.0
-GUARD_AVG_LOGPROB_MIN = -0.5
-"""Text from a cut context must be surer than this. With it, 114 short recordings had no more errors than at the full
-context, on tiny.en and on base; one in five, and one in twenty, was decoded again (docs/performance.md)."""
 NO_SPEECH_MAX = 0.6
 COVERAGE_GAP_S = 1.0
 """Speech this long after the last time stamp was left out and is decoded as a chunk of its own."""
+PROMPT_RESET_TEMPERATURE = 0.5
+"""Text found at a higher temperature is no prompt for what follows (openai/whisper's rule)."""
 TAIL_REPEATS = 3
 TAIL_WORDS = 4
 """A text that ends in three times the same one to four words repeats itself, as in "B-B-B"."""
@@ -46,14 +47,18 @@ def judge(chunk: Chunk, result: Decoded, earlier: list[Decoded]) -> Verdict:
         earlier: the results of the same part at lower temperatures, none of them good enough.
     """
     if _is_silence(result) and chunk.full_context:
-        return Verdict(accepted=replace(result, segments=(), covered_s=chunk.duration_s))
+        silent = _without(result, result.segments, "no speech there")
+        return Verdict(accepted=replace(silent, covered_s=chunk.duration_s))
     if not chunk.full_context and _is_suspect(result):
         return Verdict(again=replace(chunk, full_context=True), guarded=True)
     if not _is_good(result):
         hotter = [temperature for temperature in TEMPERATURES if temperature > result.temperature]
         if hotter:
             return Verdict(again=replace(chunk, temperature=hotter[0]))
-        result = _best([*earlier, result])
+        result = _unrolled(_best([*earlier, result]))
+    if result.no_speech_prob > NO_SPEECH_MAX:
+        phantoms = tuple(segment for segment in result.segments if is_phantom(segment.text))
+        result = _without(result, phantoms, "a phrase that the model is known to make up, and no speech there")
     return Verdict(accepted=result, rest=_rest(chunk, result))
 
 
@@ -71,20 +76,62 @@ def _is_suspect(result: Decoded) -> bool:
     A model that hears too little silence after the speech is less sure, or runs on and repeats what it said. (Time
     stamps beyond the audio, which also happen then, say little: half of the good texts have them.)
     """
-    return not _is_good(result) or result.avg_logprob < GUARD_AVG_LOGPROB_MIN or _repeats(result)
+    return not _is_good(result) or _repeats(result)
 
 
 def _repeats(result: Decoded) -> bool:
     """A line that is said twice in a row, or a tail of one word or syllable."""
-    lines = [" ".join(segment.text.lower().split()) for segment in result.segments]
-    if any(before == after for before, after in pairwise(lines)):
-        return True
-    words = " ".join(lines).replace("-", " ").split()
-    return any(
-        len(words) >= TAIL_REPEATS * size
-        and all(words[-size:] == words[-size * (n + 1) : -size * n] for n in range(1, TAIL_REPEATS))
-        for size in range(1, TAIL_WORDS + 1)
+    lines = [_plain(segment) for segment in result.segments]
+    return any(before == after for before, after in pairwise(lines)) or _loop(" ".join(lines)) is not None
+
+
+def _plain(segment: Segment) -> str:
+    return " ".join(segment.text.lower().split())
+
+
+def _loop(text: str) -> tuple[int, int] | None:
+    """(words in a round, rounds) of the tail that a text ends in, if that repeats itself often enough."""
+    words = text.lower().replace("-", " ").split()
+    for size in range(1, TAIL_WORDS + 1):
+        rounds = 1
+        while words[-size:] == words[-size * (rounds + 1) : -size * rounds]:
+            rounds += 1
+        if rounds >= TAIL_REPEATS:
+            return size, rounds
+    return None
+
+
+def _without(result: Decoded, dropped: Sequence[Segment], reason: str) -> Decoded:
+    """The result less some of its segments, which are kept aside."""
+    if not dropped:
+        return result
+    return replace(
+        result,
+        segments=tuple(segment for segment in result.segments if segment not in dropped),
+        suppressed=(*result.suppressed, *(Suppressed(s.start_s, s.end_s, s.text, reason) for s in dropped)),
     )
+
+
+def _unrolled(result: Decoded) -> Decoded:
+    """A text that no temperature kept from going round in circles, with one round of each: lines that are the one
+    before once more, and the further rounds of a tail within a line.
+    """
+    if result.compression_ratio <= COMPRESSION_RATIO_MAX:
+        return result
+    again = tuple(after for before, after in pairwise(result.segments) if _plain(before) == _plain(after))
+    result = _without(result, again, "repeats the line before")
+    segments, suppressed = [], list(result.suppressed)
+    for segment in result.segments:
+        if loop := _loop(segment.text):
+            words = segment.text.split()
+            # A syllable stuttered with hyphens is one word for split(); it is left as it is.
+            extra = min(loop[0] * (loop[1] - 1), len(words) - 1)
+            kept, cut = words[: len(words) - extra], words[len(words) - extra :]
+            suppressed.append(Suppressed(segment.start_s, segment.end_s, " ".join(cut), "repeats itself"))
+            spoken = segment.words[: len(kept)] if segment.words else segment.words
+            segment = replace(segment, text=" ".join(kept), words=spoken)
+        segments.append(segment)
+    return replace(result, segments=tuple(segments), suppressed=tuple(suppressed))
 
 
 def _best(results: list[Decoded]) -> Decoded:

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from daemon.chunk import Chunk, Decoded, Segment
-from daemon.quality import judge
+from daemon.chunk import Chunk, Decoded, Segment, Suppressed
+from daemon.quality import PROMPT_RESET_TEMPERATURE, judge
 from daemon.store.job import Job, Result
+
+PREVIOUS_CHARACTERS = 1000
+"""Kept of the text before a chunk: more than the 223 tokens that a prompt can hold."""
 
 
 @dataclass(slots=True)
@@ -15,6 +18,7 @@ class _Progress:
     start_s: float
     end_s: float
     segments: list[Segment] = field(default_factory=list)
+    suppressed: list[Suppressed] = field(default_factory=list)
     earlier: list[Decoded] = field(default_factory=list)
     """Results of the current part that were not good enough."""
     attempts: int = 0
@@ -29,7 +33,8 @@ class Running:
     """A job from claim to end.
 
     The language of a recording is detected on its first chunk with speech; until then its other chunks are
-    held back, so that all of them know it.
+    held back, so that all of them know it. With `condition_on_previous_text` they go one after another, each with
+    the text so far.
     """
 
     job: Job
@@ -46,9 +51,10 @@ class Running:
     decoded: bool = False
     """The last window has come."""
     chunks_total: int = 0
+    previous: str = ""
+    """The newest text so far, where the next chunk is to know it."""
     _open: dict[int, _Progress] = field(default_factory=dict)
     _held: list[Chunk] = field(default_factory=list)
-    _detecting: bool = False
 
     @property
     def complete(self) -> bool:
@@ -95,14 +101,15 @@ class Running:
         assert verdict.accepted is not None
         progress.earlier.clear()
         progress.segments.extend(verdict.accepted.segments)
+        progress.suppressed.extend(verdict.accepted.suppressed)
+        self._remember(verdict.accepted)
         if self.detects and verdict.accepted.segments:
             self.detects = False
             self.language, self.language_probability = result.language, result.language_probability
         if verdict.rest is not None:
             progress.rests += 1
-            return [self._in_language(verdict.rest), *self._let_go()], None
+            return [self._prepared(verdict.rest), *self._let_go()], None
         del self._open[chunk.idx]
-        self._detecting = False
         finished = Result(
             job_id=self.job.id,
             idx=chunk.idx,
@@ -113,22 +120,33 @@ class Running:
             fallbacks=progress.fallbacks,
             rests=progress.rests,
             segments=tuple(progress.segments),
+            suppressed=tuple(progress.suppressed),
             run_s=progress.run_s,
         )
         return self._let_go(), finished
 
     def _let_go(self) -> list[Chunk]:
         """The held chunks that need wait no longer."""
-        if self.detects:
-            if self._detecting or not self._held:
-                return []
-            self._detecting = True
-            ready = [self._held.pop(0)]
+        if self.detects or self.job.options.condition_on_previous_text:
+            ready = [self._held.pop(0)] if self._held and not self._open else []
         else:
             ready, self._held = self._held, []
         for chunk in ready:
             self._open[chunk.idx] = _Progress(chunk.start_s, chunk.end_s)
-        return [self._in_language(chunk) for chunk in ready]
+        return [self._prepared(chunk) for chunk in ready]
 
-    def _in_language(self, chunk: Chunk) -> Chunk:
-        return replace(chunk, fallback_language=self.language) if chunk.language == "auto" else chunk
+    def _remember(self, accepted: Decoded) -> None:
+        """Keep the newest text as the prompt of the next chunk."""
+        if accepted.temperature > PROMPT_RESET_TEMPERATURE:
+            self.previous = ""
+            return
+        text = " ".join([self.previous, *(segment.text for segment in accepted.segments)]).strip()
+        self.previous = text[-PREVIOUS_CHARACTERS:]
+
+    def _prepared(self, chunk: Chunk) -> Chunk:
+        """The chunk with what is known of its recording by now."""
+        return replace(
+            chunk,
+            fallback_language=self.language if chunk.language == "auto" else "",
+            previous=self.previous if self.job.options.condition_on_previous_text else "",
+        )

@@ -55,19 +55,25 @@ class Service:
         """
         path = self._settings.database_path
         with database.lock(path):
-            database.migrate(path)
-            self._store = Store(path, self._keep_waiting)
+            # The children load their libraries and the model while the database is brought up to date.
+            decoders, engines = Decoders(_decoder_count()), Engines(_load_order(self._settings))
             try:
-                return self._run()
+                engines.keep_alive()
+                decoders.warm_up()
+                database.migrate(path)
+                self._store = Store(path, self._keep_waiting)
+                try:
+                    return self._run(decoders, engines)
+                finally:
+                    self._store.close()
             finally:
-                self._store.close()
+                decoders.end()
+                engines.end()
 
-    def _run(self) -> int:
+    def _run(self, decoders: Decoders, engines: Engines) -> int:
         if resumed := self._store.release_orphans():
             log.info("resumed %d jobs that were running when the daemon last ended", resumed)
-        self._dispatcher = Dispatcher(
-            self._store, Decoders(_decoder_count()), Engines(_load_order(self._settings)), self._settings.jobs
-        )
+        self._dispatcher = Dispatcher(self._store, decoders, engines, self._settings.jobs)
         self._scanner = Scanner(self._settings, self._store, self._dispatcher.wake)
         self._handle_signals()
         self._scanner.start()
@@ -80,7 +86,6 @@ class Service:
             self._dispatcher.drain(hurry=lambda: self._stops > 1)
         finally:
             self._scanner.stop()
-            self._dispatcher.end()
             self._scanner.join(timeout=10)
         if self._scanner.failure is not None:
             raise Unavailable(f"the scanner failed: {self._scanner.failure}", "see the log above")

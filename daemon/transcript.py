@@ -8,22 +8,28 @@ from typing import Any
 import pysubs2
 
 from daemon import __version__
-from daemon.chunk import Segment
+from daemon.chunk import Segment, Suppressed
 from daemon.cues import cues
 from daemon.store.job import Job
 
 
-def render(job: Job, segments: Sequence[Segment]) -> dict[str, bytes]:
-    """format → content, in the order in which the files are published: the JSON last."""
-    wanted = sorted(job.options.formats, key=lambda form: form == "json")
-    return {form: RENDERERS[form](job, segments).encode("utf-8") for form in wanted}
+def render(job: Job, segments: Sequence[Segment], suppressed: Sequence[Suppressed] = ()) -> dict[str, bytes]:
+    """format → content, in the order in which the files are published: the JSON last.
+
+    Args:
+        suppressed: what was left out of the transcript; the JSON says so.
+    """
+    texts = {form: renderer(job, segments) for form, renderer in RENDERERS.items() if form in job.options.formats}
+    if "json" in job.options.formats:
+        texts["json"] = _json(job, segments, suppressed)
+    return {form: text.encode("utf-8") for form, text in texts.items()}
 
 
 def _txt(_job: Job, segments: Sequence[Segment]) -> str:
     return "".join(f"{segment.text}\n" for segment in segments)
 
 
-def _json(job: Job, segments: Sequence[Segment]) -> str:
+def _json(job: Job, segments: Sequence[Segment], suppressed: Sequence[Suppressed]) -> str:
     document = {
         "text": " ".join(segment.text for segment in segments),
         "language": job.language,
@@ -31,6 +37,7 @@ def _json(job: Job, segments: Sequence[Segment]) -> str:
         "duration_s": job.duration_s,
         "speech_s": job.speech_s,
         "segments": [_segment(number, segment) for number, segment in enumerate(segments)],
+        "suppressed": [asdict(dropped) for dropped in suppressed],
         "provenance": {
             "transcribed": __version__,
             "model": job.model,
@@ -78,7 +85,6 @@ def _lrc(_job: Job, segments: Sequence[Segment]) -> str:
 
 RENDERERS: dict[str, Callable[[Job, Sequence[Segment]], str]] = {
     "txt": _txt,
-    "json": _json,
     "srt": _subtitles("srt"),
     "vtt": _subtitles("vtt"),
     "ass": _subtitles("ass"),

@@ -16,10 +16,6 @@ from daemon.children.speech import Chunker, Cut
 from daemon.chunk import Chunk
 from daemon.errors import BadRecording
 
-WINDOW_S = 120.0
-"""Decoded between two answers: 8 MB of samples. Shorter starts a long recording sooner and holds less, longer
-looks at fewer seconds twice (an unfinished chunk is carried into the next window)."""
-
 ADDRESS_SPACE_BYTES = 4 << 30
 """RLIMIT_AS: about 1.5 GB are mapped by the libraries and their threads; a bomb hits the limit, not the machine."""
 
@@ -42,7 +38,7 @@ class OpenRecording:
             self._media.close()
             raise _too_long(self.header_s, limit_s)
         self._limit_s = limit_s
-        self._chunker = Chunker(order.options, WINDOW_S)
+        self._chunker = Chunker(order.options)
         self._blocks = self._media.samples()
         self._ended = False
 
@@ -64,7 +60,7 @@ class OpenRecording:
         )
 
     def _cuts(self) -> Iterator[Cut]:
-        stop_s = self._chunker.position_s + WINDOW_S
+        stop_s = self._chunker.position_s + self._chunker.window_s
         for block in self._blocks:
             cuts = list(self._chunker.feed(block))
             if self._chunker.position_s > self._limit_s:

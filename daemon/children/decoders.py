@@ -63,6 +63,11 @@ class Decoders:
     def children(self) -> list[Child]:
         return [decoder.child for decoder in self._decoders]
 
+    def warm_up(self) -> None:
+        """Start the first child now, so that the first recording need not wait for its libraries to load."""
+        if not self._decoders:
+            self._decoders.append(_Decoder(Child(MODULE)))
+
     def open(self, order: Open, fd: int) -> None:
         """Have a recording opened; the answer is Opened or Refused. The descriptor is duplicated."""
         self._unopened.append((order, os.dup(fd)))

@@ -34,7 +34,7 @@ def load(order: LoadModel) -> tuple[Whisper, Ready]:
     threads = order.cpu_threads or 1
     model = Whisper(resolve(order.name), device, index, compute_type, workers, threads)
     silence = bytes(int(WARM_UP_S * BYTES_PER_SECOND))
-    model.run((Chunk(job_id=0, idx=0, spans=((0.0, WARM_UP_S),), audio=silence),))
+    model.run((Chunk(job_id=0, idx=0, spans=((0.0, WARM_UP_S),), audio=silence, full_context=not on_cpu),))
     return model, Ready(
         model=order.name,
         device=device if on_cpu else f"{device}:{index}",

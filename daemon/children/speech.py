@@ -21,6 +21,9 @@ SPEECH_PAD_MS = 400
 """Kept around speech on each side, faster-whisper's default: Silero clips soft onsets."""
 DIGITAL_SILENCE = 32
 """A window whose loudest sample is below −60 dBFS holds no speech; the VAD model need not look at it."""
+FIRST_WINDOW_S = 60.0
+"""The first window is this long and each later one twice the one before, up to the configured length: the engine gets
+its first chunks soon, and later little is looked at twice (an unfinished chunk is carried into the next window)."""
 ONSET = SAMPLE_RATE
 """Kept of a window without speech: a word may begin at its very end."""
 
@@ -32,9 +35,10 @@ class Chunker:
     a crash gives the same chunks with the same numbers.
     """
 
-    def __init__(self, options: Options, window_s: float) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
-        self._window = int(window_s * SAMPLE_RATE)
+        self.window_s = min(FIRST_WINDOW_S, options.window_s)
+        """Seconds of audio that are looked at next."""
         self._blocks: list[Samples] = []
         self._held = 0
         self._base = 0
@@ -44,8 +48,9 @@ class Chunker:
         """Take samples; gives chunks each time a window is full."""
         self._blocks.append(block)
         self._held += len(block)
-        if self._held >= self._window:
+        if self._held >= self.window_s * SAMPLE_RATE:
             yield from self._cut(final=False)
+            self.window_s = min(2 * self.window_s, self._options.window_s)
 
     def finish(self) -> Iterator[Cut]:
         """The chunks of what is left."""

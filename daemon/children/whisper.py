@@ -4,10 +4,10 @@ The prompt, the thresholds and the search follow faster-whisper's sequential `tr
 used; what differs is that every item of the batch may belong to another recording, language and task.
 """
 
-import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,25 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
-from daemon.chunk import Chunk, Decoded, Segment, Word
+from daemon.children.lines import Line, decoded, split
+from daemon.chunk import Chunk, Decoded, Word
 
 FRAMES_PER_S = 100
 """Mel frames of 10 ms."""
 MAX_FRAMES = 3000
 """Mel frames in the 30 s that the encoder was trained on."""
-TIMESTAMP_S = 0.02
-"""Seconds per time-stamp token."""
 MAX_INITIAL_TIMESTAMP = 50
-"""The first text begins within 1 s, in units of TIMESTAMP_S; faster-whisper's default."""
-MAX_TOKENS = 448
+"""The first text begins within 1 s, in units of 20 ms; faster-whisper's default."""
+MAX_NEW_TOKENS = 224
+"""Half of the decoder's positions; the other half is for the prompt (openai/whisper's `sample_len`)."""
+NEW_TOKENS_PER_S = 15.0
+NEW_TOKENS_BASE = 48
+"""A chunk has at most this many tokens: three times what fast English has, and what scripts need that take several
+tokens for a character. A text that runs on in a loop ends there instead of holding up its batch to 224."""
+PROMPT_MAX = MAX_NEW_TOKENS - 1
+PROMPT_STEP = 32
+"""The prompt is the newest 32, 64 … 223 tokens of the text before, so that prompts of different recordings are
+mostly of one length (after three chunks all are 223) and go through the decoder together."""
 BEST_OF = 5
 """Samples drawn at temperatures above 0, of which the likeliest is kept; faster-whisper's default."""
 LANGUAGE_SWITCH_PROBABILITY = 0.8
@@ -36,6 +44,9 @@ LANGUAGE_SWITCH_PROBABILITY = 0.8
 PREPENDED = "\"'“¿([{-"
 APPENDED = "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word after or before it; faster-whisper's defaults."""
+APART_S = 1000
+"""Word times of the items of a batch are computed this far apart, so that none takes the speech of the item before
+for speech just before its own (the aligner carries the end of the last word from one to the next)."""
 
 Features = NDArray[np.float32]
 
@@ -69,24 +80,14 @@ class Whisper:
         tokenizers = [
             self._tokenizer(chunk.task, language) for chunk, (language, _) in zip(chunks, languages, strict=True)
         ]
-        generated = self._model.model.generate(
-            encoded,
-            [tokenizer.sot_sequence for tokenizer in tokenizers],
-            max_length=MAX_TOKENS,
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_blank=True,
-            suppress_tokens=list(get_suppressed_tokens(tokenizers[0], [-1])),
-            max_initial_timestamp_index=MAX_INITIAL_TIMESTAMP,
-            **_search(chunks[0]),
-        )
+        generated = self._generate(chunks, tokenizers, encoded)
         lines = [
             split(result.sequences_ids[0], tokenizer.timestamp_begin, count / FRAMES_PER_S)
             for result, tokenizer, count in zip(generated, tokenizers, frames, strict=True)
         ]
-        words = self._words(chunks, lines, languages, encoded, frames)
+        words = self._words(chunks, [found for found, _ in lines], tokenizers, encoded, frames)
         return tuple(
-            _decoded(chunk, result, tokenizer, language, *line, words.get(position))
+            decoded(chunk, result, tokenizer, language, *line, words.get(position))
             for position, (chunk, result, tokenizer, language, line) in enumerate(
                 zip(chunks, generated, tokenizers, languages, lines, strict=True)
             )
@@ -123,133 +124,94 @@ class Whisper:
     def _make_tokenizer(self, task: str, language: str) -> Tokenizer:
         return Tokenizer(self._model.hf_tokenizer, self.multilingual, task=task, language=language)
 
+    def _generate(self, chunks: Sequence[Chunk], tokenizers: Sequence[Tokenizer], encoded: Any) -> list[Any]:
+        """One ctranslate2 WhisperGenerationResult a chunk. CTranslate2 wants prompts of one length in a batch."""
+        prompts = [_prompt(chunk, tokenizer) for chunk, tokenizer in zip(chunks, tokenizers, strict=True)]
+        of_length = _grouped(len(prompt) for prompt in prompts)
+        generated: list[Any] = [None] * len(chunks)
+        for length, members in of_length.items():
+            new_tokens = max(_new_tokens_max(chunks[at]) for at in members)
+            results = self._model.model.generate(
+                encoded if len(of_length) == 1 else _pick(encoded, members),
+                [prompts[at] for at in members],
+                # CTranslate2 generates at most half of max_length, and at most what the prompt leaves of it.
+                max_length=max(2 * new_tokens, new_tokens + length),
+                return_scores=True,
+                return_no_speech_prob=True,
+                suppress_blank=True,
+                suppress_tokens=list(get_suppressed_tokens(tokenizers[0], [-1])),
+                max_initial_timestamp_index=MAX_INITIAL_TIMESTAMP,
+                **_search(chunks[0]),
+            )
+            for at, result in zip(members, results, strict=True):
+                generated[at] = result
+        return generated
+
     def _words(
         self,
         chunks: Sequence[Chunk],
-        lines: list[tuple[list["Line"], float]],
-        languages: list[tuple[str, float]],
+        lines: Sequence[list[Line]],
+        tokenizers: Sequence[Tokenizer],
         encoded: Any,
         frames: list[int],
     ) -> dict[int, list[list[Word]]]:
-        """Per chunk that asks for it, per line, its words with times in seconds of the chunk's audio.
-
-        Each chunk is aligned by itself: the aligner carries the end of speech from one item to the next.
-        """
-        wanted = [at for at, chunk in enumerate(chunks) if chunk.word_timestamps and lines[at][0]]
-        if not wanted:
-            return {}
-        outputs = np.asarray(encoded.to_device(ctranslate2.Device.cpu))
-        found: dict[int, list[list[Word]]] = defaultdict(list)
-        for at in wanted:
-            segments: list[dict[str, Any]] = [
-                {"seek": 0, "start": start, "end": end, "tokens": tokens} for start, end, tokens in lines[at][0]
-            ]
+        """Per chunk that asks for it, per line, its words with times in seconds of the chunk's audio."""
+        wanted = [at for at, chunk in enumerate(chunks) if chunk.word_timestamps and lines[at]]
+        found: dict[int, list[list[Word]]] = {}
+        for members in _grouped(tuple(tokenizers[at].sot_sequence) for at in wanted).values():
+            batch = [wanted[member] for member in members]
+            segments: list[list[dict[str, Any]]] = [
+                [
+                    {"seek": APART_S * nth * FRAMES_PER_S, "start": start + APART_S * nth, "end": end + APART_S * nth,
+                     "tokens": tokens}
+                    for start, end, tokens in lines[at]
+                ]
+                for nth, at in enumerate(batch)
+            ]  # fmt: skip
             self._model.add_word_timestamps(
-                [segments],
-                self._tokenizer(chunks[at].task, languages[at][0]),
-                ctranslate2.StorageView.from_array(np.ascontiguousarray(outputs[at : at + 1])),
-                frames[at],
+                segments,
+                tokenizers[batch[0]],
+                _pick(encoded, batch),
+                [frames[at] for at in batch],
                 PREPENDED,
                 APPENDED,
-                last_speech_timestamp=0.0,
+                last_speech_timestamp=-float(APART_S),
             )
-            for segment in segments:
-                found[at].append(
-                    [
-                        Word(float(word["start"]), float(word["end"]), word["word"], float(word["probability"]))
-                        for word in segment.get("words", [])
-                    ]
-                )
+            for nth, at in enumerate(batch):
+                found[at] = [[_word(word, APART_S * nth) for word in line.get("words", [])] for line in segments[nth]]
         return found
 
 
-Line = tuple[float, float, list[int]]
-"""(start, end, tokens): seconds into the chunk's audio, and the tokens with their time stamps."""
-
-
-def split(tokens: list[int], timestamp_begin: int, duration_s: float) -> tuple[list[Line], float]:
-    """Cut a chunk's tokens at its time stamps.
-
-    Returns the lines and how far they reach. As in faster-whisper, text after the last pair of time
-    stamps is unfinished and left to the next part; unlike there, text closed by a single time stamp covers
-    the audio only up to it, so that speech after it is noticed.
-    """
-    seconds = [(token - timestamp_begin) * TIMESTAMP_S if token >= timestamp_begin else None for token in tokens]
-    seams = [at for at in range(1, len(tokens)) if seconds[at] is not None and seconds[at - 1] is not None]
-    ends_with_one = len(tokens) > 1 and seconds[-1] is not None and seconds[-2] is None
-    if not seams:
-        stamps = [second for second in seconds if second]
-        end = min(stamps[-1], duration_s) if stamps else duration_s
-        return ([(0.0, end, tokens)] if tokens else []), (end if ends_with_one else duration_s)
-    if ends_with_one:
-        seams.append(len(tokens))
-    lines: list[Line] = []
-    for begin, end_at in zip([0, *seams], seams, strict=False):
-        start, end = seconds[begin] or 0.0, seconds[end_at - 1] or 0.0
-        lines.append((min(start, duration_s), min(end, duration_s), tokens[begin:end_at]))
-    return lines, lines[-1][1]
-
-
-def _decoded(
-    chunk: Chunk,
-    result: Any,
-    tokenizer: Tokenizer,
-    language: tuple[str, float],
-    lines: list[Line],
-    covered_s: float,
-    words: list[list[Word]] | None,
-) -> Decoded:
-    tokens = result.sequences_ids[0]
-    # CTranslate2 divides the summed log-probability by length ** length_penalty (here 1); the mean also
-    # counts the end token, as in openai/whisper.
-    avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
-    ratio = compression_ratio(tokenizer.decode(tokens).strip())
-    segments = []
-    for number, (start, end, line_tokens) in enumerate(lines):
-        text = tokenizer.decode(line_tokens)
-        if not text.strip() or start == end:
-            continue
-        segments.append(
-            Segment(
-                start_s=round(chunk.in_recording(start), 3),
-                end_s=round(chunk.in_recording(end, is_end=True), 3),
-                text=text.strip(),
-                avg_logprob=round(avg_logprob, 4),
-                no_speech_prob=round(result.no_speech_prob, 4),
-                compression_ratio=round(ratio, 3),
-                temperature=chunk.temperature,
-                language=language[0],
-                words=_in_recording(chunk, words[number]) if words else None,
-            )
-        )
-    return Decoded(
-        segments=tuple(segments),
-        avg_logprob=avg_logprob,
-        no_speech_prob=result.no_speech_prob,
-        compression_ratio=ratio,
-        temperature=chunk.temperature,
-        language=language[0],
-        language_probability=round(language[1], 4),
-        covered_s=covered_s,
+def _word(word: dict[str, Any], offset_s: float) -> Word:
+    return Word(
+        float(word["start"]) - offset_s, float(word["end"]) - offset_s, word["word"], float(word["probability"])
     )
 
 
-def _in_recording(chunk: Chunk, words: list[Word]) -> tuple[Word, ...]:
-    return tuple(
-        Word(
-            round(chunk.in_recording(word.start_s), 3),
-            round(chunk.in_recording(word.end_s, is_end=True), 3),
-            word.word,
-            round(word.probability, 4),
-        )
-        for word in words
-    )
+def _prompt(chunk: Chunk, tokenizer: Tokenizer) -> list[int]:
+    """The start of the transcript, after the text before the chunk if the chunk has some."""
+    before = tokenizer.encode(" " + chunk.previous.strip()) if chunk.previous else []
+    count = PROMPT_MAX if len(before) >= PROMPT_MAX else len(before) - len(before) % PROMPT_STEP
+    begin = [tokenizer.sot_prev, *before[-count:]] if count else []
+    return [*begin, *tokenizer.sot_sequence]
 
 
-def compression_ratio(text: str) -> float:
-    """Bytes of the text per byte of its zlib compression (openai/whisper's measure of repetition)."""
-    raw = text.encode("utf-8")
-    return len(raw) / len(zlib.compress(raw))
+def _new_tokens_max(chunk: Chunk) -> int:
+    return min(MAX_NEW_TOKENS, NEW_TOKENS_BASE + ceil(NEW_TOKENS_PER_S * chunk.duration_s))
+
+
+def _grouped(keys: Any) -> dict[Any, list[int]]:
+    """key → the positions at which it stands."""
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for at, key in enumerate(keys):
+        groups[key].append(at)
+    return groups
+
+
+def _pick(encoded: Any, members: Sequence[int]) -> Any:
+    """Some items of an encoder output, as one in the host's memory, which CTranslate2 copies to its device."""
+    outputs = np.asarray(encoded.to_device(ctranslate2.Device.cpu))
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(outputs[list(members)]))
 
 
 def _language(chunk: Chunk, detected: str, probability: float) -> tuple[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from daemon.chunk import Segment, Word
+from daemon.chunk import Segment, Suppressed, Word
 from daemon.store.base import Access
 from daemon.store.job import (
     Batch,
@@ -20,7 +20,7 @@ from daemon.store.job import (
     readable,
     timestamp,
 )
-from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments
+from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments, suppressed
 
 JOB_COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 
@@ -121,7 +121,7 @@ class Checkpoints(Access):
 
         def work(db: Connection) -> None:
             forget(db, job_id)
-            for table in (chunks, segments):
+            for table in (chunks, segments, suppressed):
                 names = [column.name for column in table.columns if column.name not in ("job_id", "id")]
                 copied = select(literal(job_id), *(table.c[name] for name in names))
                 db.execute(insert(table).from_select(["job_id", *names], copied.where(table.c.job_id == source_id)))
@@ -151,6 +151,13 @@ class Checkpoints(Access):
         """The segments of a job in the order of the recording."""
         statement = select(segments).where(segments.c.job_id == job_id).order_by(segments.c.chunk, segments.c.idx)
         return [_segment(row) for row in self._read(lambda db: db.execute(statement).all())]
+
+    def suppressed(self, job_id: int) -> list[Suppressed]:
+        """What the model gave for a job and was not believed, in the order of the recording."""
+        names = Suppressed.__dataclass_fields__
+        statement = select(*(suppressed.c[name] for name in names)).where(suppressed.c.job_id == job_id)
+        rows = self._read(lambda db: db.execute(statement.order_by(suppressed.c.chunk, suppressed.c.id)).all())
+        return [Suppressed(*row) for row in rows]
 
     def plan_outputs(self, job_id: int, files: Sequence[Output]) -> None:
         """The files about to be published, so that a crash between knows its own work."""
@@ -198,6 +205,8 @@ def _save_chunk(db: Connection, result: Result) -> None:
         words = values.pop("words")
         values["words"] = None if words is None else json.dumps(words, ensure_ascii=False)
         db.execute(insert(segments).values(job_id=result.job_id, chunk=result.idx, idx=idx, **values))
+    for dropped in result.suppressed:
+        db.execute(insert(suppressed).values(job_id=result.job_id, chunk=result.idx, **asdict(dropped)))
     db.execute(
         update(jobs)
         .where(jobs.c.id == result.job_id)
@@ -207,8 +216,8 @@ def _save_chunk(db: Connection, result: Result) -> None:
 
 def forget(db: Connection, job_id: int) -> None:
     """Drop the checkpoints of a job; its files stay recorded as the daemon's own."""
-    db.execute(delete(chunks).where(chunks.c.job_id == job_id))
-    db.execute(delete(segments).where(segments.c.job_id == job_id))
+    for table in (chunks, segments, suppressed):
+        db.execute(delete(table).where(table.c.job_id == job_id))
     db.execute(
         update(jobs)
         .where(jobs.c.id == job_id)

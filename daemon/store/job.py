@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from daemon.chunk import Options, Segment
+from daemon.chunk import Options, Segment, Suppressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class Result:
     rests: int
     """for speech that the part before had left without text."""
     segments: tuple[Segment, ...]
+    suppressed: tuple[Suppressed, ...]
+    """Text that the model gave and that is not in the transcript."""
     run_s: float
     """The chunk's share of the time that its batches ran on the device."""
 

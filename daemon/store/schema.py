@@ -98,6 +98,19 @@ segments = Table(
     UniqueConstraint("job_id", "chunk", "idx", name="uq_segments_place"),
 )
 
+suppressed = Table(
+    "suppressed",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("chunk", Integer, nullable=False),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_suppressed_place", "job_id", "chunk"),
+)
+
 outputs = Table(
     "outputs",
     metadata,
@@ -122,6 +135,38 @@ batches = Table(
     Column("recordings", Integer, nullable=False),
     Column("audio_s", Float, nullable=False),
     Column("run_s", Float, nullable=False),
+)
+
+layouts = Table(
+    "layouts",
+    metadata,
+    Column("machine", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("compute_type", Text, primary_key=True),
+    Column("workers", Integer, nullable=False),
+    Column("cpu_threads", Integer, nullable=False),
+    Column("batch_size", Integer, nullable=False),
+    Column("measured_at", Text, nullable=False),
+    Column("trials", Text, nullable=False),
+)
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("verified_at", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("compute_type", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("audio_s", Float, nullable=False),
+    Column("wer", Float, nullable=False),
+    Column("reference_wer", Float, nullable=False),
+    Column("agreement", Float, nullable=False),
+    Column("speed_up", Float, nullable=False),
+    Column("peak_mb", Float, nullable=False),
+    Column("reference_peak_mb", Float, nullable=False),
+    Column("passed", Boolean, nullable=False),
 )
 
 requests = Table(

@@ -45,7 +45,7 @@ def states(path: Path) -> dict[str, str]:
 
 def result(job_id: int, idx: int = 0, text: str = "hello") -> Result:
     return Result(
-        job_id, idx, idx * 10.0, idx * 10.0 + 10, 1, 0, 0, 0, (Segment(0, 1, text, -0.1, 0.0, 1.0, 0.0, "en"),), 0.5
+        job_id, idx, idx * 10.0, idx * 10.0 + 10, 1, 0, 0, 0, (Segment(0, 1, text, -0.1, 0.0, 1.0, 0.0, "en"),), (), 0.5
     )
 
 
@@ -228,7 +228,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> 
     for file in (*real.glob("*.py"), *real.glob("versions/*.py")):
         (scripts / file.relative_to(real)).write_bytes(file.read_bytes())
     (scripts / "versions" / "9_next.py").write_text(
-        "from alembic import op\nrevision, down_revision = '0099', '0001'\n"
+        "from alembic import op\nrevision, down_revision = '0099', '0002'\n"
         f"def upgrade():\n    op.execute('CREATE TABLE next_one (id INTEGER)')\n{more}"
     )
     monkeypatch.setattr(database, "_migrations", lambda: scripts)
@@ -252,7 +252,7 @@ def test_a_failing_upgrade_leaves_the_old_schema(path: Path, tmp_path: Path, mon
         database.migrate(path)
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'next_one'").fetchone() == (0,)
-    assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0002",)
     connection.close()
 
 

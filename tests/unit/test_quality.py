@@ -69,7 +69,6 @@ def spoken(*lines: str) -> Decoded:
     [
         replace(GOOD, compression_ratio=2.5),
         replace(GOOD, avg_logprob=-1.5),
-        replace(GOOD, avg_logprob=-0.55),
         spoken("The same again.", "the same  again."),
         spoken("And then we all went home home home"),
         spoken("It was a B-B-B"),

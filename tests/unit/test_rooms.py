@@ -12,13 +12,13 @@ from tests.support import ROOT
 FILES = sorted((ROOT / "daemon").rglob("*.py"))
 
 FLOORS = [
-    {"errors", "chunk", "languages", "settle"},
+    {"errors", "chunk", "languages", "settle", "phantoms"},
     {"config", "cues", "quality", "batcher", "publish", "scan", "events", "store.schema",
      "children.protocol", "children.child", "children.process", "children.media", "children.speech", "children.models",
-     "children.whisper"},
-    {"store.job", "store.database", "children.decoder", "children.engine", "children.loading",
+     "children.lines"},
+    {"store.job", "store.database", "children.decoder", "children.engine", "children.whisper",
      "children.decoders", "children.engines"},
-    {"store.base", "store.ledger", "children.fake", "transcript", "running"},
+    {"store.base", "store.ledger", "children.fake", "children.loading", "transcript", "running"},
     {"store.intake", "store.checkpoints", "display"},
     {"store.store"},
     {"watch", "finish", "inference"},

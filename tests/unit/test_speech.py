@@ -3,9 +3,9 @@ import itertools
 import numpy as np
 import pytest
 
+from daemon.children.lines import compression_ratio
+from daemon.children.lines import split as split_tokens
 from daemon.children.speech import CHUNK_MAX, Chunker, pack, quietest, split
-from daemon.children.whisper import compression_ratio
-from daemon.children.whisper import split as split_tokens
 from daemon.chunk import SAMPLE_RATE, Options
 
 BEGIN = 1000
@@ -43,7 +43,7 @@ def test_neighbours_are_packed_while_they_fit() -> None:
 
 
 def cut(samples: np.ndarray, window_s: float) -> list[tuple[float, float]]:
-    chunker = Chunker(Options(vad=False), window_s)
+    chunker = Chunker(Options(vad=False, window_s=window_s))
     found = [spans for block in np.array_split(samples, 50) for spans, _ in chunker.feed(block)]
     found += [spans for spans, _ in chunker.finish()]
     return [span for spans in found for span in spans]
@@ -63,7 +63,7 @@ def test_the_same_samples_give_the_same_cuts() -> None:
 
 
 def test_silence_has_no_chunks() -> None:
-    chunker = Chunker(Options(), 60.0)
+    chunker = Chunker(Options(window_s=60.0))
     silence = np.zeros(100 * SAMPLE_RATE, dtype=np.int16)
     assert list(chunker.feed(silence)) == [] and list(chunker.finish()) == []
     assert chunker.position_s == pytest.approx(100.0)

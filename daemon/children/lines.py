@@ -1,0 +1,128 @@
+"""A chunk's tokens → timed lines of text (runs in the engine child)."""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from faster_whisper.tokenizer import Tokenizer
+
+from daemon.chunk import SAMPLE_RATE, Chunk, Decoded, Segment, Suppressed, Word
+
+TIMESTAMP_S = 0.02
+"""Seconds per time-stamp token."""
+SOUNDLESS_DB = -60.0
+"""A line over samples whose root mean square is below this, in dB of full scale, was not spoken: the noise of a 16-bit
+recording in a quiet room is at about -60."""
+
+Line = tuple[float, float, list[int]]
+"""(start, end, tokens): seconds into the chunk's audio, and the tokens with their time stamps."""
+
+
+def split(tokens: list[int], timestamp_begin: int, duration_s: float) -> tuple[list[Line], float]:
+    """Cut a chunk's tokens at its time stamps.
+
+    Returns the lines and how far they reach. As in faster-whisper, text after the last pair of time
+    stamps is unfinished and left to the next part; unlike there, text closed by a single time stamp covers
+    the audio only up to it, so that speech after it is noticed.
+    """
+    seconds = [(token - timestamp_begin) * TIMESTAMP_S if token >= timestamp_begin else None for token in tokens]
+    seams = [at for at in range(1, len(tokens)) if seconds[at] is not None and seconds[at - 1] is not None]
+    ends_with_one = len(tokens) > 1 and seconds[-1] is not None and seconds[-2] is None
+    if not seams:
+        stamps = [second for second in seconds if second]
+        end = min(stamps[-1], duration_s) if stamps else duration_s
+        return ([(0.0, end, tokens)] if tokens else []), (end if ends_with_one else duration_s)
+    if ends_with_one:
+        seams.append(len(tokens))
+    lines: list[Line] = []
+    for begin, end_at in zip([0, *seams], seams, strict=False):
+        start, end = seconds[begin] or 0.0, seconds[end_at - 1] or 0.0
+        lines.append((min(start, duration_s), min(end, duration_s), tokens[begin:end_at]))
+    return lines, lines[-1][1]
+
+
+def decoded(
+    chunk: Chunk,
+    result: Any,
+    tokenizer: Tokenizer,
+    language: tuple[str, float],
+    lines: list[Line],
+    covered_s: float,
+    words: list[list[Word]] | None,
+) -> Decoded:
+    """The engine's answer for a chunk.
+
+    Args:
+        result: ctranslate2.models.WhisperGenerationResult.
+        language: code and probability.
+        lines, covered_s: what `split` gave.
+        words: for each line its words, times in seconds of the chunk's audio.
+    """
+    tokens = result.sequences_ids[0]
+    # CTranslate2 divides the summed log-probability by length ** length_penalty (here 1); the mean also
+    # counts the end token, as in openai/whisper.
+    avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
+    ratio = compression_ratio(tokenizer.decode(tokens).strip())
+    segments, suppressed = [], []
+    for number, (start, end, line_tokens) in enumerate(lines):
+        text = tokenizer.decode(line_tokens).strip()
+        if not text:
+            continue
+        start_s, end_s = chunk.in_recording(start), chunk.in_recording(end, is_end=True)
+        if start >= end:
+            suppressed.append(Suppressed(round(start_s, 3), round(start_s, 3), text, "past the end of the speech"))
+        elif level_db(chunk.audio, start, end) < SOUNDLESS_DB:
+            suppressed.append(Suppressed(round(start_s, 3), round(end_s, 3), text, "no sound there"))
+        else:
+            segments.append(
+                Segment(
+                    start_s=round(start_s, 3),
+                    end_s=round(end_s, 3),
+                    text=text,
+                    avg_logprob=round(avg_logprob, 4),
+                    no_speech_prob=round(result.no_speech_prob, 4),
+                    compression_ratio=round(ratio, 3),
+                    temperature=chunk.temperature,
+                    language=language[0],
+                    words=_in_recording(chunk, words[number]) if words else None,
+                )
+            )
+    return Decoded(
+        segments=tuple(segments),
+        avg_logprob=avg_logprob,
+        no_speech_prob=result.no_speech_prob,
+        compression_ratio=ratio,
+        temperature=chunk.temperature,
+        language=language[0],
+        language_probability=round(language[1], 4),
+        covered_s=covered_s,
+        suppressed=tuple(suppressed),
+    )
+
+
+def compression_ratio(text: str) -> float:
+    """Bytes of the text per byte of its zlib compression (openai/whisper's measure of repetition)."""
+    raw = text.encode("utf-8")
+    return len(raw) / len(zlib.compress(raw))
+
+
+def level_db(audio: bytes, start_s: float, end_s: float) -> float:
+    """Root mean square of int16 samples between two times, in dB of full scale; -inf for digital silence."""
+    samples = np.frombuffer(audio, dtype="<i2")[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+    if not len(samples):
+        return float("-inf")
+    mean_square = float(np.mean(np.square(samples.astype(np.float64) / 32768.0)))
+    return 10.0 * float(np.log10(mean_square)) if mean_square > 0 else float("-inf")
+
+
+def _in_recording(chunk: Chunk, words: Sequence[Word]) -> tuple[Word, ...]:
+    return tuple(
+        Word(
+            round(chunk.in_recording(word.start_s), 3),
+            round(chunk.in_recording(word.end_s, is_end=True), 3),
+            word.word,
+            round(word.probability, 4),
+        )
+        for word in words
+    )
