@@ -25,6 +25,12 @@ FRAMES_PER_S = 100
 """Mel frames of 10 ms."""
 MAX_FRAMES = 3000
 """Mel frames in the 30 s that the encoder was trained on."""
+ENCODED_MARGIN = 100
+ENCODED_STEP = 50
+"""Frames: on a CPU a cut context is encoded to at least a second after the speech, in steps of half a second."""
+SILENCE = -0.9
+"""Log-mel value of silence, as Whisper scales it: (log10 of the power - 8 below the loudest + 4) / 4, here for a quiet
+recording. Of -0.5, -0.7 and -0.9 it gave the fewest errors on real speech (docs/performance.md)."""
 MAX_INITIAL_TIMESTAMP = 50
 """The first text begins within 1 s, in units of 20 ms; faster-whisper's default."""
 MAX_NEW_TOKENS = 224
@@ -66,6 +72,7 @@ class Whisper:
         )
         self.multilingual: bool = self._model.model.is_multilingual
         self._tokenizer = lru_cache(maxsize=None)(self._make_tokenizer)
+        self._silence = lru_cache(maxsize=None)(self._encode_silence)
 
     def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:
         """Transcribe chunks that share a bucket: one encoder context, temperature and beam size.
@@ -100,17 +107,33 @@ class Whisper:
         return features[:, :MAX_FRAMES]
 
     def _encode(self, features: list[Features], context: int) -> Any:
-        """Encoder output, shape (batch, context / 2, d_model), of features padded to `context` frames.
+        """Encoder output, shape (batch, context / 2, d_model), float32, of features padded to `context` frames.
 
         On a CPU one item at a time: as fast, and the attention of the batch need not fit into memory at once.
         """
-        if self._model.model.device != "cpu" or len(features) == 1:
-            return self._model.model.encode(ctranslate2.StorageView.from_array(_stack(features, context)))
-        outputs = [
-            np.asarray(self._model.model.encode(ctranslate2.StorageView.from_array(_stack([item], context))))
-            for item in features
-        ]
-        return ctranslate2.StorageView.from_array(np.concatenate(outputs))
+        if self._model.model.device != "cpu":
+            return self._encoded(_stack(features, context))
+        return ctranslate2.StorageView.from_array(np.concatenate([self._encode_one(item, context) for item in features]))
+
+    def _encoded(self, padded: Features) -> Any:
+        return self._model.model.encode(ctranslate2.StorageView.from_array(padded))
+
+    def _encode_one(self, item: Features, context: int) -> NDArray[np.float32]:
+        """Encoder output of one item, shape (1, context / 2, d_model).
+
+        The decoder needs to hear some seconds of silence after the speech, or it runs on; the encoder need not look
+        at them each time. A cut context is therefore encoded up to a second after the speech, and what follows is the
+        encoding of silence at these positions, which is computed once.
+        """
+        heard = context
+        if context < MAX_FRAMES:
+            heard = min(context, ENCODED_STEP * ceil((item.shape[1] + ENCODED_MARGIN) / ENCODED_STEP))
+        speech = np.asarray(self._encoded(_stack([item], heard)))
+        return speech if heard == context else np.concatenate([speech, self._silence(context)[:, heard // 2 :]], axis=1)
+
+    def _encode_silence(self, context: int) -> NDArray[np.float32]:
+        n_mels = self._model.model.n_mels
+        return np.asarray(self._encoded(np.full((1, n_mels, context), SILENCE, dtype=np.float32)))
 
     def _languages(self, chunks: Sequence[Chunk], encoded: Any) -> list[tuple[str, float]]:
         """(language, probability) of every chunk: as ordered, or detected from its own speech."""
