@@ -87,6 +87,7 @@ class Database(Table):
 
 class Model(Table):
     name: str = Field("tiny.en", min_length=1)
+    preset: Literal["none", "rtx4090", "rtx3090", "a100", "h100", "cpu", "edge"] = "none"
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+(,\d+)*)?)$")
     compute_type: Literal[
         "auto", "float32", "float16", "bfloat16", "int16",

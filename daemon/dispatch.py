@@ -22,6 +22,7 @@ from daemon.running import Running
 from daemon.scan import exists
 from daemon.store.job import Job
 from daemon.store.store import Store
+from daemon.tuning import Tuner
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +45,18 @@ class Dispatcher:
         jobs: the configured attempts and times.
     """
 
-    def __init__(self, store: Store, decoders: Decoders, engines: Engines, jobs: Jobs) -> None:
+    def __init__(self, store: Store, decoders: Decoders, engines: Engines, tuner: Tuner, jobs: Jobs) -> None:
         self._store = store
+        self._tuner = tuner
         self._decoders = decoders
         self._engines = engines
         self._endings = Endings(store, jobs)
         self._drain_s = jobs.drain_seconds
         self._running: dict[int, Running] = {}
         self._inference = Inference(
-            store, engines, self._running, finished=self._publish_if_complete, failed=self._stop
-        )
+            store, engines, self._running,
+            finished=self._publish_if_complete, failed=self._stop, shrunk=tuner.remember,
+        )  # fmt: skip
         self._runs = 0
         self._claim_at = 0.0
         self._requests_at = 0.0
@@ -114,7 +117,8 @@ class Dispatcher:
             self._ask_for_windows()
             self._decoders.hand_out()
             self._inference.hand_out()
-        children = [*self._engines.children, *self._decoders.children]
+        self._tuner.turn(idle=claiming and self.idle and self.ready)
+        children = [*self._engines.children, *self._decoders.children, *self._tuner.children]
         ready = set(wait([self._wake_read, *(child.fileno() for child in children)], timeout=TICK_S))
         if self._wake_read in ready:
             os.read(self._wake_read, 4096)
@@ -129,6 +133,8 @@ class Dispatcher:
                 if isinstance(answer, Ready):
                     self._claim_at = 0.0
                 self._inference.receive(engine, answer, chunks)
+            elif child in self._tuner.children:
+                self._tuner.receive()
 
     def _obey(self) -> None:
         """What people asked for on the command line."""

@@ -28,6 +28,7 @@ def status(data: dict[str, Any]) -> RenderableType:
     parts.append(Text(_backlog(data["backlog"])))
     if data["batch_fill"] is not None:
         parts.append(Text(f"batches: {data['batch_fill'] * 100:.0f} % full on average"))
+    parts.extend(Text(_layout(row)) for row in data["layouts"])
     return Group(*parts)
 
 
@@ -64,6 +65,13 @@ def length(seconds: float) -> str:
     """1:02:03, or 2:03."""
     text = str(timedelta(seconds=round(seconds)))
     return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
+
+
+def _layout(row: dict[str, Any]) -> str:
+    return (
+        f"layout: {row['model']} on {row['device']}, {row['compute_type']}: {row['workers']} workers x "
+        f"{row['cpu_threads']} threads, batches of {row['batch_size']} (measured {row['measured_at'][:10]})"
+    )
 
 
 def _backlog(backlog: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ class Inference:
         running: the dispatcher's running jobs; results of others are ignored.
         finished: called with a job some of whose chunks have their checkpoint now.
         failed: called with a job that its own speech has brought down.
+        shrunk: called with an engine whose batches had to become smaller for want of memory.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Inference:
         *,
         finished: Callable[[int], None],
         failed: Callable[[int, FailedRecording], None],
+        shrunk: Callable[[Engine], None],
     ) -> None:
         self._store = store
         self._engines = engines
         self._running = running
         self._finished = finished
         self._failed = failed
+        self._shrunk = shrunk
         self._batcher = Batcher()
         self.held_s = 0.0
         """Seconds of audio that wait for a batch."""
@@ -106,6 +109,7 @@ class Inference:
     def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> None:
         if answer.out_of_memory and len(chunks) > 1:
             engine.batch_size = max(1, len(chunks) // 2)
+            self._shrunk(engine)
             log.warning("out of memory on %s: batches of %d from now on", engine.load.device, engine.batch_size)
             for chunk in chunks:
                 if (running := self._of(chunk)) is not None:

@@ -6,17 +6,22 @@ import signal
 import socket
 import time
 from types import FrameType
+from typing import Any
 
 from daemon.children.decoders import Decoders
 from daemon.children.engines import Engines
 from daemon.children.protocol import LoadModel
-from daemon.config import AutoCount, Settings
+from daemon.config import Model, Settings
 from daemon.dispatch import Dispatcher
 from daemon.errors import Unavailable
+from daemon.layout import Layout, Setup, machine_name
+from daemon.presets import PRESETS
 from daemon.store import database
 from daemon.store.job import timestamp
 from daemon.store.ledger import Ledger
+from daemon.store.measures import known_layout
 from daemon.store.store import Store
+from daemon.tuning import Tuner
 from daemon.watch import Scanner
 
 log = logging.getLogger(__name__)
@@ -56,7 +61,10 @@ class Service:
         path = self._settings.database_path
         with database.lock(path):
             # The children load their libraries and the model while the database is brought up to date.
-            decoders, engines = Decoders(_decoder_count()), Engines(_load_order(self._settings))
+            self._setup = _setup(self._settings.model)
+            layout = None if self._setup is None else known_layout(path, self._setup)
+            self._untried = layout is None and not self._once
+            decoders, engines = Decoders(_decoder_count()), Engines(load_order(self._settings.model, layout))
             try:
                 engines.keep_alive()
                 decoders.warm_up()
@@ -73,7 +81,8 @@ class Service:
     def _run(self, decoders: Decoders, engines: Engines) -> int:
         if resumed := self._store.release_orphans():
             log.info("resumed %d jobs that were running when the daemon last ended", resumed)
-        self._dispatcher = Dispatcher(self._store, decoders, engines, self._settings.jobs)
+        tuner = Tuner(self._store, engines, self._setup, untried=self._untried)
+        self._dispatcher = Dispatcher(self._store, decoders, engines, tuner, self._settings.jobs)
         self._scanner = Scanner(self._settings, self._store, self._dispatcher.wake)
         self._handle_signals()
         self._scanner.start()
@@ -85,6 +94,7 @@ class Service:
             self._scanner.stop()
             self._dispatcher.drain(hurry=lambda: self._stops > 1)
         finally:
+            tuner.end()
             self._scanner.stop()
             self._scanner.join(timeout=10)
         if self._scanner.failure is not None:
@@ -164,20 +174,34 @@ def notify(message: str) -> None:
             log.debug("systemd does not listen: %s", error)
 
 
-def _load_order(settings: Settings) -> LoadModel:
-    model = settings.model
+def load_order(model: Model, layout: Layout | None = None) -> LoadModel:
+    """What an engine is told to load: the configured values, else the preset's, else the measured layout's, else None
+    for what the engine takes by itself.
+    """
+    preset = PRESETS.get(model.preset)
+
+    def value(name: str) -> Any:
+        configured = getattr(model, name)
+        if configured != "auto":
+            return configured
+        return getattr(preset, name, None) or getattr(layout, name, None)
+
     return LoadModel(
         name=model.name,
-        device=model.device,
-        compute_type=model.compute_type,
-        workers=_count(model.workers),
-        cpu_threads=_count(model.cpu_threads),
-        batch_size=_count(model.batch_size),
+        device=value("device") or "auto",
+        compute_type=value("compute_type") or "auto",
+        workers=value("workers"),
+        cpu_threads=value("cpu_threads"),
+        batch_size=value("batch_size"),
     )
 
 
-def _count(value: AutoCount) -> int | None:
-    return None if value == "auto" else value
+def _setup(model: Model) -> Setup | None:
+    """What a layout is to be measured for; None if all of it is configured."""
+    order = load_order(model)
+    if order.workers and order.batch_size and (order.cpu_threads or order.device.startswith("cuda")):
+        return None
+    return Setup(machine_name(), order.name, order.device, order.compute_type)
 
 
 def _decoder_count() -> int:

@@ -11,6 +11,7 @@ from daemon.children.process import Child, ChildDied
 from daemon.children.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
 from daemon.chunk import Chunk
 from daemon.errors import Unavailable
+from daemon.layout import Layout
 
 log = logging.getLogger(__name__)
 
@@ -169,6 +170,19 @@ class Engines:
         engine.child, engine.ready, engine.batches = None, None, {}
         engine.deaths += 1
         return lost
+
+    def lay_out(self, layout: Layout) -> None:
+        """Start the engines anew with another layout, if it is another; nothing may be in flight."""
+        for engine in self.engines:
+            ready = engine.ready
+            engine.load = replace(
+                engine.load, workers=layout.workers, cpu_threads=layout.cpu_threads, batch_size=layout.batch_size
+            )
+            if ready is None or Layout(ready.workers, ready.cpu_threads, ready.batch_size) != layout:
+                engine.batch_size = 0
+                if engine.child is not None:
+                    engine.child.end(gently=True)
+                engine.child, engine.ready = None, None
 
     def end(self) -> None:
         """End all children."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from daemon.chunk import Chunk, Decoded, Options
+from daemon.layout import Layout, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,22 @@ class Unready:
 
     message: str
     hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrate:
+    """To a calibration child, once: the model to try, the layout that is usual, and the cores to share out."""
+
+    load: LoadModel
+    usual: Layout
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """From a calibration child: how fast each layout ran, the usual one first."""
+
+    trials: tuple[Trial, ...]
 
 
 @dataclass(frozen=True, slots=True)

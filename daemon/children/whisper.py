@@ -113,7 +113,9 @@ class Whisper:
         """
         if self._model.model.device != "cpu":
             return self._encoded(_stack(features, context))
-        return ctranslate2.StorageView.from_array(np.concatenate([self._encode_one(item, context) for item in features]))
+        return ctranslate2.StorageView.from_array(
+            np.concatenate([self._encode_one(item, context) for item in features])
+        )
 
     def _encoded(self, padded: Features) -> Any:
         return self._model.model.encode(ctranslate2.StorageView.from_array(padded))

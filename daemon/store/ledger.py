@@ -22,6 +22,7 @@ from daemon.store.schema import (
     batches,
     chunks,
     jobs,
+    layouts,
     outputs,
     requests,
     segments,
@@ -72,8 +73,13 @@ class Ledger:
             "counts": counts,
             "running": [self._progress(row) for row in self._rows(select(jobs).where(jobs.c.state == RUNNING))],
             "backlog": self._backlog(),
+            "layouts": [_plain(row) for row in self._rows(self._layouts())],
             "batch_fill": None if fill is None else round(fill, 3),
         }
+
+    def _layouts(self) -> Select[Any]:
+        names = ("model", "device", "compute_type", "workers", "cpu_threads", "batch_size", "machine", "measured_at")
+        return select(*(layouts.c[name] for name in names)).order_by(layouts.c.measured_at.desc())
 
     def jobs(self, states: Sequence[str] = (), limit: int = 50) -> list[dict[str, Any]]:
         """The newest jobs, of some states."""

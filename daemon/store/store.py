@@ -8,6 +8,7 @@ from daemon.store.base import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
 from daemon.store.intake import Intake
 from daemon.store.job import Job, seconds_until, timestamp, timestamp_in
+from daemon.store.measures import Measures
 from daemon.store.schema import (
     CANCELLED,
     DEAD,
@@ -27,7 +28,7 @@ from daemon.store.schema import (
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
-class Store(Intake, Checkpoints):
+class Store(Intake, Checkpoints, Measures):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:

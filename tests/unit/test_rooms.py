@@ -12,16 +12,16 @@ from tests.support import ROOT
 FILES = sorted((ROOT / "daemon").rglob("*.py"))
 
 FLOORS = [
-    {"errors", "chunk", "languages", "settle", "phantoms"},
+    {"errors", "chunk", "languages", "settle", "phantoms", "layout", "presets", "clips"},
     {"config", "cues", "quality", "batcher", "publish", "scan", "events", "store.schema",
      "children.protocol", "children.child", "children.process", "children.media", "children.speech", "children.models",
      "children.lines"},
     {"store.job", "store.database", "children.decoder", "children.engine", "children.whisper",
      "children.decoders", "children.engines"},
     {"store.base", "store.ledger", "children.fake", "children.loading", "transcript", "running"},
-    {"store.intake", "store.checkpoints", "display"},
+    {"store.intake", "store.checkpoints", "store.measures", "children.calibration", "display"},
     {"store.store"},
-    {"watch", "finish", "inference"},
+    {"watch", "finish", "inference", "tuning"},
     {"dispatch"},
     {"service"},
     {"cli"},

@@ -1,0 +1,81 @@
+"""A child that tries layouts of a model with real speech and says how fast each is. It may be ended at any moment."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing.connection import Connection
+
+from daemon.children.loading import load
+from daemon.children.media import Media
+from daemon.children.protocol import Calibrate, Calibrated, LoadModel
+from daemon.children.whisper import Whisper
+from daemon.chunk import SAMPLE_RATE, Chunk
+from daemon.clips import CLIPS
+from daemon.errors import Unavailable
+from daemon.layout import Layout, Trial, candidates
+
+BUDGET_S = 60.0
+"""No further layout is tried after this long: a large model on a slow machine has had its usual one measured."""
+ROUNDS = 2
+"""Batches for each worker in a trial."""
+
+
+def main(conn: Connection) -> None:
+    """Try layouts until the time is used up, and answer."""
+    order: Calibrate = conn.recv()
+    conn.send(Calibrated(tuple(_trials(order))))
+    conn.recv()
+
+
+def _trials(order: Calibrate) -> list[Trial]:
+    began = time.monotonic()
+    speech = _speech()
+    trials: list[Trial] = []
+    on_cpu = not order.load.device.startswith("cuda")
+    for layout in candidates(order.usual, order.cores, on_cpu=on_cpu):
+        try:
+            trials.append(Trial(layout, _speed(order.load, layout, speech)))
+        except (RuntimeError, MemoryError, Unavailable):
+            if not trials:
+                raise
+        if time.monotonic() - began > BUDGET_S:
+            break
+    return trials
+
+
+def _speed(usual: LoadModel, layout: Layout, speech: list[Chunk]) -> float:
+    """Seconds of audio per second with a layout, the loading of the model not counted."""
+    order = replace(usual, workers=layout.workers, cpu_threads=layout.cpu_threads, batch_size=layout.batch_size)
+    model, _ = load(order)
+    batches = [
+        [speech[(first + at) % len(speech)] for at in range(layout.batch_size)]
+        for first in range(layout.workers * ROUNDS)
+    ]
+    with ThreadPoolExecutor(layout.workers) as pool:
+        _run(model, pool, batches[: layout.workers])
+        began = time.monotonic()
+        _run(model, pool, batches)
+        took_s = time.monotonic() - began
+    return sum(chunk.duration_s for batch in batches for chunk in batch) / took_s
+
+
+def _run(model: Whisper, pool: ThreadPoolExecutor, batches: Sequence[list[Chunk]]) -> None:
+    for _ in pool.map(model.run, batches):
+        pass
+
+
+def _speech() -> list[Chunk]:
+    """The shipped memos of about one length, which share a bucket, as chunks."""
+    chunks: list[Chunk] = []
+    for path in sorted(CLIPS.glob("memo-*.opus")):
+        with path.open("rb") as file:
+            media = Media(file.fileno(), path.stat().st_size)
+            audio = b"".join(block.tobytes() for block in media.samples())
+            media.close()
+        length_s = len(audio) / 2 / SAMPLE_RATE
+        chunks.append(Chunk(0, len(chunks), ((0.0, length_s),), audio, language="en", full_context=False))
+    buckets: dict[object, list[Chunk]] = {}
+    for chunk in chunks:
+        buckets.setdefault(chunk.bucket, []).append(chunk)
+    return max(buckets.values(), key=len)

@@ -1,0 +1,65 @@
+"""How a model is laid out on a device: workers, threads, batch size; and which layouts are worth a trial. Pure."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a layout is measured for; device and compute type as configured, so that it can be looked up early."""
+
+    machine: str
+    model: str
+    device: str
+    compute_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`workers` batches of up to `batch_size` chunks run at once on shared weights, each with `cpu_threads` threads."""
+
+    workers: int
+    cpu_threads: int
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A layout as it ran: seconds of audio per second."""
+
+    layout: Layout
+    times_real_time: float
+
+
+CLEARLY = 1.1
+"""A layout replaces the usual one only if it is this much faster: less is noise."""
+
+
+def machine_name() -> str:
+    """The processor and the number of cores that this process may use."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Model", "Hardware"):
+            model = value.strip()
+            break
+    return f"{model}, {len(os.sched_getaffinity(0))} cores"
+
+
+def candidates(usual: Layout, cores: int, *, on_cpu: bool) -> list[Layout]:
+    """The usual layout, then others that share the same cores (or device) differently."""
+    if not on_cpu:
+        tries = [Layout(workers, 1, size) for workers in (1, 2, 4) for size in (8, 16, 32)]
+    else:
+        shapes = [(workers, cores // workers) for workers in {cores, cores // 2, cores // 4, 1} if workers]
+        tries = [Layout(workers, threads, usual.batch_size) for workers, threads in sorted(shapes, reverse=True)]
+        tries += [Layout(usual.workers, usual.cpu_threads, size) for size in (2, 8)]
+    return [usual, *(layout for layout in dict.fromkeys(tries) if layout != usual)]
+
+
+def best(trials: list[Trial]) -> Layout:
+    """The fastest; the usual one, which comes first, if no other is clearly faster."""
+    fastest = max(trials, key=lambda trial: trial.times_real_time)
+    usual = trials[0]
+    return fastest.layout if fastest.times_real_time > CLEARLY * usual.times_real_time else usual.layout

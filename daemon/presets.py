@@ -1,0 +1,70 @@
+"""Settings for common machines: what a name in `[model] preset` or `--preset` stands for, and whether it fits. Pure.
+
+The GPU rows follow the article that the project grew from (large-v3 on an RTX 4090 D, an RTX 3090 and an A100), with
+two workers rather than four to eight where batches are filled from many recordings: a batch that prepares on the host
+while another runs is all that a second worker is for. The CPU rows are measured (docs/performance.md).
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Values for what the configuration leaves on `auto`; None leaves it there."""
+
+    device: str
+    compute_type: str
+    batch_size: int
+    workers: int | None
+    memory_gb: float
+    """Of the device; 0 for the host's."""
+    why: str
+
+
+PRESETS = {
+    "rtx4090": Preset("cuda", "int8_float16", 16, 4, 24, "24 GB; int8 weights, float16 arithmetic"),
+    "rtx3090": Preset("cuda", "int8", 16, 4, 24, "24 GB; int8 throughout, as its float16 gains little"),
+    "a100": Preset("cuda", "int8_float16", 32, 8, 40, "40 GB; many batches at once"),
+    "h100": Preset("cuda", "int8_float16", 32, 8, 80, "80 GB; as the A100"),
+    "cpu": Preset("cpu", "int8", 4, None, 0, "a worker a core, one thread each; larger batches gain nothing"),
+    "edge": Preset("cpu", "int8", 1, 1, 0, "least memory: one worker, one chunk at a time"),
+}
+
+BYTES_PER_WEIGHT = {"float32": 4.0, "int8": 1.0, "int8_float32": 1.0, "int16": 2.0, "float16": 2.0, "bfloat16": 2.0}
+"""int8_float16 and int8_bfloat16 are int8, too; embeddings and norms that stay wider are within the margin below."""
+STORED_BYTES_PER_WEIGHT = 2.0
+"""The published models are stored as float16."""
+WORK_MB_PER_CHUNK = 60.0
+"""Activations and beams of one chunk at full context: measured 45 MB for tiny.en and 55 MB for base in float32."""
+LIBRARIES_MB = 250.0
+"""The engine process without a model."""
+
+
+def needed_mb(model_bytes: int, compute_type: str, workers: int, batch_size: int) -> float:
+    """An estimate of an engine's memory in MB, good to about a third.
+
+    Args:
+        model_bytes: size of model.bin as published, in float16.
+    """
+    per_weight = BYTES_PER_WEIGHT.get(compute_type, 1.0)
+    weights_mb = model_bytes / STORED_BYTES_PER_WEIGHT * per_weight / 1e6
+    # Activations grow with the width of the model, that is with the square root of its weights.
+    width = max(1.0, sqrt(model_bytes / 75e6))
+    return LIBRARIES_MB + weights_mb * 1.2 + WORK_MB_PER_CHUNK * width * workers * batch_size
+
+
+def advice(model_bytes: int, compute_type: str, workers: int, batch_size: int, memory_mb: float) -> str:
+    """One sentence: whether this fits into the memory, and what to change if not."""
+    needed = needed_mb(model_bytes, compute_type, workers, batch_size)
+    told = f"about {needed:.0f} MB of {memory_mb:.0f} MB"
+    if needed <= 0.9 * memory_mb:
+        return f"fits: {told}"
+    while batch_size > 1 and needed_mb(model_bytes, compute_type, workers, batch_size) > 0.9 * memory_mb:
+        batch_size //= 2
+    if needed_mb(model_bytes, compute_type, workers, batch_size) <= 0.9 * memory_mb:
+        return f"does not fit: {told}; set model.batch_size = {batch_size}"
+    if needed_mb(model_bytes, compute_type, 1, 1) <= 0.9 * memory_mb:
+        return f"does not fit: {told}; set model.workers = 1 and model.batch_size = 1"
+    smaller = "an int8 compute type" if BYTES_PER_WEIGHT.get(compute_type, 1.0) > 1 else "a smaller model"
+    return f"does not fit: {told}; use {smaller}"

@@ -1,0 +1,68 @@
+"""What was measured on this machine: the layout that a model runs fastest with, and checks of its accuracy."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import OperationalError
+
+from daemon.layout import Layout, Setup
+from daemon.store import database
+from daemon.store.base import Access
+from daemon.store.job import timestamp
+from daemon.store.schema import layouts, verifications
+
+
+def known_layout(path: Path, setup: Setup) -> Layout | None:
+    """The measured layout; None if there is none, or no database (of this version) yet."""
+    if not path.is_file():
+        return None
+    engine = database.open_engine(path, read_only=True)
+    try:
+        with engine.connect() as db:
+            return _layout(db, setup)
+    except OperationalError:
+        return None
+    finally:
+        engine.dispose()
+
+
+def record_verification(path: Path, **values: Any) -> None:
+    """Keep a result of `transcribed verify`; a daemon may be running on the database."""
+    engine = database.open_engine(path)
+    try:
+        with engine.begin() as db:
+            db.execute(insert(verifications).values(verified_at=timestamp(), **values))
+    except OperationalError as error:
+        raise database.unavailable(path, error) from error
+    finally:
+        engine.dispose()
+
+
+class Measures(Access):
+    """The daemon's own measurements."""
+
+    def layout(self, setup: Setup) -> Layout | None:
+        """The layout kept for a machine and a model."""
+        return self._read(lambda db: _layout(db, setup))
+
+    def keep_layout(self, setup: Setup, layout: Layout, trials: Sequence[dict[str, Any]] = ()) -> None:
+        """Keep a layout, with the trials that it is the best of."""
+        values = {**asdict(layout), "measured_at": timestamp(), "trials": json.dumps(list(trials))}
+        self._write(
+            lambda db: db.execute(
+                upsert(layouts)
+                .values(**asdict(setup), **values)
+                .on_conflict_do_update(index_elements=list(asdict(setup)), set_=values)
+            )
+        )
+
+
+def _layout(db: Connection, setup: Setup) -> Layout | None:
+    wanted = [layouts.c[name] == value for name, value in asdict(setup).items()]
+    row = db.execute(select(layouts.c.workers, layouts.c.cpu_threads, layouts.c.batch_size).where(*wanted)).first()
+    return None if row is None else Layout(*row)

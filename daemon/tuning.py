@@ -1,0 +1,102 @@
+"""The layout of the model on this machine, found once by trial while the daemon has nothing else to do."""
+
+import logging
+import os
+import time
+from dataclasses import asdict
+
+from daemon.children.engines import Engine, Engines
+from daemon.children.process import Child, ChildDied
+from daemon.children.protocol import Calibrate, Calibrated
+from daemon.layout import Layout, Setup, best
+from daemon.store.store import Store
+
+log = logging.getLogger(__name__)
+
+MODULE = "daemon.children.calibration"
+IDLE_S = 5.0
+"""Nothing has run this long: the trial is not in anybody's way. It is given up as soon as something does."""
+DEADLINE_S = 600.0
+ATTEMPTS = 3
+"""A trial that dies this often (of too little memory, say) is not repeated until the next start."""
+
+
+class Tuner:
+    """Runs the trial in a child of its own, keeps the outcome, and lays the engines out anew.
+
+    Args:
+        setup: what the layout is kept for; None where the configuration has settled all of it.
+        untried: whether to try layouts at all.
+    """
+
+    def __init__(self, store: Store, engines: Engines, setup: Setup | None, *, untried: bool) -> None:
+        self._store = store
+        self._engines = engines
+        self._setup = setup
+        self._untried = untried and setup is not None
+        self._child: Child | None = None
+        self._failures = 0
+        self._busy_at = time.monotonic()
+
+    @property
+    def children(self) -> list[Child]:
+        return [self._child] if self._child is not None else []
+
+    def turn(self, *, idle: bool) -> None:
+        """Once per turn of the dispatcher: begin when it has been idle for a while, give up when it is not."""
+        if not idle:
+            self._busy_at = time.monotonic()
+            self.end()
+        elif self._untried and self._child is None and time.monotonic() - self._busy_at > IDLE_S:
+            self._begin()
+
+    def receive(self) -> None:
+        """The child's answer, or its end."""
+        assert self._child is not None and self._setup is not None
+        try:
+            if self._child.overdue:
+                raise ChildDied("no answer within its time")
+            answer = self._child.receive()
+        except ChildDied as error:
+            self._failures += 1
+            log.warning("the trial of layouts failed (%s; %s)", self._child.end(), error)
+            self._child = None
+            self._untried = self._failures < ATTEMPTS
+            return
+        assert isinstance(answer, Calibrated)
+        self.end()
+        chosen = best(list(answer.trials))
+        for trial in answer.trials:
+            log.info("layout %s: %.1f x real time", _text(trial.layout), trial.times_real_time)
+        self._store.keep_layout(self._setup, chosen, [asdict(trial) for trial in answer.trials])
+        self._untried = False
+        log.info("layout from now on: %s", _text(chosen))
+        self._engines.lay_out(chosen)
+
+    def remember(self, engine: Engine) -> None:
+        """Keep the batch size that an engine found its memory to be enough for, for later starts."""
+        if self._setup is not None and engine.ready is not None:
+            ready = engine.ready
+            self._store.keep_layout(self._setup, Layout(ready.workers, ready.cpu_threads, engine.batch_size))
+
+    def end(self) -> None:
+        """End the child; what it has measured so far is lost, and measured again later."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def _begin(self) -> None:
+        ready = self._engines.ready
+        assert ready is not None and self._setup is not None
+        log.info("nothing to do: trying how %s runs fastest here (once for each machine and model)", ready.model)
+        self._child = Child(MODULE)
+        self._child.deadline = time.monotonic() + DEADLINE_S
+        usual = Layout(ready.workers, ready.cpu_threads, ready.batch_size)
+        try:
+            self._child.send(Calibrate(self._engines.engines[0].load, usual, len(os.sched_getaffinity(0))))
+        except ChildDied as error:
+            log.debug("the trial does not listen: %s", error)
+
+
+def _text(layout: Layout) -> str:
+    return f"{layout.workers} workers x {layout.cpu_threads} threads, batches of {layout.batch_size}"
