@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from daemon import __version__, config, display
+from daemon.bench.commands import bench_app, verify
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.service import Service
 from daemon.store.ledger import Ledger
@@ -30,6 +31,8 @@ app = typer.Typer(
 )
 jobs_app = typer.Typer(help="The jobs: one for each version of each recording.", no_args_is_help=True)
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(bench_app, name="bench")
+app.command()(verify)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="config.toml; else $TRANSCRIBED_CONFIG, ./, /etc/transcribed/.")

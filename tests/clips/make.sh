@@ -7,6 +7,6 @@ tab=$(printf '\t')
 while IFS="$tab" read -r name voice text; do
     wav=$(mktemp --suffix=.wav)
     flite -voice "$voice" -t "$text" -o "$wav"
-    ffmpeg -nostdin -loglevel error -y -i "$wav" -ar 16000 -ac 1 "$name"
+    ffmpeg -nostdin -loglevel error -y -i "$wav" -ar 16000 -ac 1 $(case $name in *.opus) echo -b:a 24k ;; esac) "$name"
     rm "$wav"
 done <references.tsv

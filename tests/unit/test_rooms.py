@@ -22,8 +22,12 @@ FLOORS = [
     {"store.intake", "store.checkpoints", "store.measures", "children.calibration", "display"},
     {"store.store"},
     {"watch", "finish", "inference", "tuning"},
-    {"dispatch"},
-    {"service"},
+    {"dispatch", "bench.measure", "bench.scoring", "bench.convert", "bench.workload"},
+    {"service", "bench.contenders", "bench.peers"},
+    {"bench.report"},
+    {"bench.studies", "bench.plots"},
+    {"bench.verify"},
+    {"bench.commands"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
@@ -33,17 +37,24 @@ ROOMS = {
     "alembic": {"store"},
     "av": {"children"},
     "ctranslate2": {"children"},
-    "faster_whisper": {"children"},
+    "faster_whisper": {"children", "bench"},
     "huggingface_hub": {"children"},
-    "numpy": {"children"},
+    "jiwer": {"bench"},
+    "matplotlib": {"bench"},
+    "numpy": {"children", "bench"},
+    "psutil": {"bench"},
     "pydantic": {"config"},
     "pysubs2": {"transcript"},
-    "rich": {"display", "cli"},
+    "rich": {"display", "cli", "bench"},
     "sqlalchemy": {"store"},
-    "typer": {"cli"},
+    "torch": {"bench"},
+    "typer": {"cli", "bench"},
     "watchdog": {"events"},
+    "whisper": {"bench"},
+    "whisper_normalizer": {"bench"},
 }
-"""Which room may import which package. PyAV, CTranslate2 and NumPy never enter the daemon's own process."""
+"""Which room may import which package. PyAV, CTranslate2 and NumPy never enter the daemon's own process; the benchmarks
+are programs of their own, and load what they measure when they run it."""
 
 
 def name_of(file: Path) -> str:

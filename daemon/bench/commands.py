@@ -1,0 +1,253 @@
+"""The command line of the benchmarks: `transcribed bench …` and `transcribed verify`."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from daemon import config
+from daemon.errors import BadConfig
+from daemon.presets import PRESETS, advice
+from daemon.store.measures import record_verification
+
+if TYPE_CHECKING:  # the studies load PyAV and NumPy, which `transcribed run` must not
+    from daemon.bench.report import Report
+    from daemon.bench.studies import Bench, Step
+
+EXIT_FAILED = 1
+
+bench_app = typer.Typer(
+    help="Measure this machine: speed, memory and errors, side by side. Needs pip install 'transcribed[bench]'.",
+    no_args_is_help=True,
+)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Its table [model] holds; without one, the defaults.")
+]
+ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Another model than the configured one.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything that was measured here.")]
+PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw it into this PNG.")]
+Repeats = Annotated[int, typer.Option(min=1, help="Runs of each, by turns; the table gives medians.")]
+Count = Annotated[int, typer.Option("--memos", min=1, help="How many short recordings.")]
+Preset = Enum("Preset", {name: name for name in PRESETS}, type=str)  # type: ignore[misc]
+Load = Enum("Load", {name: name for name in ("memos", "meeting", "mixed")}, type=str)  # type: ignore[misc]
+
+
+@bench_app.command()
+def quantization(
+    config_file: ConfigOption = None,
+    model: ModelOption = None,
+    memos: Count = 30,
+    repeats: Repeats = 3,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """Every compute type: load time, speed, memory, errors, and how much of float32's accuracy it keeps."""
+    from daemon.bench import studies
+
+    _study(config_file, model, repeats, json_file, plot_file, lambda bench: studies.quantization(bench, memos))
+
+
+@bench_app.command()
+def batching(
+    config_file: ConfigOption = None,
+    model: ModelOption = None,
+    memos: Count = 60,
+    repeats: Repeats = 3,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """Serial, then batches of 2 to 16 on one worker and on one a core: files an hour, use of the device."""
+    from daemon.bench import studies
+
+    cores = len(os.sched_getaffinity(0))
+    _study(config_file, model, repeats, json_file, plot_file, lambda bench: studies.batching(bench, memos, cores))
+
+
+@bench_app.command()
+def lengths(
+    config_file: ConfigOption = None,
+    model: ModelOption = None,
+    minutes: Annotated[list[float] | None, typer.Option(help="Other lengths than 0.5, 5, 30; may be repeated.")] = None,
+    repeats: Repeats = 1,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """One recording of 30 s, 5 min, 30 min: time must grow with the length, memory must not."""
+    from daemon.bench import studies
+
+    wanted = [60 * each for each in minutes] if minutes else studies.LENGTHS_S
+    _study(config_file, model, repeats, json_file, plot_file, lambda bench: studies.lengths(bench, wanted))
+
+
+@bench_app.command()
+def peers(
+    config_file: ConfigOption = None,
+    model: ModelOption = None,
+    workload: Annotated[list[Load] | None, typer.Option(help="Only this one; may be repeated.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only peers with this in their name; may be repeated.")] = None,
+    repeats: Repeats = 3,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """The daemon beside other programs on the same weights. Needs pip install 'transcribed[peers]' for some."""
+    from daemon.bench import studies
+    from daemon.bench import workload as workloads
+
+    names = [each.value for each in workload or Load]
+
+    def run(bench: "Bench") -> "Report":
+        made = []
+        for name in names:
+            folder = bench.folder / name
+            folder.mkdir()
+            made.append(workloads.BUILDERS[name](folder))
+        return studies.peers(bench, made, only or ())
+
+    _study(config_file, model, repeats, json_file, plot_file, run)
+
+
+@bench_app.command()
+def folder(
+    path: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Recordings; nothing is written there.")],
+    config_file: ConfigOption = None,
+    model: ModelOption = None,
+    preset: Annotated[list[Preset] | None, typer.Option(help="Presets to compare; may be repeated.")] = None,
+    repeats: Repeats = 1,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """Your own recordings, as configured and with presets, and whether these fit this machine."""
+    from daemon.bench import studies
+    from daemon.bench.report import machine
+
+    gpus = machine()["gpus"]
+    fitting = [name for name, each in PRESETS.items() if each.device == "cpu" or gpus]
+    chosen = [each.value for each in preset] if preset else fitting
+
+    def run(bench: "Bench") -> "Report":
+        report = studies.folder(bench, path, chosen)
+        report.notes += _advice(bench.model["name"], chosen, report)
+        return report
+
+    _study(config_file, model, repeats, json_file, plot_file, run)
+
+
+def verify(
+    config_file: ConfigOption = None,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder", exists=True, file_okay=False, help="Recordings, each with NAME.ref.txt; else shipped."
+        ),
+    ] = None,
+    least: Annotated[float, typer.Option(min=0, max=100, help="Accuracy to be kept, in percent of float32's.")] = 97.0,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """The configured model against float32: exit 1 if it keeps too little of its accuracy."""
+    from daemon.bench.verify import verify as run
+
+    settings = _settings(config_file)
+    with tempfile.TemporaryDirectory(prefix="transcribed-verify-") as name:
+        verdict = run(_model(settings, None), Path(name), path, least, _progress)
+    _show(verdict.report, json_file, plot_file)
+    if settings is not None and settings.database_path.is_file():
+        record_verification(settings.database_path, **verdict.row)
+    word = "passed" if verdict.passed else "failed"
+    print(f"{word}: keeps {verdict.kept_percent:.2f} % of float32's accuracy, at least {least:g} % are wanted")
+    if not verdict.passed:
+        sys.exit(EXIT_FAILED)
+
+
+def _study(
+    config_file: Path | None,
+    model: str | None,
+    repeats: int,
+    json_file: Path | None,
+    plot_file: Path | None,
+    run: Callable[["Bench"], "Report"],
+) -> None:
+    from daemon.bench.studies import Bench
+
+    with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as name:
+        report = run(Bench(_model(_settings(config_file), model), Path(name), repeats, _progress))
+    _show(report, json_file, plot_file)
+    if not report.rows:
+        sys.exit(EXIT_FAILED)
+
+
+def _settings(config_file: Path | None) -> config.Settings | None:
+    """The configuration; None where there is none and none was asked for: a benchmark runs anywhere."""
+    try:
+        file = config.find(config_file)
+    except BadConfig:
+        return None
+    return config.load(file)
+
+
+def _model(settings: config.Settings | None, name: str | None) -> dict[str, Any]:
+    """The keys of [model] that differ from their defaults, and the name."""
+    model = config.Model() if settings is None else settings.model
+    return {"name": model.name, **model.model_dump(exclude_defaults=True), **({"name": name} if name else {})}
+
+
+def _progress(steps: Sequence["Step"]) -> Iterator["Step"]:
+    """Show how far a study is, on the terminal's standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=len(steps))
+        for contender, load, start in steps:
+            bar.update(task, description=f"{contender}: {load.name}")
+            yield contender, load, start
+            bar.advance(task)
+
+
+def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> None:
+    from daemon.bench.plots import plot
+    from daemon.bench.report import machine, versions
+    from daemon.children.models import MODEL_FILE, resolve
+
+    table = Table(*report.columns, box=None, pad_edge=False, header_style="bold")
+    for row in report.rows:
+        table.add_row(*("–" if row[column] is None else str(row[column]) for column in report.columns))
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    here = machine()
+    console.print(f"{here['processor']}, {here['memory_gb']} GB, GPUs: {', '.join(here['gpus']) or 'none'}")
+    console.print(", ".join(f"{name} {number}" for name, number in versions().items()))
+    for load in report.workloads:
+        console.print(f"{report.model} on {load.name}: {load.audio_s:.0f} s of audio, sha256 {load.sha256[:12]}")
+    console.print(table)
+    for note in report.notes:
+        console.print(f"  {note}")
+    if json_file is not None:
+        report.write(json_file, resolve(report.model) / MODEL_FILE)
+    if plot_file is not None:
+        plot(report, plot_file)
+
+
+def _advice(name: str, presets: Sequence[str], report: "Report") -> list[str]:
+    """Whether each preset fits into this machine's memory."""
+    from daemon.bench.report import machine
+    from daemon.children.models import MODEL_FILE, resolve
+
+    size = (resolve(name) / MODEL_FILE).stat().st_size
+    lines = []
+    for each in presets:
+        preset = PRESETS[each]
+        workers = preset.workers or len(os.sched_getaffinity(0))
+        memory_mb = 1000 * (preset.memory_gb or machine()["memory_gb"])
+        told = advice(size, preset.compute_type, workers, preset.batch_size, memory_mb)
+        lines.append(f"preset {each} ({preset.why}): {told}")
+    fastest = min((row for row in report.rows), key=lambda row: row["wall s"], default=None)
+    if fastest is not None:
+        lines.append(f"fastest here: {fastest['settings']}")
+    return lines

@@ -1,0 +1,131 @@
+"""Programs that transcribe a folder: the daemon itself, and its peers. Each run is a process of its own."""
+
+import json
+import sqlite3
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from daemon.bench import measure
+from daemon.bench.measure import Usage
+from daemon.bench.workload import Workload
+from daemon.errors import Unavailable
+
+CONFIG = """\
+[[watch]]
+path = {inbox}
+language = {language}
+formats = ["txt"]
+naming = "name"
+[watching]
+settle_seconds = 0
+[database]
+url = {url}
+[model]
+"""
+
+READY = "engine ready: "
+"""What the log says before an engine's layout and the time that its model took to load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One contender on one workload, once."""
+
+    usage: Usage
+    texts: tuple[str, ...]
+    """In the order of the workload's items."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the program says of itself: compute type, layout, batch fill, repeated decodings, load time."""
+
+
+def daemon(workload: Workload, model: dict[str, Any], language: str = "auto") -> Run:
+    """`transcribed run --once` on the recordings, as a user would run it, the loading of the model included.
+
+    Args:
+        model: keys of the table [model].
+
+    Raises:
+        Unavailable: it exits with 4; the message is its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as name:
+        folder = Path(name)
+        inbox = folder / "inbox"
+        inbox.mkdir()
+        for item in workload.items:
+            (inbox / item.path.name).hardlink_to(item.path)
+        text = CONFIG.format(
+            inbox=_toml(str(inbox)), language=_toml(language), url=_toml(f"sqlite:///{folder / 'jobs.db'}")
+        )
+        text += "".join(f"{key} = {_toml(value)}\n" for key, value in model.items())
+        (folder / "config.toml").write_text(text)
+        usage = measure.run([sys.executable, "-m", "daemon", "run", "--once", "-c", "config.toml"], folder)
+        if usage.exit_code in (2, 4):
+            raise Unavailable(_last_message(usage.errors))
+        texts = tuple(_read(inbox / f"{item.path.name}.txt") for item in workload.items)
+        return Run(usage, texts, _facts(folder / "jobs.db", usage.errors))
+
+
+def peer(name: str, workload: Workload, model: str, compute_type: str = "int8") -> Run:
+    """One of `daemon.bench.peers.PEERS` on the recordings.
+
+    Raises:
+        Unavailable: its package is not installed, or it failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as folder:
+        texts = Path(folder) / "texts.json"
+        order = {
+            "peer": name,
+            "model": model,
+            "compute_type": compute_type,
+            "files": [str(item.path) for item in workload.items],
+            "out": str(texts),
+        }
+        usage = measure.run([sys.executable, "-m", "daemon.bench.peers", json.dumps(order)], Path(folder))
+        if usage.exit_code != 0:
+            raise Unavailable(_last_message(usage.errors))
+        return Run(usage, tuple(json.loads(texts.read_text("utf-8"))))
+
+
+def _facts(database: Path, log: str) -> dict[str, Any]:
+    connection = sqlite3.connect(database)
+    try:
+        batches = connection.execute("SELECT count(*), sum(size) * 1.0 / sum(capacity), sum(run_s) FROM batches")
+        count, fill, run_s = batches.fetchone()
+        names = ("chunks", "decodings", "guards", "fallbacks", "rests")
+        decodings = connection.execute(
+            "SELECT count(*), sum(attempts), sum(guards), sum(fallbacks), sum(rests) FROM chunks"
+        )
+        job = connection.execute("SELECT compute_type, device FROM jobs WHERE state = 'done' LIMIT 1").fetchone()
+        done = connection.execute("SELECT count(*) FROM jobs WHERE state = 'done'").fetchone()[0]
+        return {
+            "done": done,
+            "batches": count,
+            "fill": fill and round(fill, 3),
+            "run_s": run_s and round(run_s, 3),
+            **dict(zip(names, decodings.fetchone(), strict=True)),
+            "compute_type": job and job[0],
+            "device": job and job[1],
+            "layout": next(
+                (line.split("engine ready: ")[1] for line in log.splitlines() if "engine ready" in line), None
+            ),
+        }
+    finally:
+        connection.close()
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value)
+
+
+def _last_message(errors: str) -> str:
+    """What a program said before it gave up."""
+    lines = [line for line in errors.strip().splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith("transcribed: ")]
+    return (told or lines or ["it said nothing"])[-1].removeprefix("transcribed: ")

@@ -1,0 +1,132 @@
+"""The weights of a CTranslate2 Whisper model → other programs, in memory, so that peers run on the very same ones.
+
+The layout of `model.bin` is that of CTranslate2's `Model.save` (version 6 of its binary format).
+"""
+
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.errors import Unavailable
+
+DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+BINARY_VERSION = 6
+Weights = dict[str, NDArray[Any]]
+
+
+def read_weights(file: Path) -> Weights:
+    """name → array, as stored.
+
+    Raises:
+        Unavailable: another version of the format.
+    """
+    with file.open("rb") as stream:
+        version = _number(stream, "<I")
+        if version != BINARY_VERSION:
+            raise Unavailable(f"{file} has version {version} of CTranslate2's format, not {BINARY_VERSION}")
+        _text(stream)
+        _number(stream, "<I")
+        return dict(_variable(stream) for _ in range(_number(stream, "<I")))
+
+
+def openai_whisper(folder: Path) -> Any:
+    """A `whisper.model.Whisper` (openai-whisper, torch, float32) with the weights of a CTranslate2 model."""
+    import torch
+    from whisper.model import ModelDimensions, Whisper
+
+    weights = read_weights(folder / "model.bin")
+    vocabulary, width = weights["decoder/embeddings/weight"].shape
+    layers = {side: 1 + max(_layer(name) for name in weights if name.startswith(f"{side}/layer_")) for side in SIDES}
+    model = Whisper(
+        ModelDimensions(
+            n_mels=weights["encoder/conv1/weight"].shape[1],
+            n_audio_ctx=weights["encoder/position_encodings/encodings"].shape[0],
+            n_audio_state=width,
+            n_audio_head=int(weights["encoder/num_heads"]),
+            n_audio_layer=layers["encoder"],
+            n_vocab=vocabulary,
+            n_text_ctx=weights["decoder/position_encodings/encodings"].shape[0],
+            n_text_state=width,
+            n_text_head=int(weights["decoder/num_heads"]),
+            n_text_layer=layers["decoder"],
+        )
+    )
+    state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in _renamed(weights, layers).items()}
+    # What openai-whisper computes itself (the causal mask) is not among the weights.
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    if unexpected or any("mask" not in name for name in missing):
+        raise Unavailable(f"the weights of {folder} do not fit openai-whisper: {unexpected or missing}")
+    return model.eval()
+
+
+SIDES = ("encoder", "decoder")
+
+
+def _renamed(weights: Weights, layers: dict[str, int]) -> Weights:
+    """The weights under openai-whisper's names; fused projections are taken apart."""
+    made: Weights = {
+        "encoder.positional_embedding": weights["encoder/position_encodings/encodings"],
+        "decoder.positional_embedding": weights["decoder/position_encodings/encodings"],
+        "decoder.token_embedding.weight": weights["decoder/embeddings/weight"],
+    }
+    for part in ("conv1", "conv2"):
+        for kind in ("weight", "bias"):
+            made[f"encoder.{part}.{kind}"] = weights[f"encoder/{part}/{kind}"]
+    made |= _norm("encoder.ln_post", "encoder/layer_norm", weights)
+    made |= _norm("decoder.ln", "decoder/layer_norm", weights)
+    for side in SIDES:
+        for number in range(layers[side]):
+            ours, theirs = f"{side}/layer_{number}", f"{side}.blocks.{number}"
+            made |= _attention(f"{theirs}.attn", f"{ours}/self_attention", weights)
+            made |= _norm(f"{theirs}.attn_ln", f"{ours}/self_attention/layer_norm", weights)
+            if side == "decoder":
+                made |= _attention(f"{theirs}.cross_attn", f"{ours}/attention", weights)
+                made |= _norm(f"{theirs}.cross_attn_ln", f"{ours}/attention/layer_norm", weights)
+            made |= _linear(f"{theirs}.mlp.0", f"{ours}/ffn/linear_0", weights)
+            made |= _linear(f"{theirs}.mlp.2", f"{ours}/ffn/linear_1", weights)
+            made |= _norm(f"{theirs}.mlp_ln", f"{ours}/ffn/layer_norm", weights)
+    return made
+
+
+def _attention(theirs: str, ours: str, weights: Weights) -> Weights:
+    """Projections of one attention: [query, key, value] fused and output, or query, [key, value] and output."""
+    fused = [f"{ours}/linear_{number}" for number in range(3) if f"{ours}/linear_{number}/weight" in weights]
+    *inputs, output = fused
+    weight = np.concatenate([weights[f"{name}/weight"] for name in inputs])
+    bias = np.concatenate([weights[f"{name}/bias"] for name in inputs])
+    made = _linear(f"{theirs}.out", output, weights)
+    for name, part, offset in zip(("query", "key", "value"), np.split(weight, 3), np.split(bias, 3), strict=True):
+        made[f"{theirs}.{name}.weight"] = part
+        if name != "key":  # Whisper's keys have none
+            made[f"{theirs}.{name}.bias"] = offset
+    return made
+
+
+def _linear(theirs: str, ours: str, weights: Weights) -> Weights:
+    return {f"{theirs}.{kind}": weights[f"{ours}/{kind}"] for kind in ("weight", "bias")}
+
+
+def _norm(theirs: str, ours: str, weights: Weights) -> Weights:
+    return {f"{theirs}.weight": weights[f"{ours}/gamma"], f"{theirs}.bias": weights[f"{ours}/beta"]}
+
+
+def _layer(name: str) -> int:
+    return int(name.split("/")[1].removeprefix("layer_"))
+
+
+def _variable(stream: BinaryIO) -> tuple[str, NDArray[Any]]:
+    name = _text(stream)
+    shape = [_number(stream, "<I") for _ in range(_number(stream, "<B"))]
+    dtype = DTYPES[_number(stream, "<B")]
+    return name, np.frombuffer(stream.read(_number(stream, "<I")), dtype).reshape(shape)
+
+
+def _text(stream: BinaryIO) -> str:
+    return stream.read(_number(stream, "<H")).rstrip(b"\0").decode()
+
+
+def _number(stream: BinaryIO, form: str) -> int:
+    return int(struct.unpack(form, stream.read(struct.calcsize(form)))[0])

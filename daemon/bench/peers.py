@@ -1,0 +1,91 @@
+"""Peers, as their documentation has them used, on the same weights: `python -m daemon.bench.peers JSON` transcribes
+files and writes their texts. Every peer is called alike, so that the whole process can be compared.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from daemon.children.models import resolve
+
+BEAM = 5
+BATCH = 8
+"""faster-whisper's own default of its batched pipeline."""
+
+Peer = Callable[[str, str, list[str]], list[str]]
+"""(model, compute type, files) → texts."""
+
+
+def _sequential(workers: int, threads: int) -> Peer:
+    def run(model: str, compute_type: str, files: list[str]) -> list[str]:
+        from faster_whisper import WhisperModel
+
+        whisper = WhisperModel(
+            str(resolve(model)), device="auto", compute_type=compute_type, cpu_threads=threads, num_workers=workers
+        )
+
+        def one(file: str) -> str:
+            segments, _ = whisper.transcribe(file, beam_size=BEAM)
+            return _joined(segments)
+
+        with ThreadPoolExecutor(workers) as pool:
+            return list(pool.map(one, files))
+
+    return run
+
+
+def _batched(model: str, compute_type: str, files: list[str]) -> list[str]:
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+    whisper = WhisperModel(str(resolve(model)), device="auto", compute_type=compute_type)
+    pipeline = BatchedInferencePipeline(whisper)
+    return [_joined(pipeline.transcribe(file, beam_size=BEAM, batch_size=BATCH)[0]) for file in files]
+
+
+def _torch(*, quantized: bool) -> Peer:
+    def run(model: str, _compute_type: str, files: list[str]) -> list[str]:
+        from daemon.bench.convert import openai_whisper
+
+        whisper: Any = openai_whisper(resolve(model))
+        if quantized:
+            import torch
+
+            whisper = torch.ao.quantization.quantize_dynamic(whisper, {torch.nn.Linear}, dtype=torch.qint8)
+        return [whisper.transcribe(_audio(file), beam_size=BEAM, fp16=False)["text"].strip() for file in files]
+
+    return run
+
+
+def _audio(file: str) -> Any:
+    """float32 samples in [-1, 1], 16 kHz: openai-whisper's own reader needs the ffmpeg program."""
+    from faster_whisper import decode_audio
+
+    return decode_audio(file)
+
+
+def _joined(segments: Any) -> str:
+    return " ".join(segment.text.strip() for segment in segments)
+
+
+PEERS: dict[str, Peer] = {
+    "faster-whisper 1x2": _sequential(1, 2),
+    "faster-whisper 2x1": _sequential(2, 1),
+    "faster-whisper batched": _batched,
+    "openai-whisper float32": _torch(quantized=False),
+    "openai-whisper dynamic int8": _torch(quantized=True),
+}
+"""1x2: one worker with two threads, its default on two cores; 2x1: two workers with one thread each."""
+
+
+def main() -> None:
+    """Obey the order in the first argument."""
+    order = json.loads(sys.argv[1])
+    texts = PEERS[order["peer"]](order["model"], order["compute_type"], order["files"])
+    Path(order["out"]).write_text(json.dumps(texts, ensure_ascii=False), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""How well a text fits what was said: word error rate on normalized text."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from daemon.errors import Unavailable
+
+
+def wer(references: Sequence[str], texts: Sequence[str]) -> float:
+    """Word error rate in percent over all texts together: (substitutions + deletions + insertions) / words, case,
+    punctuation and English spelling apart. Above 100 where more is made up than was said.
+
+    Raises:
+        Unavailable: the extra `bench` is not installed.
+    """
+    jiwer, normalize = _tools()
+    wanted = [normalize(text) for text in references]
+    found = [normalize(text) for text in texts]
+    pairs = [pair for pair in zip(wanted, found, strict=True) if pair[0]]
+    made_up = sum(len(text.split()) for reference, text in zip(wanted, found, strict=True) if not reference)
+    if not pairs:
+        return 100.0 if made_up else 0.0
+    counts = jiwer.process_words([reference for reference, _ in pairs], [text for _, text in pairs])
+    words = counts.hits + counts.substitutions + counts.deletions
+    errors = counts.substitutions + counts.deletions + counts.insertions + made_up
+    return float(100.0 * errors / words)
+
+
+def agreement(references: Sequence[str], texts: Sequence[str]) -> float:
+    """Percent of the words of one model that another gives too: 100 less the word error rate, not below 0."""
+    return max(0.0, 100.0 - wer(references, texts))
+
+
+@lru_cache(maxsize=1)
+def _tools() -> tuple[Any, Any]:
+    try:
+        import jiwer
+        from whisper_normalizer.english import EnglishTextNormalizer
+    except ImportError as error:
+        raise Unavailable(
+            f"counting errors needs the package {error.name}", "pip install 'transcribed[bench]'"
+        ) from error
+    return jiwer, EnglishTextNormalizer()
