@@ -82,7 +82,12 @@ def _is_suspect(result: Decoded) -> bool:
 def _repeats(result: Decoded) -> bool:
     """A line that is said twice in a row, or a tail of one word or syllable."""
     lines = [_plain(segment) for segment in result.segments]
-    return any(before == after for before, after in pairwise(lines)) or _loop(" ".join(lines)) is not None
+    return any(_again(before, after) for before, after in pairwise(lines)) or _loop(" ".join(lines)) is not None
+
+
+def _again(before: str, after: str) -> bool:
+    """Whether a line is the one before once more, perhaps after a false start."""
+    return before == after or (len(before.split()) >= TAIL_REPEATS and after.endswith(f" {before}"))
 
 
 def _plain(segment: Segment) -> str:
@@ -107,19 +112,24 @@ def _without(result: Decoded, dropped: Sequence[Segment], reason: str) -> Decode
         return result
     return replace(
         result,
-        segments=tuple(segment for segment in result.segments if segment not in dropped),
+        segments=tuple(segment for segment in result.segments if not any(segment is each for each in dropped)),
         suppressed=(*result.suppressed, *(Suppressed(s.start_s, s.end_s, s.text, reason) for s in dropped)),
     )
 
 
 def _unrolled(result: Decoded) -> Decoded:
-    """A text that no temperature kept from going round in circles, with one round of each: lines that are the one
-    before once more, and the further rounds of a tail within a line.
+    """A text that no temperature kept from going round in circles, with one round of each: lines that are the two
+    before once more (people do say a thing twice), and the further rounds of a tail within a line.
     """
     if result.compression_ratio <= COMPRESSION_RATIO_MAX:
         return result
-    again = tuple(after for before, after in pairwise(result.segments) if _plain(before) == _plain(after))
-    result = _without(result, again, "repeats the line before")
+    lines = result.segments
+    again = tuple(
+        third
+        for first, second, third in zip(lines, lines[1:], lines[2:], strict=False)
+        if _plain(first) == _plain(second) == _plain(third)
+    )
+    result = _without(result, again, "repeats the lines before")
     segments, suppressed = [], list(result.suppressed)
     for segment in result.segments:
         if loop := _loop(segment.text):

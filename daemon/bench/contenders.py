@@ -16,7 +16,6 @@ from daemon.errors import Unavailable
 CONFIG = """\
 [[watch]]
 path = {inbox}
-language = {language}
 formats = ["txt"]
 naming = "name"
 [watching]
@@ -41,7 +40,7 @@ class Run:
     """What the program says of itself: compute type, layout, batch fill, repeated decodings, load time."""
 
 
-def daemon(workload: Workload, model: dict[str, Any], language: str = "auto") -> Run:
+def daemon(workload: Workload, model: dict[str, Any]) -> Run:
     """`transcribed run --once` on the recordings, as a user would run it, the loading of the model included.
 
     Args:
@@ -56,9 +55,7 @@ def daemon(workload: Workload, model: dict[str, Any], language: str = "auto") ->
         inbox.mkdir()
         for item in workload.items:
             (inbox / item.path.name).hardlink_to(item.path)
-        text = CONFIG.format(
-            inbox=_toml(str(inbox)), language=_toml(language), url=_toml(f"sqlite:///{folder / 'jobs.db'}")
-        )
+        text = CONFIG.format(inbox=_toml(str(inbox)), url=_toml(f"sqlite:///{folder / 'jobs.db'}"))
         text += "".join(f"{key} = {_toml(value)}\n" for key, value in model.items())
         (folder / "config.toml").write_text(text)
         usage = measure.run([sys.executable, "-m", "daemon", "run", "--once", "-c", "config.toml"], folder)

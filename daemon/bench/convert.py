@@ -39,7 +39,10 @@ def openai_whisper(folder: Path) -> Any:
 
     weights = read_weights(folder / "model.bin")
     vocabulary, width = weights["decoder/embeddings/weight"].shape
-    layers = {side: 1 + max(_layer(name) for name in weights if name.startswith(f"{side}/layer_")) for side in SIDES}
+    layers = {
+        side: len({name.split("/")[1] for name in weights if f"{side}/layer_" in name} - {"layer_norm"})
+        for side in SIDES
+    }
     model = Whisper(
         ModelDimensions(
             n_mels=weights["encoder/conv1/weight"].shape[1],
@@ -111,10 +114,6 @@ def _linear(theirs: str, ours: str, weights: Weights) -> Weights:
 
 def _norm(theirs: str, ours: str, weights: Weights) -> Weights:
     return {f"{theirs}.weight": weights[f"{ours}/gamma"], f"{theirs}.bias": weights[f"{ours}/beta"]}
-
-
-def _layer(name: str) -> int:
-    return int(name.split("/")[1].removeprefix("layer_"))
 
 
 def _variable(stream: BinaryIO) -> tuple[str, NDArray[Any]]:

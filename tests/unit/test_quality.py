@@ -70,6 +70,7 @@ def spoken(*lines: str) -> Decoded:
         replace(GOOD, compression_ratio=2.5),
         replace(GOOD, avg_logprob=-1.5),
         spoken("The same again.", "the same  again."),
+        spoken("before if you sign it", "Check before if you sign it"),
         spoken("And then we all went home home home"),
         spoken("It was a B-B-B"),
         spoken("we saw it and we saw it and we saw it and"),
@@ -88,3 +89,44 @@ def test_what_looks_right_at_a_cut_context_is_kept() -> None:
 
 def test_repetition_at_the_full_context_is_what_was_said() -> None:
     assert judge(CHUNK, spoken("home home home"), []).accepted is not None
+
+
+def test_what_is_dropped_as_silence_is_kept_aside_with_the_reason() -> None:
+    silence = replace(GOOD, no_speech_prob=0.9, avg_logprob=-1.2)
+    verdict = judge(CHUNK, silence, [])
+    assert verdict.accepted is not None
+    assert [(dropped.text, dropped.reason) for dropped in verdict.accepted.suppressed] == [
+        ("a text", "no speech there")
+    ]
+
+
+def test_a_phantom_phrase_is_dropped_only_where_the_model_hears_no_speech() -> None:
+    phantom = spoken("We begin now.", "Thanks for watching!")
+    kept = judge(CHUNK, phantom, []).accepted
+    assert kept is not None and len(kept.segments) == 2 and kept.suppressed == ()
+    dropped = judge(CHUNK, replace(phantom, no_speech_prob=0.8), []).accepted
+    assert dropped is not None and [segment.text for segment in dropped.segments] == ["We begin now."]
+    assert [each.text for each in dropped.suppressed] == ["Thanks for watching!"]
+
+
+def test_a_loop_that_no_temperature_ends_is_told_once() -> None:
+    loop = replace(
+        spoken("It began well", "Twice.", "Twice.", *["and then and then and then and then"] * 3),
+        compression_ratio=5.0,
+        temperature=1.0,
+    )
+    accepted = judge(CHUNK, loop, []).accepted
+    assert accepted is not None
+    assert [segment.text for segment in accepted.segments] == [
+        "It began well",
+        "Twice.",
+        "Twice.",
+        "and then",
+        "and then",
+    ]
+    assert {each.reason for each in accepted.suppressed} == {"repeats the lines before", "repeats itself"}
+
+
+def test_a_text_of_one_word_alone_keeps_it() -> None:
+    accepted = judge(CHUNK, replace(spoken("no no no no no"), compression_ratio=3.0, temperature=1.0), []).accepted
+    assert accepted is not None and accepted.segments[0].text == "no"

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment
+from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment, Suppressed
 from daemon.running import Running
 from daemon.store.job import Job
 
@@ -65,3 +65,35 @@ def test_complete_only_when_decoded_and_every_chunk_is_finished() -> None:
     assert not running.complete
     running.take(chunk(0), result(), run_s=1.0)
     assert running.complete
+
+
+def conditioned(**values: object) -> Running:
+    job = replace(JOB, options=Options(condition_on_previous_text=True))
+    return Running(job, detects=False, **values)  # type: ignore[arg-type]
+
+
+def test_conditioned_chunks_go_one_after_another_each_with_the_text_so_far() -> None:
+    running = conditioned()
+    first = running.add([chunk(0), chunk(1), chunk(2)])
+    assert first is not None and [(each.idx, each.previous) for each in first] == [(0, "")]
+    rest, _ = running.take(first[0], result("begins", covered_s=6.0), run_s=1.0)
+    assert [(each.idx, each.part, each.previous) for each in rest] == [(0, 1, "begins")]
+    more, done = running.take(rest[0], result("goes on"), run_s=1.0)
+    assert done is not None
+    assert [(each.idx, each.previous) for each in more] == [(1, "begins goes on")]
+
+
+def test_text_found_at_a_high_temperature_is_no_prompt() -> None:
+    running = conditioned(previous="what was said before")
+    first = running.add([chunk(0), chunk(1)])
+    assert first is not None and first[0].previous == "what was said before"
+    more, _ = running.take(first[0], replace(result("wild"), temperature=0.6), run_s=1.0)
+    assert [each.previous for each in more] == [""]
+
+
+def test_what_was_suppressed_is_part_of_the_checkpoint() -> None:
+    running = Running(JOB, detects=False)
+    running.add([chunk(0)])
+    aside = Suppressed(1.0, 1.0, "you", "past the end of the speech")
+    _, done = running.take(chunk(0), replace(result(), suppressed=(aside,)), run_s=1.0)
+    assert done is not None and done.suppressed == (aside,)

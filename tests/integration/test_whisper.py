@@ -1,0 +1,107 @@
+"""The model room: what a chunk gives must not depend on its company in the batch."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon.bench.workload import samples
+from daemon.children.loading import load
+from daemon.children.models import resolve
+from daemon.children.protocol import LoadModel
+from daemon.children.whisper import Whisper
+from daemon.chunk import BYTES_PER_SECOND, Chunk
+from daemon.clips import references
+from daemon.errors import Unavailable
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def whisper() -> Whisper:
+    return Whisper(resolve("tiny.en"), "cpu", 0, "int8", 1, 2)
+
+
+def clip(name: str, job_id: int = 1, **values: object) -> Chunk:
+    path = next(path for path in references() if path.name == name)
+    audio = samples(path)
+    spans = ((0.0, len(audio) / BYTES_PER_SECOND),)
+    return Chunk(job_id, 0, spans, audio, language="en", full_context=False, **values)  # type: ignore[arg-type]
+
+
+def text(result: object) -> str:
+    return " ".join(segment.text for segment in result.segments)  # type: ignore[attr-defined]
+
+
+def test_word_times_do_not_depend_on_the_batch(whisper: Whisper) -> None:
+    chunks = [clip(f"memo-{n}.opus", n, word_timestamps=True) for n in (4, 5, 6)]
+    together = whisper.run(chunks)
+    for chunk, batched in zip(chunks, together, strict=True):
+        (alone,) = whisper.run([chunk])
+        assert batched.segments == alone.segments
+        words = [word for segment in batched.segments for word in segment.words or ()]
+        assert "".join(word.word for word in words).strip() == text(batched)
+        times = [time for word in words for time in (word.start_s, word.end_s)]
+        assert times == sorted(times) and times[0] >= 0.0 and times[-1] <= chunk.duration_s + 0.02
+
+
+def test_prompts_of_several_lengths_share_a_batch(whisper: Whisper) -> None:
+    before = "The children talked about the weather, the river, the boats and the birds. " * 3
+    chunks = [
+        clip("memo-4.opus", 1, previous=before),
+        clip("memo-5.opus", 2),
+        clip("memo-6.opus", 3, previous="Short."),
+    ]
+    together = whisper.run(chunks)
+    assert [text(result) for result in together] == [text(whisper.run([chunk])[0]) for chunk in chunks]
+
+
+def test_the_text_before_reaches_the_model(whisper: Whisper) -> None:
+    """A prompt with digits makes the model write digits."""
+    digits = "The bus to the lake leaves at 8, the boat at 9 and the plane at 10. " * 6
+    (plain,) = whisper.run([clip("memo-2.opus")])
+    (prompted,) = whisper.run([clip("memo-2.opus", previous=digits)])
+    assert " at seven" in text(plain) and " at 7" in text(prompted)
+
+
+def test_text_where_there_is_no_sound_is_set_aside(whisper: Whisper) -> None:
+    chunk = clip("memo-1.opus")
+    silent = replace(chunk, audio=bytes(len(chunk.audio)))
+    (result,) = whisper.run([silent])
+    assert result.segments == ()
+    assert {each.reason for each in result.suppressed} <= {"no sound there", "past the end of the speech"}
+
+
+def test_a_short_chunk_cannot_hold_up_its_batch_for_long(whisper: Whisper) -> None:
+    noise = Chunk(1, 0, ((0.0, 1.0),), bytes(range(256)) * 125, language="en", full_context=False, temperature=1.0)
+    (result,) = whisper.run([noise])
+    assert len(text(result).split()) <= 63
+
+
+@pytest.mark.parametrize("compute_type", ["float16", "bfloat16", "int8_float16", "int8_bfloat16"])
+def test_a_compute_type_that_the_device_lacks_is_refused_with_what_it_has(compute_type: str) -> None:
+    import ctranslate2
+
+    if compute_type in ctranslate2.get_supported_compute_types("cpu"):
+        pytest.skip(f"this CPU supports {compute_type}")
+    with pytest.raises(Unavailable) as caught:
+        load(LoadModel("tiny.en", "cpu", compute_type, 1, 1, 1))
+    assert compute_type in caught.value.message and "int8" in caught.value.hint
+
+
+@pytest.mark.parametrize("compute_type", ["float32", "int16", "int8_float32"])
+def test_other_compute_types_transcribe(compute_type: str) -> None:
+    import ctranslate2
+
+    if compute_type not in ctranslate2.get_supported_compute_types("cpu"):
+        pytest.skip(f"this CPU does not support {compute_type}")
+    model, ready = load(LoadModel("tiny.en", "cpu", compute_type, 1, 2, 1))
+    assert ready.compute_type == compute_type
+    assert "plumber" in text(model.run([clip("memo-1.opus")])[0])
+
+
+def test_the_shipped_folder_of_a_model_can_be_named_directly(tmp_path: Path) -> None:
+    link = tmp_path / "my-model"
+    link.symlink_to(resolve("tiny.en"))
+    _, ready = load(LoadModel(str(link), "cpu", "int8", 1, 1, 1))
+    assert ready.model == str(link) and not ready.multilingual
