@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from daemon import __version__, config, display
-from daemon.bench.commands import bench_app, verify
+from daemon.bench.commands import Preset, bench_app, verify
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.service import Service
 from daemon.store.ledger import Ledger
@@ -76,10 +76,13 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 def run(
     config_file: ConfigOption = None,
     once: Annotated[bool, typer.Option("--once", help="Do what lies in the folders, then end.")] = False,
+    preset: Annotated[Preset | None, typer.Option(help="Settings for a common machine.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Watch the folders and transcribe, in the foreground, until SIGTERM or Ctrl-C."""
     settings = _settings(config_file)
+    if preset is not None:
+        settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     sys.exit(Service(settings, once=once).run())
 

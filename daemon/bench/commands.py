@@ -116,6 +116,19 @@ def peers(
 
 
 @bench_app.command()
+def latency(
+    config_file: ConfigOption = None,
+    model: ModelOption = None,
+    repeats: Repeats = 3,
+    json_file: JsonFile = None,
+) -> None:
+    """How long a memo waits for its transcript: on an idle daemon, and while 15 minutes are transcribed."""
+    from daemon.bench.latency import latency as run
+
+    _study(config_file, model, repeats, json_file, None, lambda bench: run(bench.model, bench.folder, repeats))
+
+
+@bench_app.command()
 def folder(
     path: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Recordings; nothing is written there.")],
     config_file: ConfigOption = None,

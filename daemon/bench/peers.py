@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from daemon.bench.engine_loop import engine_loop
 from daemon.children.models import resolve
 
 BEAM = 5
@@ -74,10 +75,12 @@ PEERS: dict[str, Peer] = {
     "faster-whisper 1x2": _sequential(1, 2),
     "faster-whisper 2x1": _sequential(2, 1),
     "faster-whisper batched": _batched,
+    "the engine alone": engine_loop,
     "openai-whisper float32": _torch(quantized=False),
     "openai-whisper dynamic int8": _torch(quantized=True),
 }
-"""1x2: one worker with two threads, its default on two cores; 2x1: two workers with one thread each."""
+"""1x2: one worker with two threads, its default on two cores; 2x1: two workers with one thread each. The engine alone
+is our own without the daemon: what is above its time is the daemon's."""
 
 
 def main() -> None:

