@@ -32,32 +32,31 @@ def read_weights(file: Path) -> Weights:
         return dict(_variable(stream) for _ in range(_number(stream, "<I")))
 
 
+def dimensions(weights: Weights) -> dict[str, int]:
+    """The sizes of a model under openai-whisper's names."""
+    vocabulary, width = weights["decoder/embeddings/weight"].shape
+    return {
+        "n_mels": weights["encoder/conv1/weight"].shape[1],
+        "n_audio_ctx": weights["encoder/position_encodings/encodings"].shape[0],
+        "n_audio_state": width,
+        "n_audio_head": int(weights["encoder/num_heads"]),
+        "n_audio_layer": _layers("encoder", weights),
+        "n_vocab": vocabulary,
+        "n_text_ctx": weights["decoder/position_encodings/encodings"].shape[0],
+        "n_text_state": width,
+        "n_text_head": int(weights["decoder/num_heads"]),
+        "n_text_layer": _layers("decoder", weights),
+    }
+
+
 def openai_whisper(folder: Path) -> Any:
     """A `whisper.model.Whisper` (openai-whisper, torch, float32) with the weights of a CTranslate2 model."""
     import torch
     from whisper.model import ModelDimensions, Whisper
 
     weights = read_weights(folder / "model.bin")
-    vocabulary, width = weights["decoder/embeddings/weight"].shape
-    layers = {
-        side: len({name.split("/")[1] for name in weights if f"{side}/layer_" in name} - {"layer_norm"})
-        for side in SIDES
-    }
-    model = Whisper(
-        ModelDimensions(
-            n_mels=weights["encoder/conv1/weight"].shape[1],
-            n_audio_ctx=weights["encoder/position_encodings/encodings"].shape[0],
-            n_audio_state=width,
-            n_audio_head=int(weights["encoder/num_heads"]),
-            n_audio_layer=layers["encoder"],
-            n_vocab=vocabulary,
-            n_text_ctx=weights["decoder/position_encodings/encodings"].shape[0],
-            n_text_state=width,
-            n_text_head=int(weights["decoder/num_heads"]),
-            n_text_layer=layers["decoder"],
-        )
-    )
-    state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in _renamed(weights, layers).items()}
+    model = Whisper(ModelDimensions(**dimensions(weights)))
+    state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in renamed(weights).items()}
     # What openai-whisper computes itself (the causal mask) is not among the weights.
     missing, unexpected = model.load_state_dict(state, strict=False)
     if unexpected or any("mask" not in name for name in missing):
@@ -68,7 +67,7 @@ def openai_whisper(folder: Path) -> Any:
 SIDES = ("encoder", "decoder")
 
 
-def _renamed(weights: Weights, layers: dict[str, int]) -> Weights:
+def renamed(weights: Weights) -> Weights:
     """The weights under openai-whisper's names; fused projections are taken apart."""
     made: Weights = {
         "encoder.positional_embedding": weights["encoder/position_encodings/encodings"],
@@ -81,7 +80,7 @@ def _renamed(weights: Weights, layers: dict[str, int]) -> Weights:
     made |= _norm("encoder.ln_post", "encoder/layer_norm", weights)
     made |= _norm("decoder.ln", "decoder/layer_norm", weights)
     for side in SIDES:
-        for number in range(layers[side]):
+        for number in range(_layers(side, weights)):
             ours, theirs = f"{side}/layer_{number}", f"{side}.blocks.{number}"
             made |= _attention(f"{theirs}.attn", f"{ours}/self_attention", weights)
             made |= _norm(f"{theirs}.attn_ln", f"{ours}/self_attention/layer_norm", weights)
@@ -92,6 +91,10 @@ def _renamed(weights: Weights, layers: dict[str, int]) -> Weights:
             made |= _linear(f"{theirs}.mlp.2", f"{ours}/ffn/linear_1", weights)
             made |= _norm(f"{theirs}.mlp_ln", f"{ours}/ffn/layer_norm", weights)
     return made
+
+
+def _layers(side: str, weights: Weights) -> int:
+    return len({name.split("/")[1] for name in weights if name.startswith(f"{side}/layer_")} - {"layer_norm"})
 
 
 def _attention(theirs: str, ours: str, weights: Weights) -> Weights:

@@ -3,7 +3,9 @@ files and writes their texts. Every peer is called alike, so that the whole proc
 """
 
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,6 +62,26 @@ def _torch(*, quantized: bool) -> Peer:
     return run
 
 
+def _whisper_cpp(model: str, _compute_type: str, files: list[str]) -> list[str]:
+    from pywhispercpp.model import Model
+
+    from daemon.bench.ggml import write_ggml
+
+    with tempfile.TemporaryDirectory(prefix="transcribed-ggml-") as folder:
+        weights = Path(folder) / "ggml.bin"
+        write_ggml(resolve(model), weights)
+        # Sampling strategy 1 is the beam search.
+        whisper = Model(str(weights), params_sampling_strategy=1, redirect_whispercpp_logs_to=None)
+    language = "en" if model.endswith(".en") else "auto"
+    threads = len(os.sched_getaffinity(0))
+    beam = {"beam_size": BEAM, "patience": -1.0}
+    texts = []
+    for file in files:
+        segments = whisper.transcribe(_audio(file), n_threads=threads, language=language, beam_search=beam)
+        texts.append(_joined(segments))
+    return texts
+
+
 def _audio(file: str) -> Any:
     """float32 samples in [-1, 1], 16 kHz: openai-whisper's own reader needs the ffmpeg program."""
     from faster_whisper import decode_audio
@@ -78,6 +100,7 @@ PEERS: dict[str, Peer] = {
     "the engine alone": engine_loop,
     "openai-whisper float32": _torch(quantized=False),
     "openai-whisper dynamic int8": _torch(quantized=True),
+    "whisper.cpp f16": _whisper_cpp,
 }
 """1x2: one worker with two threads, its default on two cores; 2x1: two workers with one thread each. The engine alone
 is our own without the daemon: what is above its time is the daemon's."""
