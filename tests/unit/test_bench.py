@@ -95,3 +95,31 @@ def test_every_study_can_be_drawn(tmp_path: Path) -> None:
         row = {**labels, **dict.fromkeys(panels, 95.0), "workload": "60 memos"}
         plots.plot(Report(study, "tiny.en", [], rows=[row, row]), tmp_path / f"{study}.png")
         assert (tmp_path / f"{study}.png").stat().st_size > 5000
+
+
+def test_a_model_that_keeps_too_little_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from daemon.bench import verify
+    from daemon.cli import app
+    from daemon.store import database
+
+    def fake(load: workload.Workload, model: dict[str, object]) -> Run:
+        whole = [item.text or "" for item in load.items]
+        half = [" ".join(text.split()[::2]) for text in whole]
+        exact = model.get("compute_type") == "float32"
+        return Run(
+            usage(9.0 if exact else 3.0), tuple(whole if exact else half), {"compute_type": "int8", "device": "x"}
+        )
+
+    monkeypatch.setattr(verify, "daemon", fake)
+    (tmp_path / "config.toml").write_text("")
+    database.migrate(tmp_path / "var" / "jobs.db")
+    result = CliRunner().invoke(app, ["verify", "--config", str(tmp_path / "config.toml")])
+    assert result.exit_code == 1 and "failed: keeps" in result.stdout
+    import sqlite3
+
+    connection = sqlite3.connect(tmp_path / "var" / "jobs.db")
+    ((passed, agreed, speed_up),) = connection.execute("SELECT passed, agreement, speed_up FROM verifications")
+    connection.close()
+    assert (passed, speed_up) == (0, 3.0) and 30 < agreed < 70
