@@ -102,6 +102,8 @@ class Chunk:
     temperature: float = 0.0
     full_context: bool = True
     """Whether the encoder hears 30 s, the rest of them silence, or only about as much as there is."""
+    whole_encoding: bool = False
+    """Whether the encoder hears all of a cut context, not only the speech (on a CPU; elsewhere it always does)."""
     previous: str = ""
     """The text of the recording before this chunk, given to the model as its prompt; empty for none."""
     part: int = 0
@@ -113,6 +115,11 @@ class Chunk:
         if self.full_context:
             return CHUNK_MAX_S
         return min(CHUNK_MAX_S, CONTEXT_STEP_S * ceil((self.duration_s + CONTEXT_MARGIN_S) / CONTEXT_STEP_S))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the encoder hears less than the 30 s that it was trained on."""
+        return self.context_s < CHUNK_MAX_S
 
     @property
     def start_s(self) -> float:
@@ -131,7 +138,8 @@ class Chunk:
     def bucket(self) -> tuple[object, ...]:
         """Chunks of one bucket may share a batch; a chunk that must run alone shares with none."""
         alone = (self.job_id, self.idx) if self.alone else None
-        return (self.context_s, self.temperature, self.beam_size, bool(self.previous), alone)
+        context = (self.context_s, self.whole_encoding)
+        return (context, self.temperature, self.beam_size, bool(self.previous), alone)
 
     def in_recording(self, offset_s: float, *, is_end: bool = False) -> float:
         """The time in the recording of `offset_s` seconds into `audio`.
@@ -172,3 +180,5 @@ class Decoded:
     language_probability: float
     covered_s: float
     suppressed: tuple[Suppressed, ...] = ()
+    whole_encoding: bool = True
+    """Whether the encoder heard all of the context; else what follows the speech was the encoding of silence."""

@@ -34,7 +34,7 @@ class Verdict:
     accepted: Decoded | None = None
     again: Chunk | None = None
     guarded: bool = False
-    """`again` is the guard's: the same at full context, not at the next temperature."""
+    """`again` is the guard's: the same with more for the encoder to hear, not at the next temperature."""
     rest: Chunk | None = None
 
 
@@ -46,11 +46,13 @@ def judge(chunk: Chunk, result: Decoded, earlier: list[Decoded]) -> Verdict:
         result: what came out of it.
         earlier: the results of the same part at lower temperatures, none of them good enough.
     """
-    if _is_silence(result) and chunk.full_context:
+    if _is_silence(result) and not chunk.is_cut:
         silent = _without(result, result.segments, "no speech there")
         return Verdict(accepted=replace(silent, covered_s=chunk.duration_s))
-    if not chunk.full_context and _is_suspect(result):
-        return Verdict(again=replace(chunk, full_context=True), guarded=True)
+    if chunk.is_cut and _is_suspect(result):
+        # An encoder that hears the silence itself mends most of it, at a third of the price of the full context.
+        full = result.whole_encoding
+        return Verdict(again=replace(chunk, full_context=full, whole_encoding=not full), guarded=True)
     if not _is_good(result):
         hotter = [temperature for temperature in TEMPERATURES if temperature > result.temperature]
         if hotter:

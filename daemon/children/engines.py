@@ -19,6 +19,8 @@ MODULE = "daemon.children.engine"
 BATCH_DEADLINE_S = 120.0
 BATCH_DEADLINE_PER_AUDIO_S = 30.0
 """A batch may take this many seconds per second of its audio (large-v3 on an old laptop: about 5), plus the above."""
+AHEAD_MAX_S = 1.0
+"""A batch waits in the child, ahead of the running one, only where batches take less than this."""
 LOAD_DEADLINE_S = 3600.0
 """A model may have to be downloaded first."""
 RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
@@ -38,6 +40,8 @@ class Engine:
     deaths: int = 0
     """In a row, without a batch that succeeded."""
     restart_at: float = 0.0
+    batch_s: float = 0.0
+    """How long the last batch ran."""
     batch_size: int = 0
     """Halved when the device runs out of memory."""
 
@@ -51,13 +55,16 @@ class Engine:
 
         Args:
             alone: the batch is a chunk that must have the engine for itself.
-            full: the batch would be full; only such a one is queued ahead, for others may still join the rest.
+            full: the batch would be full; only such a one is queued ahead, for others may still join the rest. Where
+                batches take long, none is: the few milliseconds that this saves are nothing, and a memo that comes
+                meanwhile would wait for it.
         """
         if self.ready is None or any(chunk.alone for batch in self.batches.values() for chunk in batch):
             return False
         if alone:
             return not self.batches
-        return self.idle_workers > 0 or (full and self.idle_workers > -self.ready.workers)
+        ahead = full and self.batch_s < AHEAD_MAX_S and self.idle_workers > -self.ready.workers
+        return self.idle_workers > 0 or ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,7 @@ class Engines:
                 log.error("engine on %s cannot load: %s", engine.load.device, answer.message)
             case BatchDone() | BatchFailed():
                 if isinstance(answer, BatchDone):
-                    engine.deaths = 0
+                    engine.deaths, engine.batch_s = 0, answer.run_s
                 chunks = engine.batches.pop(answer.batch_id)
                 self._set_deadline(engine)
                 return engine, answer, chunks

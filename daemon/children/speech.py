@@ -19,6 +19,11 @@ QUIET_SEARCH = 10 * SAMPLE_RATE
 QUIET_WINDOW = SAMPLE_RATE // 10
 SPEECH_PAD_MS = 400
 """Kept around speech on each side, faster-whisper's default: Silero clips soft onsets."""
+VAD_SLICE = 60 * SAMPLE_RATE
+"""The VAD model takes 1.5 MB for a second of what it looks at together."""
+PAD = SPEECH_PAD_MS * SAMPLE_RATE // 1000
+JOINT = SAMPLE_RATE // 2
+"""Speech that reaches the end of a slice and begins this soon in the next one is one stretch of speech."""
 DIGITAL_SILENCE = 32
 """A window whose loudest sample is below −60 dBFS holds no speech; the VAD model need not look at it."""
 FIRST_WINDOW_S = 60.0
@@ -93,10 +98,22 @@ class Chunker:
     def _speech(self, buffer: Samples) -> list[Region]:
         if not self._options.vad:
             return [(0, len(buffer))]
-        if int(np.abs(buffer.astype(np.int32)).max()) < DIGITAL_SILENCE:
+        regions: list[Region] = []
+        for at in range(0, len(buffer), VAD_SLICE):
+            for start, end in self._speech_of(buffer[at : at + VAD_SLICE]):
+                if regions and regions[-1][1] == at and start < JOINT:
+                    regions[-1] = (regions[-1][0], at + end)
+                    continue
+                # The model could not see before the slice; what it keeps before speech is taken from there.
+                before = PAD if at and not start else 0
+                regions.append((max(at + start - before, regions[-1][1] if regions else 0), at + end))
+        return regions
+
+    def _speech_of(self, part: Samples) -> list[Region]:
+        if int(np.abs(part.astype(np.int32)).max()) < DIGITAL_SILENCE:
             return []
         found = get_speech_timestamps(
-            buffer.astype(np.float32) / 32768.0,
+            part.astype(np.float32) / 32768.0,
             VadOptions(
                 threshold=self._options.vad_threshold,
                 min_silence_duration_ms=self._options.vad_min_silence_ms,

@@ -6,6 +6,7 @@ used; what differs is that every item of the batch may belong to another recordi
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
@@ -82,7 +83,8 @@ class Whisper:
         """
         features = [self._features(chunk) for chunk in chunks]
         frames = [item.shape[1] for item in features]
-        encoded = self._encode(features, round(chunks[0].context_s * FRAMES_PER_S))
+        whole = chunks[0].whole_encoding or not chunks[0].is_cut or self._model.model.device != "cpu"
+        encoded = self._encode(features, round(chunks[0].context_s * FRAMES_PER_S), whole=whole)
         languages = self._languages(chunks, encoded)
         tokenizers = [
             self._tokenizer(chunk.task, language) for chunk, (language, _) in zip(chunks, languages, strict=True)
@@ -94,7 +96,7 @@ class Whisper:
         ]
         words = self._words(chunks, [found for found, _ in lines], tokenizers, encoded, frames)
         return tuple(
-            decoded(chunk, result, tokenizer, language, *line, words.get(position))
+            replace(decoded(chunk, result, tokenizer, language, *line, words.get(position)), whole_encoding=whole)
             for position, (chunk, result, tokenizer, language, line) in enumerate(
                 zip(chunks, generated, tokenizers, languages, lines, strict=True)
             )
@@ -106,7 +108,7 @@ class Whisper:
         features: Features = self._model.feature_extractor(samples)[:, :-1]
         return features[:, :MAX_FRAMES]
 
-    def _encode(self, features: list[Features], context: int) -> Any:
+    def _encode(self, features: list[Features], context: int, *, whole: bool) -> Any:
         """Encoder output, shape (batch, context / 2, d_model), float32, of features padded to `context` frames.
 
         On a CPU one item at a time: as fast, and the attention of the batch need not fit into memory at once.
@@ -114,21 +116,21 @@ class Whisper:
         if self._model.model.device != "cpu":
             return self._encoded(_stack(features, context))
         return ctranslate2.StorageView.from_array(
-            np.concatenate([self._encode_one(item, context) for item in features])
+            np.concatenate([self._encode_one(item, context, whole=whole) for item in features])
         )
 
     def _encoded(self, padded: Features) -> Any:
         return self._model.model.encode(ctranslate2.StorageView.from_array(padded))
 
-    def _encode_one(self, item: Features, context: int) -> NDArray[np.float32]:
+    def _encode_one(self, item: Features, context: int, *, whole: bool) -> NDArray[np.float32]:
         """Encoder output of one item, shape (1, context / 2, d_model).
 
         The decoder needs to hear some seconds of silence after the speech, or it runs on; the encoder need not look
-        at them each time. A cut context is therefore encoded up to a second after the speech, and what follows is the
-        encoding of silence at these positions, which is computed once.
+        at them each time. A cut context, unless the whole of it is asked for, is encoded up to a second after the
+        speech, and what follows is the encoding of silence at these positions, which is computed once.
         """
         heard = context
-        if context < MAX_FRAMES:
+        if not whole:
             heard = min(context, ENCODED_STEP * ceil((item.shape[1] + ENCODED_MARGIN) / ENCODED_STEP))
         speech = np.asarray(self._encoded(_stack([item], heard)))
         return speech if heard == context else np.concatenate([speech, self._silence(context)[:, heard // 2 :]], axis=1)

@@ -80,11 +80,19 @@ def test_what_looks_wrong_at_a_cut_context_is_decoded_at_the_full_one(result: De
     verdict = judge(CUT, result, [])
     assert verdict.accepted is None and verdict.guarded
     assert verdict.again == replace(CHUNK, full_context=True)
+    # Where the encoder heard the speech alone, hearing the silence after it comes first.
+    assert judge(CUT, replace(result, whole_encoding=False), []).again == replace(CUT, whole_encoding=True)
 
 
 def test_what_looks_right_at_a_cut_context_is_kept() -> None:
     for result in (GOOD, spoken("One, two, three.", "No, no, that is not it."), spoken("very very good")):
         assert judge(CUT, result, []).accepted == result
+
+
+def test_a_chunk_that_fills_the_context_is_not_decoded_twice_alike() -> None:
+    full = replace(CUT, spans=((0.0, 28.0),), audio=bytes(28 * BYTES_PER_SECOND))
+    repeated = replace(spoken("home home home"), covered_s=28.0)
+    assert judge(full, repeated, []).accepted == repeated
 
 
 def test_repetition_at_the_full_context_is_what_was_said() -> None:

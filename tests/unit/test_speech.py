@@ -97,3 +97,17 @@ def test_repetition_compresses() -> None:
     assert compression_ratio("and so " * 60) > 2.4
     assert compression_ratio("") < 1
     assert compression_ratio("The train to the city leaves at seven, so we should be early.") < 1.5
+
+
+def test_speech_over_the_border_of_two_looks_of_the_vad_is_one_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    from daemon.bench.workload import samples
+    from daemon.children import speech
+    from daemon.clips import CLIPS
+
+    audio = np.frombuffer(samples(CLIPS / "memo-8.opus"), dtype="<i2")
+    whole = Chunker(Options())._speech(audio)
+    for slice_s in (1.5, 2.0, 3.1):
+        monkeypatch.setattr(speech, "VAD_SLICE", int(slice_s * SAMPLE_RATE))
+        sliced = Chunker(Options())._speech(audio)
+        assert len(sliced) == len(whole) == 1
+        assert abs(sliced[0][0] - whole[0][0]) < SAMPLE_RATE // 2 and abs(sliced[0][1] - whole[0][1]) < SAMPLE_RATE // 2
