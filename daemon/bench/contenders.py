@@ -19,7 +19,7 @@ path = {inbox}
 formats = ["txt"]
 naming = "name"
 [watching]
-settle_seconds = 0
+settle_seconds = {settle_s}
 [database]
 url = {url}
 [model]
@@ -55,14 +55,19 @@ def daemon(workload: Workload, model: dict[str, Any]) -> Run:
         inbox.mkdir()
         for item in workload.items:
             (inbox / item.path.name).hardlink_to(item.path)
-        text = CONFIG.format(inbox=_toml(str(inbox)), url=_toml(f"sqlite:///{folder / 'jobs.db'}"))
-        text += "".join(f"{key} = {_toml(value)}\n" for key, value in model.items())
-        (folder / "config.toml").write_text(text)
+        (folder / "config.toml").write_text(config_text(folder, model))
         usage = measure.run([sys.executable, "-m", "daemon", "run", "--once", "-c", "config.toml"], folder)
         if usage.exit_code in (2, 4):
             raise Unavailable(_last_message(usage.errors))
         texts = tuple(_read(inbox / f"{item.path.name}.txt") for item in workload.items)
         return Run(usage, texts, _facts(folder / "jobs.db", usage.errors))
+
+
+def config_text(folder: Path, model: dict[str, Any], settle_s: float = 0) -> str:
+    """The configuration of a daemon whose inbox and database are in a folder; `model` holds keys of [model]."""
+    inbox, url = _toml(str(folder / "inbox")), _toml(f"sqlite:///{folder / 'jobs.db'}")
+    lines = "".join(f"{key} = {_toml(value)}\n" for key, value in model.items())
+    return CONFIG.format(inbox=inbox, settle_s=settle_s, url=url) + lines
 
 
 def peer(name: str, workload: Workload, model: str, compute_type: str = "int8") -> Run:
@@ -105,9 +110,7 @@ def _facts(database: Path, log: str) -> dict[str, Any]:
             **dict(zip(names, decodings.fetchone(), strict=True)),
             "compute_type": job and job[0],
             "device": job and job[1],
-            "layout": next(
-                (line.split("engine ready: ")[1] for line in log.splitlines() if "engine ready" in line), None
-            ),
+            "layout": next((line.split(READY)[1] for line in log.splitlines() if READY in line), None),
         }
     finally:
         connection.close()

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from daemon.batcher import Batcher
-from daemon.bench.workload import samples
 from daemon.children.loading import load
+from daemon.children.media import samples
 from daemon.children.protocol import LoadModel
 from daemon.children.speech import Chunker
 from daemon.chunk import Chunk, Decoded, Options

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.bench import workload as workloads
-from daemon.bench.contenders import CONFIG
+from daemon.bench.contenders import config_text
 from daemon.bench.report import Report
 from daemon.clips import references
 from daemon.errors import Unavailable
@@ -53,9 +53,7 @@ def _one(model: dict[str, Any], long: Path | None) -> float:
         folder = Path(name)
         inbox = folder / "inbox"
         inbox.mkdir()
-        text = CONFIG.format(inbox=f'"{inbox}"', url=f'"sqlite:///{folder}/jobs.db"')
-        text = text.replace("settle_seconds = 0", f"settle_seconds = {SETTLE_S}")
-        (folder / "config.toml").write_text(text + "".join(f"{key} = {value!r}\n" for key, value in model.items()))
+        (folder / "config.toml").write_text(config_text(folder, model, SETTLE_S))
         log = folder / "log"
         with log.open("wb") as errors:
             daemon = subprocess.Popen(

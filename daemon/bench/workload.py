@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.children.media import FORMATS, Media
+from daemon.children.media import FORMATS, samples
 from daemon.chunk import BYTES_PER_SECOND, SAMPLE_RATE
 from daemon.clips import references
 from daemon.errors import BadRecording, Unavailable
@@ -116,20 +116,6 @@ def _long(path: Path, length_s: float, seed: int) -> Item:
 def _noise(rng: random.Random, length_s: float) -> bytes:
     values = (rng.randint(-NOISE_PEAK, NOISE_PEAK) for _ in range(round(length_s * SAMPLE_RATE)))
     return b"".join(value.to_bytes(2, "little", signed=True) for value in values)
-
-
-def samples(path: Path) -> bytes:
-    """All samples of a recording: 16 kHz mono, signed 16 bit, little-endian.
-
-    Raises:
-        BadRecording: it cannot be decoded.
-    """
-    with path.open("rb") as file:
-        media = Media(file.fileno(), path.stat().st_size)
-        try:
-            return b"".join(block.tobytes() for block in media.samples())
-        finally:
-            media.close()
 
 
 def _length_s(path: Path) -> float:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from daemon.children.loading import load
-from daemon.children.media import Media
+from daemon.children.media import samples
 from daemon.children.protocol import Calibrate, Calibrated, LoadModel
 from daemon.children.whisper import Whisper
 from daemon.chunk import SAMPLE_RATE, Chunk
@@ -69,10 +69,7 @@ def _speech() -> list[Chunk]:
     """The shipped memos of about one length, which share a bucket, as chunks."""
     chunks: list[Chunk] = []
     for path in sorted(CLIPS.glob("memo-*.opus")):
-        with path.open("rb") as file:
-            media = Media(file.fileno(), path.stat().st_size)
-            audio = b"".join(block.tobytes() for block in media.samples())
-            media.close()
+        audio = samples(path)
         length_s = len(audio) / 2 / SAMPLE_RATE
         chunks.append(Chunk(0, len(chunks), ((0.0, length_s),), audio, language="en", full_context=False))
     buckets: dict[object, list[Chunk]] = {}

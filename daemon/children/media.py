@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import av
 import av.logging
@@ -141,6 +142,20 @@ class Media:
             riff_bytes = int.from_bytes(os.pread(fd, 4, 4), "little")
             promised_s = riff_bytes / bytes_per_s if riff_bytes < UNKNOWN_LENGTH_BYTES else None
         return min(length_s, size_bytes / bytes_per_s), promised_s
+
+
+def samples(path: Path) -> bytes:
+    """All samples of a recording: 16 kHz mono, signed 16 bit, little-endian.
+
+    Raises:
+        BadRecording: it cannot be decoded.
+    """
+    with path.open("rb") as file:
+        media = Media(file.fileno(), path.stat().st_size)
+        try:
+            return b"".join(block.tobytes() for block in media.samples())
+        finally:
+            media.close()
 
 
 def _resampler() -> av.AudioResampler:

@@ -46,10 +46,6 @@ def record_verification(path: Path, **values: Any) -> None:
 class Measures(Access):
     """The daemon's own measurements."""
 
-    def layout(self, setup: Setup) -> Layout | None:
-        """The layout kept for a machine and a model."""
-        return self._read(lambda db: _layout(db, setup))
-
     def keep_layout(self, setup: Setup, layout: Layout, trials: Sequence[dict[str, Any]] = ()) -> None:
         """Keep a layout, with the trials that it is the best of."""
         values = {**asdict(layout), "measured_at": timestamp(), "trials": json.dumps(list(trials))}

@@ -9,7 +9,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from daemon.bench.workload import samples
+from daemon.children.media import samples
 from daemon.clips import references
 from tests.support import Daemon, words
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.bench.workload import samples
 from daemon.children.loading import load
+from daemon.children.media import samples
 from daemon.children.models import resolve
 from daemon.children.protocol import LoadModel
 from daemon.children.whisper import Whisper

@@ -100,8 +100,8 @@ def test_repetition_compresses() -> None:
 
 
 def test_speech_over_the_border_of_two_looks_of_the_vad_is_one_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    from daemon.bench.workload import samples
     from daemon.children import speech
+    from daemon.children.media import samples
     from daemon.clips import CLIPS
 
     audio = np.frombuffer(samples(CLIPS / "memo-8.opus"), dtype="<i2")
