@@ -2,11 +2,13 @@
 
 A batch is a list of chunks of one bucket from any recordings. Jobs of the highest priority come first; among
 them each job in turn gives one chunk, so that a memo behind a long meeting waits for one round, not for the
-meeting.
+meeting. A job gives its oldest chunk of the batch's bucket, past others of its own if need be: a long recording alone,
+whose chunks alternate between two lengths, fills batches too.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 
 from daemon.chunk import Chunk
 
@@ -22,6 +24,10 @@ class _Queue:
     @property
     def rank(self) -> tuple[int, int]:
         return (-self.priority, self.turn)
+
+    def find(self, bucket: tuple[object, ...] | None) -> int | None:
+        """Where the oldest chunk of a bucket stands (of any for None)."""
+        return next((at for at, chunk in enumerate(self.chunks) if bucket in (None, chunk.bucket)), None)
 
 
 class Batcher:
@@ -57,7 +63,10 @@ class Batcher:
             queue = self._next(bucket)
             if queue is None:
                 break
-            chunk = queue.chunks.popleft()
+            at = queue.find(bucket)
+            assert at is not None
+            chunk = queue.chunks[at]
+            del queue.chunks[at]
             bucket = chunk.bucket
             batch.append(chunk)
             queue.turn = self._next_turn()
@@ -77,15 +86,8 @@ class Batcher:
         if queue is None:
             return False
         bucket = queue.chunks[0].bucket
-        count = 0
-        for other in self._queues.values():
-            for chunk in other.chunks:
-                if chunk.bucket != bucket:
-                    break
-                count += 1
-                if count >= size:
-                    return True
-        return False
+        like = (chunk for other in self._queues.values() for chunk in other.chunks if chunk.bucket == bucket)
+        return sum(1 for _ in islice(like, size)) == size
 
     def drop(self, job_id: int) -> float:
         """Forget the waiting chunks of a job; how many seconds of audio they were."""
@@ -96,7 +98,7 @@ class Batcher:
         open_queues = (
             queue
             for queue in self._queues.values()
-            if queue.chunks and (bucket is None or queue.chunks[0].bucket == bucket)
+            if queue.find(bucket) is not None
         )
         return min(open_queues, key=lambda queue: queue.rank, default=None)
 

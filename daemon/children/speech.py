@@ -1,4 +1,4 @@
-"""Samples → chunks of at most 30 s of speech, cut in pauses, window by window (runs in the decoder child)."""
+"""Samples → chunks of 15 to 30 s of speech, cut in pauses, window by window (runs in the decoder child)."""
 
 from collections.abc import Iterator
 
@@ -14,6 +14,10 @@ Cut = tuple[tuple[tuple[float, float], ...], bytes]
 """The spans of a chunk in seconds of the recording, and the samples of these spans as bytes."""
 
 CHUNK_MAX = int(CHUNK_MAX_S * SAMPLE_RATE)
+CHUNK_GOOD = 15 * SAMPLE_RATE
+"""Stretches of speech are put together up to this where the encoder's context is cut: two chunks of 15 s cost the
+encoder less than one of 30 s, fill batches better and make the model lose its way less often, with things said twice
+above all (docs/performance.md). Where every chunk costs the full context, chunks are as long as they can be."""
 QUIET_SEARCH = 10 * SAMPLE_RATE
 """Speech without a pause is cut at its quietest moment in the last 10 s before the 30 s are full."""
 QUIET_WINDOW = SAMPLE_RATE // 10
@@ -69,7 +73,7 @@ class Chunker:
 
     def _cut(self, *, final: bool) -> Iterator[Cut]:
         buffer = np.concatenate(self._blocks)
-        groups = pack(self._pieces(buffer))
+        groups = pack(self._pieces(buffer), CHUNK_MAX if self._options.context == "full" else CHUNK_GOOD)
         if final:
             keep_from = len(buffer)
         elif groups:
@@ -142,14 +146,14 @@ def quietest(samples: Samples) -> int:
     return int(np.argmin(energy[QUIET_WINDOW:] - energy[:-QUIET_WINDOW])) + QUIET_WINDOW // 2
 
 
-def pack(pieces: list[Region]) -> list[list[Region]]:
-    """Put neighbouring pieces together while they fit into one chunk: context helps the model."""
+def pack(pieces: list[Region], longest: int) -> list[list[Region]]:
+    """Put neighbouring pieces together up to `longest` samples, for context helps the model; a longer one is alone."""
     groups: list[list[Region]] = []
     room = 0
     for start, end in pieces:
         if end - start > room:
             groups.append([])
-            room = CHUNK_MAX
+            room = longest
         groups[-1].append((start, end))
         room -= end - start
     return groups

@@ -88,7 +88,8 @@ def test_status_and_jobs_while_it_runs_and_after(make_daemon) -> None:
     daemon.wait_for({"0.wav": "done"})
     status = json.loads(daemon.run("status", "--json").stdout)
     assert status["daemon"] == {"running": True, "pid": daemon.process.pid if daemon.process else None}
-    assert status["running"] and status["running"][0]["chunks_done"] == 0
+    # A job whose one chunk is done may still be publishing.
+    assert status["running"] and status["running"][-1]["chunks_done"] == 0
     assert status["backlog"]["files"] >= 1 and status["backlog"]["eta_s"] > 0
     assert "running, pid" in daemon.run("status").stdout
     daemon.wait_idle(6)

@@ -87,6 +87,15 @@ def test_a_repetition_goes_before_the_rest_of_its_job() -> None:
     assert [each.idx for each in batcher.take(4)] == [1]
 
 
+def test_one_job_whose_chunks_alternate_between_buckets_fills_batches() -> None:
+    batcher = Batcher()
+    for idx in range(8):
+        batcher.submit(chunk(1, idx, temperature=0.2 * (idx % 2)))
+    assert batcher.full(4)
+    assert [each.idx for each in batcher.take(4)] == [0, 2, 4, 6]
+    assert [each.idx for each in batcher.take(4)] == [1, 3, 5, 7]
+
+
 def test_a_dropped_job_leaves_nothing() -> None:
     batcher = Batcher()
     batcher.submit(chunk(1, 0))

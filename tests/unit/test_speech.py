@@ -38,8 +38,9 @@ def test_long_speech_is_cut_at_its_quietest_moments_into_pieces_that_fit() -> No
 def test_neighbours_are_packed_while_they_fit() -> None:
     second = SAMPLE_RATE
     pieces = [(0, 10 * second), (12 * second, 30 * second), (31 * second, 34 * second)]
-    assert pack(pieces) == [pieces[:2], pieces[2:]]
-    assert pack([]) == []
+    assert pack(pieces, 30 * second) == [pieces[:2], pieces[2:]]
+    assert pack(pieces, 15 * second) == [[piece] for piece in pieces]
+    assert pack([], 30 * second) == []
 
 
 def cut(samples: np.ndarray, window_s: float) -> list[tuple[float, float]]:
