@@ -95,11 +95,7 @@ class Batcher:
         return sum((chunk.duration_s for chunk in queue.chunks), 0.0) if queue else 0.0
 
     def _next(self, bucket: tuple[object, ...] | None) -> _Queue | None:
-        open_queues = (
-            queue
-            for queue in self._queues.values()
-            if queue.find(bucket) is not None
-        )
+        open_queues = (queue for queue in self._queues.values() if queue.find(bucket) is not None)
         return min(open_queues, key=lambda queue: queue.rank, default=None)
 
     def _next_turn(self) -> int:

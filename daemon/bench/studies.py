@@ -55,6 +55,18 @@ class Bench:
         report.notes += [f"{contender}: {reason}" for contender, reason in refused.items()]
         return refused
 
+    def must_have(self, contender: str, refused: dict[str, str]) -> None:
+        """The others are compared with this one.
+
+        Raises:
+            Unavailable: it could not run.
+        """
+        if contender in refused:
+            raise Unavailable(
+                f"{contender}, with which the others are compared, cannot run: {refused[contender]}",
+                "free memory or the device, or choose another with --model or model.device",
+            )
+
 
 def quantization(bench: Bench, count: int) -> Report:
     """Every compute type: load time, wall time, memory, errors, and how much of float32's accuracy it keeps."""
@@ -72,6 +84,7 @@ def quantization(bench: Bench, count: int) -> Report:
         return run
 
     refused = bench.run(report, [(kind, load, partial(started, kind)) for kind in COMPUTE_TYPES])
+    bench.must_have("float32", refused)
     whole = report.of("float32", load)
     for kind in COMPUTE_TYPES:
         if kind in refused:
@@ -110,6 +123,7 @@ def batching(bench: Bench, count: int, cores: int) -> Report:
 
     steps = [(named(*layout), load, partial(started, *layout)) for layout in layouts]
     refused = bench.run(report, steps)
+    bench.must_have(named(1, 1), refused)
     serial = median(report.of(named(1, 1), load), "wall_s")
     for size, workers in layouts:
         if named(size, workers) in refused:

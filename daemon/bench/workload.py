@@ -6,6 +6,7 @@ import shutil
 import wave
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from daemon.children.media import FORMATS, samples
@@ -118,6 +119,7 @@ def _noise(rng: random.Random, length_s: float) -> bytes:
     return b"".join(value.to_bytes(2, "little", signed=True) for value in values)
 
 
+@cache
 def _length_s(path: Path) -> float:
     return len(samples(path)) / BYTES_PER_SECOND
 

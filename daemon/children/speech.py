@@ -14,12 +14,13 @@ Cut = tuple[tuple[tuple[float, float], ...], bytes]
 """The spans of a chunk in seconds of the recording, and the samples of these spans as bytes."""
 
 CHUNK_MAX = int(CHUNK_MAX_S * SAMPLE_RATE)
-CHUNK_GOOD = 15 * SAMPLE_RATE
-"""Stretches of speech are put together up to this where the encoder's context is cut: two chunks of 15 s cost the
-encoder less than one of 30 s, fill batches better and make the model lose its way less often, with things said twice
-above all (docs/performance.md). Where every chunk costs the full context, chunks are as long as they can be."""
+PACKED, PAUSELESS = 15 * SAMPLE_RATE, 20 * SAMPLE_RATE
+"""Where the encoder's context is cut, stretches of speech are put together up to the first, and speech without a pause
+is cut at the second: the encoder needs less for two chunks of 15 s than for one of 30 s, batches are fuller, and the
+model loses its way less often, above all with things said twice (docs/performance.md). Where every chunk costs the
+full context, chunks are as long as they can be."""
 QUIET_SEARCH = 10 * SAMPLE_RATE
-"""Speech without a pause is cut at its quietest moment in the last 10 s before the 30 s are full."""
+"""Speech without a pause is cut at its quietest moment in the last 10 s before a chunk is full."""
 QUIET_WINDOW = SAMPLE_RATE // 10
 SPEECH_PAD_MS = 400
 """Kept around speech on each side, faster-whisper's default: Silero clips soft onsets."""
@@ -46,6 +47,7 @@ class Chunker:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._packed, self._pauseless = (CHUNK_MAX, CHUNK_MAX) if options.context == "full" else (PACKED, PAUSELESS)
         self.window_s = min(FIRST_WINDOW_S, options.window_s)
         """Seconds of audio that are looked at next."""
         self._blocks: list[Samples] = []
@@ -73,7 +75,7 @@ class Chunker:
 
     def _cut(self, *, final: bool) -> Iterator[Cut]:
         buffer = np.concatenate(self._blocks)
-        groups = pack(self._pieces(buffer), CHUNK_MAX if self._options.context == "full" else CHUNK_GOOD)
+        groups = pack(self._pieces(buffer), self._packed)
         if final:
             keep_from = len(buffer)
         elif groups:
@@ -95,7 +97,7 @@ class Chunker:
         return [
             piece
             for region in self._speech(buffer)
-            for piece in split(buffer, region, CHUNK_MAX)
+            for piece in split(buffer, region, self._pauseless)
             if piece[1] > piece[0]
         ]
 
