@@ -9,7 +9,7 @@ from typing import Any
 from daemon.bench import workload as workloads
 from daemon.bench.contenders import Run, daemon, peer
 from daemon.bench.peers import PEERS
-from daemon.bench.report import Report, median, score
+from daemon.bench.report import Report, median
 from daemon.bench.scoring import agreement
 from daemon.bench.workload import Workload
 from daemon.errors import Unavailable
@@ -42,8 +42,12 @@ class Bench:
     repeats: int
     progress: Progress
 
-    def run(self, report: Report, steps: Sequence[Step]) -> dict[str, str]:
-        """Run every step `repeats` times, by turns; contender → why it could not run."""
+    def run(self, report: Report, steps: Sequence[Step], yardstick: str = "") -> dict[str, str]:
+        """Run every step `repeats` times, by turns; contender → why it could not run.
+
+        Raises:
+            Unavailable: the contender with which the others are compared could not run.
+        """
         refused: dict[str, str] = {}
         for contender, workload, start in self.progress([step for _ in range(self.repeats) for step in steps]):
             if contender in refused:
@@ -53,19 +57,12 @@ class Bench:
             except Unavailable as error:
                 refused[contender] = error.message
         report.notes += [f"{contender}: {reason}" for contender, reason in refused.items()]
-        return refused
-
-    def must_have(self, contender: str, refused: dict[str, str]) -> None:
-        """The others are compared with this one.
-
-        Raises:
-            Unavailable: it could not run.
-        """
-        if contender in refused:
+        if yardstick in refused:
             raise Unavailable(
-                f"{contender}, with which the others are compared, cannot run: {refused[contender]}",
+                f"{yardstick}, with which the others are compared, cannot run: {refused[yardstick]}",
                 "free memory or the device, or choose another with --model or model.device",
             )
+        return refused
 
 
 def quantization(bench: Bench, count: int) -> Report:
@@ -83,14 +80,13 @@ def quantization(bench: Bench, count: int) -> Report:
         texts.setdefault(compute_type, run.texts)
         return run
 
-    refused = bench.run(report, [(kind, load, partial(started, kind)) for kind in COMPUTE_TYPES])
-    bench.must_have("float32", refused)
+    refused = bench.run(report, [(kind, load, partial(started, kind)) for kind in COMPUTE_TYPES], "float32")
     whole = report.of("float32", load)
     for kind in COMPUTE_TYPES:
         if kind in refused:
             continue
         runs = report.of(kind, load)
-        wer = score(load, texts[kind]) or 0.0
+        wer = runs[0]["wer_percent"]
         report.rows.append(
             {
                 "compute type": kind,
@@ -98,7 +94,7 @@ def quantization(bench: Bench, count: int) -> Report:
                 **_figures(runs, load),
                 "characters": runs[0]["characters"],
                 "WER %": wer,
-                "accuracy kept %": round(100 * (100 - wer) / (100 - (score(load, texts["float32"]) or 0.0)), 2),
+                "accuracy kept %": round(100 * (100 - wer) / (100 - whole[0]["wer_percent"]), 2),
                 "words as float32 %": round(agreement(texts["float32"], texts[kind]), 2),
                 "speed-up": round(median(whole, "wall_s") / median(runs, "wall_s"), 2),
             }
@@ -122,8 +118,7 @@ def batching(bench: Bench, count: int, cores: int) -> Report:
         return daemon(load, {**bench.model, "batch_size": size, "workers": workers, "cpu_threads": 1})
 
     steps = [(named(*layout), load, partial(started, *layout)) for layout in layouts]
-    refused = bench.run(report, steps)
-    bench.must_have(named(1, 1), refused)
+    refused = bench.run(report, steps, named(1, 1))
     serial = median(report.of(named(1, 1), load), "wall_s")
     for size, workers in layouts:
         if named(size, workers) in refused:

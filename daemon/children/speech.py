@@ -1,4 +1,4 @@
-"""Samples → chunks of 15 to 30 s of speech, cut in pauses, window by window (runs in the decoder child)."""
+"""Samples → chunks of at most 30 s of speech, cut in pauses, window by window (runs in the decoder child)."""
 
 from collections.abc import Iterator
 
