@@ -16,6 +16,7 @@ from rich.live import Live
 from daemon import __version__, config, display
 from daemon.bench.commands import Preset, bench_app, verify
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
+from daemon.monitor.commands import register
 from daemon.service import Service
 from daemon.store.ledger import Ledger
 from daemon.store.schema import STATES
@@ -33,6 +34,7 @@ jobs_app = typer.Typer(help="The jobs: one for each version of each recording.",
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 app.command()(verify)
+register(app)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="config.toml; else $TRANSCRIBED_CONFIG, ./, /etc/transcribed/.")
@@ -80,11 +82,12 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Watch the folders and transcribe, in the foreground, until SIGTERM or Ctrl-C."""
-    settings = _settings(config_file)
+    file = config.find(config_file)
+    settings = config.load(file)
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
-    sys.exit(Service(settings, once=once).run())
+    sys.exit(Service(settings, once=once, config_file=file.absolute()).run())
 
 
 @app.command()

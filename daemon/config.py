@@ -1,8 +1,10 @@
 """config.toml → frozen settings; every error at once, with file and key."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,6 +78,8 @@ class Watching(Table):
 
 class Database(Table):
     url: str = "sqlite:///var/jobs.db"
+    backup_hours: float = Field(24, ge=0)
+    backups: int = Field(3, ge=1, le=1000)
 
     @field_validator("url")
     @classmethod
@@ -107,11 +111,58 @@ class Vad(Table):
     min_silence_ms: int = Field(500, ge=0, le=60_000)
 
 
+HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+def _hours(value: str) -> str:
+    if value and (not (match := HOURS.fullmatch(value)) or match.group(1, 2) == match.group(3, 4)):
+        raise ValueError("is no time of day from-to such as '22:00-07:00', nor '' for always")
+    return value
+
+
 class Jobs(Table):
+    hours: Annotated[str, AfterValidator(_hours)] = ""
     attempts: int = Field(3, ge=1, le=100)
     retry_backoff_seconds: float = Field(30, ge=0)
     drain_seconds: float = Field(60, ge=0)
     window_seconds: float = Field(300, ge=30, le=3600)
+    keep_days: float = Field(0, ge=0)
+
+    @property
+    def between(self) -> tuple[time, time] | None:
+        """`hours` as (from, to) in local time; None for always."""
+        if not (match := HOURS.fullmatch(self.hours)):
+            return None
+        first, minute, last, last_minute = map(int, match.groups())
+        return time(first, minute), time(last, last_minute)
+
+
+RuleName = Literal[
+    "gpu_temperature", "gpu_memory", "memory", "disk_free", "error_rate", "gpu_gone", "probe_failing", "no_sample",
+    "root_missing", "watcher_restarted", "child_restarting", "waiting_long", "stalled", "accuracy",
+]  # fmt: skip
+
+
+class RuleChange(Table):
+    """What `[monitor.rules.NAME]` changes of a rule; None leaves its default."""
+
+    enabled: bool = True
+    fire: float | None = None
+    clear: float | None = None
+    for_seconds: float | None = Field(None, ge=0)
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError("is no address such as '127.0.0.1:9464', nor '' for none")
+    return value
+
+
+def _with_scheme(url: str) -> str:
+    if not re.match(r"[a-z][a-z0-9+.-]*://.", url, re.IGNORECASE):
+        raise ValueError("is no Apprise URL such as 'mailto://...', 'json://...', 'ntfy://...'")
+    return url
 
 
 class Monitor(Table):
@@ -122,8 +173,26 @@ class Monitor(Table):
     disk_free_mb: float = Field(500, ge=0)
     error_rate_percent: Percent = 5
     for_seconds: float = Field(120, ge=0)
-    notify: Annotated[tuple[str, ...], Tuple] = ()
+    probe_timeout_seconds: float = Field(10, ge=1, le=120)
+    gpu_temperature_pause_c: float = Field(0, ge=0)
+    gpu_temperature_resume_c: float = Field(0, ge=0)
+    prometheus: Annotated[str, AfterValidator(_address)] = ""
+    notify: Annotated[tuple[Annotated[str, AfterValidator(_with_scheme)], ...], Tuple, AfterValidator(_unique)] = ()
+    keep_samples_days: float = Field(30, ge=0)
+    verify_days: float = Field(7, ge=0)
+    rules: dict[RuleName, RuleChange] = {}
     log_file: Annotated[Path, Field(strict=False)] = Path("var/service_metrics.log")
+
+    @property
+    def resume_c(self) -> float:
+        """The mark at which the brake lets go: as configured, or 5 degrees below the one at which it holds."""
+        return self.gpu_temperature_resume_c or self.gpu_temperature_pause_c - 5
+
+    @model_validator(mode="after")
+    def _marks(self) -> "Monitor":
+        if self.gpu_temperature_pause_c and self.resume_c >= self.gpu_temperature_pause_c:
+            raise ValueError("gpu_temperature_resume_c must be below gpu_temperature_pause_c")
+        return self
 
 
 class Settings(Table):
@@ -228,7 +297,9 @@ def _absolute(settings: Settings, base: Path) -> Settings:
                 watch.model_copy(update={"path": (base / watch.path.expanduser()).resolve()})
                 for watch in settings.watch
             ),
-            "database": Database(url=SQLITE_PREFIX + str(base / settings.database_path.expanduser())),
+            "database": settings.database.model_copy(
+                update={"url": SQLITE_PREFIX + str(base / settings.database_path.expanduser())}
+            ),
             "monitor": settings.monitor.model_copy(update={"log_file": base / settings.monitor.log_file}),
         }
     )
@@ -253,4 +324,6 @@ def _key(location: tuple[int | str, ...]) -> str:
 def _reason(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return "unknown key; see the shipped config.toml for the keys there are"
+    if "notify" in item["loc"]:
+        return str(item["msg"].removeprefix("Value error, "))  # not the URL, which holds a password
     return f"{item['msg'].removeprefix('Value error, ')}, not {item['input']!r}" if item["loc"] else item["msg"]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import wait
 
+from daemon.brake import REQUEST, REQUESTED, Brake
 from daemon.children.decoders import Decoders, LostRecordings
 from daemon.children.engines import Engines
 from daemon.children.protocol import Open, Opened, Ready, Refused, Window
@@ -22,6 +23,7 @@ from daemon.running import Running
 from daemon.scan import exists
 from daemon.store.job import Job
 from daemon.store.store import Store
+from daemon.tally import Tally
 from daemon.tuning import Tuner
 
 log = logging.getLogger(__name__)
@@ -45,16 +47,18 @@ class Dispatcher:
         jobs: the configured attempts and times.
     """
 
-    def __init__(self, store: Store, decoders: Decoders, engines: Engines, tuner: Tuner, jobs: Jobs) -> None:
+    def __init__(
+        self, store: Store, decoders: Decoders, engines: Engines, tuner: Tuner, jobs: Jobs, tally: Tally
+    ) -> None:
         self._store = store
         self._tuner = tuner
         self._decoders = decoders
         self._engines = engines
-        self._endings = Endings(store, jobs)
+        self._endings = Endings(store, jobs, tally)
         self._drain_s = jobs.drain_seconds
         self._running: dict[int, Running] = {}
         self._inference = Inference(
-            store, engines, self._running,
+            store, engines, self._running, tally,
             finished=self._publish_if_complete, failed=self._stop, shrunk=tuner.remember,
         )  # fmt: skip
         self._runs = 0
@@ -63,6 +67,7 @@ class Dispatcher:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
+        self.brake = Brake(store, jobs.between, self.wake)
 
     @property
     def wake_fd(self) -> int:
@@ -113,11 +118,12 @@ class Dispatcher:
         self._engines.keep_alive()
         if claiming:
             self._obey()
-            self._claim()
-            self._ask_for_windows()
-            self._decoders.hand_out()
-            self._inference.hand_out()
-        self._tuner.turn(idle=claiming and self.idle and self.ready)
+            if not self.brake.turn():
+                self._claim()
+                self._ask_for_windows()
+                self._decoders.hand_out()
+                self._inference.hand_out()
+        self._tuner.turn(idle=claiming and self.idle and self.ready and self.brake.reason is None)
         children = [*self._engines.children, *self._decoders.children, *self._tuner.children]
         ready = set(wait([self._wake_read, *(child.fileno() for child in children)], timeout=TICK_S))
         if self._wake_read in ready:
@@ -142,13 +148,17 @@ class Dispatcher:
             return
         self._requests_at = time.monotonic() + TICK_S / 2
         for command, job_id in self._store.take_requests():
-            log.info("request: %s job %d", command, job_id)
-            match command:
-                case "cancel":
+            log.info("request: %s%s", command, "" if job_id is None else f" job {job_id}")
+            match command, job_id:
+                case "cancel", int():
                     self._drop(job_id)
                     self._store.cancel(job_id)
-                case "retry":
+                case "retry", int():
                     self._store.retry(job_id)
+                case "pause", None:
+                    self.brake.hold(REQUEST, REQUESTED)
+                case "resume", None:
+                    self.brake.release(REQUEST)
             self._claim_at = 0.0
 
     # -- claiming and decoding -------------------------------------------------------------------------------

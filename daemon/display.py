@@ -1,6 +1,6 @@
 """What the commands show to people, as Rich renderables."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,9 +14,10 @@ def status(data: dict[str, Any]) -> RenderableType:
     """`transcribed status`."""
     daemon = data["daemon"]
     head = Text(f"daemon: running, pid {daemon['pid']}" if daemon["running"] else "daemon: not running")
+    paused = [Text(f"paused: {row['reason']} (since {_clock(row['since'])})", style="yellow") for row in data["pauses"]]
     counts = Text("jobs: ")
     counts.append(", ".join(f"{count} {state}" for state, count in data["counts"].items() if count) or "none seen yet")
-    parts: list[RenderableType] = [head, counts]
+    parts: list[RenderableType] = [head, *paused, counts]
     if data["running"]:
         table = Table("job", "recording", "progress", "speed", box=None, pad_edge=False)
         for row in data["running"]:
@@ -29,6 +30,7 @@ def status(data: dict[str, Any]) -> RenderableType:
     if data["batch_fill"] is not None:
         parts.append(Text(f"batches: {data['batch_fill'] * 100:.0f} % full on average"))
     parts.extend(Text(_layout(row)) for row in data["layouts"])
+    parts.extend(Text(f"alert {row['state']}: {row['text'] or row['rule']}", style="red") for row in data["alerts"])
     return Group(*parts)
 
 
@@ -65,6 +67,11 @@ def length(seconds: float) -> str:
     """1:02:03, or 2:03."""
     text = str(timedelta(seconds=round(seconds)))
     return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
+
+
+def _clock(moment: str) -> str:
+    """A time of the database as people here read it."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _layout(row: dict[str, Any]) -> str:

@@ -17,7 +17,9 @@ from daemon.errors import (
 from daemon.publish import Owner, Planned, plan, publish
 from daemon.scan import fingerprint, open_beneath, open_folder
 from daemon.store.job import Job, Output
+from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
+from daemon.tally import Tally
 from daemon.transcript import render
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,9 @@ RACES_MAX = 5
 class Endings:
     """Where a job's work becomes its state."""
 
-    def __init__(self, store: Store, jobs: Jobs) -> None:
+    def __init__(self, store: Store, jobs: Jobs, tally: Tally) -> None:
         self._store = store
+        self._tally = tally
         self._jobs = jobs
 
     def publish(self, job_id: int) -> None:
@@ -46,6 +49,7 @@ class Endings:
         if warning:
             log.warning("job %d %s: %s", job_id, job.path, warning)
         self._store.finish(job_id, warning)
+        self._tally.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
 
     def end(self, job: Job, error: TranscribedError) -> None:
@@ -60,10 +64,13 @@ class Endings:
                 self._store.vanish([job.id], str(error))
             case BadRecording():
                 self._store.reject(job.id, type(error).__name__, str(error))
+                self._tally.ended(REJECTED)
             case _:
                 left = job.attempts < self._jobs.attempts
                 retry_in_s = backoff_s(job.attempts, self._jobs.retry_backoff_seconds) if left else None
                 self._store.fail(job.id, type(error).__name__, str(error), retry_in_s)
+                if retry_in_s is None:
+                    self._tally.ended(DEAD)
 
 
 def backoff_s(attempts: int, first_s: float) -> float:

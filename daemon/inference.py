@@ -12,6 +12,7 @@ from daemon.errors import FailedRecording
 from daemon.running import Running
 from daemon.store.job import Batch, Result
 from daemon.store.store import Store
+from daemon.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Inference:
         store: Store,
         engines: Engines,
         running: dict[int, Running],
+        tally: Tally,
         *,
         finished: Callable[[int], None],
         failed: Callable[[int, FailedRecording], None],
@@ -39,6 +41,7 @@ class Inference:
         self._store = store
         self._engines = engines
         self._running = running
+        self._tally = tally
         self._finished = finished
         self._failed = failed
         self._shrunk = shrunk
@@ -103,6 +106,7 @@ class Inference:
             run_s=round(answer.run_s, 4),
         )
         self._store.save(finished, batch)
+        self._tally.batch(batch.size, batch.capacity)
         for result_ in finished:
             self._finished(result_.job_id)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -17,18 +18,18 @@ from daemon.errors import Unavailable
 from daemon.layout import Layout, Setup, machine_name
 from daemon.presets import PRESETS
 from daemon.store import database
+from daemon.store.history import History
 from daemon.store.job import timestamp
 from daemon.store.ledger import Ledger
 from daemon.store.measures import known_layout
 from daemon.store.store import Store
 from daemon.tuning import Tuner
+from daemon.upkeep import Upkeep, tally_of
 from daemon.watch import Scanner
 
 log = logging.getLogger(__name__)
 
 DONE, FAILED = 0, 1
-SCANNER_SILENT_S = 60.0
-"""The scanner beats every few seconds, even within a comparison; silent this long it hangs."""
 DECODERS_MAX = 4
 """Working side by side; more would only wait for the engines."""
 LOADING_EXTENSION_S = 30
@@ -40,10 +41,12 @@ class Service:
 
     Args:
         once: end when everything in the folders is done.
+        config_file: where the settings are from.
     """
 
-    def __init__(self, settings: Settings, *, once: bool) -> None:
+    def __init__(self, settings: Settings, *, once: bool, config_file: Path | None = None) -> None:
         self._settings = settings
+        self._config_file = config_file
         self._once = once
         self._stops = 0
         self._trouble: str | None = None
@@ -70,22 +73,31 @@ class Service:
                 decoders.warm_up()
                 database.migrate(path)
                 self._store = Store(path, self._keep_waiting)
+                # The monitor gives up at once where the database cannot be written; its next look comes soon.
+                history = History(path, lambda _reason: False)
                 try:
-                    return self._run(decoders, engines)
+                    return self._run(decoders, engines, history)
                 finally:
+                    history.close()
                     self._store.close()
             finally:
                 decoders.end()
                 engines.end()
 
-    def _run(self, decoders: Decoders, engines: Engines) -> int:
+    def _run(self, decoders: Decoders, engines: Engines, history: History) -> int:
         if resumed := self._store.release_orphans():
             log.info("resumed %d jobs that were running when the daemon last ended", resumed)
         tuner = Tuner(self._store, engines, self._setup, untried=self._untried)
-        self._dispatcher = Dispatcher(self._store, decoders, engines, tuner, self._settings.jobs)
+        tally = tally_of(history)
+        self._dispatcher = Dispatcher(self._store, decoders, engines, tuner, self._settings.jobs, tally)
         self._scanner = Scanner(self._settings, self._store, self._dispatcher.wake)
+        self._upkeep = Upkeep(
+            self._settings, self._config_file, history, tally,
+            self._dispatcher, self._scanner, engines, decoders, tuner,
+        )  # fmt: skip
         self._handle_signals()
         self._scanner.start()
+        self._upkeep.start()
         try:
             self._dispatcher.run(self._progress)
             notify("STOPPING=1")
@@ -95,6 +107,7 @@ class Service:
             self._dispatcher.drain(hurry=lambda: self._stops > 1)
         finally:
             tuner.end()
+            self._upkeep.end()
             self._scanner.stop()
             self._scanner.join(timeout=10)
         if self._scanner.failure is not None:
@@ -134,9 +147,10 @@ class Service:
         if now - self._pinged_at < 1.0:
             return
         self._pinged_at = now
+        self._upkeep.turn()
         if not self._announced:
             notify(f"EXTEND_TIMEOUT_USEC={LOADING_EXTENSION_S * 1_000_000}")
-        if now - self._scanner.beat < SCANNER_SILENT_S:
+        if self._upkeep.alive:
             notify("WATCHDOG=1")
 
     def _keep_waiting(self, reason: str) -> bool:

@@ -50,6 +50,9 @@ class Root:
     events: FolderEvents | None
     next_scan: float = 0.0
     missing: bool = False
+    watched: bool = False
+    """Events have come from it; when its watcher is started again, that is a restart."""
+    restarts: int = 0
 
     @property
     def path(self) -> Path:
@@ -88,6 +91,16 @@ class Scanner(threading.Thread):
             self._hints.clear()
         self._hints.add(path)
         self._woken.set()
+
+    @property
+    def missing(self) -> dict[str, bool]:
+        """Watched folder -> whether it could not be listed when it was last compared."""
+        return {str(root.path): root.missing for root in self._roots}
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Watched folder -> how often its watcher had to be started again."""
+        return {str(root.path): root.restarts for root in self._roots if root.events is not None}
 
     def stop(self) -> None:
         self._stopping = True
@@ -142,9 +155,13 @@ class Scanner(threading.Thread):
         every_s = self._settings.watching.rescan_seconds
         if root.events is None:
             every_s = min(every_s, POLL_S)
-        elif not root.events.alive and (trouble := root.events.start()):
-            log.warning("no events from %s: %s", root.path, trouble)
-            every_s = min(every_s, POLL_S)
+        elif not root.events.alive:
+            if trouble := root.events.start():
+                log.warning("no events from %s: %s", root.path, trouble)
+                every_s = min(every_s, POLL_S)
+            else:
+                root.restarts += root.watched
+                root.watched = True
         others = [other.path for other in self._roots if other is not root]
         found = walk(root.path, root.watch.ignore, recursive=root.watch.recursive, skip=others)
         try:
@@ -157,7 +174,6 @@ class Scanner(threading.Thread):
             if not root.missing:
                 log.warning("watched folder %s cannot be listed: %s", root.path, error.strerror)
             root.missing = True
-        self._store.alert("root_missing", str(root.path), firing=root.missing, value="cannot be listed")
         root.next_scan = time.monotonic() + every_s
 
     def _hinted(self, hints: Iterable[bytes]) -> Iterator[tuple[int, Found]]:

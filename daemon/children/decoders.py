@@ -58,6 +58,8 @@ class Decoders:
         self._decoders: list[_Decoder] = []
         self._of: dict[int, _Decoder] = {}
         self._unopened: deque[tuple[Open, int]] = deque()
+        self.restarts = 0
+        """Deaths since the daemon's start."""
 
     @property
     def children(self) -> list[Child]:
@@ -153,6 +155,7 @@ class Decoders:
 
     def _bury(self, decoder: _Decoder, why: str) -> LostRecordings:
         how = decoder.child.end()
+        self.restarts += 1
         self._decoders.remove(decoder)
         for job_id in decoder.open:
             del self._of[job_id]

@@ -44,6 +44,8 @@ class Engine:
     """How long the last batch ran."""
     batch_size: int = 0
     """Halved when the device runs out of memory."""
+    restarts: int = 0
+    """Deaths since the daemon's start."""
 
     @property
     def idle_workers(self) -> int:
@@ -176,6 +178,7 @@ class Engines:
         engine.restart_at = time.monotonic() + RESTART_S[min(engine.deaths, len(RESTART_S) - 1)]
         engine.child, engine.ready, engine.batches = None, None, {}
         engine.deaths += 1
+        engine.restarts += 1
         return lost
 
     def lay_out(self, layout: Layout) -> None:

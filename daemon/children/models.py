@@ -17,6 +17,7 @@ from faster_whisper.utils import _MODELS
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+from daemon.children.caches import packaged
 from daemon.errors import Unavailable
 
 MODEL_FILE = "model.bin"
@@ -106,7 +107,7 @@ def _packaged(name: str, package: Package) -> Path | None:
         if _sha256(found[0]) != package.sha256:
             raise _not_official(name, found[0])
         return found[0].parent
-    target = _cache() / f"{name}-{package.sha256[:12]}"
+    target = packaged() / f"{name}-{package.sha256[:12]}"
     if not target.is_dir():
         _join(name, package, found, target)
     return target
@@ -147,11 +148,6 @@ def _inside(module: str, file: str) -> Path | None:
         return None
     path = Path(spec.origin).parent / file
     return path if path.is_file() else None
-
-
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("CACHE_DIRECTORY") or str(Path.home() / ".cache")
-    return Path(home) / "transcribed" / "models"
 
 
 def _sha256(file: Path) -> str:

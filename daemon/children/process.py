@@ -49,7 +49,7 @@ class Child:
                 [sys.executable, "-P", "-m", "daemon.children.child", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env=_environment(),
+                env=environment(),
                 # Ctrl-C in a terminal is for the daemon, which then ends its children in order.
                 start_new_session=True,
             )
@@ -106,8 +106,8 @@ class Child:
         return f"signal {-code}" if code < 0 else f"exit {code}"
 
 
-def _environment() -> dict[str, str]:
-    """The daemon's own, with the libraries' telemetry off: nothing leaves this machine.
+def environment() -> dict[str, str]:
+    """For a child: the daemon's own, with the libraries' telemetry off: nothing leaves this machine.
 
     The place of this package comes first on the path, so that a folder named `daemon` does not hide it.
     """

@@ -1,15 +1,15 @@
-"""What the scanner records: paths as they appear, settle, queue up and vanish; and alerts."""
+"""What the scanner records: paths as they appear, settle, queue up and vanish."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
 from daemon.store.base import Access
 from daemon.store.job import Known, Seen, options_to_json, readable, timestamp
-from daemon.store.schema import IGNORED, QUEUED, RUNNING, SETTLING, VANISHED, WAITING, alerts, jobs
+from daemon.store.schema import IGNORED, QUEUED, RUNNING, SETTLING, VANISHED, WAITING, jobs
 
 
 class Intake(Access):
@@ -81,27 +81,6 @@ class Intake(Access):
     def vanish(self, job_ids: Sequence[int], reason: str) -> None:
         """settling | queued | failed | running → vanished: the file is gone or is another version now."""
         self._move(job_ids, (*WAITING, RUNNING), state=VANISHED, reason=reason, finished_at=timestamp())
-
-    def alert(self, rule: str, subject: str, *, firing: bool, value: str = "") -> bool:
-        """ok → firing or firing → resolved; True if that is a change."""
-
-        def work(db: Connection) -> bool:
-            is_open = and_(alerts.c.rule == rule, alerts.c.subject == subject, alerts.c.state == "firing")
-            current = db.execute(select(alerts.c.id).where(is_open)).first()
-            if firing == (current is not None):
-                return False
-            now = timestamp()
-            if firing:
-                db.execute(
-                    insert(alerts).values(
-                        rule=rule, subject=subject, state="firing", value=value, since=now, fired_at=now
-                    )
-                )
-            else:
-                db.execute(update(alerts).where(is_open).values(state="resolved", resolved_at=now))
-            return True
-
-        return self._write(work)
 
     def _add(self, rows: Iterable[tuple[Seen, dict[str, Any]]], when: Any = None) -> None:
         items = list(rows)

@@ -49,6 +49,7 @@ class Job:
     duration_s: float | None
     speech_s: float | None
     damaged: int
+    processing_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """What people ask jobs.db: reads, and the small rows that ask the daemon for something."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, func, insert, or_, select
 from sqlalchemy.exc import OperationalError
 
 from daemon.errors import Unavailable
@@ -19,12 +20,15 @@ from daemon.store.schema import (
     RUNNING,
     STATES,
     WAITING,
+    alerts,
     batches,
     chunks,
     jobs,
     layouts,
     outputs,
+    pauses,
     requests,
+    samples,
     segments,
 )
 
@@ -50,10 +54,13 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
+    def close(self) -> None:
+        self._engine.dispose()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._engine.dispose()
+        self.close()
         if isinstance(error, OperationalError):
             if "no such" in str(error.orig):
                 raise Unavailable(
@@ -72,10 +79,31 @@ class Ledger:
             "daemon": {"running": pid is not None, "pid": pid},
             "counts": counts,
             "running": [self._progress(row) for row in self._rows(select(jobs).where(jobs.c.state == RUNNING))],
-            "backlog": self._backlog(),
+            "backlog": self.backlog(),
             "layouts": [_plain(row) for row in self._rows(self._layouts())],
             "batch_fill": None if fill is None else round(fill, 3),
+            "pauses": [_plain(row) for row in self._rows(select(pauses).order_by(pauses.c.since))],
+            "alerts": [row for row in self.alerts(limit=50) if row["state"] in ("firing", "unknown")],
         }
+
+    def alerts(self, limit: int, *, ended: bool = False) -> list[dict[str, Any]]:
+        """The newest alerts: pending, firing and unknown ones, with `ended` the resolved ones too."""
+        statement = select(alerts).order_by(alerts.c.resolved_at.is_(None).desc(), alerts.c.id.desc()).limit(limit)
+        if not ended:
+            statement = statement.where(alerts.c.resolved_at.is_(None))
+        return [_plain(row) for row in self._rows(statement)]
+
+    def alerts_between(self, since_s: float) -> list[dict[str, Any]]:
+        """Alerts that fired and were not over before `since_s` seconds ago, oldest first."""
+        start = timestamp_in(-since_s)
+        lasted = or_(alerts.c.resolved_at.is_(None), alerts.c.resolved_at >= start)
+        statement = select(alerts).where(alerts.c.fired_at.is_not(None), lasted).order_by(alerts.c.fired_at)
+        return [_plain(row) for row in self._rows(statement)]
+
+    def samples(self, since_s: float) -> list[dict[str, Any]]:
+        """The monitor's samples of the last so many seconds, oldest first; `detail` is read from its JSON."""
+        statement = select(samples).where(samples.c.sampled_at >= timestamp_in(-since_s)).order_by(samples.c.id)
+        return [{**row._mapping, "detail": json.loads(row.detail)} for row in self._rows(statement)]
 
     def _layouts(self) -> Select[Any]:
         names = ("model", "device", "compute_type", "workers", "cpu_threads", "batch_size", "machine", "measured_at")
@@ -112,16 +140,23 @@ class Ledger:
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:
         """Ask the daemon to do something with jobs; those that exist."""
         found = [row.id for row in self._rows(select(jobs.c.id).where(jobs.c.id.in_(job_ids)))]
+        self._ask(command, found)
+        return found
+
+    def request_all(self, command: str) -> None:
+        """Ask the daemon to do something that is about no job."""
+        self._ask(command, [None])
+
+    def _ask(self, command: str, job_ids: Sequence[int | None]) -> None:
         writer = database.open_engine(self._path)
         try:
             with writer.begin() as db:
-                for job_id in found:
+                for job_id in job_ids:
                     db.execute(insert(requests).values(command=command, job_id=job_id, requested_at=timestamp()))
         except OperationalError as error:
             raise database.unavailable(self._path, error) from error
         finally:
             writer.dispose()
-        return found
 
     def _progress(self, row: Any) -> dict[str, Any]:
         done = select(func.sum(chunks.c.end_s - chunks.c.start_s), func.max(chunks.c.end_s))
@@ -144,7 +179,7 @@ class Ledger:
             "times_real_time": round(done_s / elapsed_s, 1) if elapsed_s > 0 else None,
         }
 
-    def _backlog(self) -> dict[str, Any]:
+    def backlog(self) -> dict[str, Any]:
         """Files and seconds of audio that wait or run, and how long they take at the present speed."""
         open_jobs = self._rows(
             select(jobs.c.size_bytes, jobs.c.duration_s).where(jobs.c.state.in_((*WAITING, RUNNING)))

@@ -174,8 +174,49 @@ requests = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("command", Text, nullable=False),
-    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE")),
     Column("requested_at", Text, nullable=False),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("cause", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", Text, nullable=False),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sampled_at", Text, nullable=False),
+    Column("gpu_temperature_c", Float),
+    Column("gpu_memory_percent", Float),
+    Column("gpu_load_percent", Float),
+    Column("cpu_percent", Float, nullable=False),
+    Column("memory_percent", Float, nullable=False),
+    Column("swap_percent", Float, nullable=False),
+    Column("load_1m", Float, nullable=False),
+    Column("disk_free_mb", Float),
+    Column("rss_mb", Float, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("audio_s", Float, nullable=False),
+    Column("error_rate_percent", Float, nullable=False),
+    Column("success_rate_percent", Float, nullable=False),
+    Column("real_time_factor_mean", Float),
+    Column("real_time_factor_p95", Float),
+    Column("files_per_hour", Float, nullable=False),
+    Column("audio_hours_per_hour", Float, nullable=False),
+    Column("batch_fill_percent", Float),
+    Column("queue_files", Integer, nullable=False),
+    Column("queue_audio_s", Float),
+    Column("eta_s", Float),
+    Column("oldest_waiting_s", Float, nullable=False),
+    Column("paused", Text),
+    Column("detail", Text, nullable=False),
+    Index("ix_samples_time", "sampled_at"),
 )
 
 alerts = Table(
@@ -186,6 +227,7 @@ alerts = Table(
     Column("subject", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("value", Text),
+    Column("text", Text),
     Column("since", Text, nullable=False),
     Column("fired_at", Text),
     Column("resolved_at", Text),

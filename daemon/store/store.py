@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from daemon.store.base import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
+from daemon.store.controls import Controls
 from daemon.store.intake import Intake
 from daemon.store.job import Job, seconds_until, timestamp, timestamp_in
 from daemon.store.measures import Measures
@@ -22,13 +23,12 @@ from daemon.store.schema import (
     WAITING,
     jobs,
     outputs,
-    requests,
 )
 
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
-class Store(Intake, Checkpoints, Measures):
+class Store(Intake, Checkpoints, Measures, Controls):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:
@@ -133,17 +133,6 @@ class Store(Intake, Checkpoints, Measures):
             reason="replaced by a newer version of the file",
             attempts=func.max(jobs.c.attempts - 1, 0),
             finished_at=timestamp(),
-        )
-
-    def take_requests(self) -> list[tuple[str, int]]:
-        """What people asked for on the command line, oldest first; each is handed out once."""
-        if not self._read(lambda db: db.execute(select(requests.c.id).limit(1)).first()):
-            return []
-        return self._write(
-            lambda db: [
-                (row.command, row.job_id)
-                for row in sorted(db.execute(delete(requests).returning(requests)), key=lambda row: row.id)
-            ]
         )
 
     def cancel(self, job_id: int) -> None:

@@ -181,13 +181,6 @@ def test_full_text_search_follows_the_segments(store: Store, path: Path) -> None
     connection.close()
 
 
-def test_alerts_fire_once_and_resolve_once(store: Store) -> None:
-    assert not store.alert("root_missing", "/r", firing=False)
-    assert store.alert("root_missing", "/r", firing=True)
-    assert not store.alert("root_missing", "/r", firing=True)
-    assert store.alert("root_missing", "/r", firing=False)
-
-
 def _claim_all(path: Path, start, claimed) -> None:
     store = Store(path)
     start.wait()

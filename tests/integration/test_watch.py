@@ -234,7 +234,9 @@ def test_a_folder_that_is_not_recursive(make_daemon) -> None:
 
 
 def test_a_root_that_goes_away_and_comes_back(make_daemon) -> None:
-    daemon: Daemon = make_daemon(fake={}, watching="settle_seconds = 0.2\nrescan_seconds = 0.5")
+    daemon: Daemon = make_daemon(
+        fake={}, watching="settle_seconds = 0.2\nrescan_seconds = 0.5", monitor="interval_seconds = 0.3"
+    )
     write_wav(daemon.inbox / "a.wav")
     daemon.start().ready()
     daemon.wait_for({"a.wav": "done"})
@@ -247,7 +249,9 @@ def test_a_root_that_goes_away_and_comes_back(make_daemon) -> None:
 
 
 def test_a_root_that_goes_away_while_its_files_settle(make_daemon) -> None:
-    daemon: Daemon = make_daemon(fake={}, watching="settle_seconds = 1.5\nrescan_seconds = 3600")
+    daemon: Daemon = make_daemon(
+        fake={}, watching="settle_seconds = 1.5\nrescan_seconds = 3600", monitor="interval_seconds = 0.3"
+    )
     daemon.start().ready()
     write_wav(daemon.inbox / "a.wav")
     daemon.wait_for({"a.wav": "settling"})

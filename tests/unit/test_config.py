@@ -25,7 +25,7 @@ def test_the_shipped_file_states_every_key_with_its_default(tmp_path: Path) -> N
         config.Jobs,
         config.Monitor,
     ):
-        for key in table.model_fields:
+        for key in table.model_fields.keys() - {"rules"}:
             assert f"\n{key} = " in text, f"{table.__name__}.{key} is not in the shipped config.toml"
 
 

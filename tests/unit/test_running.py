@@ -7,7 +7,7 @@ from daemon.store.job import Job
 JOB = Job(
     id=7, root="/r", path="a.wav", path_bytes=b"a.wav", fingerprint="1:2:3:4:5", size_bytes=1, options=Options(),
     priority=0, attempts=1, content_hash=None, language=None, language_probability=None, model=None,
-    compute_type=None, device=None, duration_s=None, speech_s=None, damaged=0,
+    compute_type=None, device=None, duration_s=None, speech_s=None, damaged=0, processing_s=0.0,
 )  # fmt: skip
 
 

@@ -1,0 +1,67 @@
+"""The brake: while it holds, the dispatcher hands out nothing. Batches that run end; nothing is lost or charged."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, time
+
+from daemon.store.store import Store
+
+log = logging.getLogger(__name__)
+
+REQUEST, HOURS, TEMPERATURE = "request", "hours", "temperature"
+REQUESTED = "by request; `transcribed resume` ends it"
+
+
+class Brake:
+    """Why work is held up just now. Asked by the dispatcher; `hold` and `release` may be called from any thread.
+
+    Args:
+        hours: (from, to), local time, in which work is done; None for always.
+        wake: called when the dispatcher should look again.
+    """
+
+    def __init__(self, store: Store, hours: tuple[time, time] | None, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._hours = hours
+        self._wake = wake
+        before = store.pauses()
+        # A request holds until it is taken back; what the other causes say, they will say again.
+        self._wanted: dict[str, str] = {REQUEST: before[REQUEST]} if REQUEST in before else {}
+        self._told = before
+
+    def hold(self, cause: str, reason: str) -> None:
+        self._wanted[cause] = reason
+        self._wake()
+
+    def release(self, cause: str) -> None:
+        if self._wanted.pop(cause, None) is not None:
+            self._wake()
+
+    @property
+    def reason(self) -> str | None:
+        """Why it holds, for people; None if it does not."""
+        return "; ".join(sorted(self._told.values())) or None
+
+    def turn(self) -> bool:
+        """Once per turn of the dispatcher: whether it holds. Changes are recorded and logged."""
+        if self._hours is not None:
+            if within(datetime.now().time(), *self._hours):
+                self._wanted.pop(HOURS, None)
+            else:
+                self._wanted[HOURS] = "outside the hours {:%H:%M}-{:%H:%M}".format(*self._hours)
+        wanted = dict(self._wanted)
+        if wanted != self._told:
+            for cause in self._told.keys() - wanted.keys():
+                self._store.resume(cause)
+                log.info("no longer paused: %s", self._told[cause])
+            for cause, reason in wanted.items():
+                if cause not in self._told:
+                    log.info("paused: %s", reason)
+                self._store.pause(cause, reason)
+            self._told = wanted
+        return bool(wanted)
+
+
+def within(now: time, first: time, last: time) -> bool:
+    """Whether a time of day lies from `first` to before `last`, perhaps over midnight."""
+    return first <= now < last if first < last else now >= first or now < last

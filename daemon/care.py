@@ -1,0 +1,180 @@
+"""Care that is taken now and then: old rows, lost temporary files, backups, the model's accuracy.
+
+Every task runs on a thread of the scheduler's and may take its time; none raises.
+"""
+
+import importlib.util
+import logging
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from daemon.children.caches import hugging_face, packaged
+from daemon.children.process import environment
+from daemon.config import Settings
+from daemon.errors import Unavailable
+from daemon.scan import exists, fingerprint
+from daemon.store import database
+from daemon.store.history import History
+from daemon.store.retention import Retention
+
+log = logging.getLogger(__name__)
+
+ORPHAN_S = 3600.0
+"""A publication takes less than a second; a temporary file that is older than this was left by a kill."""
+ORPHAN = re.compile(rb"\.transcribed-\d+-[a-z]+\.tmp")
+BACKUP = "{stem}-{at:%Y%m%dT%H%M%SZ}.db"
+VERIFY_POLL_S = 1.0
+MB = 1_000_000
+
+
+class Care:
+    """The tasks.
+
+    Args:
+        config_file: for `transcribed verify`; None where the settings come from no file, which is then not run.
+        idle: whether the daemon has nothing to do.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        config_file: Path | None,
+        history: History,
+        idle: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._config_file = config_file
+        self._history = history
+        self._idle = idle
+        self._ending = threading.Event()
+        self._told = False
+
+    def end(self) -> None:
+        """A verification that runs is given up."""
+        self._ending.set()
+
+    def tidy(self) -> float:
+        """Forget what is old, remove what was left behind; the size of the models' cache in MB."""
+        retention = Retention(self._settings.database_path, lambda _reason: not self._ending.is_set())
+        try:
+            if days := self._settings.monitor.keep_samples_days:
+                _say(retention.forget_samples(days), "samples, batches and alerts of the past forgotten")
+            if days := self._settings.jobs.keep_days:
+                _say(retention.forget_jobs(days, _is_gone), "ended jobs whose recording is gone forgotten")
+            retention.optimise()
+        finally:
+            retention.close()
+        for watch in self._settings.watch:
+            _say(_remove_orphans(watch.path), f"temporary files left behind removed in {watch.path}")
+        caches = (packaged(), hugging_face())
+        size_mb = sum(map(_size, caches)) / MB
+        log.info("the models take %.0f MB in %s", size_mb, " and ".join(map(str, caches)))
+        return size_mb
+
+    def back_up(self) -> None:
+        """Copy the database if the newest copy is old enough, and drop the oldest copies."""
+        hours, keep = self._settings.database.backup_hours, self._settings.database.backups
+        path = self._settings.database_path
+        folder = path.parent / "backups"
+        copies = sorted(folder.glob(f"{path.stem}-*.db"))
+        age_s = time.time() - copies[-1].stat().st_mtime if copies else float("inf")
+        # A copy from the future (the clock was set back) counts as none.
+        if not hours or 0 <= age_s < 3600 * hours:
+            return
+        target = backup_path(path)
+        try:
+            folder.mkdir(exist_ok=True)
+            database.backup(path, target)
+        except (OSError, Unavailable) as error:
+            log.error("no backup of the database: %s", error)
+            return
+        log.info("database copied to %s", target)
+        for old in [*copies, target][:-keep]:
+            old.unlink(missing_ok=True)
+
+    def verify(self) -> None:
+        """Run `transcribed verify` if it is due and there is nothing else to do; given up when there is."""
+        days = self._settings.monitor.verify_days
+        if not days or self._config_file is None or not self._idle():
+            return
+        last = self._history.verified_at(self._settings.model.name)
+        if last is None or datetime.now(UTC) - datetime.fromisoformat(last) < timedelta(days=days):
+            return
+        if missing := [name for name in ("jiwer", "whisper_normalizer") if importlib.util.find_spec(name) is None]:
+            if not self._told:
+                log.warning("monitor.verify_days: %s is missing: pip install 'transcribed[bench]'", missing[0])
+            self._told = True
+            return
+        log.info("nothing to do: verifying %s against float32", self._settings.model.name)
+        command = [sys.executable, "-P", "-m", "daemon", "verify", "--config", str(self._config_file)]
+        with subprocess.Popen(
+            ["nice", "-n", "19", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            text=True,
+            start_new_session=True,
+        ) as process:
+            while (code := process.poll()) is None:
+                if self._ending.wait(VERIFY_POLL_S) or not self._idle():
+                    # What it has started ends with it: a daemon's end is the end of its children.
+                    process.terminate()
+                    log.info("verification given up: there is work")
+                    return
+            assert process.stdout is not None
+            lines = process.stdout.read().strip().splitlines()
+        log.log(logging.INFO if code == 0 else logging.WARNING, "verification: %s", lines[-1] if lines else code)
+
+
+def backup_path(path: Path) -> Path:
+    """Where a backup of a database made now goes."""
+    return path.parent / "backups" / BACKUP.format(stem=path.stem, at=datetime.now(UTC))
+
+
+def _is_gone(root: str, path: bytes, version: str) -> bool:
+    """Whether this version of a recording no longer exists, and its folder does."""
+    if not os.path.isdir(root):
+        return False
+    if not exists(root, path):
+        return True
+    with suppress(OSError):
+        return fingerprint(os.lstat(os.path.join(os.fsencode(root), path))) != version
+    return False
+
+
+def _remove_orphans(root: Path) -> int:
+    """Remove temporary files of ours that nobody will give a name any more; how many."""
+    before = time.time() - ORPHAN_S
+    removed = 0
+    for _, _, names, folder in os.fwalk(os.fsencode(root), follow_symlinks=False):
+        for name in names:
+            if ORPHAN.fullmatch(name):
+                with suppress(OSError):
+                    if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < before:
+                        os.unlink(name, dir_fd=folder)
+                        removed += 1
+    return removed
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files below a folder; links, of which the Hugging Face cache is full, count nothing."""
+    total = 0
+    for _, _, names, fd in os.fwalk(folder, follow_symlinks=False):
+        for name in names:
+            with suppress(OSError):
+                total += os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * 512
+    return total
+
+
+def _say(count: int, what: str) -> None:
+    if count:
+        log.info("%d %s", count, what)

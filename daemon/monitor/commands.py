@@ -1,0 +1,198 @@
+"""The command line of the monitor and its brake: `transcribed alerts`, `metrics`, `pause`, `resume`, `db backup`."""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from daemon import config
+from daemon.care import backup_path
+from daemon.errors import Unavailable
+from daemon.store import database
+from daemon.store.ledger import Ledger
+
+EXIT_USAGE = 2
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="config.toml, as for `run`.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+db_app = typer.Typer(help="The database itself.", no_args_is_help=True)
+
+STATE_COLOURS = {"firing": "red", "pending": "yellow", "unknown": "magenta", "resolved": "green"}
+SINCE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+BARS = "▁▂▃▄▅▆▇█"
+SPARK_WIDTH = 48
+METRICS = {
+    "gpu_temperature_c": ("GPU temperature", "°C"),
+    "gpu_load_percent": ("GPU load", "%"),
+    "gpu_memory_percent": ("GPU memory", "%"),
+    "cpu_percent": ("CPU", "%"),
+    "memory_percent": ("memory", "%"),
+    "swap_percent": ("swap", "%"),
+    "rss_mb": ("daemon and children", "MB"),
+    "disk_free_mb": ("disk free", "MB"),
+    "queue_files": ("waiting", "files"),
+    "oldest_waiting_s": ("oldest waiting", "s"),
+    "files_per_hour": ("files an hour", ""),
+    "audio_hours_per_hour": ("audio hours an hour", ""),
+    "real_time_factor_mean": ("real-time factor", ""),
+    "real_time_factor_p95": ("its 95th percentile", ""),
+    "batch_fill_percent": ("batch fill", "%"),
+    "error_rate_percent": ("errors", "%"),
+}
+
+
+def alerts(
+    config_file: ConfigOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """What is wrong: alerts that are pending, firing or unknown."""
+    settings = config.load(config.find(config_file))
+    with Ledger(settings.database_path) as ledger:
+        found = ledger.alerts(limit, ended=every)
+        running = database.running_pid(settings.database_path) is not None
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    if not running:
+        print("the daemon does not run; this is what it said last")
+    if not found:
+        print("no alerts")
+        return
+    table = Table("state", "alert", "since", "over", box=None, pad_edge=False)
+    for row in found:
+        state = Text(row["state"], style=STATE_COLOURS.get(row["state"], ""))
+        said = Text(row["text"] or f"{row['rule']} {row['subject']}")
+        table.add_row(state, said, _clock(row["fired_at"] or row["since"]), _clock(row["resolved_at"]))
+    Console().print(table)
+
+
+def metrics(
+    config_file: ConfigOption = None,
+    since: Annotated[str, typer.Option(help="How far back: 30m, 24h, 7d ...")] = "24h",
+    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw it into this PNG.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the monitor has seen: a table with sparklines, or a picture."""
+    match = SINCE.fullmatch(since)
+    if match is None:
+        print(f"transcribed: --since {since}: is no time such as 30m, 24h or 7d", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    since_s = float(match[1]) * UNIT_S[match[2]]
+    settings = config.load(config.find(config_file))
+    with Ledger(settings.database_path) as ledger:
+        rows = ledger.samples(since_s)
+        fired = ledger.alerts_between(since_s)
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif not rows:
+        print(f"no samples in the last {since}; the daemon takes one every {settings.monitor.interval_seconds:g} s")
+    else:
+        Console().print(_table(rows))
+    if plot_file is not None:
+        if not rows:
+            raise Unavailable(f"there is nothing to draw: no samples in the last {since}", "let the daemon run")
+        from daemon.monitor.picture import plot
+
+        plot(rows, fired, plot_file)
+
+
+def pause(config_file: ConfigOption = None) -> None:
+    """Hold the work: batches that run end, nothing else is begun, until `transcribed resume`."""
+    _request("pause", config_file)
+
+
+def resume(config_file: ConfigOption = None) -> None:
+    """Go on after `transcribed pause`."""
+    _request("resume", config_file)
+
+
+@db_app.command("backup")
+def backup(
+    target: Annotated[Path | None, typer.Argument(help="A file; else backups/ beside the database.")] = None,
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the database while it is used; the copy is checked."""
+    path = config.load(config.find(config_file)).database_path
+    if not path.is_file():
+        raise Unavailable(f"there is no database at {path} yet", "start the daemon: transcribed run")
+    target = target or backup_path(path)
+    if target.is_dir():
+        target = target / backup_path(path).name
+    if target.exists() and target.samefile(path):
+        raise Unavailable(f"{target} is the database itself", "name another file")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        database.backup(path, target)
+    except OSError as error:
+        raise Unavailable(f"{target} cannot be written: {error.strerror}", "name another place") from error
+    if as_json:
+        print(json.dumps({"backup": str(target), "bytes": target.stat().st_size}))
+    else:
+        print(f"copied to {target}, {target.stat().st_size / 1e6:.1f} MB; the copy is whole")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for command in (alerts, metrics, pause, resume):
+        app.command()(command)
+    app.add_typer(db_app, name="db")
+
+
+def sparkline(values: Sequence[float | None], width: int = SPARK_WIDTH) -> str:
+    """Values as bars between their smallest and their largest; spaces where there are none."""
+    cells = _condensed(values, width)
+    known = [value for value in cells if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    span = high - low
+    return "".join(
+        " " if value is None else BARS[round((value - low) / span * (len(BARS) - 1))] if span else BARS[0]
+        for value in cells
+    )
+
+
+def _condensed(values: Sequence[float | None], width: int) -> list[float | None]:
+    """At most `width` cells; the largest value of a cell stands for it, so that no peak is lost."""
+    if len(values) <= width:
+        return list(values)
+    edges = [len(values) * cell // width for cell in range(width + 1)]
+    cells = (values[first:last] for first, last in pairwise(edges))
+    return [max((value for value in cell if value is not None), default=None) for cell in cells]
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    title = f"{len(rows)} samples, {_clock(rows[0]['sampled_at'])} to {_clock(rows[-1]['sampled_at'])}"
+    table = Table(
+        "", "", "now", "least", "mean", "most", "", box=None, pad_edge=False, title=title, title_justify="left"
+    )
+    for name, (label, unit) in METRICS.items():
+        values = [row[name] for row in rows]
+        known = [value for value in values if value is not None]
+        if known:
+            figures = (values[-1], min(known), sum(known) / len(known), max(known))
+            table.add_row(label, sparkline(values), *("–" if each is None else f"{each:.4g}" for each in figures), unit)
+    return table
+
+
+def _request(command: str, config_file: Path | None) -> None:
+    with Ledger(config.load(config.find(config_file)).database_path) as ledger:
+        ledger.request_all(command)
+        running = ledger.status()["daemon"]["running"]
+    when = "within a second" if running else "when it next runs"
+    print(f"{command} requested; the daemon does so {when}")
+
+
+def _clock(moment: str | None) -> str:
+    return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"

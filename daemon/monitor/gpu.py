@@ -1,0 +1,99 @@
+"""The daemon's side of the GPU probe: run it within its time, whatever nvidia-smi does."""
+
+import json
+import logging
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from daemon.children.process import environment
+from daemon.monitor.sample import Gpu, Probe
+
+log = logging.getLogger(__name__)
+
+OUTPUT_MAX_BYTES = 1_000_000
+FOR_THE_PROBE_S = 0.5
+"""Of the allowed time, for starting Python and for saying that nvidia-smi hangs."""
+GRACE_S = 0.5
+"""For a killed process to be gone; one that waits in the driver cannot be killed, and is left behind."""
+
+
+class GpuProbe:
+    """Asks for the GPUs in a process of its own.
+
+    Args:
+        timeout_s: an answer later than this is none.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._stuck: subprocess.Popen[bytes] | None = None
+        self._seen = False
+
+    def __call__(self) -> Probe:
+        """The GPUs as they are; none, without an error, where there is no nvidia-smi and never was.
+
+        Takes at most `timeout_s` + GRACE_S.
+        """
+        if shutil.which("nvidia-smi") is None:
+            return Probe(error="nvidia-smi is no longer there") if self._seen else Probe()
+        if self._stuck is not None and self._stuck.poll() is None:
+            return Probe(error="nvidia-smi hangs in the driver and cannot be ended")
+        self._stuck = None
+        lines = self._ask()
+        if not lines:
+            return Probe(error=f"nvidia-smi has not answered within {self._timeout_s:g} s")
+        if "gpus" not in lines[0]:
+            return Probe(error=str(lines[0].get("error", "the probe failed")))
+        extra = lines[1].get("nvml", {}) if len(lines) > 1 else {}
+        gpus = tuple(_gpu(figures, extra.get(figures["uuid"], {})) for figures in lines[0]["gpus"])
+        self._seen = self._seen or bool(gpus)
+        return Probe(gpus)
+
+    def _ask(self) -> list[dict[str, Any]]:
+        """The lines that the probe has printed in time."""
+        until = time.monotonic() + self._timeout_s
+        inner_s = max(0.1, self._timeout_s - FOR_THE_PROBE_S)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "daemon.children.gpu", str(inner_s)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        with process.stdout as pipe:
+            output = _read(pipe.fileno(), until)
+        process.kill()
+        try:
+            process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            log.warning("the GPU probe %d cannot be ended", process.pid)
+            self._stuck = process
+        lines = []
+        for line in output.splitlines():
+            with suppress(ValueError):  # cut short by the end of its time
+                lines.append(json.loads(line))
+        return lines
+
+
+def _read(fd: int, until: float) -> bytes:
+    """What comes until the other end is closed, or time (monotonic) or size is used up."""
+    output = b""
+    while len(output) < OUTPUT_MAX_BYTES and (left := until - time.monotonic()) > 0:
+        if not select.select([fd], [], [], left)[0]:
+            break
+        if not (more := os.read(fd, 65_536)):
+            break
+        output += more
+    return output
+
+
+def _gpu(figures: dict[str, Any], extra: dict[str, Any]) -> Gpu:
+    return Gpu(**figures, power_w=extra.get("power_w"), throttle=tuple(extra.get("throttle", ())))

@@ -1,0 +1,43 @@
+"""Samples as lines of JSON in a file that is rotated."""
+
+import json
+import logging
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+LOG_BYTES, LOG_FILES = 10_000_000, 5
+
+
+class Lines:
+    """Appends rows to a file; older ones are kept as .1 to .5."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handler: RotatingFileHandler | None = None
+        self._told = False
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Append a line; a disk that does not take it is told of once."""
+        try:
+            if self._handler is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._handler = _Rotating(self._path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+            self._handler.emit(logging.makeLogRecord({"msg": json.dumps(row, ensure_ascii=False)}))
+            self._told = False
+        except OSError as error:
+            if not self._told:
+                log.warning("samples cannot be written to %s: %s", self._path, error.strerror)
+            self._told = True
+
+    def close(self) -> None:
+        if self._handler is not None:
+            self._handler.close()
+
+
+class _Rotating(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's own names
+        """Called by `emit` while it handles an exception: ours to tell of, not to be printed to stderr."""
+        raise

@@ -1,0 +1,240 @@
+"""One look at everything: sample, keep, judge, tell, brake. The scheduler calls it; it never raises."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from daemon.config import Settings
+from daemon.monitor.alerts import AlertBook, or_none
+from daemon.monitor.gpu import GpuProbe
+from daemon.monitor.host import HostProbe
+from daemon.monitor.lines import Lines
+from daemon.monitor.notify import Notifier
+from daemon.monitor.readings import SERVICE, Reader, configured
+from daemon.monitor.rules import Event, Key, Reading
+from daemon.monitor.sample import Gpu, Probe, Sample, Work
+from daemon.store.history import History
+from daemon.store.job import timestamp
+from daemon.store.ledger import Ledger
+from daemon.tally import Tally
+
+log = logging.getLogger(__name__)
+
+NO_SAMPLE = "no_sample"
+CLOCK_STEP_INTERVALS = 1.5
+"""A gap between two looks counts for at most this many intervals: a suspended machine has not been hot meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the monitor looks, besides the machine; all safe to call from its thread."""
+
+    children: Callable[[], Sequence[tuple[str, int]]]
+    """(kind, process id)."""
+    restarts: Callable[[], Mapping[str, int]]
+    """Of kinds of children, and of watchers as `watcher:FOLDER`, since the start."""
+    missing_roots: Callable[[], Mapping[str, bool]]
+    paused: Callable[[], str | None]
+    hold: Callable[[str], None]
+    """Put the brake on for the temperature, with the reason."""
+    release: Callable[[], None]
+
+
+class Monitor:
+    """Samples, alerts and the brake.
+
+    Args:
+        history: gives up at once where the database cannot be written, so that it does not hold up the monitor.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        history: History,
+        tally: Tally,
+        sources: Sources,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        monitor = settings.monitor
+        self._interval_s = monitor.interval_seconds
+        self._model = settings.model.name
+        self._history = history
+        self._ledger = Ledger(settings.database_path)
+        self._tally = tally
+        self._sources = sources
+        self._notifier = Notifier(monitor.notify)
+        roots = [watch.path for watch in settings.watch]
+        self._gpu_probe = GpuProbe(monitor.probe_timeout_seconds)
+        self._host_probe = HostProbe([*roots, settings.database_path.parent])
+        self._reader = Reader(_gpus_of(history.last_detail()))
+        self._pause_c, self._resume_c = monitor.gpu_temperature_pause_c, monitor.resume_c
+        self._hot: dict[str, str] = {}
+        self._lines = Lines(monitor.log_file)
+        rules, before = configured(monitor), history.open_alerts()
+
+        def book(*, silence: bool) -> AlertBook:
+            return AlertBook(
+                {name: rule for name, rule in rules.items() if (name == NO_SAMPLE) == silence},
+                history,
+                self._notifier,
+                [each for each in before if (each[0] == NO_SAMPLE) == silence],
+            )
+
+        # Silence is judged on another thread than all the rest, for it is that thread which falls silent.
+        self._alerts, self._silence = book(silence=False), book(silence=True)
+        self._clock = clock
+        self._ticked_at: float | None = None
+        self._clock_s = 0.0
+        self._seen_progress, self._stalled_s = tally.progress, 0.0
+        self._oldest: tuple[int, float] | None = None
+        self._silent_s, self._silence_clock_s = 0.0, 0.0
+        self._silence_at = clock()
+        self.last: Sample | None = None
+        self.model_cache_mb: float | None = None
+        self.beat = clock()
+        """When the last good sample was taken, on the monotonic clock."""
+        self.looked_at = clock()
+        """When a tick last ended, with a good sample or without."""
+
+    def tick(self) -> list[Event]:
+        """One sample and what follows from it: the changes of alerts. Takes at most the probe's time and a second."""
+        try:
+            return self._tick()
+        finally:
+            self.looked_at = self._clock()
+
+    def _tick(self) -> list[Event]:
+        elapsed_s = self._advance()
+        try:
+            sample = self._sample(elapsed_s)
+        except Exception:
+            log.exception("the monitor could not take a sample")
+            return []
+        self.last = sample
+        self.beat = self._clock()
+        row = sample.row()
+        self._lines.write(row)
+        or_none("keep a sample", lambda: self._history.sample(row))
+        self._brake(sample.probe)
+        return self._alerts.take(self._reader.readings(sample, self._clock_s), self._clock_s)
+
+    def watch_silence(self, elapsed_s: float) -> None:
+        """Alert if no good sample comes; called about every second from another thread than the scheduler's.
+
+        Args:
+            elapsed_s: since the last call, as far as the caller was not suspended.
+        """
+        fresh = self.beat >= self._silence_at
+        self._silence_at = self._clock()
+        self._silence_clock_s += elapsed_s
+        self._silent_s = 0.0 if fresh else self._silent_s + elapsed_s
+        if fresh or self._silent_s > self._interval_s:
+            self._silence.take([Reading(NO_SAMPLE, SERVICE, self._silent_s)], self._silence_clock_s)
+
+    @property
+    def firing(self) -> list[Key]:
+        """(rule, subject) of the alerts that fire."""
+        return [*self._alerts.firing, *self._silence.firing]
+
+    def end(self) -> None:
+        """Let go of files and of messages on their way."""
+        self._notifier.end()
+        self._lines.close()
+        self._ledger.close()
+
+    def _advance(self) -> float:
+        """Move the monitor's clock; seconds since the last tick, of which a suspended time counts little."""
+        now = self._clock()
+        elapsed_s = 0.0
+        if self._ticked_at is not None:
+            elapsed_s = min(now - self._ticked_at, CLOCK_STEP_INTERVALS * self._interval_s)
+        self._ticked_at = now
+        self._clock_s += elapsed_s
+        return elapsed_s
+
+    def _sample(self, elapsed_s: float) -> Sample:
+        probe = self._gpu_probe()
+        return Sample(
+            sampled_at=timestamp(),
+            probe=probe,
+            host=self._host_probe(self._sources.children()),
+            work=or_none("look at the queue", lambda: self._work(elapsed_s)) or Work(),
+            paused=self._sources.paused(),
+            restarts=self._sources.restarts(),
+            missing_roots=self._sources.missing_roots(),
+            accuracy_percent=or_none("read verifications", lambda: self._history.accuracy_percent(self._model)),
+            model_cache_mb=self.model_cache_mb,
+        )
+
+    def _work(self, elapsed_s: float) -> Work:
+        rates, tally = self._tally.rates(), self._tally
+        waiting, oldest_id, queued_at = self._history.queue()
+        backlog = self._ledger.backlog()
+        paused = self._sources.paused() is not None
+        moved = tally.progress != self._seen_progress
+        self._seen_progress = tally.progress
+        self._stalled_s = 0.0 if moved or paused or not backlog["files"] else self._stalled_s + elapsed_s
+        return Work(
+            done=tally.jobs["done"],
+            failed=tally.jobs["dead"] + tally.jobs["rejected"],
+            audio_s=tally.audio_s,
+            processing_s=tally.processing_s,
+            ended_in_window=rates.ended,
+            error_rate_percent=rates.error_rate_percent,
+            real_time_factor_mean=rates.real_time_factor_mean,
+            real_time_factor_p95=rates.real_time_factor_p95,
+            files_per_hour=rates.files_per_hour,
+            audio_hours_per_hour=rates.audio_hours_per_hour,
+            batch_fill_percent=rates.batch_fill_percent,
+            queue_files=waiting,
+            queue_audio_s=backlog["audio_s"],
+            eta_s=backlog["eta_s"],
+            oldest_waiting_s=self._waited_s(oldest_id, queued_at, elapsed_s),
+            stalled_s=self._stalled_s,
+        )
+
+    def _waited_s(self, job_id: int | None, queued_at: str | None, elapsed_s: float) -> float:
+        """How long the oldest job has waited. The wall clock, which may be set, is believed only once for each job,
+        and never that a job has waited longer than the one that was the oldest before it.
+        """
+        if job_id is None or queued_at is None:
+            self._oldest = None
+            return 0.0
+        if self._oldest is not None and self._oldest[0] == job_id:
+            waited_s = self._oldest[1] + elapsed_s
+        else:
+            waited_s = max(0.0, (datetime.now(UTC) - datetime.fromisoformat(queued_at)).total_seconds())
+            if self.last is not None:
+                waited_s = min(waited_s, (self._oldest[1] if self._oldest else 0.0) + elapsed_s)
+        self._oldest = (job_id, waited_s)
+        return waited_s
+
+    def _brake(self, probe: Probe) -> None:
+        """Hold while a GPU is too hot; one that was and cannot be read now is taken for hot still."""
+        if not self._pause_c:
+            return
+        there = {gpu.subject: gpu.temperature_c for gpu in probe.gpus}
+        for subject, temperature in there.items():
+            if temperature is not None and temperature >= self._pause_c:
+                self._hot[subject] = f"{subject} is at {temperature:.0f} °C; goes on at {self._resume_c:g}"
+            elif subject in self._hot and temperature is None:
+                self._hot[subject] = f"{subject} was too hot and its temperature cannot be read"
+            elif temperature is not None and temperature <= self._resume_c:
+                self._hot.pop(subject, None)
+        if probe.error is None:
+            self._hot = {subject: why for subject, why in self._hot.items() if subject in there}
+        if self._hot:
+            self._sources.hold("; ".join(self._hot.values()))
+        else:
+            self._sources.release()
+
+
+def _gpus_of(detail: Mapping[str, Any]) -> list[Gpu]:
+    known = Gpu.__dataclass_fields__
+    return [
+        Gpu(**{name: value for name, value in figures.items() if name in known}) for figures in detail.get("gpus", ())
+    ]

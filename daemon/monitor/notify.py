@@ -1,0 +1,118 @@
+"""Alerts on their way to people, through Apprise: each address on a thread of its own, so none waits for another."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from queue import Empty, Full, Queue
+from typing import Any
+
+from daemon.errors import BadConfig
+
+log = logging.getLogger(__name__)
+
+RETRY_S = (5.0, 30.0, 120.0, 600.0, 1800.0)
+"""Waits before the second … last attempt: about three quarters of an hour in all."""
+WAITING_MAX = 1000
+"""Messages that wait for an address that does not answer; further ones are dropped, and the log says so."""
+QUIET = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
+"""Their warnings and debug lines hold the address, and the address holds the password."""
+
+
+def check(urls: Sequence[str]) -> None:
+    """Whether Apprise knows what to do with each address.
+
+    Raises:
+        BadConfig: it does not; the message says which by its place, not its text.
+    """
+    bad = [index for index, url in enumerate(urls) if _service(url) is None]
+    if bad:
+        raise BadConfig(
+            "\n".join(f"monitor.notify[{index}]: is no URL that Apprise knows how to use" for index in bad),
+            "the forms of every service: https://github.com/caronc/apprise/wiki",
+        )
+
+
+class Notifier:
+    """Sends messages to every address.
+
+    Args:
+        urls: Apprise URLs, checked already.
+        retry_s: waits between attempts.
+    """
+
+    def __init__(self, urls: Sequence[str], retry_s: Sequence[float] = RETRY_S) -> None:
+        self._addresses = [_Address(index, url, retry_s) for index, url in enumerate(urls)]
+
+    def send(self, title: str, body: str, *, firing: bool) -> None:
+        """Put a message on its way; returns at once."""
+        for address in self._addresses:
+            address.put((title, body, firing))
+
+    def end(self, patience_s: float = 2.0) -> None:
+        """Give what is on its way this long to arrive."""
+        until = time.monotonic() + patience_s
+        for address in self._addresses:
+            address.end(max(0.0, until - time.monotonic()))
+
+
+class _Address(threading.Thread):
+    """One address and what waits for it."""
+
+    def __init__(self, index: int, url: str, retry_s: Sequence[float]) -> None:
+        super().__init__(name=f"notify {index}", daemon=True)
+        self._index = index
+        self._service = _service(url)
+        self._retry_s = retry_s
+        self._waiting: Queue[tuple[str, str, bool]] = Queue(WAITING_MAX)
+        self._ending = threading.Event()
+        self.start()
+
+    def put(self, message: tuple[str, str, bool]) -> None:
+        try:
+            self._waiting.put_nowait(message)
+        except Full:
+            log.error("%s: a message is dropped, for %d wait already: %s", self._called, WAITING_MAX, message[0])
+
+    def end(self, patience_s: float) -> None:
+        self._ending.set()
+        self.join(patience_s)
+
+    def run(self) -> None:
+        while not (self._ending.is_set() and self._waiting.empty()):
+            try:
+                message = self._waiting.get(timeout=0.5)
+            except Empty:
+                continue
+            self._deliver(message)
+
+    def _deliver(self, message: tuple[str, str, bool]) -> None:
+        for wait_s in (*self._retry_s, None):
+            if self._sent(message):
+                return
+            if wait_s is None or self._ending.wait(wait_s):
+                break
+            log.warning("%s did not take a message; trying again", self._called)
+        log.error("%s did not take a message, which is given up: %s", self._called, message[0])
+
+    def _sent(self, message: tuple[str, str, bool]) -> bool:
+        title, body, firing = message
+        try:
+            return bool(self._service.notify(title=title, body=body, notify_type="warning" if firing else "success"))
+        except Exception as error:  # a plugin may raise anything; its text may hold the address
+            log.debug("%s: %s", self._called, type(error).__name__)
+            return False
+
+    @property
+    def _called(self) -> str:
+        """The address without what is secret in it."""
+        return f"monitor.notify[{self._index}] ({self._service.service_name})"
+
+
+def _service(url: str) -> Any:
+    """Apprise's object for a URL, or None. Apprise takes a fifth of a second to import: only who notifies pays."""
+    import apprise
+
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return apprise.Apprise.instantiate(url, suppress_exceptions=True)

@@ -1,0 +1,115 @@
+"""A picture of what the monitor has seen: one time axis, a panel a figure, alerts marked."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from daemon.errors import Unavailable
+
+PANELS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("°C", (("gpu_temperature_c", "GPU temperature"),)),
+    ("%", (("gpu_memory_percent", "GPU memory"), ("memory_percent", "memory"), ("cpu_percent", "CPU"))),
+    ("audio h / h", (("audio_hours_per_hour", "throughput"),)),
+    ("% of jobs", (("error_rate_percent", "error rate"),)),
+    ("files", (("queue_files", "waiting"),)),
+)
+PANEL_OF_RULE = {
+    "gpu_temperature": 0, "gpu_memory": 1, "memory": 1, "stalled": 2, "error_rate": 3, "waiting_long": 4,
+}  # fmt: skip
+COLOURS = ("#1b6ca8", "#d1802b", "#5b8c3e")
+ALERT, PAUSED = "#c0392b", "#9aa5b1"
+GAP_FACTOR = 3.0
+"""Samples this many times further apart than usual have a gap between them, in which the daemon did not run."""
+
+
+def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write a PNG (or what the ending asks for).
+
+    Args:
+        rows: of the table `samples`, oldest first, at least one.
+        alerts: of the table `alerts`, those that fired.
+
+    Raises:
+        Unavailable: matplotlib is not installed, or the file cannot be written.
+    """
+    try:
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise Unavailable("pictures need the package matplotlib", "pip install 'transcribed[bench]'") from error
+    times = [_local(row["sampled_at"]) for row in rows]
+    broken = _gaps(times)
+    panels = [panel for panel in PANELS if any(row[name] is not None for name, _ in panel[1] for row in rows)]
+    figure = Figure(figsize=(10, 1.0 + 1.7 * len(panels)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, panel in zip(axes, panels, strict=True):
+        unit, lines = panel
+        for (name, label), colour in zip(lines, COLOURS, strict=False):
+            values = [float("nan") if row[name] is None or at in broken else row[name] for at, row in enumerate(rows)]
+            if any(value == value for value in values):
+                marker = "." if len(rows) < 3 else None
+                axis.plot(times, values, color=colour, linewidth=1.3, label=label, drawstyle="default", marker=marker)
+        axis.set_ylabel(unit, fontsize=9)
+        axis.legend(loc="upper left", fontsize=8, frameon=False, ncols=3, bbox_to_anchor=(0, 1.18))
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(axis="y", alpha=0.25)
+        axis.tick_params(labelsize=8)
+        if unit != "°C":
+            axis.set_ylim(bottom=0)
+        for first, last in _paused(times, rows):
+            axis.axvspan(first, last, color=PAUSED, alpha=0.25, linewidth=0)
+        _mark(axis, PANELS.index(panel), alerts, times)
+    axes[-1].xaxis.set_major_locator(locator := AutoDateLocator())  # type: ignore[no-untyped-call]
+    axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=times[0].tzinfo))  # type: ignore[no-untyped-call]
+    axes[-1].set_xlim(times[0], max(times[-1], times[0] + timedelta(seconds=1)))
+    figure.suptitle("transcribed: red, an alert fires; grey, paused", fontsize=10, x=0.01, ha="left")
+    try:
+        figure.savefig(path, dpi=130)
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"{path} cannot be written: {error}", "name another file, ending in .png") from error
+
+
+def _mark(axis: Any, panel: int, alerts: Sequence[dict[str, Any]], times: Sequence[datetime]) -> None:
+    """Shade the time of the alerts that belong to a panel, with their names; those of none mark the last panel."""
+    height = 0.93
+    for alert in alerts:
+        if PANEL_OF_RULE.get(alert["rule"], len(PANELS) - 1) != panel:
+            continue
+        first = max(_local(alert["fired_at"]), times[0])
+        last = times[-1] if alert["resolved_at"] is None else _local(alert["resolved_at"])
+        axis.axvspan(first, max(first, last), color=ALERT, alpha=0.15, linewidth=0)
+        axis.axvline(first, color=ALERT, linewidth=1)
+        late = first > times[0] + 0.8 * (times[-1] - times[0])
+        axis.annotate(
+            alert["rule"], (first, height), xycoords=("data", "axes fraction"), fontsize=7, color=ALERT,
+            va="top", ha="right" if late else "left", xytext=(-3 if late else 3, 0), textcoords="offset points",
+        )  # fmt: skip
+        height = height - 0.16 if height > 0.3 else 0.93
+
+
+def _gaps(times: Sequence[datetime]) -> set[int]:
+    """Places before which nothing was sampled for long; the line is broken there."""
+    steps = sorted(after - before for before, after in pairwise(times))
+    if not steps:
+        return set()
+    usual = steps[len(steps) // 2]
+    return {at + 1 for at, (one, two) in enumerate(pairwise(times)) if two - one > GAP_FACTOR * usual}
+
+
+def _paused(times: Sequence[datetime], rows: Sequence[dict[str, Any]]) -> list[tuple[datetime, datetime]]:
+    """Stretches of samples that were taken during a pause."""
+    spans: list[tuple[datetime, datetime]] = []
+    began: datetime | None = None
+    for time, row in zip(times, rows, strict=True):
+        if row["paused"] and began is None:
+            began = time
+        elif not row["paused"] and began is not None:
+            spans.append((began, time))
+            began = None
+    return [*spans, (began, times[-1])] if began is not None else spans
+
+
+def _local(moment: str) -> datetime:
+    return datetime.fromisoformat(moment).astimezone()

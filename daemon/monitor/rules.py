@@ -1,0 +1,154 @@
+"""When a figure becomes an alert. Pure: rules, what is open, readings, now -> what is open, events.
+
+ok -> pending (over its limit) -> firing (over it for `for_s`) -> resolved (back beyond the second limit). A figure that
+cannot be read makes its alert *unknown*: it neither fires nor resolves what it does not know.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+OK, PENDING, FIRING, RESOLVED, UNKNOWN = "ok", "pending", "firing", "resolved", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Two limits, so that a figure that swings around one of them does not flap.
+
+    `says` is a sentence with {subject}, {value} and {fire}.
+    """
+
+    name: str
+    fire: float
+    """Over this (or, with `below`, under it) it is pending."""
+    clear: float
+    """Not over this any more, it is ok."""
+    for_s: float
+    says: str
+    below: bool = False
+
+    def breached(self, value: float) -> bool:
+        return value < self.fire if self.below else value > self.fire
+
+    def cleared(self, value: float) -> bool:
+        return value >= self.clear if self.below else value <= self.clear
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A figure now; None: it cannot be read."""
+
+    rule: str
+    subject: str
+    value: float | None
+    enough: bool = True
+    """False: it comes from too little to raise an alert, or to go on with one that is pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert that is not ok. Times are of the monitor's clock."""
+
+    rule: str
+    subject: str
+    value: float | None
+    since: float
+    """When it became pending."""
+    breached_at: float
+    """When the figure was last over its limit."""
+    fired: bool = False
+    unknown: bool = False
+
+    @property
+    def state(self) -> str:
+        return UNKNOWN if self.unknown else FIRING if self.fired else PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of an alert's state."""
+
+    rule: str
+    subject: str
+    state: str
+    value: float | None
+    news: bool = False
+    """It fires or is resolved: people are told. One that fires still, after it was unknown, is no news."""
+
+
+Key = tuple[str, str]
+Open = Mapping[Key, Alert]
+
+
+def step(
+    rules: Mapping[str, Rule], open_: Open, readings: Iterable[Reading], now: float
+) -> tuple[dict[Key, Alert], list[Event]]:
+    """Take the readings of one moment.
+
+    Args:
+        open_: the alerts that are not ok, by (rule, subject). One without a reading ends: what it was about is gone.
+        now: seconds on a clock that only goes while somebody looks.
+    """
+    after: dict[Key, Alert] = {}
+    events: list[Event] = []
+    seen: set[Key] = set()
+    for reading in readings:
+        rule = rules.get(reading.rule)
+        if rule is None:
+            continue
+        key = (reading.rule, reading.subject)
+        seen.add(key)
+        alert, event = _take(rule, open_.get(key), reading, now)
+        if alert is not None:
+            after[key] = alert
+        if event is not None:
+            events.append(event)
+    events += [_ended(alert, None) for key, alert in open_.items() if key not in seen]
+    return after, events
+
+
+def _take(rule: Rule, alert: Alert | None, reading: Reading, now: float) -> tuple[Alert | None, Event | None]:
+    value = reading.value
+    if value is None:
+        if alert is not None and alert.unknown:
+            return alert, None
+        alert = replace(alert or Alert(rule.name, reading.subject, None, now, now), unknown=True)
+        return alert, Event(rule.name, reading.subject, UNKNOWN, alert.value)
+    if alert is not None and alert.fired:
+        return _fired(rule, replace(alert, value=value, breached_at=now), value)
+    was_unknown = alert is not None and alert.unknown
+    if alert is None or was_unknown:
+        # What was seen before the gap says nothing about the time in between: begin anew.
+        alert = Alert(rule.name, reading.subject, value, now, now)
+        if not (rule.breached(value) and reading.enough):
+            return None, _ended(alert, value) if was_unknown else None
+        if now - alert.since >= rule.for_s:
+            return replace(alert, fired=True), Event(rule.name, reading.subject, FIRING, value, news=True)
+        return alert, Event(rule.name, reading.subject, PENDING, value)
+    return _pending(rule, replace(alert, value=value), reading, now)
+
+
+def _fired(rule: Rule, alert: Alert, value: float) -> tuple[Alert | None, Event | None]:
+    if rule.cleared(value):
+        return None, _ended(alert, value)
+    known = Event(rule.name, alert.subject, FIRING, value) if alert.unknown else None
+    return replace(alert, unknown=False), known
+
+
+def _pending(rule: Rule, alert: Alert, reading: Reading, now: float) -> tuple[Alert | None, Event | None]:
+    value = alert.value
+    assert value is not None
+    breached = rule.breached(value)
+    if breached and reading.enough:
+        if now - alert.since >= rule.for_s:
+            return replace(alert, fired=True), Event(rule.name, alert.subject, FIRING, value, news=True)
+        return replace(alert, breached_at=now), None
+    # A figure that swings around its limit stays pending between its swings; one that stays between the two limits,
+    # where it would not have become pending, is ok in the end.
+    if rule.cleared(value) or (not breached and now - alert.breached_at > rule.for_s):
+        return None, _ended(alert, value)
+    return alert, None
+
+
+def _ended(alert: Alert, value: float | None) -> Event:
+    state = RESOLVED if alert.fired else OK
+    return Event(alert.rule, alert.subject, state, value, news=alert.fired)

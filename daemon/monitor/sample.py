@@ -1,0 +1,178 @@
+"""What is seen of the machine and the service at one moment. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU; None is what the driver does not say."""
+
+    index: int
+    uuid: str
+    name: str
+    load_percent: float | None = None
+    memory_used_mb: float | None = None
+    memory_total_mb: float | None = None
+    temperature_c: float | None = None
+    power_w: float | None = None
+    throttle: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """What alerts call it: the index may change when another one disappears, the UUID does not."""
+        return f"{self.name} {self.uuid[:12]}" if self.uuid.startswith("GPU-") else f"{self.name} #{self.index}"
+
+    @property
+    def memory_percent(self) -> float | None:
+        if self.memory_used_mb is None or not self.memory_total_mb:
+            return None
+        return 100 * self.memory_used_mb / self.memory_total_mb
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The GPUs, or why they cannot be seen."""
+
+    gpus: tuple[Gpu, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file system that the daemon writes to; None while it does not answer."""
+
+    path: str
+    free_mb: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildFigures:
+    """A process of ours; `restarts` are those of its kind since the daemon's start."""
+
+    kind: str
+    pid: int
+    rss_mb: float
+    cpu_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    cpu_percent: float
+    memory_percent: float
+    memory_used_mb: float
+    swap_percent: float
+    load_1m: float
+    disks: tuple[Disk, ...]
+    children: tuple[ChildFigures, ...]
+
+    @property
+    def rss_mb(self) -> float:
+        """Of the daemon and its children."""
+        return sum(child.rss_mb for child in self.children)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The service: totals since its start, rates over the last hour (or since its start)."""
+
+    done: int = 0
+    failed: int = 0
+    """dead and rejected."""
+    audio_s: float = 0.0
+    """Of the recordings that are done."""
+    processing_s: float = 0.0
+    ended_in_window: int = 0
+    error_rate_percent: float = 0.0
+    real_time_factor_mean: float | None = None
+    """Seconds of a device per second of audio: the smaller the faster."""
+    real_time_factor_p95: float | None = None
+    files_per_hour: float = 0.0
+    audio_hours_per_hour: float = 0.0
+    batch_fill_percent: float | None = None
+    queue_files: int = 0
+    queue_audio_s: float | None = None
+    eta_s: float | None = None
+    oldest_waiting_s: float = 0.0
+    stalled_s: float = 0.0
+    """Nothing has been finished this long though work waits."""
+
+    @property
+    def success_rate_percent(self) -> float:
+        return 100.0 - self.error_rate_percent
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Everything, at one moment."""
+
+    sampled_at: str
+    probe: Probe
+    host: Host
+    work: Work
+    paused: str | None = None
+    """Why nothing is handed out just now."""
+    restarts: Mapping[str, int] | None = None
+    """Of every kind of child and of the watchers, since the daemon's start."""
+    missing_roots: Mapping[str, bool] | None = None
+    """Watched folder -> whether it cannot be listed."""
+    accuracy_percent: float | None = None
+    """What the last `verify` of this model found it to keep of float32's accuracy."""
+    model_cache_mb: float | None = None
+
+    def row(self) -> dict[str, Any]:
+        """For the table `samples` and for JSON: the figures that people ask for as columns, the others as `detail`."""
+        gpus = self.probe.gpus
+        row = {
+            "sampled_at": self.sampled_at,
+            "gpu_temperature_c": _most(gpu.temperature_c for gpu in gpus),
+            "gpu_memory_percent": _most(gpu.memory_percent for gpu in gpus),
+            "gpu_load_percent": _most(gpu.load_percent for gpu in gpus),
+            "cpu_percent": self.host.cpu_percent,
+            "memory_percent": self.host.memory_percent,
+            "swap_percent": self.host.swap_percent,
+            "load_1m": self.host.load_1m,
+            "disk_free_mb": min((disk.free_mb for disk in self.host.disks if disk.free_mb is not None), default=None),
+            "rss_mb": self.host.rss_mb,
+            **{name: getattr(self.work, name) for name in WORK_COLUMNS},
+            "success_rate_percent": self.work.success_rate_percent,
+            "paused": self.paused,
+            "detail": {
+                "gpus": [{**asdict(gpu), "memory_percent": gpu.memory_percent} for gpu in gpus],
+                "probe_error": self.probe.error,
+                "disks": [asdict(disk) for disk in self.host.disks],
+                "children": [asdict(child) for child in self.host.children],
+                "restarts": dict(self.restarts or {}),
+                "missing_roots": [root for root, missing in (self.missing_roots or {}).items() if missing],
+                "memory_used_mb": self.host.memory_used_mb,
+                "processing_s": self.work.processing_s,
+                "stalled_s": self.work.stalled_s,
+                "accuracy_percent": self.accuracy_percent,
+                "model_cache_mb": self.model_cache_mb,
+            },
+        }
+        return {name: _rounded(value) for name, value in row.items()}
+
+
+WORK_COLUMNS = (
+    "done", "failed", "audio_s", "error_rate_percent", "real_time_factor_mean", "real_time_factor_p95",
+    "files_per_hour", "audio_hours_per_hour", "batch_fill_percent", "queue_files", "queue_audio_s", "eta_s",
+    "oldest_waiting_s",
+)  # fmt: skip
+
+
+def _rounded(value: Any) -> Any:
+    """Figures as they are worth keeping, in lists and tables too."""
+    match value:
+        case float():
+            return round(value, 3)
+        case dict():
+            return {name: _rounded(each) for name, each in value.items()}
+        case list():
+            return [_rounded(each) for each in value]
+    return value
+
+
+def _most(values: Any) -> float | None:
+    return max((value for value in values if value is not None), default=None)

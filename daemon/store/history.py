@@ -1,0 +1,108 @@
+"""What the monitor keeps: samples over time, and alerts from pending to resolved."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from daemon.store.base import Access
+from daemon.store.job import timestamp, timestamp_in
+from daemon.store.schema import DEAD, DONE, QUEUED, REJECTED, alerts, jobs, samples, verifications
+
+ENDED_STATES = (DONE, DEAD, REJECTED)
+
+
+class History(Access):
+    """Samples and alerts. The monitor's own: where the database cannot be written it gives up at once."""
+
+    def sample(self, row: dict[str, Any]) -> None:
+        """Keep a sample; `detail` becomes JSON."""
+        values = {**row, "detail": json.dumps(row["detail"], separators=(",", ":"))}
+        self._write(lambda db: db.execute(insert(samples).values(**values)))
+
+    def last_detail(self) -> dict[str, Any]:
+        """`detail` of the newest sample; empty if there is none."""
+        newest = select(samples.c.detail).order_by(samples.c.id.desc()).limit(1)
+        text = self._read(lambda db: db.execute(newest).scalar())
+        return {} if text is None else dict(json.loads(text))
+
+    def open_alerts(self) -> list[tuple[str, str, bool]]:
+        """(rule, subject, whether it has fired) of the alerts that were not over when the daemon last ended."""
+        statement = select(alerts.c.rule, alerts.c.subject, alerts.c.fired_at).where(alerts.c.resolved_at.is_(None))
+        return [
+            (rule, subject, fired is not None)
+            for rule, subject, fired in self._read(lambda db: db.execute(statement).all())
+        ]
+
+    def change_alerts(self, changes: Iterable[tuple[str, str, str, float | None, str]]) -> None:
+        """Record (rule, subject, state, value, text): pending | firing | unknown | resolved, or ok (no row)."""
+        changed = list(changes)
+
+        def work(db: Connection) -> None:
+            for change in changed:
+                _change(db, *change)
+
+        if changed:
+            self._write(work)
+
+    def queue(self) -> tuple[int, int | None, str | None]:
+        """(recordings that wait to run, id and queued_at of the one that waits longest and is not put off)."""
+        now = timestamp()
+
+        def work(db: Connection) -> tuple[int, int | None, str | None]:
+            waiting = db.execute(select(func.count()).where(jobs.c.state == QUEUED)).scalar() or 0
+            due = (jobs.c.next_attempt_at.is_(None)) | (jobs.c.next_attempt_at <= now)
+            oldest = select(jobs.c.id, jobs.c.queued_at).where(jobs.c.state == QUEUED, due)
+            row = db.execute(oldest.order_by(jobs.c.queued_at, jobs.c.id).limit(1)).first()
+            return (waiting, None, None) if row is None else (waiting, row.id, row.queued_at)
+
+        return self._read(work)
+
+    def ended_since(self, seconds: float) -> list[tuple[float, bool, float, float]]:
+        """(seconds ago, good, seconds of audio, of processing) of the jobs that ended lately."""
+        names = (jobs.c.finished_at, jobs.c.state, jobs.c.duration_s, jobs.c.processing_s)
+        since = select(*names).where(jobs.c.state.in_(ENDED_STATES), jobs.c.finished_at >= timestamp_in(-seconds))
+        now = datetime.now(UTC)
+        return [
+            (
+                max(0.0, (now - datetime.fromisoformat(row.finished_at)).total_seconds()),
+                row.state == DONE,
+                row.duration_s or 0.0,
+                row.processing_s,
+            )
+            for row in self._read(lambda db: db.execute(since.order_by(jobs.c.finished_at)).all())
+        ]
+
+    def accuracy_percent(self, model: str) -> float | None:
+        """What the newest verification of a model found it to keep of float32's accuracy."""
+        newest = select(verifications).where(verifications.c.model == model).order_by(verifications.c.id.desc())
+        row = self._read(lambda db: db.execute(newest.limit(1)).first())
+        return None if row is None else 100 * (100 - row.wer) / max(1e-9, 100 - row.reference_wer)
+
+    def verified_at(self, model: str) -> str | None:
+        """When a model was last verified, or else when the daemon first saw a recording; None before that."""
+        last = select(func.max(verifications.c.verified_at)).where(verifications.c.model == model)
+        first = select(func.min(samples.c.sampled_at))
+        return self._read(lambda db: db.execute(last).scalar() or db.execute(first).scalar())
+
+
+def _change(db: Connection, rule: str, subject: str, state: str, value: float | None, text: str) -> None:
+    now = timestamp()
+    is_open = (alerts.c.rule == rule) & (alerts.c.subject == subject) & alerts.c.resolved_at.is_(None)
+    if state == "ok":
+        db.execute(delete(alerts).where(is_open))
+        return
+    values: dict[str, Any] = {"state": state, "text": text}
+    if value is not None:
+        values["value"] = f"{value:.6g}"
+    if state == "resolved":
+        values["resolved_at"] = now
+    row = db.execute(select(alerts.c.id, alerts.c.fired_at).where(is_open)).first()
+    if state == "firing" and (row is None or row.fired_at is None):
+        values["fired_at"] = now
+    if row is not None:
+        db.execute(update(alerts).where(alerts.c.id == row.id).values(**values))
+    elif state != "resolved":
+        db.execute(insert(alerts).values(rule=rule, subject=subject, since=now, **values))

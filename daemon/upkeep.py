@@ -1,0 +1,151 @@
+"""Monitor, care, schedule and endpoint, built and joined to the parts that they look at."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from daemon.brake import TEMPERATURE
+from daemon.care import Care
+from daemon.children.decoders import Decoders
+from daemon.children.engines import Engines
+from daemon.config import Settings
+from daemon.dispatch import Dispatcher
+from daemon.monitor.monitor import Monitor, Sources
+from daemon.monitor.notify import check
+from daemon.schedule import Schedule
+from daemon.store.history import History
+from daemon.tally import WINDOW_S, Ending, Tally
+from daemon.tuning import Tuner
+from daemon.watch import Scanner
+
+CARE_FIRST_S, CARE_S = 300.0, 86_400.0
+"""After the start, which has enough to do; then daily."""
+DUE_S = 3600.0
+"""Whether a backup or a verification is due is looked at this often."""
+DISPATCHER_SILENT_S, SCANNER_SILENT_S = 30.0, 60.0
+"""They beat every second, and every few seconds even within a comparison; silent this long they hang."""
+MONITOR_SILENT_INTERVALS, MONITOR_SLACK_S = 3.0, 30.0
+TURN_MAX_S = 2.0
+"""A turn of the dispatcher takes a second; a longer gap means that the process was suspended."""
+
+
+def tally_of(history: History) -> Tally:
+    """The counts, with the endings of the last hour."""
+    now = time.monotonic()
+    return Tally(
+        Ending(now - ago, good, audio_s, processing_s)
+        for ago, good, audio_s, processing_s in history.ended_since(WINDOW_S)
+    )
+
+
+class Upkeep:
+    """Everything of the daemon that looks at the daemon.
+
+    Args:
+        config_file: where the settings are from; for the verification, which is a process of its own.
+
+    Raises:
+        BadConfig: an address for alerts is of no use.
+        Unavailable: the address for Prometheus is taken.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        config_file: Path | None,
+        history: History,
+        tally: Tally,
+        dispatcher: Dispatcher,
+        scanner: Scanner,
+        engines: Engines,
+        decoders: Decoders,
+        tuner: Tuner,
+    ) -> None:
+        if settings.monitor.notify:
+            check(settings.monitor.notify)
+        self._engines, self._decoders, self._tuner = engines, decoders, tuner
+        self._dispatcher, self._scanner = dispatcher, scanner
+        self._monitor_silent_s = (
+            MONITOR_SILENT_INTERVALS * settings.monitor.interval_seconds
+            + settings.monitor.probe_timeout_seconds
+            + MONITOR_SLACK_S
+        )
+        brake = dispatcher.brake
+        self.monitor = Monitor(
+            settings,
+            history,
+            tally,
+            Sources(
+                children=self._children,
+                restarts=self._restarts,
+                missing_roots=lambda: scanner.missing,
+                paused=lambda: brake.reason,
+                hold=lambda reason: brake.hold(TEMPERATURE, reason),
+                release=lambda: brake.release(TEMPERATURE),
+            ),
+        )
+        self._care = Care(settings, config_file, history, lambda: dispatcher.idle)
+        self._endpoint = None
+        if settings.monitor.prometheus:
+            # Who does not ask for metrics does not pay for the library.
+            from daemon.monitor.exposition import Endpoint
+
+            self._endpoint = Endpoint(settings.monitor.prometheus, self.monitor, tally, self.ages)
+        self._schedule = Schedule()
+        self._schedule.every(settings.monitor.interval_seconds, "monitor", self.monitor.tick)
+        self._schedule.every(CARE_S, "care", self._tidy, first_s=CARE_FIRST_S)
+        self._schedule.every(DUE_S, "backup", self._care.back_up, first_s=CARE_FIRST_S)
+        self._schedule.every(DUE_S, "verify", self._care.verify, first_s=CARE_FIRST_S)
+        self._turned_at = time.monotonic()
+
+    def start(self) -> None:
+        self._schedule.start()
+
+    def turn(self) -> None:
+        """In every turn of the dispatcher."""
+        now = time.monotonic()
+        elapsed_s, self._turned_at = min(now - self._turned_at, TURN_MAX_S), now
+        self._schedule.keep_time()
+        self.monitor.watch_silence(elapsed_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loops besides the dispatcher's, which asks, make progress."""
+        ages = self.ages()
+        return all(age_s <= limit_s for name, (age_s, limit_s) in ages.items() if name != "dispatcher")
+
+    def ages(self) -> dict[str, tuple[float, float]]:
+        """(seconds since it last made progress, seconds after which it hangs) of every loop."""
+        now = time.monotonic()
+        return {
+            "dispatcher": (now - self._turned_at, DISPATCHER_SILENT_S),
+            "scanner": (now - self._scanner.beat, SCANNER_SILENT_S),
+            "monitor": (now - self.monitor.looked_at, self._monitor_silent_s),
+        }
+
+    def end(self) -> None:
+        """Nothing of this begins any more."""
+        self._schedule.end()
+        self._care.end()
+        if self._endpoint is not None:
+            self._endpoint.end()
+        self.monitor.end()
+
+    def _tidy(self) -> None:
+        self.monitor.model_cache_mb = self._care.tidy()
+
+    def _children(self) -> Sequence[tuple[str, int]]:
+        engines = [
+            (f"engine {engine.load.device}", child.pid)
+            for engine in list(self._engines.engines)
+            if (child := engine.child) is not None
+        ]
+        decoders = [("decoder", child.pid) for child in self._decoders.children]
+        return [*engines, *decoders, *(("calibration", child.pid) for child in self._tuner.children)]
+
+    def _restarts(self) -> dict[str, int]:
+        return {
+            **{f"engine {engine.load.device}": engine.restarts for engine in list(self._engines.engines)},
+            "decoder": self._decoders.restarts,
+            **{f"watcher:{folder}": count for folder, count in self._scanner.restarts.items()},
+        }
