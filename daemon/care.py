@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -155,24 +155,30 @@ def _remove_orphans(root: Path) -> int:
     """Remove temporary files of ours that nobody will give a name any more; how many."""
     before = time.time() - ORPHAN_S
     removed = 0
-    for _, _, names, folder in os.fwalk(os.fsencode(root), follow_symlinks=False):
-        for name in names:
-            if ORPHAN.fullmatch(name):
-                with suppress(OSError):
-                    if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < before:
-                        os.unlink(name, dir_fd=folder)
-                        removed += 1
+    for name, folder in _files(os.fsencode(root)):
+        if ORPHAN.fullmatch(name):
+            with suppress(OSError):
+                if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < before:
+                    os.unlink(name, dir_fd=folder)
+                    removed += 1
     return removed
 
 
 def _size(folder: Path) -> int:
     """Bytes of the files below a folder; links, of which the Hugging Face cache is full, count nothing."""
     total = 0
-    for _, _, names, fd in os.fwalk(folder, follow_symlinks=False):
-        for name in names:
-            with suppress(OSError):
-                total += os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * 512
+    for name, fd in _files(os.fsencode(folder)):
+        with suppress(OSError):
+            total += os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * 512
     return total
+
+
+def _files(top: bytes) -> Iterator[tuple[bytes, int]]:
+    """(name, descriptor of its folder) of the files below a folder; none if that is not there. No link is followed."""
+    with suppress(OSError):
+        for _, _, names, folder in os.fwalk(top, follow_symlinks=False):
+            for name in names:
+                yield name, folder
 
 
 def _say(count: int, what: str) -> None:

@@ -25,8 +25,6 @@ DUE_S = 3600.0
 DISPATCHER_SILENT_S, SCANNER_SILENT_S = 30.0, 60.0
 """They beat every second, and every few seconds even within a comparison; silent this long they hang."""
 MONITOR_SILENT_INTERVALS, MONITOR_SLACK_S = 3.0, 30.0
-TURN_MAX_S = 2.0
-"""A turn of the dispatcher takes a second; a longer gap means that the process was suspended."""
 
 
 def tally_of(history: History) -> Tally:
@@ -61,8 +59,7 @@ class Upkeep:
         decoders: Decoders,
         tuner: Tuner,
     ) -> None:
-        if settings.monitor.notify:
-            check(settings.monitor.notify)
+        check(settings.monitor.notify)
         self._engines, self._decoders, self._tuner = engines, decoders, tuner
         self._dispatcher, self._scanner = dispatcher, scanner
         self._monitor_silent_s = (
@@ -104,7 +101,7 @@ class Upkeep:
     def turn(self) -> None:
         """In every turn of the dispatcher."""
         now = time.monotonic()
-        elapsed_s, self._turned_at = min(now - self._turned_at, TURN_MAX_S), now
+        elapsed_s, self._turned_at = now - self._turned_at, now
         self._schedule.keep_time()
         self.monitor.watch_silence(elapsed_s)
 

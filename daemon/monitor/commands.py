@@ -30,7 +30,8 @@ STATE_COLOURS = {"firing": "red", "pending": "yellow", "unknown": "magenta", "re
 SINCE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 BARS = "▁▂▃▄▅▆▇█"
-SPARK_WIDTH = 48
+SPARK_WIDTH, FIGURES_WIDTH = 48, 68
+"""Cells of a sparkline, at most; and what the rest of the table takes of the terminal's width."""
 METRICS = {
     "gpu_temperature_c": ("GPU temperature", "°C"),
     "gpu_load_percent": ("GPU load", "%"),
@@ -99,7 +100,8 @@ def metrics(
     elif not rows:
         print(f"no samples in the last {since}; the daemon takes one every {settings.monitor.interval_seconds:g} s")
     else:
-        Console().print(_table(rows))
+        console = Console()
+        console.print(_table(rows, max(10, min(SPARK_WIDTH, console.width - FIGURES_WIDTH))))
     if plot_file is not None:
         if not rows:
             raise Unavailable(f"there is nothing to draw: no samples in the last {since}", "let the daemon run")
@@ -172,17 +174,17 @@ def _condensed(values: Sequence[float | None], width: int) -> list[float | None]
     return [max((value for value in cell if value is not None), default=None) for cell in cells]
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
+def _table(rows: list[dict[str, Any]], width: int) -> Table:
     title = f"{len(rows)} samples, {_clock(rows[0]['sampled_at'])} to {_clock(rows[-1]['sampled_at'])}"
-    table = Table(
-        "", "", "now", "least", "mean", "most", "", box=None, pad_edge=False, title=title, title_justify="left"
-    )
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    for heading in ("", "", "now", "least", "mean", "most", ""):
+        table.add_column(heading, no_wrap=True, justify="right" if heading else "left")
     for name, (label, unit) in METRICS.items():
         values = [row[name] for row in rows]
         known = [value for value in values if value is not None]
         if known:
             figures = (values[-1], min(known), sum(known) / len(known), max(known))
-            table.add_row(label, sparkline(values), *("–" if each is None else f"{each:.4g}" for each in figures), unit)
+            table.add_row(label, sparkline(values, width), *map(_figure, figures), unit)
     return table
 
 
@@ -192,6 +194,10 @@ def _request(command: str, config_file: Path | None) -> None:
         running = ledger.status()["daemon"]["running"]
     when = "within a second" if running else "when it next runs"
     print(f"{command} requested; the daemon does so {when}")
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _clock(moment: str | None) -> str:

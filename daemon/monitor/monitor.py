@@ -126,8 +126,9 @@ class Monitor:
         """Alert if no good sample comes; called about every second from another thread than the scheduler's.
 
         Args:
-            elapsed_s: since the last call, as far as the caller was not suspended.
+            elapsed_s: since the last call; of more than an interval, in which the caller was suspended, one counts.
         """
+        elapsed_s = min(elapsed_s, self._interval_s)
         fresh = self.beat >= self._silence_at
         self._silence_at = self._clock()
         self._silence_clock_s += elapsed_s

@@ -16,7 +16,8 @@ PANELS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("files", (("queue_files", "waiting"),)),
 )
 PANEL_OF_RULE = {
-    "gpu_temperature": 0, "gpu_memory": 1, "memory": 1, "stalled": 2, "error_rate": 3, "waiting_long": 4,
+    "gpu_temperature": 0, "gpu_gone": 0, "probe_failing": 0,
+    "gpu_memory": 1, "memory": 1, "stalled": 2, "error_rate": 3, "waiting_long": 4,
 }  # fmt: skip
 COLOURS = ("#1b6ca8", "#d1802b", "#5b8c3e")
 ALERT, PAUSED = "#c0392b", "#9aa5b1"
@@ -60,10 +61,12 @@ def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], path:
             axis.set_ylim(bottom=0)
         for first, last in _paused(times, rows):
             axis.axvspan(first, last, color=PAUSED, alpha=0.25, linewidth=0)
-        _mark(axis, PANELS.index(panel), alerts, times)
+        mine = [alert for alert in alerts if _panel_of(alert, panels) is panel]
+        _mark(axis, mine, times)
     axes[-1].xaxis.set_major_locator(locator := AutoDateLocator())  # type: ignore[no-untyped-call]
     axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=times[0].tzinfo))  # type: ignore[no-untyped-call]
     axes[-1].set_xlim(times[0], max(times[-1], times[0] + timedelta(seconds=1)))
+    figure.align_ylabels(axes)
     figure.suptitle("transcribed: red, an alert fires; grey, paused", fontsize=10, x=0.01, ha="left")
     try:
         figure.savefig(path, dpi=130)
@@ -71,12 +74,16 @@ def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], path:
         raise Unavailable(f"{path} cannot be written: {error}", "name another file, ending in .png") from error
 
 
-def _mark(axis: Any, panel: int, alerts: Sequence[dict[str, Any]], times: Sequence[datetime]) -> None:
-    """Shade the time of the alerts that belong to a panel, with their names; those of none mark the last panel."""
+def _panel_of(alert: dict[str, Any], panels: Sequence[Any]) -> Any:
+    """The panel that an alert is marked in: of its figure; the last one if it has none, or that is not drawn."""
+    panel = PANELS[PANEL_OF_RULE.get(alert["rule"], -1)]
+    return panel if panel in panels else panels[-1]
+
+
+def _mark(axis: Any, alerts: Sequence[dict[str, Any]], times: Sequence[datetime]) -> None:
+    """Shade the time of alerts, with their names."""
     height = 0.93
     for alert in alerts:
-        if PANEL_OF_RULE.get(alert["rule"], len(PANELS) - 1) != panel:
-            continue
         first = max(_local(alert["fired_at"]), times[0])
         last = times[-1] if alert["resolved_at"] is None else _local(alert["resolved_at"])
         axis.axvspan(first, max(first, last), color=ALERT, alpha=0.15, linewidth=0)
@@ -85,6 +92,7 @@ def _mark(axis: Any, panel: int, alerts: Sequence[dict[str, Any]], times: Sequen
         axis.annotate(
             alert["rule"], (first, height), xycoords=("data", "axes fraction"), fontsize=7, color=ALERT,
             va="top", ha="right" if late else "left", xytext=(-3 if late else 3, 0), textcoords="offset points",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1},
         )  # fmt: skip
         height = height - 0.16 if height > 0.3 else 0.93
 
