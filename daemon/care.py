@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -31,7 +32,7 @@ ORPHAN_S = 3600.0
 """A publication takes less than a second; a temporary file that is older than this was left by a kill."""
 ORPHAN = re.compile(rb"\.transcribed-\d+-[a-z]+\.tmp")
 BACKUP = "{stem}-{at:%Y%m%dT%H%M%SZ}.db"
-VERIFY_POLL_S = 1.0
+VERIFY_POLL_S, VERIFY_GRACE_S = 1.0, 10.0
 MB = 1_000_000
 
 
@@ -126,9 +127,13 @@ class Care:
         ) as process:
             while (code := process.poll()) is None:
                 if self._ending.wait(VERIFY_POLL_S) or not self._idle():
-                    # What it has started ends with it: a daemon's end is the end of its children.
-                    process.terminate()
                     log.info("verification given up: there is work")
+                    # The daemons that it runs are of its group, and their children end with them.
+                    os.killpg(process.pid, signal.SIGINT)
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(VERIFY_GRACE_S)
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
                     return
             assert process.stdout is not None
             lines = process.stdout.read().strip().splitlines()

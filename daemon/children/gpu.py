@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 # GPUtil imports distutils.spawn, for Windows. Python has none since 3.12, and that of setuptools takes longer to load
@@ -111,6 +111,11 @@ def _nvidia_smi(timeout_s: float) -> bytes:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
+    def terminated(_number: int, _frame: FrameType | None) -> None:
+        end()
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, terminated)
     timer = threading.Timer(timeout_s, give_up)
     timer.daemon = True
     timer.start()

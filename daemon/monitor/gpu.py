@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 OUTPUT_MAX_BYTES = 1_000_000
 FOR_THE_PROBE_S = 0.5
 """Of the allowed time, for starting Python and for saying that nvidia-smi hangs."""
-GRACE_S = 0.5
-"""For a killed process to be gone; one that waits in the driver cannot be killed, and is left behind."""
+GRACE_S = 0.25
+"""For a process that is asked to end, and then killed, to be gone; one that waits in the driver is left behind."""
 
 
 class GpuProbe:
@@ -32,13 +32,14 @@ class GpuProbe:
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
+        self._running: subprocess.Popen[bytes] | None = None
         self._stuck: subprocess.Popen[bytes] | None = None
         self._seen = False
 
     def __call__(self) -> Probe:
         """The GPUs as they are; none, without an error, where there is no nvidia-smi and never was.
 
-        Takes at most `timeout_s` + GRACE_S.
+        Takes at most `timeout_s` + twice GRACE_S.
         """
         if shutil.which("nvidia-smi") is None:
             return Probe(error="nvidia-smi is no longer there") if self._seen else Probe()
@@ -55,6 +56,11 @@ class GpuProbe:
         self._seen = self._seen or bool(gpus)
         return Probe(gpus)
 
+    def end(self) -> None:
+        """End a probe that runs (called from any thread); its answer is none."""
+        if (process := self._running) is not None:
+            process.terminate()
+
     def _ask(self) -> list[dict[str, Any]]:
         """The lines that the probe has printed in time."""
         until = time.monotonic() + self._timeout_s
@@ -67,13 +73,18 @@ class GpuProbe:
             env=environment(),
             start_new_session=True,
         )
+        self._running = process
         assert process.stdout is not None
         with process.stdout as pipe:
             output = _read(pipe.fileno(), until)
-        process.kill()
-        try:
-            process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
+        self._running = None
+        # Asked to end, it takes nvidia-smi with it; one that hangs in the driver takes nothing.
+        for end in (process.terminate, process.kill):
+            end()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
+                break
+        else:
             log.warning("the GPU probe %d cannot be ended", process.pid)
             self._stuck = process
         lines = []

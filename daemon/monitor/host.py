@@ -46,16 +46,10 @@ class HostProbe:
         )
 
     def _free(self) -> tuple[Disk, ...]:
-        """Each file system once, called by the first path that lies on it."""
         for disk in self._disks:
             disk.ask()
         until = time.monotonic() + ANSWER_S
-        found: dict[object, Disk] = {}
-        for disk in self._disks:
-            answer = disk.answer(until)
-            device, free_mb = answer if answer is not None else (disk.path, None)
-            found.setdefault(device, Disk(str(disk.path), free_mb))
-        return tuple(found.values())
+        return tuple(disk.answer(until) for disk in self._disks)
 
     def _figures(self, processes: list[tuple[str, int]]) -> tuple[ChildFigures, ...]:
         found = []
@@ -76,7 +70,7 @@ class _DiskProbe:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._thread: threading.Thread | None = None
-        self._answer: tuple[int, float] | None = None
+        self._answer: Disk | None = None
 
     def ask(self) -> None:
         """Ask, unless the last question is still unanswered."""
@@ -85,13 +79,15 @@ class _DiskProbe:
             self._thread = threading.Thread(target=self._look, name=f"disk {self.path}", daemon=True)
             self._thread.start()
 
-    def answer(self, until: float) -> tuple[int, float] | None:
-        """(device, free MB); None if there is no answer by then, or no such path."""
+    def answer(self, until: float) -> Disk:
+        """What is free; None if there is no answer by then, or no such path."""
         assert self._thread is not None
         self._thread.join(max(0.0, until - time.monotonic()))
-        return None if self._thread.is_alive() else self._answer
+        unknown = Disk(str(self.path), None)
+        return unknown if self._thread.is_alive() else self._answer or unknown
 
     def _look(self) -> None:
         with suppress(OSError):
             status = os.statvfs(self.path)
-            self._answer = os.stat(self.path).st_dev, status.f_bavail * status.f_frsize / MB
+            free_mb = status.f_bavail * status.f_frsize / MB
+            self._answer = Disk(str(self.path), free_mb, os.stat(self.path).st_dev)

@@ -143,6 +143,7 @@ class Monitor:
 
     def end(self) -> None:
         """Let go of files and of messages on their way."""
+        self._gpu_probe.end()
         self._notifier.end()
         self._lines.close()
         self._ledger.close()

@@ -1,10 +1,10 @@
 """The rules as configured, and what a sample says for each of them. Pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from daemon.config import Monitor
 from daemon.monitor.rules import Reading, Rule
-from daemon.monitor.sample import Gpu, Sample
+from daemon.monitor.sample import Disk, Gpu, Sample
 
 JOBS_MIN = 20
 """An error rate of fewer jobs than this is none: of three recordings, one that is no speech is not 33 %."""
@@ -94,7 +94,7 @@ class Reader:
         found = [
             *self._gpus(sample),
             Reading("memory", "host", host.memory_percent),
-            *(Reading("disk_free", disk.path, disk.free_mb) for disk in host.disks),
+            *(Reading("disk_free", disk.path, disk.free_mb) for disk in _file_systems(host.disks)),
             Reading("error_rate", SERVICE, work.error_rate_percent, enough=work.ended_in_window >= JOBS_MIN),
             *(Reading("root_missing", root, float(gone)) for root, gone in (sample.missing_roots or {}).items()),
             *self._restarted(dict(sample.restarts or {}), now),
@@ -137,6 +137,16 @@ class Reader:
                 folder if watcher else subject,
                 float(total - before.get(subject, 0)),
             )
+
+
+def _file_systems(disks: Iterable[Disk]) -> Iterator[Disk]:
+    """Each once, called by the first path that lies on it: one full disk is one alert."""
+    seen: set[int] = set()
+    for disk in disks:
+        if disk.device is None or disk.device not in seen:
+            yield disk
+        if disk.device is not None:
+            seen.add(disk.device)
 
 
 def _figures(gpu: Gpu | None) -> tuple[tuple[str, float | None], ...]:

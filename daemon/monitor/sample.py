@@ -45,6 +45,8 @@ class Disk:
 
     path: str
     free_mb: float | None
+    device: int | None = None
+    """Two paths on the same one have the same space."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import time as time_of_day
 import pytest
 
 from daemon.brake import within
-from tests.support import Daemon, reconcile, wait_until, write_wav
+from tests.support import Daemon, alive, reconcile, wait_until, write_wav
 
 HOT_RULES = "interval_seconds = 0.3\nfor_seconds = 0.5\ngpu_temperature_pause_c = 90"
 
@@ -108,6 +108,32 @@ def test_outside_the_hours_recordings_are_queued_only(make_daemon) -> None:
     assert daemon.query("SELECT count(*) FROM pauses") == [(0,)]
     assert daemon.stop() == 0
     reconcile(daemon, [recording])
+
+
+@pytest.mark.parametrize(
+    "program", ["trap '' TERM\nsleep 1000", "yes nvidia | head -c 10000000", "printf '\\377\\376'", "exit 255"]
+)
+def test_whatever_nvidia_smi_does_recordings_are_transcribed(program: str, make_daemon, tmp_path) -> None:
+    gpu = FakeGpu(tmp_path)
+    (gpu.folder / "nvidia-smi").write_text(f"#!/bin/sh\necho $$ >> {tmp_path}/pids\n{program}\n")
+    daemon: Daemon = make_daemon(
+        fake={}, monitor="interval_seconds = 0.3\nprobe_timeout_seconds = 20\nfor_seconds = 0.1"
+    )
+    daemon.start(PATH=gpu.path).ready()
+    recordings = [write_wav(daemon.inbox / f"{number}.wav", seed=number) for number in range(10)]
+    daemon.wait_idle(10)
+    wait_until((tmp_path / "pids").exists, 10, "a probe")
+    if "sleep" not in program:
+        wait_until(
+            lambda: daemon.query("SELECT state, subject FROM alerts WHERE rule = 'probe_failing'")
+            == [("firing", "nvidia-smi")], 15, "the alert",
+        )  # fmt: skip
+    began = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - began < 10, "a probe that hangs must not hold up the end"
+    reconcile(daemon, recordings)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    wait_until(lambda: not any(alive(pid) for pid in pids), 25, "the end of nvidia-smi")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from daemon.monitor.monitor import Monitor, Sources
 from daemon.store import database
 from daemon.store.history import History
 from daemon.tally import Tally
-from tests.support import alive, children_of
+from tests.support import alive, children_of, wait_until
 
 TICKS = 30
 MINUTE_S = 60.0
@@ -302,6 +303,62 @@ def test_the_brake_holds_while_it_is_hot_or_was_and_cannot_be_read(bench) -> Non
         states.append(here.held[-1] is not None)
     assert states == [False, False, True, True, True, True, True, True, False, True, False]
     assert any(reason and "88 °C" in reason for reason in here.held)
+
+
+def test_a_disk_that_does_not_answer_is_unknown_and_asked_once(bench, monkeypatch) -> None:
+    here: Bench = bench()
+    here.settings = here.settings.model_copy(update={"monitor": here.settings.monitor.model_copy(update={"rules": {}})})
+    here.start()
+    free, asked, real = threading.Event(), [], os.statvfs
+
+    def statvfs(path: Path) -> os.statvfs_result:
+        asked.append(path)
+        free.wait(30)
+        return real(path)
+
+    monkeypatch.setattr("daemon.monitor.host.os.statvfs", statvfs)
+    monkeypatch.setattr("daemon.monitor.host.psutil.virtual_memory", lambda: Memory)
+    began = time.monotonic()
+    found = [here.tick() for _ in range(3)]
+    assert time.monotonic() - began < 3.0 and len(asked) == 2
+    inbox, state = str(here.folder / "inbox"), str(here.folder / "var")
+    assert found == [[("disk_free", inbox, "unknown"), ("disk_free", state, "unknown")], [], []]
+    free.set()
+    wait_until(lambda: len(here.tick()) == 2, 5, "the disk being known again")
+    assert [disk["path"] for disk in json.loads(here.query("SELECT detail FROM samples")[-1][0])["disks"]] == [
+        inbox,
+        state,
+    ]
+    monkeypatch.undo()
+
+
+class Memory:
+    percent, total, available = 10.0, 100, 90
+
+
+def test_a_full_disk_that_holds_everything_is_one_alert(bench) -> None:
+    here: Bench = bench()
+    rules = {"disk_free": config.RuleChange(fire=1e15), "memory": config.RuleChange(enabled=False)}
+    here.settings = here.settings.model_copy(
+        update={"monitor": here.settings.monitor.model_copy(update={"rules": rules})}
+    )
+    here.start()
+    assert here.tick() == [("disk_free", str(here.folder / "inbox"), "firing")]
+
+
+def test_a_model_that_has_lost_accuracy(bench) -> None:
+    here: Bench = bench()
+    columns = "verified_at, model, compute_type, device, audio_s, wer, reference_wer, agreement, speed_up, peak_mb, reference_peak_mb, passed"
+    for wer, expected in (
+        (4.0, []),
+        (12.0, [("accuracy", "model", "firing")]),
+        (4.5, [("accuracy", "model", "resolved")]),
+    ):
+        with sqlite3.connect(here.settings.database_path) as db:
+            db.execute(
+                f"INSERT INTO verifications ({columns}) VALUES ('x', 'tiny.en', 'int8', 'cpu', 1, {wer}, 4, 90, 2, 1, 1, 1)"
+            )
+        assert here.tick() == expected
 
 
 def test_a_database_that_cannot_be_written_stops_no_sample(bench, caplog) -> None:
