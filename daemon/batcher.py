@@ -60,11 +60,10 @@ class Batcher:
         batch: list[Chunk] = []
         bucket: tuple[object, ...] | None = None
         while len(batch) < size:
-            queue = self._next(bucket)
-            if queue is None:
+            found = self._next(bucket)
+            if found is None:
                 break
-            at = queue.find(bucket)
-            assert at is not None
+            queue, at = found
             chunk = queue.chunks[at]
             del queue.chunks[at]
             bucket = chunk.bucket
@@ -77,15 +76,15 @@ class Batcher:
     @property
     def next_is_alone(self) -> bool:
         """Whether the next chunk must have its engine for itself."""
-        queue = self._next(None)
-        return queue is not None and queue.chunks[0].alone
+        found = self._next(None)
+        return found is not None and found[0].chunks[0].alone
 
     def full(self, size: int) -> bool:
         """Whether `take(size)` would give `size` chunks."""
-        queue = self._next(None)
-        if queue is None:
+        found = self._next(None)
+        if found is None:
             return False
-        bucket = queue.chunks[0].bucket
+        bucket = found[0].chunks[0].bucket
         like = (chunk for other in self._queues.values() for chunk in other.chunks if chunk.bucket == bucket)
         return sum(1 for _ in islice(like, size)) == size
 
@@ -94,9 +93,10 @@ class Batcher:
         queue = self._queues.pop(job_id, None)
         return sum((chunk.duration_s for chunk in queue.chunks), 0.0) if queue else 0.0
 
-    def _next(self, bucket: tuple[object, ...] | None) -> _Queue | None:
-        open_queues = (queue for queue in self._queues.values() if queue.find(bucket) is not None)
-        return min(open_queues, key=lambda queue: queue.rank, default=None)
+    def _next(self, bucket: tuple[object, ...] | None) -> tuple[_Queue, int] | None:
+        """The queue whose turn it is, and where its oldest chunk of the bucket stands."""
+        found = ((queue, at) for queue in self._queues.values() if (at := queue.find(bucket)) is not None)
+        return min(found, key=lambda each: each[0].rank, default=None)
 
     def _next_turn(self) -> int:
         self._turn += 1

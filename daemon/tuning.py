@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from daemon.children.engines import Engine, Engines
 from daemon.children.process import Child, ChildDied
@@ -77,7 +77,7 @@ class Tuner:
         """Keep the batch size that an engine found its memory to be enough for, for later starts."""
         if self._setup is not None and engine.ready is not None:
             ready = engine.ready
-            self._store.keep_layout(self._setup, Layout(ready.workers, ready.cpu_threads, engine.batch_size))
+            self._store.keep_layout(self._setup, replace(ready.layout, batch_size=engine.batch_size))
 
     def end(self) -> None:
         """End the child; what it has measured so far is lost, and measured again later."""
@@ -91,9 +91,8 @@ class Tuner:
         log.info("nothing to do: trying how %s runs fastest here (once for each machine and model)", ready.model)
         self._child = Child(MODULE)
         self._child.deadline = time.monotonic() + DEADLINE_S
-        usual = Layout(ready.workers, ready.cpu_threads, ready.batch_size)
         try:
-            self._child.send(Calibrate(self._engines.engines[0].load, usual, len(os.sched_getaffinity(0))))
+            self._child.send(Calibrate(self._engines.engines[0].load, ready.layout, len(os.sched_getaffinity(0))))
         except ChildDied as error:
             log.debug("the trial does not listen: %s", error)
 

@@ -134,6 +134,7 @@ def folder(
     config_file: ConfigOption = None,
     model: ModelOption = None,
     preset: Annotated[list[Preset] | None, typer.Option(help="Presets to compare; may be repeated.")] = None,
+    language: Annotated[str, typer.Option(help="What is spoken: en, de, ...; auto: detected for each.")] = "auto",
     repeats: Repeats = 1,
     json_file: JsonFile = None,
     plot_file: PlotFile = None,
@@ -147,7 +148,7 @@ def folder(
     chosen = [each.value for each in preset] if preset else fitting
 
     def run(bench: "Bench") -> "Report":
-        report = studies.folder(bench, path, chosen)
+        report = studies.folder(bench, path, chosen, language)
         report.notes += _advice(bench.model["name"], chosen, report)
         return report
 

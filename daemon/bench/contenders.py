@@ -18,6 +18,7 @@ CONFIG = """\
 path = {inbox}
 formats = ["txt"]
 naming = "name"
+language = {language}
 [watching]
 settle_seconds = {settle_s}
 [database]
@@ -40,14 +41,15 @@ class Run:
     """What the program says of itself: compute type, layout, batch fill, repeated decodings, load time."""
 
 
-def daemon(workload: Workload, model: dict[str, Any]) -> Run:
+def daemon(workload: Workload, model: dict[str, Any], language: str = "auto") -> Run:
     """`transcribed run --once` on the recordings, as a user would run it, the loading of the model included.
 
     Args:
         model: keys of the table [model].
+        language: of all recordings; "auto" has it detected.
 
     Raises:
-        Unavailable: it exits with 4; the message is its own.
+        Unavailable: it exits with 2 or 4; the message is its own.
     """
     with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as name:
         folder = Path(name)
@@ -55,7 +57,7 @@ def daemon(workload: Workload, model: dict[str, Any]) -> Run:
         inbox.mkdir()
         for item in workload.items:
             (inbox / item.path.name).hardlink_to(item.path)
-        (folder / "config.toml").write_text(config_text(folder, model))
+        (folder / "config.toml").write_text(config_text(folder, model, language=language))
         usage = measure.run([sys.executable, "-m", "daemon", "run", "--once", "-c", "config.toml"], folder)
         if usage.exit_code in (2, 4):
             raise Unavailable(_last_message(usage.errors))
@@ -63,11 +65,11 @@ def daemon(workload: Workload, model: dict[str, Any]) -> Run:
         return Run(usage, texts, _facts(folder / "jobs.db", usage.errors))
 
 
-def config_text(folder: Path, model: dict[str, Any], settle_s: float = 0) -> str:
+def config_text(folder: Path, model: dict[str, Any], settle_s: float = 0, language: str = "auto") -> str:
     """The configuration of a daemon whose inbox and database are in a folder; `model` holds keys of [model]."""
     inbox, url = _toml(str(folder / "inbox")), _toml(f"sqlite:///{folder / 'jobs.db'}")
     lines = "".join(f"{key} = {_toml(value)}\n" for key, value in model.items())
-    return CONFIG.format(inbox=inbox, settle_s=settle_s, url=url) + lines
+    return CONFIG.format(inbox=inbox, settle_s=settle_s, url=url, language=_toml(language)) + lines
 
 
 def peer(name: str, workload: Workload, model: str, compute_type: str = "int8") -> Run:

@@ -186,8 +186,8 @@ def peers(bench: Bench, made: Sequence[Workload], only: Sequence[str]) -> Report
     return report
 
 
-def folder(bench: Bench, source: Path, presets: Sequence[str]) -> Report:
-    """The user's own recordings, as configured and with presets."""
+def folder(bench: Bench, source: Path, presets: Sequence[str], language: str) -> Report:
+    """The user's own recordings, in one language or (auto) each in its own, as configured and with presets."""
     load = workloads.of_user(source, bench.folder)
     report = Report("folder", bench.model["name"], [load])
     report.columns = ["settings", "wall s", "real-time factor", "peak MB", "GPU MB", "WER %", "speed-up"]
@@ -195,7 +195,7 @@ def folder(bench: Bench, source: Path, presets: Sequence[str]) -> Report:
         "as configured": bench.model,
         **{name: {"name": bench.model["name"], "preset": name} for name in presets},
     }
-    steps = [(name, load, partial(daemon, load, model)) for name, model in settings.items()]
+    steps = [(name, load, partial(daemon, load, model, language)) for name, model in settings.items()]
     bench.run(report, steps)
     first = report.of("as configured", load)
     for name in settings:

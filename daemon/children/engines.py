@@ -188,7 +188,7 @@ class Engines:
             engine.load = replace(
                 engine.load, workers=layout.workers, cpu_threads=layout.cpu_threads, batch_size=layout.batch_size
             )
-            if ready is None or Layout(ready.workers, ready.cpu_threads, ready.batch_size) != layout:
+            if ready is None or ready.layout != layout:
                 engine.batch_size = 0
                 if engine.child is not None:
                     engine.child.end(gently=True)

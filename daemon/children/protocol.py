@@ -91,6 +91,10 @@ class Ready:
     multilingual: bool
     load_s: float
 
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.workers, self.cpu_threads, self.batch_size)
+
 
 @dataclass(frozen=True, slots=True)
 class Unready:

@@ -52,6 +52,9 @@ def test_the_users_folder_is_measured_and_left_alone(tmp_path: Path) -> None:
     layouts = [run["layout"] for run in document["runs"]]
     assert "1 workers x 1 threads, batches of 1," in layouts[2]
     assert any(note.startswith("preset edge") and "fits" in note for note in document["notes"])
+    for language, reason in (("de", "knows English only"), ("klingon", "unknown language 'klingon'")):
+        refused = transcribed(tmp_path, "bench", "folder", "mine", "--preset", "cpu", "--language", language)
+        assert refused.returncode == 1 and reason in " ".join(refused.stdout.split())
 
 
 def test_verify_keeps_its_result(make_daemon) -> None:
