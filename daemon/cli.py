@@ -16,8 +16,8 @@ from rich.live import Live
 from daemon import __version__, config, display
 from daemon.bench.commands import Preset, bench_app, verify
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
+from daemon.monitor import alerts
 from daemon.monitor.commands import register
-from daemon.monitor.notify import check as check_addresses
 from daemon.service import Service
 from daemon.store.ledger import Ledger
 from daemon.store.schema import STATES
@@ -129,7 +129,7 @@ def check(
     try:
         file = config.find(config_file)
         settings = config.load(file)
-        check_addresses(settings.monitor.notify)
+        alerts.check(settings.monitor)
     except BadConfig as error:
         if not as_json:
             raise

@@ -10,8 +10,8 @@ from daemon.children.decoders import Decoders
 from daemon.children.engines import Engines
 from daemon.config import Settings
 from daemon.dispatch import Dispatcher
+from daemon.monitor.alerts import check
 from daemon.monitor.monitor import Monitor, Sources
-from daemon.monitor.notify import check
 from daemon.schedule import Schedule
 from daemon.store.history import History
 from daemon.tally import WINDOW_S, Ending, Tally
@@ -43,7 +43,7 @@ class Upkeep:
         config_file: where the settings are from; for the verification, which is a process of its own.
 
     Raises:
-        BadConfig: an address for alerts is of no use.
+        BadConfig: a rule or an address for alerts is of no use.
         Unavailable: the address for Prometheus is taken.
     """
 
@@ -59,7 +59,7 @@ class Upkeep:
         decoders: Decoders,
         tuner: Tuner,
     ) -> None:
-        check(settings.monitor.notify)
+        check(settings.monitor)
         self._engines, self._decoders, self._tuner = engines, decoders, tuner
         self._dispatcher, self._scanner = dispatcher, scanner
         self._monitor_silent_s = (

@@ -4,15 +4,26 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from daemon.config import Monitor
 from daemon.errors import Unavailable
-from daemon.monitor.notify import Notifier
-from daemon.monitor.readings import text
+from daemon.monitor.notify import Notifier, check_addresses
+from daemon.monitor.readings import configured, text
 from daemon.monitor.rules import FIRING, RESOLVED, UNKNOWN, Alert, Event, Key, Reading, Rule, step
 from daemon.store.history import History
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+def check(monitor: Monitor) -> None:
+    """Whether rules and addresses are of use.
+
+    Raises:
+        BadConfig: they are not; the message names the keys.
+    """
+    configured(monitor)
+    check_addresses(monitor.notify)
 
 
 class AlertBook:

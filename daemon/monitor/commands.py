@@ -137,9 +137,9 @@ def backup(
         raise Unavailable(f"{target} is the database itself", "name another file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        database.backup(path, target)
     except OSError as error:
-        raise Unavailable(f"{target} cannot be written: {error.strerror}", "name another place") from error
+        raise Unavailable(f"{target.parent} cannot be made: {error.strerror}", "name another place") from error
+    database.backup(path, target)
     if as_json:
         print(json.dumps({"backup": str(target), "bytes": target.stat().st_size}))
     else:

@@ -174,12 +174,12 @@ class Monitor:
 
     def _work(self, elapsed_s: float) -> Work:
         rates, tally = self._tally.rates(), self._tally
-        waiting, oldest_id, queued_at = self._history.queue()
+        queue = self._history.queue()
         backlog = self._ledger.backlog()
         paused = self._sources.paused() is not None
         moved = tally.progress != self._seen_progress
         self._seen_progress = tally.progress
-        self._stalled_s = 0.0 if moved or paused or not backlog["files"] else self._stalled_s + elapsed_s
+        self._stalled_s = 0.0 if moved or paused or not queue.work_waits else self._stalled_s + elapsed_s
         return Work(
             done=tally.jobs["done"],
             failed=tally.jobs["dead"] + tally.jobs["rejected"],
@@ -192,10 +192,10 @@ class Monitor:
             files_per_hour=rates.files_per_hour,
             audio_hours_per_hour=rates.audio_hours_per_hour,
             batch_fill_percent=rates.batch_fill_percent,
-            queue_files=waiting,
+            queue_files=queue.waiting,
             queue_audio_s=backlog["audio_s"],
             eta_s=backlog["eta_s"],
-            oldest_waiting_s=self._waited_s(oldest_id, queued_at, elapsed_s),
+            oldest_waiting_s=self._waited_s(queue.oldest_id, queue.oldest_queued_at, elapsed_s),
             stalled_s=self._stalled_s,
         )
 

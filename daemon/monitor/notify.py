@@ -19,7 +19,7 @@ QUIET = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
 """Their warnings and debug lines hold the address, and the address holds the password."""
 
 
-def check(urls: Sequence[str]) -> None:
+def check_addresses(urls: Sequence[str]) -> None:
     """Whether Apprise knows what to do with each address.
 
     Raises:

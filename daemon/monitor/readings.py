@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 
 from daemon.config import Monitor
+from daemon.errors import BadConfig
 from daemon.monitor.rules import Reading, Rule
 from daemon.monitor.sample import Disk, Gpu, Sample
 
@@ -35,7 +36,11 @@ SAYS = {
 
 
 def configured(monitor: Monitor) -> dict[str, Rule]:
-    """The rules that are not turned off, by name."""
+    """The rules that are not turned off, by name.
+
+    Raises:
+        BadConfig: the second limit of one lies beyond the first, where it would be resolved as soon as it fires.
+    """
     held = monitor.for_seconds
     rules = [
         _rule("gpu_temperature", monitor.gpu_temperature_c, monitor.gpu_temperature_c - 5, held),
@@ -60,6 +65,15 @@ def configured(monitor: Monitor) -> dict[str, Rule]:
             found[rule.name] = rule
         elif change.enabled:
             found[rule.name] = _changed(rule, change.fire, change.clear, change.for_seconds)
+    wrong = [rule for rule in found.values() if (rule.clear < rule.fire if rule.below else rule.clear > rule.fire)]
+    if wrong:
+        raise BadConfig(
+            "\n".join(
+                f"monitor.rules.{rule.name}.clear: must be {'at least' if rule.below else 'at most'} {rule.fire:g}, "
+                f"where it fires, not {rule.clear:g}"
+                for rule in wrong
+            )
+        )
     return found
 
 

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -93,19 +93,25 @@ def backup(path: Path, target: Path) -> None:
     """Copy a database that may be in use, with SQLite's own online backup.
 
     Raises:
-        Unavailable: the copy does not pass SQLite's integrity check.
+        Unavailable: it cannot be read or the copy cannot be written, or does not pass SQLite's integrity check.
     """
     partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
-    with sqlite3.connect(path) as source, sqlite3.connect(partial) as copy:
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")
-        verdict = copy.execute("PRAGMA integrity_check").fetchone()[0]
-    source.close()
-    copy.close()
-    if verdict != "ok":
-        raise Unavailable(f"the backup of {path} is damaged: {verdict}", "check the disk")
-    partial.replace(target)
+    try:
+        partial.unlink(missing_ok=True)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            verdict = copy.execute("PRAGMA integrity_check").fetchone()[0]
+        if verdict != "ok":
+            raise Unavailable(f"the copy of {path} is damaged: {verdict}", "check the disk")
+        partial.replace(target)
+    except (sqlite3.Error, OSError) as error:
+        raise Unavailable(
+            f"{path} cannot be copied to {target}: {error}", "check the disk and the permissions"
+        ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,24 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from daemon.store.base import Access
 from daemon.store.job import timestamp, timestamp_in
-from daemon.store.schema import DEAD, DONE, QUEUED, REJECTED, alerts, jobs, samples, verifications
+from daemon.store.schema import DEAD, DONE, QUEUED, REJECTED, RUNNING, alerts, jobs, samples, verifications
 
 ENDED_STATES = (DONE, DEAD, REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Recordings that wait to run and that run; the one that has waited longest and is not put off."""
+
+    waiting: int
+    running: int
+    oldest_id: int | None
+    oldest_queued_at: str | None
+
+    @property
+    def work_waits(self) -> bool:
+        """Something could be done now; a recording that is still being written to is no work yet."""
+        return self.running > 0 or self.oldest_id is not None
 
 
 class History(Access):
@@ -47,16 +63,19 @@ class History(Access):
         if changed:
             self._write(work)
 
-    def queue(self) -> tuple[int, int | None, str | None]:
-        """(recordings that wait to run, id and queued_at of the one that waits longest and is not put off)."""
+    def queue(self) -> Queue:
+        """What waits and what runs."""
         now = timestamp()
 
-        def work(db: Connection) -> tuple[int, int | None, str | None]:
-            waiting = db.execute(select(func.count()).where(jobs.c.state == QUEUED)).scalar() or 0
+        def work(db: Connection) -> Queue:
+            by_state = (
+                select(jobs.c.state, func.count()).where(jobs.c.state.in_((QUEUED, RUNNING))).group_by(jobs.c.state)
+            )
+            counts: dict[str, int] = dict(db.execute(by_state).tuples().all())
             due = (jobs.c.next_attempt_at.is_(None)) | (jobs.c.next_attempt_at <= now)
             oldest = select(jobs.c.id, jobs.c.queued_at).where(jobs.c.state == QUEUED, due)
             row = db.execute(oldest.order_by(jobs.c.queued_at, jobs.c.id).limit(1)).first()
-            return (waiting, None, None) if row is None else (waiting, row.id, row.queued_at)
+            return Queue(counts.get(QUEUED, 0), counts.get(RUNNING, 0), *(row or (None, None)))
 
         return self._read(work)
 

@@ -268,6 +268,16 @@ def test_work_that_stands_still(bench) -> None:
     assert found == [(31, "stalled", "service", "firing"), (40, "stalled", "service", "resolved")]
 
 
+def test_a_recording_that_is_still_written_to_is_no_work_that_stands_still(bench) -> None:
+    here: Bench = bench()
+    with sqlite3.connect(here.settings.database_path) as db:
+        db.execute(
+            "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, state, next_attempt_at, queued_at) VALUES"
+            " ('/r', 'a', 'a', 1, 'f', 'settling', NULL, NULL), ('/r', 'b', 'b', 1, 'f', 'queued', '2999', '2020-01-01T00:00:00Z')"
+        )
+    assert [event for _ in range(60) for event in here.tick()] == []
+
+
 def test_no_good_sample_for_three_intervals(bench, monkeypatch) -> None:
     here: Bench = bench()
     here.tick()

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from daemon.errors import BadConfig
-from daemon.monitor.notify import Notifier, check
+from daemon.monitor.notify import Notifier, check_addresses
 from tests.support import Daemon, wait_until
 
 SECRET = "hunter2-secret"
@@ -93,7 +93,7 @@ def test_a_message_is_sent_again_until_it_is_taken() -> None:
 
 def test_addresses_that_are_of_no_use_are_named_by_place_not_by_text() -> None:
     with pytest.raises(BadConfig) as caught:
-        check([f"nosuch://{SECRET}", "json://127.0.0.1", "mailto://"])
+        check_addresses([f"nosuch://{SECRET}", "json://127.0.0.1", "mailto://"])
     assert SECRET not in str(caught.value)
     assert [line[:18] for line in caught.value.message.splitlines()] == ["monitor.notify[0]:", "monitor.notify[2]:"]
 

@@ -246,9 +246,10 @@ def endpoint(settings, history, monkeypatch):
         children=lambda: [("engine cpu", os.getpid())], restarts=lambda: {"decoder": 2, "watcher:/in": 1},
         missing_roots=lambda: {}, paused=lambda: None, hold=lambda _: None, release=lambda: None,
     )  # fmt: skip
-    monitor = Monitor(settings, history, tally, sources)
     gpu = Gpu(0, "GPU-aaaaaaaa-1", 'RTX "x"\\', 45.0, 12000.0, 24564.0, 71.0, 250.0, ("power cap",))
-    monkeypatch.setattr(monitor, "_gpu_probe", lambda: Probe((gpu, Gpu(1, "GPU-bbbbbbbb-1", "RTX"))))
+    two = Probe((gpu, Gpu(1, "GPU-bbbbbbbb-1", "RTX")))
+    monkeypatch.setattr("daemon.monitor.monitor.GpuProbe.__call__", lambda _probe: two)
+    monitor = Monitor(settings, history, tally, sources)
     monitor.tick()
     ages = {"dispatcher": (0.1, 30.0), "scanner": (1.0, 60.0), "monitor": (2.0, 180.0)}
     made = Endpoint("127.0.0.1:0", monitor, tally, lambda: ages)
@@ -364,6 +365,8 @@ def test_a_backup_by_hand_while_the_daemon_writes(make_daemon, tmp_path) -> None
     (copy,) = (daemon.folder / "var" / "backups").iterdir()
     with sqlite3.connect(copy) as db:
         assert db.execute("SELECT count(*) FROM jobs WHERE state = 'done'").fetchone() == (20,)
+    nowhere = daemon.run("db", "backup", "/proc/nowhere/copy.db")
+    assert nowhere.returncode == 4 and "/proc/nowhere" in nowhere.stderr
     refused = daemon.run("db", "backup", str(daemon.database))
     assert refused.returncode == 4 and "the database itself" in refused.stderr
     assert daemon.stop() == 0

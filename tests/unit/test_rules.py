@@ -5,6 +5,7 @@ import random
 import pytest
 
 from daemon.config import Monitor, RuleChange
+from daemon.errors import BadConfig
 from daemon.monitor.readings import Reader, configured
 from daemon.monitor.rules import Alert, Reading, Rule, step
 from daemon.monitor.sample import Gpu, Host, Probe, Sample, Work
@@ -104,6 +105,12 @@ def test_rules_are_changed_one_by_one() -> None:
     for rule in configured(Monitor()).values():
         assert rule.clear >= rule.fire if rule.below else rule.clear <= rule.fire
         assert rule.says.format(subject="s", value=1.0, fire=rule.fire)
+
+
+def test_a_second_limit_beyond_the_first_is_refused() -> None:
+    for name, change in (("memory", RuleChange(clear=95)), ("disk_free", RuleChange(fire=1000, clear=900))):
+        with pytest.raises(BadConfig, match=f"monitor.rules.{name}.clear: must be"):
+            configured(Monitor(rules={name: change}))
 
 
 def sample(**work) -> Sample:
