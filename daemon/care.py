@@ -19,9 +19,9 @@ from pathlib import Path
 
 from daemon.children.caches import hugging_face, packaged
 from daemon.children.process import environment
-from daemon.config import Settings
 from daemon.errors import Unavailable
 from daemon.scan import exists, fingerprint
+from daemon.settings import Settings
 from daemon.store import database
 from daemon.store.history import History
 from daemon.store.retention import Retention

@@ -19,6 +19,7 @@ from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailab
 from daemon.monitor import alerts
 from daemon.monitor.commands import register
 from daemon.service import Service
+from daemon.settings import Settings
 from daemon.store.ledger import Ledger
 from daemon.store.schema import STATES
 
@@ -207,7 +208,7 @@ def _request(command: str, job_ids: list[int], config_file: Path | None, as_json
         sys.exit(EXIT_FAILED)
 
 
-def _settings(config_file: Path | None) -> config.Settings:
+def _settings(config_file: Path | None) -> Settings:
     return config.load(config.find(config_file))
 
 

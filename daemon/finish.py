@@ -5,7 +5,6 @@ import logging
 import os
 import random
 
-from daemon.config import Jobs
 from daemon.errors import (
     BadRecording,
     FailedRecording,
@@ -16,6 +15,7 @@ from daemon.errors import (
 )
 from daemon.publish import Owner, Planned, plan, publish
 from daemon.scan import fingerprint, open_beneath, open_folder
+from daemon.settings import Jobs
 from daemon.store.job import Job, Output
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store

@@ -12,11 +12,11 @@ from typing import Any
 from daemon.children.decoders import Decoders
 from daemon.children.engines import Engines
 from daemon.children.protocol import LoadModel
-from daemon.config import Model, Settings
 from daemon.dispatch import Dispatcher
 from daemon.errors import Unavailable
 from daemon.layout import Layout, Setup, machine_name
 from daemon.presets import PRESETS
+from daemon.settings import Model, Settings
 from daemon.store import database
 from daemon.store.history import History
 from daemon.store.job import timestamp

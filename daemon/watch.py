@@ -15,10 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from daemon.config import Settings, Watch
 from daemon.errors import Unavailable
 from daemon.events import FolderEvents
 from daemon.scan import Found, Kind, being_written, device_of, exists, fingerprint, look, on_network, open_beneath, walk
+from daemon.settings import Settings, Watch
 from daemon.settle import Settler
 from daemon.store.job import Seen, readable
 from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED

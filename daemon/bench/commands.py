@@ -16,6 +16,7 @@ from rich.table import Table
 from daemon import config
 from daemon.errors import BadConfig
 from daemon.presets import PRESETS, advice
+from daemon.settings import Model, Settings
 from daemon.store.measures import record_verification
 
 if TYPE_CHECKING:  # the studies load PyAV and NumPy, which `transcribed run` must not
@@ -199,7 +200,7 @@ def _study(
         sys.exit(EXIT_FAILED)
 
 
-def _settings(config_file: Path | None) -> config.Settings | None:
+def _settings(config_file: Path | None) -> Settings | None:
     """The configuration; None where there is none and none was asked for: a benchmark runs anywhere."""
     try:
         file = config.find(config_file)
@@ -208,9 +209,9 @@ def _settings(config_file: Path | None) -> config.Settings | None:
     return config.load(file)
 
 
-def _model(settings: config.Settings | None, name: str | None) -> dict[str, Any]:
+def _model(settings: Settings | None, name: str | None) -> dict[str, Any]:
     """The keys of [model] that differ from their defaults, and the name."""
-    model = config.Model() if settings is None else settings.model
+    model = Model() if settings is None else settings.model
     return {"name": model.name, **model.model_dump(exclude_defaults=True), **({"name": name} if name else {})}
 
 

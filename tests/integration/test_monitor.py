@@ -13,6 +13,7 @@ import pytest
 from daemon import config
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.monitor import Monitor, Sources
+from daemon.settings import RuleChange
 from daemon.store import database
 from daemon.store.history import History
 from daemon.tally import Tally
@@ -348,7 +349,7 @@ class Memory:
 
 def test_a_full_disk_that_holds_everything_is_one_alert(bench) -> None:
     here: Bench = bench()
-    rules = {"disk_free": config.RuleChange(fire=1e15), "memory": config.RuleChange(enabled=False)}
+    rules = {"disk_free": RuleChange(fire=1e15), "memory": RuleChange(enabled=False)}
     here.settings = here.settings.model_copy(
         update={"monitor": here.settings.monitor.model_copy(update={"rules": rules})}
     )

@@ -21,6 +21,7 @@ from daemon.monitor.exposition import Endpoint
 from daemon.monitor.monitor import Monitor, Sources
 from daemon.monitor.sample import Gpu, Probe
 from daemon.schedule import Schedule
+from daemon.settings import Settings
 from daemon.store import database
 from daemon.store.history import History
 from daemon.tally import Ending, Tally
@@ -30,7 +31,7 @@ HEADER = "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, sta
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> config.Settings:
+def settings(tmp_path: Path) -> Settings:
     (tmp_path / "inbox").mkdir()
     file = tmp_path / "config.toml"
     file.write_text("[jobs]\nkeep_days = 10\n[database]\nbackups = 2\n")
@@ -50,7 +51,7 @@ def age(path: Path, seconds: float) -> None:
     os.utime(path, (time.time() - seconds,) * 2)
 
 
-def execute(settings: config.Settings, *statements: str) -> None:
+def execute(settings: Settings, *statements: str) -> None:
     with sqlite3.connect(settings.database_path) as db:
         for statement in statements:
             db.execute(statement)

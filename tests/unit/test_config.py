@@ -4,9 +4,10 @@ import pytest
 
 from daemon import config
 from daemon.errors import BadConfig
+from daemon.settings import Database, Jobs, Model, Monitor, Settings, Vad, Watch, Watching
 
 
-def load(tmp_path: Path, text: str) -> config.Settings:
+def load(tmp_path: Path, text: str) -> Settings:
     file = tmp_path / "config.toml"
     file.write_text(text)
     return config.load(file)
@@ -17,13 +18,13 @@ def test_the_shipped_file_states_every_key_with_its_default(tmp_path: Path) -> N
     assert shipped == load(tmp_path, '[[watch]]\npath = "inbox"')
     text = config.default_text()
     for table in (
-        config.Watch,
-        config.Watching,
-        config.Database,
-        config.Model,
-        config.Vad,
-        config.Jobs,
-        config.Monitor,
+        Watch,
+        Watching,
+        Database,
+        Model,
+        Vad,
+        Jobs,
+        Monitor,
     ):
         for key in table.model_fields.keys() - {"rules"}:
             assert f"\n{key} = " in text, f"{table.__name__}.{key} is not in the shipped config.toml"

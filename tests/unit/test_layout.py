@@ -1,9 +1,9 @@
 import pytest
 
-from daemon.config import Model
 from daemon.layout import Layout, Trial, best, candidates
 from daemon.presets import PRESETS, advice, needed_mb
 from daemon.service import load_order
+from daemon.settings import Model
 
 USUAL = Layout(4, 1, 4)
 

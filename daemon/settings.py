@@ -1,0 +1,227 @@
+"""The tables of config.toml: frozen, every key with its default and what it may be."""
+
+import re
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from daemon.chunk import Options
+from daemon.languages import LANGUAGES
+
+SQLITE_PREFIX = "sqlite:///"
+
+
+def _known_language(code: str) -> str:
+    if code != "auto" and code not in LANGUAGES:
+        raise ValueError(f"unknown language {code!r}; use 'auto' or a code such as 'en', 'de', 'zh'")
+    return code
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("lists an entry twice")
+    return values
+
+
+Format = Literal["txt", "srt", "vtt", "json", "tsv", "lrc", "ass"]
+Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
+Percent = Annotated[float, Field(gt=0, le=100)]
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, no unknown keys, no coercion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Watch(Table):
+    """A watched folder and how its recordings are transcribed."""
+
+    path: Annotated[Path, Field(strict=False)] = Path("inbox")
+    recursive: bool = True
+    backend: Literal["auto", "inotify", "polling"] = "auto"
+    language: Annotated[str, AfterValidator(_known_language)] = "auto"
+    task: Literal["transcribe", "translate"] = "transcribe"
+    formats: Annotated[tuple[Format, ...], Tuple, Field(min_length=1), AfterValidator(_unique)] = (
+        "txt",
+        "srt",
+        "json",
+    )
+    naming: Literal["stem", "name"] = "stem"
+    ignore: Annotated[tuple[str, ...], Tuple] = ("*.part", "*.crdownload", ".*", "~*")
+    priority: int = 0
+    condition_on_previous_text: bool = False
+
+
+class Watching(Table):
+    settle_seconds: float = Field(2.0, ge=0, le=3600)
+    rescan_seconds: float = Field(60, gt=0, le=86_400)
+    max_hours: float = Field(24, gt=0, le=1000)
+
+
+class Database(Table):
+    url: str = "sqlite:///var/jobs.db"
+    backup_hours: float = Field(24, ge=0)
+    backups: int = Field(3, ge=1, le=1000)
+
+    @field_validator("url")
+    @classmethod
+    def _a_file(cls, url: str) -> str:
+        if not url.startswith(SQLITE_PREFIX) or url.removeprefix(SQLITE_PREFIX) in ("", ":memory:"):
+            raise ValueError("only an SQLite file works: sqlite:///var/jobs.db")
+        return url
+
+
+class Model(Table):
+    name: str = Field("tiny.en", min_length=1)
+    preset: Literal["none", "rtx4090", "rtx3090", "a100", "h100", "cpu", "edge"] = "none"
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+(,\d+)*)?)$")
+    compute_type: Literal[
+        "auto", "float32", "float16", "bfloat16", "int16",
+        "int8", "int8_float32", "int8_float16", "int8_bfloat16",
+    ] = "auto"  # fmt: skip
+    context: Literal["auto", "full"] = "auto"
+    beam_size: int = Field(5, ge=1, le=20)
+    batch_size: AutoCount = "auto"
+    workers: AutoCount = "auto"
+    cpu_threads: AutoCount = "auto"
+    word_timestamps: bool = False
+
+
+class Vad(Table):
+    enabled: bool = True
+    threshold: float = Field(0.5, gt=0, lt=1)
+    min_silence_ms: int = Field(500, ge=0, le=60_000)
+
+
+HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+def _hours(value: str) -> str:
+    if value and (not (match := HOURS.fullmatch(value)) or match.group(1, 2) == match.group(3, 4)):
+        raise ValueError("is no time of day from-to such as '22:00-07:00', nor '' for always")
+    return value
+
+
+class Jobs(Table):
+    hours: Annotated[str, AfterValidator(_hours)] = ""
+    attempts: int = Field(3, ge=1, le=100)
+    retry_backoff_seconds: float = Field(30, ge=0)
+    drain_seconds: float = Field(60, ge=0)
+    window_seconds: float = Field(300, ge=30, le=3600)
+    keep_days: float = Field(0, ge=0)
+
+    @property
+    def between(self) -> tuple[time, time] | None:
+        """`hours` as (from, to) in local time; None for always."""
+        if not (match := HOURS.fullmatch(self.hours)):
+            return None
+        first, minute, last, last_minute = map(int, match.groups())
+        return time(first, minute), time(last, last_minute)
+
+
+RuleName = Literal[
+    "gpu_temperature", "gpu_memory", "memory", "disk_free", "error_rate", "gpu_gone", "probe_failing", "no_sample",
+    "root_missing", "watcher_restarted", "child_restarting", "waiting_long", "stalled", "accuracy",
+]  # fmt: skip
+
+
+class RuleChange(Table):
+    """What `[monitor.rules.NAME]` changes of a rule; None leaves its default."""
+
+    enabled: bool = True
+    fire: float | None = None
+    clear: float | None = None
+    for_seconds: float | None = Field(None, ge=0)
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError("is no address such as '127.0.0.1:9464', nor '' for none")
+    return value
+
+
+def _with_scheme(url: str) -> str:
+    if not re.match(r"[a-z][a-z0-9+.-]*://.", url, re.IGNORECASE):
+        raise ValueError("is no Apprise URL such as 'mailto://...', 'json://...', 'ntfy://...'")
+    return url
+
+
+class Monitor(Table):
+    interval_seconds: float = Field(60, gt=0)
+    gpu_temperature_c: float = Field(85, gt=0)
+    gpu_memory_percent: Percent = 90
+    memory_percent: Percent = 90
+    disk_free_mb: float = Field(500, ge=0)
+    error_rate_percent: Percent = 5
+    for_seconds: float = Field(120, ge=0)
+    probe_timeout_seconds: float = Field(10, ge=1, le=120)
+    gpu_temperature_pause_c: float = Field(0, ge=0)
+    gpu_temperature_resume_c: float = Field(0, ge=0)
+    prometheus: Annotated[str, AfterValidator(_address)] = ""
+    notify: Annotated[tuple[Annotated[str, AfterValidator(_with_scheme)], ...], Tuple, AfterValidator(_unique)] = ()
+    keep_samples_days: float = Field(30, ge=0)
+    verify_days: float = Field(7, ge=0)
+    rules: dict[RuleName, RuleChange] = {}
+    log_file: Annotated[Path, Field(strict=False)] = Path("var/service_metrics.log")
+
+    @property
+    def resume_c(self) -> float:
+        """The mark at which the brake lets go: as configured, or 5 degrees below the one at which it holds."""
+        return self.gpu_temperature_resume_c or self.gpu_temperature_pause_c - 5
+
+    @model_validator(mode="after")
+    def _marks(self) -> "Monitor":
+        if self.gpu_temperature_pause_c and self.resume_c >= self.gpu_temperature_pause_c:
+            raise ValueError("gpu_temperature_resume_c must be below gpu_temperature_pause_c")
+        return self
+
+
+class Settings(Table):
+    """The whole configuration. Paths are absolute once `load` has returned it."""
+
+    watch: Annotated[tuple[Watch, ...], Tuple, Field(min_length=1)] = (Watch(),)
+    watching: Watching = Watching()
+    database: Database = Database()
+    model: Model = Model()
+    vad: Vad = Vad()
+    jobs: Jobs = Jobs()
+    monitor: Monitor = Monitor()
+
+    @model_validator(mode="after")
+    def _possible_together(self) -> "Settings":
+        if self.model.name.endswith(".en"):
+            for watch in self.watch:
+                if watch.language not in ("auto", "en") or watch.task == "translate":
+                    raise ValueError(
+                        f"model.name {self.model.name!r} knows English only, but the folder {watch.path} asks for "
+                        f"language {watch.language!r}, task {watch.task!r}; use a multilingual model such as 'base'"
+                    )
+        return self
+
+    @property
+    def database_path(self) -> Path:
+        return Path(self.database.url.removeprefix(SQLITE_PREFIX))
+
+    def options(self, watch: Watch) -> Options:
+        """The options that a recording in this folder is queued with."""
+        return Options(
+            language=watch.language,
+            task=watch.task,
+            formats=watch.formats,
+            naming=watch.naming,
+            model=self.model.name,
+            context=self.model.context,
+            beam_size=self.model.beam_size,
+            word_timestamps=self.model.word_timestamps,
+            condition_on_previous_text=watch.condition_on_previous_text,
+            vad=self.vad.enabled,
+            vad_threshold=self.vad.threshold,
+            vad_min_silence_ms=self.vad.min_silence_ms,
+            window_s=self.jobs.window_seconds,
+            max_hours=self.watching.max_hours,
+        )
