@@ -5,19 +5,16 @@ It never touches a model for transcription, the network or any path: it is hande
 
 import hashlib
 import os
-import resource
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 
+from daemon.children.confine import confine
 from daemon.children.media import Media
 from daemon.children.protocol import Close, Next, Open, Opened, Refused, Window
 from daemon.children.speech import Chunker, Cut
 from daemon.chunk import Chunk
 from daemon.errors import BadRecording
-
-ADDRESS_SPACE_BYTES = 4 << 30
-"""RLIMIT_AS: about 1.5 GB are mapped by the libraries and their threads; a bomb hits the limit, not the machine."""
 
 HASH_BLOCK = 1 << 20
 
@@ -94,7 +91,7 @@ class OpenRecording:
 
 def main(conn: Connection) -> None:
     """Answer the daemon's orders until it closes the connection."""
-    _limit()
+    confine()
     recordings: dict[int, OpenRecording] = {}
     while True:
         order = conn.recv()
@@ -142,9 +139,3 @@ def _too_long(length_s: float, limit_s: float) -> BadRecording:
         f"longer than the limit: {length_s / 3600:.1f} h, allowed {limit_s / 3600:g} h",
         "raise watching.max_hours or cut the recording",
     )
-
-
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -91,6 +91,7 @@ class Engines:
         first, *others = [f"{name}:{index}" for index in indices.split(",")] if indices else [name]
         self.engines = [Engine(replace(load, device=device)) for device in (first, *others)]
         self._next_batch = 1
+        self._was_ready = False
 
     @property
     def children(self) -> list[Child]:
@@ -149,13 +150,16 @@ class Engines:
                 self._welcome(engine, answer)
             case Unready():
                 self.kill(engine, answer.message)
-                if self.ready is None:
+                if not self._was_ready:
                     raise Unavailable(answer.message, answer.hint)
                 log.error("engine on %s cannot load: %s", engine.load.device, answer.message)
             case BatchDone() | BatchFailed():
+                chunks = engine.batches.get(answer.batch_id, ())
+                if not chunks or (isinstance(answer, BatchDone) and len(answer.results) != len(chunks)):
+                    return engine, self.kill(engine, "an answer to what it was not asked"), ()
                 if isinstance(answer, BatchDone):
                     engine.deaths, engine.batch_s = 0, answer.run_s
-                chunks = engine.batches.pop(answer.batch_id)
+                del engine.batches[answer.batch_id]
                 self._set_deadline(engine)
                 return engine, answer, chunks
         return engine, answer, ()
@@ -170,7 +174,7 @@ class Engines:
         pid, how = engine.child.pid, engine.child.end()
         lost = LostBatches(tuple(engine.batches.values()), how)
         log.warning("engine %d on %s died (%s; %s)", pid, engine.load.device, how, why)
-        if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and self.ready is None:
+        if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and not self._was_ready:
             raise Unavailable(
                 f"the engine on {engine.load.device} died {START_ATTEMPTS} times while loading ({how})",
                 "on CUDA this is mostly a missing cuDNN or cuBLAS; try model.device = 'cpu' to see",
@@ -202,7 +206,7 @@ class Engines:
                 engine.child = None
 
     def _welcome(self, engine: Engine, ready: Ready) -> None:
-        engine.ready = ready
+        engine.ready, self._was_ready = ready, True
         engine.batch_size = min(engine.batch_size or ready.batch_size, ready.batch_size)
         assert engine.child is not None
         engine.child.deadline = None

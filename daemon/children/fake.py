@@ -11,10 +11,13 @@ import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
 from daemon.children import engine
 from daemon.children.protocol import LoadModel, Ready
 from daemon.chunk import Chunk, Decoded, Segment
+from daemon.errors import Unavailable
 
 POISON = b"\x39\x30" * 8
 """Eight samples of the value 12345 at the start of a chunk: the fake engine dies of it."""
@@ -26,7 +29,11 @@ class Plan:
 
     delay_s: float = 0.0
     poison: str = ""
-    """What a poisoned chunk does: `kill` the process, `exit`, `hang`, or `raise` an error."""
+    """What a poisoned chunk does: `kill` the process, `exit`, `hang`, `raise` an error, answer with what is no message
+    (`malformed`), with 100 MB (`flood`) or with too few results (`short`).
+    """
+    unready_after: int = 0
+    """Starts after which the model cannot be loaded any more; they are counted in the file TRANSCRIBED_FAKE_STARTS."""
     memory_chunks: int = 1_000
     """Larger batches run out of memory."""
     workers: int = 2
@@ -45,12 +52,12 @@ class FakeModel:
     def run(self, chunks: tuple[Chunk, ...]) -> tuple[Decoded, ...]:
         if len(chunks) > self._plan.memory_chunks:
             raise RuntimeError("CUDA failed with error out of memory")
-        if any(chunk.audio.startswith(POISON) for chunk in chunks):
-            self._suffer()
+        if any(chunk.audio.startswith(POISON) for chunk in chunks) and (answer := self._suffer()) is not None:
+            return answer
         time.sleep(self._plan.delay_s)
         return tuple(_decoded(chunk) for chunk in chunks)
 
-    def _suffer(self) -> None:
+    def _suffer(self) -> tuple[Any, ...] | None:
         match self._plan.poison:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -60,6 +67,13 @@ class FakeModel:
                 time.sleep(3600)
             case "raise":
                 raise RuntimeError("a poisoned chunk")
+            case "short":
+                return ()
+            case "malformed":
+                return (print,)
+            case "flood":
+                return (bytes(100_000_000),)
+        return None
 
 
 def _decoded(chunk: Chunk) -> Decoded:
@@ -70,11 +84,21 @@ def _decoded(chunk: Chunk) -> Decoded:
 
 def load(order: LoadModel) -> tuple[FakeModel, Ready]:
     plan = Plan(**json.loads(os.environ.get("TRANSCRIBED_FAKE", "{}")))
+    if plan.unready_after:
+        _count_start(plan.unready_after)
     ready = Ready(
         model=order.name, device="fake", compute_type="none", workers=plan.workers, cpu_threads=1,
         batch_size=plan.batch_size, devices=1, multilingual=False, load_s=0.0,
     )  # fmt: skip
     return FakeModel(plan), ready
+
+
+def _count_start(allowed: int) -> None:
+    starts = Path(os.environ["TRANSCRIBED_FAKE_STARTS"])
+    with starts.open("a") as file:
+        file.write("x")
+    if allowed < starts.stat().st_size <= allowed + 2:
+        raise Unavailable("the device is gone", "wait until it is back")
 
 
 def main(conn: Connection) -> None:

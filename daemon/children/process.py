@@ -13,6 +13,8 @@ from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
+from daemon.children.wire import MESSAGE_MAX_BYTES, Unreadable, message
+
 log = logging.getLogger(__name__)
 
 STALL_S = 20
@@ -80,11 +82,11 @@ class Child:
         """The next message, which must be on its way.
 
         Raises:
-            ChildDied
+            ChildDied: or it says what is no message of the protocol.
         """
         try:
-            return self._conn.recv()
-        except (OSError, EOFError) as error:
+            return message(self._conn.recv_bytes(MESSAGE_MAX_BYTES))
+        except (OSError, EOFError, Unreadable) as error:
             raise ChildDied(str(error)) from error
 
     @property

@@ -164,7 +164,7 @@ class Monitor:
             sampled_at=timestamp(),
             probe=probe,
             host=self._host_probe(self._sources.children()),
-            work=or_none("look at the queue", lambda: self._work(elapsed_s)) or Work(),
+            work=or_none("look at the queue", lambda: self._work(elapsed_s)) or Work(known=False),
             paused=self._sources.paused(),
             restarts=self._sources.restarts(),
             missing_roots=self._sources.missing_roots(),

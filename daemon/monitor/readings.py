@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from daemon.errors import BadConfig
 from daemon.monitor.rules import Reading, Rule
-from daemon.monitor.sample import Disk, Gpu, Sample
+from daemon.monitor.sample import Disk, Gpu, Sample, Work
 from daemon.settings import Monitor
 
 JOBS_MIN = 20
@@ -109,11 +109,9 @@ class Reader:
             *self._gpus(sample),
             Reading("memory", "host", host.memory_percent),
             *(Reading("disk_free", disk.path, disk.free_mb) for disk in _file_systems(host.disks)),
-            Reading("error_rate", SERVICE, work.error_rate_percent, enough=work.ended_in_window >= JOBS_MIN),
             *(Reading("root_missing", root, float(gone)) for root, gone in (sample.missing_roots or {}).items()),
             *self._restarted(dict(sample.restarts or {}), now),
-            Reading("waiting_long", SERVICE, work.oldest_waiting_s),
-            Reading("stalled", SERVICE, work.stalled_s),
+            *_of_the_service(work),
         ]
         if sample.accuracy_percent is not None:
             found.append(Reading("accuracy", "model", sample.accuracy_percent))
@@ -151,6 +149,13 @@ class Reader:
                 folder if watcher else subject,
                 float(total - before.get(subject, 0)),
             )
+
+
+def _of_the_service(work: Work) -> Iterator[Reading]:
+    enough = work.ended_in_window >= JOBS_MIN
+    yield Reading("error_rate", SERVICE, work.error_rate_percent if work.known else None, enough)
+    yield Reading("waiting_long", SERVICE, work.oldest_waiting_s if work.known else None)
+    yield Reading("stalled", SERVICE, work.stalled_s if work.known else None)
 
 
 def _file_systems(disks: Iterable[Disk]) -> Iterator[Disk]:

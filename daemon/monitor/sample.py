@@ -99,6 +99,8 @@ class Work:
     oldest_waiting_s: float = 0.0
     stalled_s: float = 0.0
     """Nothing has been finished this long though work waits."""
+    known: bool = True
+    """False: the database could not be read, and all of this says nothing."""
 
     @property
     def success_rate_percent(self) -> float:

@@ -71,7 +71,7 @@ class History(Access):
             by_state = (
                 select(jobs.c.state, func.count()).where(jobs.c.state.in_((QUEUED, RUNNING))).group_by(jobs.c.state)
             )
-            counts: dict[str, int] = dict(db.execute(by_state).tuples().all())
+            counts = {row[0]: row[1] for row in db.execute(by_state)}
             due = (jobs.c.next_attempt_at.is_(None)) | (jobs.c.next_attempt_at <= now)
             oldest = select(jobs.c.id, jobs.c.queued_at).where(jobs.c.state == QUEUED, due)
             row = db.execute(oldest.order_by(jobs.c.queued_at, jobs.c.id).limit(1)).first()

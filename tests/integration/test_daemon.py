@@ -189,7 +189,7 @@ def test_silence_gives_empty_but_valid_files(make_daemon) -> None:
     assert json.loads((daemon.inbox / "silence.json").read_text())["segments"] == []
 
 
-@pytest.mark.parametrize("poison", ["kill", "exit", "raise"])
+@pytest.mark.parametrize("poison", ["kill", "exit", "raise", "malformed", "flood", "short"])
 def test_a_poisonous_recording_dies_alone(make_daemon, poison: str) -> None:
     daemon: Daemon = make_daemon(fake={"poison": poison}, jobs="attempts = 2\nretry_backoff_seconds = 0.1")
     for number in range(12):
@@ -201,6 +201,22 @@ def test_a_poisonous_recording_dies_alone(make_daemon, poison: str) -> None:
     assert daemon.query("SELECT DISTINCT attempts FROM jobs WHERE state = 'done'") == [(1,)]
     assert daemon.query("SELECT DISTINCT attempts FROM jobs WHERE state = 'dead'") == [(2,)]
     assert daemon.query("SELECT count(*) FROM failures WHERE error <> ''") == [(2,)]
+
+
+def test_an_engine_that_cannot_load_again_for_a_while_ends_no_daemon(make_daemon, tmp_path: Path) -> None:
+    daemon: Daemon = make_daemon(fake={"unready_after": 1, "delay_s": 0.1})
+    daemon.start(TRANSCRIBED_FAKE_STARTS=str(tmp_path / "starts")).ready()
+    assert daemon.process is not None
+    for pid in children_of(daemon.process.pid):
+        if b"daemon.children.fake" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+    for number in range(5):
+        write_wav(daemon.inbox / f"{number}.wav", seed=number)
+    daemon.wait_idle(5)
+    assert "the device is gone" in daemon.log_text()
+    assert (tmp_path / "starts").read_text() == "xxxx"
+    assert daemon.query("SELECT DISTINCT state, attempts FROM jobs") == [("done", 1)]
+    assert daemon.stop() == 0
 
 
 def test_out_of_memory_halves_the_batch_and_loses_nothing(make_daemon) -> None:

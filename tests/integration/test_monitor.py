@@ -380,7 +380,13 @@ def test_a_database_that_cannot_be_written_stops_no_sample(bench, caplog) -> Non
     assert here.tick() == [(T, A, "pending")]
     assert "keep a sample" in caplog.text
     with sqlite3.connect(here.settings.database_path) as db:
+        db.execute("ALTER TABLE jobs RENAME TO hidden_jobs")
+    unknown = [(rule, "service", "unknown") for rule in ("error_rate", "waiting_long", "stalled")]
+    assert here.tick() == unknown
+    with sqlite3.connect(here.settings.database_path) as db:
+        db.execute("ALTER TABLE hidden_jobs RENAME TO jobs")
+    assert here.tick() == [(T, A, "firing"), *((rule, "service", "ok") for rule, *_ in unknown)]
+    with sqlite3.connect(here.settings.database_path) as db:
         db.execute("ALTER TABLE hidden RENAME TO samples")
     here.tick()
-    assert here.tick() == [(T, A, "firing")]
-    assert here.query("SELECT count(*) FROM samples") == [(2,)]
+    assert here.query("SELECT count(*) FROM samples") == [(1,)]

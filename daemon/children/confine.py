@@ -1,0 +1,75 @@
+"""What a decoder may still do once it has loaded its libraries: read what it was handed, compute, answer.
+
+Limits always; a seccomp filter where the kernel takes one (Linux on x86-64 and AArch64).
+"""
+
+import ctypes
+import errno
+import logging
+import os
+import platform
+import resource
+import struct
+from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
+
+ADDRESS_SPACE_BYTES = 4 << 30
+"""RLIMIT_AS: about 1.5 GB are mapped by the libraries and their threads; a bomb hits the limit, not the machine."""
+
+ARCHITECTURES = {
+    # socket, connect, execve, execveat, ptrace, io_uring_setup (which could open sockets past the filter)
+    "x86_64": (0xC000003E, 317, (41, 42, 59, 322, 101, 425)),
+    "aarch64": (0xC00000B7, 277, (198, 203, 221, 281, 117, 425)),
+}
+"""machine -> (AUDIT_ARCH of linux/audit.h, number of seccomp(2), numbers of the forbidden system calls)."""
+X32_BIT = 0x40000000
+"""x86-64 answers to a second set of numbers from here on."""
+
+PR_SET_NO_NEW_PRIVS = 38
+SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC = 1, 1
+RET_ALLOW, RET_ERRNO = 0x7FFF0000, 0x00050000
+LOAD_WORD, JUMP_EQUAL, JUMP_GREATER_OR_EQUAL, RETURN = 0x20, 0x15, 0x35, 0x06
+"""Classic BPF (linux/bpf_common.h)."""
+NUMBER_OFFSET, ARCHITECTURE_OFFSET = 0, 4
+"""In struct seccomp_data."""
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def confine() -> bool:
+    """Take away what decoding does not need; whether the kernel took the filter."""
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    machine = ARCHITECTURES.get(platform.machine())
+    if machine is None:
+        return False
+    architecture, seccomp, forbidden = machine
+    code = _filter(architecture, forbidden)
+    libc = ctypes.CDLL(None, use_errno=True)
+    program = _Program(len(code) // 8, code)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
+        # All threads: the one that waits for the daemon's end runs already.
+        done = libc.syscall(seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(program))
+        if done == 0:
+            return True
+    log.debug("no seccomp filter: %s", os.strerror(ctypes.get_errno()))
+    return False
+
+
+def _filter(architecture: int, forbidden: Sequence[int]) -> bytes:
+    """A program that refuses the forbidden calls, and all calls of another architecture, with EPERM."""
+    refuse_in = len(forbidden) + 1
+    lines = [
+        (LOAD_WORD, 0, 0, ARCHITECTURE_OFFSET),
+        (JUMP_EQUAL, 0, refuse_in + 2, architecture),
+        (LOAD_WORD, 0, 0, NUMBER_OFFSET),
+        (JUMP_GREATER_OR_EQUAL, refuse_in, 0, X32_BIT),
+        *((JUMP_EQUAL, refuse_in - 1 - at, 0, number) for at, number in enumerate(forbidden)),
+        (RETURN, 0, 0, RET_ALLOW),
+        (RETURN, 0, 0, RET_ERRNO | errno.EPERM),
+    ]
+    return b"".join(struct.pack("HBBI", *line) for line in lines)

@@ -1,0 +1,36 @@
+"""Messages from a child, read so that a child that a hostile file has taken over can do no harm with them.
+
+A pickle may name any function to be called. Here it may name the messages of the protocol and nothing else.
+"""
+
+import io
+import pickle
+from typing import Any
+
+MESSAGE_MAX_BYTES = 64 << 20
+"""A window of five minutes of speech is 10 MB."""
+MODULES = ("daemon.children.protocol", "daemon.chunk", "daemon.layout")
+
+
+class Unreadable(Exception):
+    """It is no message of the protocol."""
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name) if module in MODULES else None
+        if not isinstance(found, type) or found.__module__ != module:
+            raise pickle.UnpicklingError(f"it names {module}.{name}")
+        return found
+
+
+def message(data: bytes) -> Any:
+    """The message that a child sent.
+
+    Raises:
+        Unreadable
+    """
+    try:
+        return _Unpickler(io.BytesIO(data)).load()
+    except Exception as error:  # bad pickles raise nearly anything
+        raise Unreadable(f"its answer cannot be read: {error}") from error
