@@ -73,6 +73,9 @@ class Scanner(threading.Thread):
         self._wake_dispatcher = wake
         self._settler: Settler[Key] = Settler(settings.watching.settle_seconds)
         self._roots = [Root(watch, self._events(watch)) for watch in settings.watch]
+        for root in self._roots:
+            # The first comparison may take a while; an alert from before the start must not seem over meanwhile.
+            root.missing = not os.access(root.path, os.R_OK | os.X_OK)
         self._told_open: set[Key] = set()
         self._hints: set[bytes] = set()
         self._everything = False

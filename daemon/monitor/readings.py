@@ -96,6 +96,7 @@ class Reader:
         self._known: set[tuple[str, str]] = {
             (name, gpu.subject) for gpu in gpus for name, value in _figures(gpu) if value is not None
         }
+        self._verified = False
         self._restarts: list[tuple[float, dict[str, int]]] = []
 
     def readings(self, sample: Sample, now: float) -> list[Reading]:
@@ -113,7 +114,8 @@ class Reader:
             *self._restarted(dict(sample.restarts or {}), now),
             *_of_the_service(work),
         ]
-        if sample.accuracy_percent is not None:
+        self._verified = self._verified or sample.accuracy_percent is not None
+        if self._verified:
             found.append(Reading("accuracy", "model", sample.accuracy_percent))
         return found
 

@@ -370,6 +370,9 @@ def test_a_model_that_has_lost_accuracy(bench) -> None:
                 f"INSERT INTO verifications ({columns}) VALUES ('x', 'tiny.en', 'int8', 'cpu', 1, {wer}, 4, 90, 2, 1, 1, 1)"
             )
         assert here.tick() == expected
+    with sqlite3.connect(here.settings.database_path) as db:
+        db.execute("ALTER TABLE verifications RENAME TO hidden")
+    assert here.tick() == [("accuracy", "model", "unknown")]
 
 
 def test_a_database_that_cannot_be_written_stops_no_sample(bench, caplog) -> None:

@@ -242,6 +242,10 @@ def test_a_root_that_goes_away_and_comes_back(make_daemon) -> None:
     daemon.wait_for({"a.wav": "done"})
     shutil.rmtree(daemon.inbox)
     wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'root_missing'") == [("firing",)], 15)
+    assert daemon.stop() == 0
+    daemon.start().ready()
+    time.sleep(1)
+    assert daemon.query("SELECT state FROM alerts WHERE rule = 'root_missing'") == [("firing",)]
     daemon.inbox.mkdir()
     wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'root_missing'") == [("resolved",)], 15)
     write_wav(daemon.inbox / "b.wav", seed=2)
