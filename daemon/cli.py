@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from enum import Enum
@@ -83,13 +84,19 @@ def run(
     preset: Annotated[Preset | None, typer.Option(help="Settings for a common machine.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Watch the folders and transcribe, in the foreground, until SIGTERM or Ctrl-C."""
+    """Watch the folders and transcribe, until SIGTERM or Ctrl-C. SIGHUP: read the configuration anew."""
     file = config.find(config_file)
     settings = config.load(file)
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
-    sys.exit(Service(settings, once=once, config_file=file.absolute()).run())
+    service = Service(settings, once=once, config_file=file.absolute())
+    code = service.run()
+    if service.again:
+        # The same process, so that systemd and whoever sent the signal know it still.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    sys.exit(code)
 
 
 @app.command()

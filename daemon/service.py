@@ -9,12 +9,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from daemon import config
 from daemon.children.decoders import Decoders
 from daemon.children.engines import Engines
 from daemon.children.protocol import LoadModel
 from daemon.dispatch import Dispatcher
-from daemon.errors import Unavailable
+from daemon.errors import BadConfig, Unavailable
 from daemon.layout import Layout, Setup, machine_name
+from daemon.monitor import alerts
 from daemon.presets import PRESETS
 from daemon.settings import Model, Settings
 from daemon.store import database
@@ -49,6 +51,9 @@ class Service:
         self._config_file = config_file
         self._once = once
         self._stops = 0
+        self._hung_up = False
+        self.again = False
+        """SIGHUP asked for the configuration to be read anew, and it is good: the caller starts the program again."""
         self._trouble: str | None = None
         self._announced = False
         self._pinged_at = 0.0
@@ -100,7 +105,8 @@ class Service:
         self._upkeep.start()
         try:
             self._dispatcher.run(self._progress)
-            notify("STOPPING=1")
+            if not self.again:
+                notify("STOPPING=1")
             # The order of the stop: the scanner first, for it makes new work; then the batches in flight, which
             # are paid for; then the children, which have nothing left to do.
             self._scanner.stop()
@@ -126,7 +132,23 @@ class Service:
         self._ping()
         if self._scanner.failure is not None:
             return True
-        return bool(self._stops) or (self._once and self._finished())
+        if self._hung_up:
+            self._hung_up = False
+            self.again = self._is_good()
+        return bool(self._stops) or self.again or (self._once and self._finished())
+
+    def _is_good(self) -> bool:
+        """Whether the configuration as it is now can be used; the old one stays in force where it cannot."""
+        if self._config_file is None:
+            return False
+        try:
+            alerts.check(config.load(self._config_file).monitor)
+        except BadConfig as error:
+            log.error("SIGHUP: the configuration is not taken, the old one stays:\n%s", error)
+            return False
+        log.info("SIGHUP: starting again with the new configuration")
+        notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        return True
 
     def _finished(self) -> bool:
         if not (self._scanner.compared and self._dispatcher.idle):
@@ -166,9 +188,15 @@ class Service:
             self._stops += 1
             log.info("%s: stopping%s", signal.Signals(number).name, " now" if self._stops > 1 else "")
 
+        def hang_up(_number: int, _frame: FrameType | None) -> None:
+            self._hung_up = True
+
         signal.set_wakeup_fd(self._dispatcher.wake_fd, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGHUP, hang_up)
+        # Blocked by the program before us, if it was SIGHUP that started us: another one meanwhile is not lost.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
         # The kernel breaks our read lease with SIGIO when somebody opens the file for writing just then; the
         # default action would end the daemon.
         signal.signal(signal.SIGIO, signal.SIG_IGN)

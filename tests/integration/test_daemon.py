@@ -203,6 +203,42 @@ def test_a_poisonous_recording_dies_alone(make_daemon, poison: str) -> None:
     assert daemon.query("SELECT count(*) FROM failures WHERE error <> ''") == [(2,)]
 
 
+def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_instead_of_a_bad_one(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    daemon.start().ready()
+    assert daemon.process is not None
+    good = daemon.config.read_text()
+    write_wav(daemon.inbox / "a.wav")
+    daemon.wait_for({"a.wav": "done"})
+    daemon.config.write_text(good + "[bogus]\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "the old one stays" in daemon.log_text() and "bogus" in daemon.log_text(), 10, "the refusal")
+    daemon.config.write_text(good.replace('formats = ["txt", "srt", "json"]', 'formats = ["txt"]'))
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.ready()
+    write_wav(daemon.inbox / "b.wav", seed=2)
+    daemon.wait_for({"b.wav": "done"})
+    assert sorted(path.name for path in daemon.inbox.iterdir()) == [
+        "a.json", "a.srt", "a.txt", "a.wav", "b.txt", "b.wav",
+    ]  # fmt: skip
+    assert not daemon.ended and daemon.stop() == 0
+
+
+def test_many_sighups_lose_nothing(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={"delay_s": 0.1})
+    daemon.start().ready()
+    assert daemon.process is not None
+    recordings = []
+    for number in range(15):
+        recordings += [write_wav(daemon.inbox / f"{number}-{part}.wav", seed=10 * number + part) for part in range(4)]
+        daemon.process.send_signal(signal.SIGHUP)
+        time.sleep(0.02 * number)
+    daemon.wait_idle(60)
+    assert daemon.query("SELECT DISTINCT state, attempts FROM jobs") == [("done", 1)]
+    assert not daemon.ended and daemon.stop() == 0
+    reconcile(daemon, recordings)
+
+
 def test_an_engine_that_cannot_load_again_for_a_while_ends_no_daemon(make_daemon, tmp_path: Path) -> None:
     daemon: Daemon = make_daemon(fake={"unready_after": 1, "delay_s": 0.1})
     daemon.start(TRANSCRIBED_FAKE_STARTS=str(tmp_path / "starts")).ready()

@@ -58,7 +58,7 @@ def test_the_unit_is_what_systemd_accepts(tmp_path) -> None:
     for needed in ("Type=notify", "WatchdogSec=", "Restart=always", "User=transcribed", "StateDirectory=transcribed"):
         assert needed in unit
     safety = subprocess.run(
-        ["systemd-analyze", "security", "--offline=yes", "--threshold=20", copy],
+        ["systemd-analyze", "security", "--offline=yes", "--threshold=15", copy],
         capture_output=True,
         text=True,
         timeout=60,
