@@ -71,11 +71,11 @@ def test_a_hanging_address_and_a_dead_one_hold_up_no_other(server: Server, hangi
     for number in range(3):
         notifier.send(f"alert {number}", "it is hot", firing=True)
     notifier.send("alert 3", "it is over", firing=False)
-    wait_until(lambda: len(server.messages) == 4, 3, "four messages")
+    wait_until(lambda: len(server.messages) == 4, 8, "four messages")
     assert [(each["title"], each["type"]) for each in server.messages] == [
         ("alert 0", "warning"), ("alert 1", "warning"), ("alert 2", "warning"), ("alert 3", "success"),
     ]  # fmt: skip
-    wait_until(lambda: "given up: alert 3" in caplog.text, 5, "the dead address being given up")
+    wait_until(lambda: "given up: alert 3" in caplog.text, 10, "the dead address being given up")
     notifier.end(0.1)
     assert SECRET not in caplog.text and "monitor.notify[1] (JSON)" in caplog.text
 

