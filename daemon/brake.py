@@ -57,7 +57,8 @@ class Brake:
             for cause, reason in wanted.items():
                 if cause not in self._told:
                     log.info("paused: %s", reason)
-                self._store.pause(cause, reason)
+                if self._told.get(cause) != reason:
+                    self._store.pause(cause, reason)
             self._told = wanted
         return bool(wanted)
 

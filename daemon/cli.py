@@ -201,7 +201,7 @@ def jobs_cancel(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOpt
 def _request(command: str, job_ids: list[int], config_file: Path | None, as_json: bool) -> None:
     with _ledger(config_file) as ledger:
         found = ledger.request(command, job_ids)
-        running = ledger.status()["daemon"]["running"]
+        running = ledger.pid is not None
     missing = sorted(set(job_ids) - set(found))
     if as_json:
         _print_json({"command": command, "requested": found, "missing": missing, "daemon_running": running})

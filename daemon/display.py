@@ -14,7 +14,7 @@ def status(data: dict[str, Any]) -> RenderableType:
     """`transcribed status`."""
     daemon = data["daemon"]
     head = Text(f"daemon: running, pid {daemon['pid']}" if daemon["running"] else "daemon: not running")
-    paused = [Text(f"paused: {row['reason']} (since {_clock(row['since'])})", style="yellow") for row in data["pauses"]]
+    paused = [Text(f"paused: {row['reason']} (since {clock(row['since'])})", style="yellow") for row in data["pauses"]]
     counts = Text("jobs: ")
     counts.append(", ".join(f"{count} {state}" for state, count in data["counts"].items() if count) or "none seen yet")
     parts: list[RenderableType] = [head, *paused, counts]
@@ -69,9 +69,9 @@ def length(seconds: float) -> str:
     return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
 
 
-def _clock(moment: str) -> str:
-    """A time of the database as people here read it."""
-    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
+def clock(moment: str | None) -> str:
+    """A time of the database as people here read it; nothing for None."""
+    return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _layout(row: dict[str, Any]) -> str:

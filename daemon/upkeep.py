@@ -61,7 +61,7 @@ class Upkeep:
     ) -> None:
         check(settings.monitor)
         self._engines, self._decoders, self._tuner = engines, decoders, tuner
-        self._dispatcher, self._scanner = dispatcher, scanner
+        self._scanner = scanner
         self._monitor_silent_s = (
             MONITOR_SILENT_INTERVALS * settings.monitor.interval_seconds
             + settings.monitor.probe_timeout_seconds

@@ -50,9 +50,8 @@ class Root:
     events: FolderEvents | None
     next_scan: float = 0.0
     missing: bool = False
-    watched: bool = False
-    """Events have come from it; when its watcher is started again, that is a restart."""
-    restarts: int = 0
+    starts: int = 0
+    """How often its watcher was started."""
 
     @property
     def path(self) -> Path:
@@ -72,10 +71,11 @@ class Scanner(threading.Thread):
         self._store = store
         self._wake_dispatcher = wake
         self._settler: Settler[Key] = Settler(settings.watching.settle_seconds)
-        self._roots = [Root(watch, self._events(watch)) for watch in settings.watch]
-        for root in self._roots:
-            # The first comparison may take a while; an alert from before the start must not seem over meanwhile.
-            root.missing = not os.access(root.path, os.R_OK | os.X_OK)
+        # The first comparison may take a while; an alert from before the start must not seem over meanwhile.
+        self._roots = [
+            Root(watch, self._events(watch), missing=not os.access(watch.path, os.R_OK | os.X_OK))
+            for watch in settings.watch
+        ]
         self._told_open: set[Key] = set()
         self._hints: set[bytes] = set()
         self._everything = False
@@ -103,7 +103,7 @@ class Scanner(threading.Thread):
     @property
     def restarts(self) -> dict[str, int]:
         """Watched folder -> how often its watcher had to be started again."""
-        return {str(root.path): root.restarts for root in self._roots if root.events is not None}
+        return {str(root.path): max(0, root.starts - 1) for root in self._roots if root.events is not None}
 
     def stop(self) -> None:
         self._stopping = True
@@ -163,8 +163,7 @@ class Scanner(threading.Thread):
                 log.warning("no events from %s: %s", root.path, trouble)
                 every_s = min(every_s, POLL_S)
             else:
-                root.restarts += root.watched
-                root.watched = True
+                root.starts += 1
         others = [other.path for other in self._roots if other is not root]
         found = walk(root.path, root.watch.ignore, recursive=root.watch.recursive, skip=others)
         try:

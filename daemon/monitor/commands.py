@@ -4,7 +4,6 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from daemon import config
 from daemon.care import backup_path
+from daemon.display import clock
 from daemon.errors import Unavailable
 from daemon.store import database
 from daemon.store.ledger import Ledger
@@ -62,7 +62,7 @@ def alerts(
     settings = config.load(config.find(config_file))
     with Ledger(settings.database_path) as ledger:
         found = ledger.alerts(limit, ended=every)
-        running = database.running_pid(settings.database_path) is not None
+        running = ledger.pid is not None
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -75,7 +75,7 @@ def alerts(
     for row in found:
         state = Text(row["state"], style=STATE_COLOURS.get(row["state"], ""))
         said = Text(row["text"] or f"{row['rule']} {row['subject']}")
-        table.add_row(state, said, _clock(row["fired_at"] or row["since"]), _clock(row["resolved_at"]))
+        table.add_row(state, said, clock(row["fired_at"] or row["since"]), clock(row["resolved_at"]))
     Console().print(table)
 
 
@@ -175,7 +175,7 @@ def _condensed(values: Sequence[float | None], width: int) -> list[float | None]
 
 
 def _table(rows: list[dict[str, Any]], width: int) -> Table:
-    title = f"{len(rows)} samples, {_clock(rows[0]['sampled_at'])} to {_clock(rows[-1]['sampled_at'])}"
+    title = f"{len(rows)} samples, {clock(rows[0]['sampled_at'])} to {clock(rows[-1]['sampled_at'])}"
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for heading in ("", "", "now", "least", "mean", "most", ""):
         table.add_column(heading, no_wrap=True, justify="right" if heading else "left")
@@ -191,14 +191,10 @@ def _table(rows: list[dict[str, Any]], width: int) -> Table:
 def _request(command: str, config_file: Path | None) -> None:
     with Ledger(config.load(config.find(config_file)).database_path) as ledger:
         ledger.request_all(command)
-        running = ledger.status()["daemon"]["running"]
+        running = ledger.pid is not None
     when = "within a second" if running else "when it next runs"
     print(f"{command} requested; the daemon does so {when}")
 
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def _clock(moment: str | None) -> str:
-    return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"

@@ -72,7 +72,7 @@ def _service(sample: Sample) -> Iterator[Metric]:
     cache = sample.model_cache_mb
     yield _gauge("model_cache_bytes", "Models on the disk.", None if cache is None else cache * MB)
     restarts = CounterMetricFamily("transcribed_restarts", "Of children and watchers.", labels=["kind"])
-    for kind, count in (sample.restarts or {}).items():
+    for kind, count in sample.restarts.items():
         restarts.add_metric([kind], count)
     yield restarts
 

@@ -51,7 +51,7 @@ def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], path:
             values = [float("nan") if row[name] is None or at in broken else row[name] for at, row in enumerate(rows)]
             if any(value == value for value in values):
                 marker = "." if len(rows) < 3 else None
-                axis.plot(times, values, color=colour, linewidth=1.3, label=label, drawstyle="default", marker=marker)
+                axis.plot(times, values, color=colour, linewidth=1.3, label=label, marker=marker)
         axis.set_ylabel(unit, fontsize=9)
         axis.legend(loc="upper left", fontsize=8, frameon=False, ncols=3, bbox_to_anchor=(0, 1.18))
         axis.spines[["top", "right"]].set_visible(False)

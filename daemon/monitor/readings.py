@@ -1,6 +1,8 @@
 """The rules as configured, and what a sample says for each of them. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from daemon.errors import BadConfig
 from daemon.monitor.rules import Reading, Rule
@@ -97,7 +99,7 @@ class Reader:
             (name, gpu.subject) for gpu in gpus for name, value in _figures(gpu) if value is not None
         }
         self._verified = False
-        self._restarts: list[tuple[float, dict[str, int]]] = []
+        self._restarts: list[tuple[float, Mapping[str, int]]] = []
 
     def readings(self, sample: Sample, now: float) -> list[Reading]:
         """One for each rule and subject.
@@ -110,8 +112,8 @@ class Reader:
             *self._gpus(sample),
             Reading("memory", "host", host.memory_percent),
             *(Reading("disk_free", disk.path, disk.free_mb) for disk in _file_systems(host.disks)),
-            *(Reading("root_missing", root, float(gone)) for root, gone in (sample.missing_roots or {}).items()),
-            *self._restarted(dict(sample.restarts or {}), now),
+            *(Reading("root_missing", root, float(gone)) for root, gone in sample.missing_roots.items()),
+            *self._restarted(sample.restarts, now),
             *_of_the_service(work),
         ]
         self._verified = self._verified or sample.accuracy_percent is not None
@@ -138,10 +140,10 @@ class Reader:
             # A sensor that never spoke is unknown and no more; one that falls silent is a fault.
             yield Reading("probe_failing", subject, None if gpu is None else float(lost))
 
-    def _restarted(self, restarts: dict[str, int], now: float) -> Iterator[Reading]:
+    def _restarted(self, restarts: Mapping[str, int], now: float) -> Iterator[Reading]:
         """Restarts within the window; a watcher's first one is worth an alert, a child's only a row of them."""
         self._restarts = [each for each in self._restarts if now - each[0] <= RESTART_WINDOW_S]
-        before = self._restarts[0][1] if self._restarts else {}
+        before: Mapping[str, int] = self._restarts[0][1] if self._restarts else {}
         self._restarts.append((now, restarts))
         for subject, total in restarts.items():
             kind, _, folder = subject.partition(":")
@@ -185,11 +187,5 @@ def _changed(rule: Rule, fire: float | None, clear: float | None, for_s: float |
     """A rule with other limits; the second one keeps its distance if only the first is given."""
     if fire is not None and clear is None:
         clear = fire + (rule.clear - rule.fire)
-    return Rule(
-        rule.name,
-        rule.fire if fire is None else fire,
-        rule.clear if clear is None else clear,
-        rule.for_s if for_s is None else for_s,
-        rule.says,
-        rule.below,
-    )
+    given: dict[str, Any] = {"fire": fire, "clear": clear, "for_s": for_s}
+    return replace(rule, **{name: value for name, value in given.items() if value is not None})

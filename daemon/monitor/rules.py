@@ -58,10 +58,6 @@ class Alert:
     fired: bool = False
     unknown: bool = False
 
-    @property
-    def state(self) -> str:
-        return UNKNOWN if self.unknown else FIRING if self.fired else PENDING
-
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -115,16 +111,14 @@ def _take(rule: Rule, alert: Alert | None, reading: Reading, now: float) -> tupl
         return alert, Event(rule.name, reading.subject, UNKNOWN, alert.value)
     if alert is not None and alert.fired:
         return _fired(rule, replace(alert, value=value, breached_at=now), value)
-    was_unknown = alert is not None and alert.unknown
-    if alert is None or was_unknown:
-        # What was seen before the gap says nothing about the time in between: begin anew.
-        alert = Alert(rule.name, reading.subject, value, now, now)
-        if not (rule.breached(value) and reading.enough):
-            return None, _ended(alert, value) if was_unknown else None
-        if now - alert.since >= rule.for_s:
-            return replace(alert, fired=True), Event(rule.name, reading.subject, FIRING, value, news=True)
-        return alert, Event(rule.name, reading.subject, PENDING, value)
-    return _pending(rule, replace(alert, value=value), reading, now)
+    if alert is not None and not alert.unknown:
+        return _pending(rule, replace(alert, value=value), reading, now)
+    # What was seen before a gap says nothing about the time in between: begin anew.
+    fresh = Alert(rule.name, reading.subject, value, now, now)
+    if not (rule.breached(value) and reading.enough):
+        return None, None if alert is None else _ended(fresh, value)
+    fired, event = _pending(rule, fresh, reading, now)
+    return fired, event or Event(rule.name, reading.subject, PENDING, value)
 
 
 def _fired(rule: Rule, alert: Alert, value: float) -> tuple[Alert | None, Event | None]:

@@ -1,7 +1,7 @@
 """What is seen of the machine and the service at one moment. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -117,9 +117,9 @@ class Sample:
     work: Work
     paused: str | None = None
     """Why nothing is handed out just now."""
-    restarts: Mapping[str, int] | None = None
+    restarts: Mapping[str, int] = field(default_factory=dict)
     """Of every kind of child and of the watchers, since the daemon's start."""
-    missing_roots: Mapping[str, bool] | None = None
+    missing_roots: Mapping[str, bool] = field(default_factory=dict)
     """Watched folder -> whether it cannot be listed."""
     accuracy_percent: float | None = None
     """What the last `verify` of this model found it to keep of float32's accuracy."""
@@ -147,8 +147,8 @@ class Sample:
                 "probe_error": self.probe.error,
                 "disks": [asdict(disk) for disk in self.host.disks],
                 "children": [asdict(child) for child in self.host.children],
-                "restarts": dict(self.restarts or {}),
-                "missing_roots": [root for root, missing in (self.missing_roots or {}).items() if missing],
+                "restarts": dict(self.restarts),
+                "missing_roots": [root for root, missing in self.missing_roots.items() if missing],
                 "memory_used_mb": self.host.memory_used_mb,
                 "processing_s": self.work.processing_s,
                 "stalled_s": self.work.stalled_s,

@@ -69,11 +69,16 @@ class Ledger:
                 ) from error
             raise database.unavailable(self._path, error) from error
 
+    @property
+    def pid(self) -> int | None:
+        """Of the daemon that works on it; None if none does."""
+        return database.running_pid(self._path)
+
     def status(self) -> dict[str, Any]:
         """Counts by state, what runs, and what waits with the time that it will take."""
         counts = dict.fromkeys(STATES, 0)
         counts |= dict(self._rows(select(jobs.c.state, func.count()).group_by("state")))
-        pid = database.running_pid(self._path)
+        pid = self.pid
         fill = self._one(select(func.sum(batches.c.size) * 1.0 / func.sum(batches.c.capacity)))
         return {
             "daemon": {"running": pid is not None, "pid": pid},

@@ -85,6 +85,14 @@ class Bench:
         self.now += after_s
         return [(event.rule, event.subject, event.state) for event in self.monitor.tick()]
 
+    def job(self, state: str) -> None:
+        """A recording in this state, queued now."""
+        with sqlite3.connect(self.settings.database_path) as db:
+            db.execute(
+                "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, state, queued_at)"
+                " VALUES ('/r', 'a', 'a', 1, 'f', ?, strftime('%Y-%m-%dT%H:%M:%fZ'))", (state,),
+            )  # fmt: skip
+
     def query(self, statement: str) -> list[tuple]:
         with sqlite3.connect(self.settings.database_path) as db:
             return db.execute(statement).fetchall()
@@ -240,11 +248,7 @@ def test_an_alert_outlives_a_restart_and_fires_once(bench) -> None:
 
 def test_a_clock_that_is_set_makes_no_recording_old(bench) -> None:
     here: Bench = bench(extra="[monitor.rules.waiting_long]\nfire = 3570")
-    with sqlite3.connect(here.settings.database_path) as db:
-        db.execute(
-            "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, state, queued_at)"
-            " VALUES ('/r', 'a', 'a', 1, 'f', 'queued', strftime('%Y-%m-%dT%H:%M:%fZ'))"
-        )
+    here.job("queued")
     here.tick()
     for moved in ("-1 day", "+2 days"):
         with sqlite3.connect(here.settings.database_path) as db:
@@ -256,11 +260,7 @@ def test_a_clock_that_is_set_makes_no_recording_old(bench) -> None:
 
 def test_work_that_stands_still(bench) -> None:
     here: Bench = bench()
-    with sqlite3.connect(here.settings.database_path) as db:
-        db.execute(
-            "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, state, queued_at)"
-            " VALUES ('/r', 'a', 'a', 1, 'f', 'running', strftime('%Y-%m-%dT%H:%M:%fZ'))"
-        )
+    here.job("running")
     found = []
     for tick in range(40):
         found += [(tick, *event) for event in here.tick()]
