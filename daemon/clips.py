@@ -5,6 +5,8 @@ from pathlib import Path
 _INSIDE = Path(__file__).parent / "clips"
 CLIPS = _INSIDE if _INSIDE.is_dir() else Path(__file__).parent.parent / "tests" / "clips"
 """The folder of the clips: in the package once installed, else in the checkout."""
+CANARY = CLIPS / "memo-11.opus"
+"""The shortest (2.6 s): what an engine transcribes before it is trusted."""
 
 
 def references() -> dict[Path, str]:

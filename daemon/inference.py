@@ -121,19 +121,27 @@ class Inference:
             return
         log.warning("a batch of %d failed on %s: %s", len(chunks), engine.load.device, answer.message)
         lost = [tuple(chunks)]
-        if engine.load.device.startswith("cuda"):
+        if answer.out_of_memory:
+            # Not even one fits: a fresh process has all of the memory, and a chunk that fails alone there is too much.
+            lost += self._engines.kill(engine, "out of memory for a single chunk").batches
+        elif engine.load.device.startswith("cuda"):
             # Results after a CUDA error can be garbage while calls still return (RELIABILITY, fact 9).
             lost += self._engines.kill(engine, "a CUDA error").batches
-        self._batches_lost(LostBatches(tuple(lost), ""), answer.message)
+        blamed = chunks[0].alone or not answer.out_of_memory
+        self._batches_lost(LostBatches(tuple(lost), ""), answer.message, blamed=blamed)
 
-    def _batches_lost(self, lost: LostBatches, why: str) -> None:
-        """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
+    def _batches_lost(self, lost: LostBatches, why: str, *, blamed: bool = True) -> None:
+        """Run what was lost again, each chunk alone, so that only the one that is to blame pays.
+
+        Args:
+            blamed: whether a chunk that was lost by itself is to blame already.
+        """
         for batch in lost.batches:
             for chunk in batch:
                 running = self._of(chunk)
                 if running is None:
                     continue
-                if len(batch) == len(lost.batches) == 1:
+                if blamed and len(batch) == len(lost.batches) == 1:
                     how = f" ({lost.how})" if lost.how else ""
                     self._failed(chunk.job_id, FailedRecording(f"{why} on its speech at {chunk.start_s:.0f} s{how}"))
                 else:

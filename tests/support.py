@@ -1,5 +1,6 @@
 """What the tests share: recordings, a real daemon process, and an oracle that reconciles disk and database."""
 
+import hashlib
 import json
 import os
 import signal
@@ -52,11 +53,14 @@ class Daemon:
 
     Args:
         fake: fields of the fake engine's plan; None for the real engine.
+        patch: Python statements that the daemon runs before anything else, to change a constant.
         settings: lines that replace whole tables of the small default configuration, by table name.
     """
 
-    def __init__(self, folder: Path, *, fake: dict[str, Any] | None = None, **settings: str) -> None:
+    def __init__(self, folder: Path, *, fake: dict[str, Any] | None = None, patch: str = "", **settings: str) -> None:
         self.folder = folder
+        self.fake = fake
+        self.patch = patch
         self.inbox = folder / "inbox"
         self.inbox.mkdir(exist_ok=True)
         self.database = folder / "var" / "jobs.db"
@@ -78,7 +82,8 @@ class Daemon:
         self.log = folder / "daemon.log"
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "daemon", *arguments, "--config", str(self.config)]
+        program = ["-c", f"{self.patch}; from daemon.cli import main; main()"] if self.patch else ["-m", "daemon"]
+        return [sys.executable, *program, *arguments, "--config", str(self.config)]
 
     def start(self, *arguments: str, **environment: str) -> "Daemon":
         with self.log.open("ab") as log:
@@ -172,10 +177,8 @@ class Daemon:
 
 def reconcile(daemon: Daemon, recordings: Sequence[Path], formats: Sequence[str] = ("txt", "srt", "json")) -> None:
     """The oracle: every recording on the disk is in one state, every `done` has its whole set of files, each as
-    recorded, and nothing else lies about.
+    recorded, with the text that the engine gave for this content, and nothing else lies about.
     """
-    import hashlib
-
     states = daemon.states()
     for recording in recordings:
         assert str(recording.relative_to(daemon.inbox)) in states, f"{recording} is not accounted for"
@@ -189,11 +192,37 @@ def reconcile(daemon: Daemon, recordings: Sequence[Path], formats: Sequence[str]
     for job_id, path in daemon.query("SELECT id, path FROM jobs WHERE state = 'done'"):
         made = {form for (form,) in daemon.query("SELECT format FROM outputs WHERE job_id = ? AND published", job_id)}
         assert made == set(formats), f"{path} is done without {set(formats) - made}"
+        if daemon.fake is not None:
+            _check_text(daemon, job_id, daemon.inbox / path)
     present = {path for path in daemon.inbox.rglob("*") if path.is_file()}
     assert present == expected, f"unexpected: {present ^ expected}"
     assert daemon.query("PRAGMA integrity_check") == [("ok",)]
     twice = daemon.query("SELECT job_id, chunk, idx FROM segments GROUP BY 1, 2, 3 HAVING count(*) > 1")
     assert not twice
+
+
+def _check_text(daemon: Daemon, job_id: int, recording: Path) -> None:
+    """What is stored and what is written is what the fake engine hears in this recording's samples."""
+    heard = fake_texts(recording)
+    stored = daemon.query("SELECT text FROM segments WHERE job_id = ? ORDER BY chunk, idx", job_id)
+    assert [text for (text,) in stored] == heard, f"{recording.name} has a text that is not its own"
+    for (path,) in daemon.query("SELECT path FROM outputs WHERE job_id = ? AND format = 'txt'", job_id):
+        assert Path(path).read_text().split() == " ".join(heard).split(), f"{path} has a text that is not its own"
+
+
+def fake_texts(recording: Path) -> list[str]:
+    """What the fake engine hears in a recording, chunk by chunk, without the VAD."""
+    from daemon.children.fake import text_of
+    from daemon.children.media import Media
+    from daemon.children.speech import Chunker
+    from daemon.chunk import Options
+
+    with recording.open("rb") as file:
+        media, chunker = Media(file.fileno(), recording.stat().st_size), Chunker(Options(vad=False))
+        cuts = [cut for block in media.samples() for cut in chunker.feed(block)]
+        cuts += chunker.finish()
+        media.close()
+    return [text_of(audio) for _, audio in cuts]
 
 
 def children_of(pid: int) -> list[int]:

@@ -21,6 +21,10 @@ PATIENCE_S = 1.0
 """A decoder that works on one order for longer is stuck in a strange file; a spare one takes over what waits."""
 SPARES = 2
 """Decoders above the usual number, for when others are stuck."""
+RECYCLE_RECORDINGS = 2_000
+RECYCLE_BYTES = 1 << 30
+"""A decoder that has opened this many, or holds this much memory (usual are 150 MB), is given no more recordings, and
+ends when it has closed those that it has."""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,8 @@ class _Decoder:
     since: float = 0.0
     asked: deque[int] = field(default_factory=deque)
     """Open recordings whose next window is wanted."""
+    opened: int = 0
+    worn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +100,10 @@ class Decoders:
 
     def hand_out(self) -> None:
         """Give idle decoders something to do: new recordings first, they are quick to open."""
-        for decoder in self._decoders:
-            if decoder.current is None:
+        for decoder in list(self._decoders):
+            if decoder.worn and not decoder.open:
+                self._retire(decoder)
+            elif decoder.current is None:
                 self._next_order(decoder)
         if self._unopened and self._may_grow():
             decoder = _Decoder(Child(MODULE))
@@ -112,6 +120,7 @@ class Decoders:
         except ChildDied as error:
             return self._bury(decoder, str(error))
         decoder.current, child.deadline = None, None
+        decoder.worn = decoder.opened >= RECYCLE_RECORDINGS or child.rss_bytes > RECYCLE_BYTES
         self.hand_out()
         return answer
 
@@ -126,15 +135,23 @@ class Decoders:
         self._of.clear()
 
     def _may_grow(self) -> bool:
-        if len(self._decoders) < self._usual:
+        taking = [decoder for decoder in self._decoders if not decoder.worn]
+        if len(taking) < self._usual:
             return True
         stuck = time.monotonic() - PATIENCE_S
-        return len(self._decoders) < self._usual + SPARES and all(decoder.since < stuck for decoder in self._decoders)
+        return len(taking) < self._usual + SPARES and all(decoder.since < stuck for decoder in taking)
+
+    def _retire(self, decoder: _Decoder) -> None:
+        """End a decoder that has nothing open; another one is started when there is something to decode."""
+        log.info("decoder %d is replaced after %d recordings", decoder.child.pid, decoder.opened)
+        self._decoders.remove(decoder)
+        decoder.child.end(gently=True)
 
     def _next_order(self, decoder: _Decoder) -> None:
-        if self._unopened:
+        if self._unopened and not decoder.worn:
             order, fd = self._unopened.popleft()
             decoder.open.add(order.job_id)
+            decoder.opened += 1
             self._of[order.job_id] = decoder
             self._order(decoder, order.job_id, order, WINDOW_DEADLINE_S + order.size_bytes / HASH_BYTES_PER_S, fd)
             os.close(fd)

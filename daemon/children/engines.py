@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 from typing import Any
 
 from daemon.children.process import Child, ChildDied
@@ -24,9 +25,18 @@ AHEAD_MAX_S = 1.0
 LOAD_DEADLINE_S = 3600.0
 """A model may have to be downloaded first."""
 RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
-"""Wait before the first, second … restart in a row; a batch that succeeds starts the row anew."""
+"""Wait before the first, second … restart in a row. One that has heard its clip right begins the row anew: its device
+works, and whatever ends it then is a recording, which pays."""
 START_ATTEMPTS = 3
 """Deaths while loading, before the first success, that are put down to the environment."""
+RECYCLE_CHUNKS = 50_000
+"""After this many (some 200 hours of speech) an engine is replaced between batches, whatever it looks like."""
+SETTLED_CHUNKS = 32
+"""Chunks after which an engine's buffers have their size; what it grows from then on is a leak."""
+RECYCLE_GROWTH_BYTES = 1 << 30
+"""An engine that has grown by this, and to twice what it had, is replaced between batches."""
+CANARY_LEAST = 0.8
+"""Share of the words of its clip that an engine must hear again: sums on a GPU may round differently."""
 
 
 @dataclass(slots=True)
@@ -38,7 +48,7 @@ class Engine:
     ready: Ready | None = None
     batches: dict[int, tuple[Chunk, ...]] = field(default_factory=dict)
     deaths: int = 0
-    """In a row, without a batch that succeeded."""
+    """In a row, without having been ready."""
     restart_at: float = 0.0
     batch_s: float = 0.0
     """How long the last batch ran."""
@@ -46,6 +56,11 @@ class Engine:
     """Halved when the device runs out of memory."""
     restarts: int = 0
     """Deaths since the daemon's start."""
+    chunks_run: int = 0
+    settled_bytes: int = 0
+    """Resident memory once the buffers had their size."""
+    worn: bool = False
+    """To be replaced once its batches are done."""
 
     @property
     def idle_workers(self) -> int:
@@ -61,7 +76,7 @@ class Engine:
                 batches take long, none is: the few milliseconds that this saves are nothing, and a memo that comes
                 meanwhile would wait for it.
         """
-        if self.ready is None or any(chunk.alone for batch in self.batches.values() for chunk in batch):
+        if self.ready is None or self.worn or any(chunk.alone for batch in self.batches.values() for chunk in batch):
             return False
         if alone:
             return not self.batches
@@ -91,7 +106,8 @@ class Engines:
         first, *others = [f"{name}:{index}" for index in indices.split(",")] if indices else [name]
         self.engines = [Engine(replace(load, device=device)) for device in (first, *others)]
         self._next_batch = 1
-        self._was_ready = False
+        self._canary: str | None = None
+        """What the first engine that was ready had heard; None until then."""
 
     @property
     def children(self) -> list[Child]:
@@ -107,8 +123,11 @@ class Engines:
         return sum(len(engine.batches) for engine in self.engines)
 
     def keep_alive(self) -> None:
-        """Start every engine that does not live and whose wait is over."""
+        """Start every engine that does not live and whose wait is over; replace one that is worn and idle."""
         for engine in self.engines:
+            if engine.worn and not engine.batches and engine.child is not None:
+                log.info("engine %d is replaced after %d chunks", engine.child.pid, engine.chunks_run)
+                self._retire(engine)
             if engine.child is None and time.monotonic() >= engine.restart_at:
                 engine.child = Child(self._module)
                 engine.child.deadline = time.monotonic() + LOAD_DEADLINE_S
@@ -146,11 +165,14 @@ class Engines:
         except ChildDied as error:
             return engine, self.kill(engine, str(error) or "connection lost"), ()
         match answer:
+            case Ready() if self._canary is not None and not _heard_again(self._canary, answer.canary):
+                log.error("engine on %s hears %r, not %r", answer.device, answer.canary, self._canary)
+                return engine, self.kill(engine, "it no longer hears what is said in its clip"), ()
             case Ready():
                 self._welcome(engine, answer)
             case Unready():
                 self.kill(engine, answer.message)
-                if not self._was_ready:
+                if self._canary is None:
                     raise Unavailable(answer.message, answer.hint)
                 log.error("engine on %s cannot load: %s", engine.load.device, answer.message)
             case BatchDone() | BatchFailed():
@@ -158,7 +180,8 @@ class Engines:
                 if not chunks or (isinstance(answer, BatchDone) and len(answer.results) != len(chunks)):
                     return engine, self.kill(engine, "an answer to what it was not asked"), ()
                 if isinstance(answer, BatchDone):
-                    engine.deaths, engine.batch_s = 0, answer.run_s
+                    engine.batch_s = answer.run_s
+                    self._age(engine, len(chunks))
                 del engine.batches[answer.batch_id]
                 self._set_deadline(engine)
                 return engine, answer, chunks
@@ -174,13 +197,13 @@ class Engines:
         pid, how = engine.child.pid, engine.child.end()
         lost = LostBatches(tuple(engine.batches.values()), how)
         log.warning("engine %d on %s died (%s; %s)", pid, engine.load.device, how, why)
-        if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and not self._was_ready:
+        if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and self._canary is None:
             raise Unavailable(
                 f"the engine on {engine.load.device} died {START_ATTEMPTS} times while loading ({how})",
                 "on CUDA this is mostly a missing cuDNN or cuBLAS; try model.device = 'cpu' to see",
             )
         engine.restart_at = time.monotonic() + RESTART_S[min(engine.deaths, len(RESTART_S) - 1)]
-        engine.child, engine.ready, engine.batches = None, None, {}
+        engine.child, engine.ready, engine.batches, engine.worn = None, None, {}, False
         engine.deaths += 1
         engine.restarts += 1
         return lost
@@ -194,9 +217,7 @@ class Engines:
             )
             if ready is None or ready.layout != layout:
                 engine.batch_size = 0
-                if engine.child is not None:
-                    engine.child.end(gently=True)
-                engine.child, engine.ready = None, None
+                self._retire(engine)
 
     def end(self) -> None:
         """End all children."""
@@ -205,8 +226,29 @@ class Engines:
                 engine.child.end()
                 engine.child = None
 
+    def _retire(self, engine: Engine) -> None:
+        """End a child that has nothing in flight; another one is started at once."""
+        if engine.child is not None:
+            engine.child.end(gently=True)
+        engine.child, engine.ready, engine.worn = None, None, False
+
+    def _age(self, engine: Engine, chunks: int) -> None:
+        """Count what an engine has done, and see whether it has grown."""
+        assert engine.child is not None
+        engine.chunks_run += chunks
+        has_bytes = engine.child.rss_bytes
+        if engine.chunks_run <= SETTLED_CHUNKS or not engine.settled_bytes:
+            engine.settled_bytes = has_bytes
+        grown_bytes = has_bytes - engine.settled_bytes
+        if grown_bytes > max(RECYCLE_GROWTH_BYTES, engine.settled_bytes):
+            log.warning("engine %d has grown by %d MB", engine.child.pid, grown_bytes >> 20)
+            engine.worn = True
+        elif engine.chunks_run >= RECYCLE_CHUNKS:
+            engine.worn = True
+
     def _welcome(self, engine: Engine, ready: Ready) -> None:
-        engine.ready, self._was_ready = ready, True
+        engine.ready, engine.deaths, engine.chunks_run, engine.settled_bytes = ready, 0, 0, 0
+        self._canary = self._canary or ready.canary
         engine.batch_size = min(engine.batch_size or ready.batch_size, ready.batch_size)
         assert engine.child is not None
         engine.child.deadline = None
@@ -225,3 +267,8 @@ class Engines:
         audio_s = sum(chunk.duration_s for batch in engine.batches.values() for chunk in batch)
         allowed_s = BATCH_DEADLINE_S + BATCH_DEADLINE_PER_AUDIO_S * audio_s
         engine.child.deadline = time.monotonic() + allowed_s if engine.batches else None
+
+
+def _heard_again(before: str, now: str) -> bool:
+    """Whether two texts of the clip are the same but for some words; a model that hears nothing in it never does."""
+    return not before or SequenceMatcher(None, before.split(), now.split()).ratio() >= CANARY_LEAST

@@ -19,6 +19,7 @@ from daemon.children.protocol import LoadModel, Ready
 from daemon.chunk import Chunk, Decoded, Segment
 from daemon.errors import Unavailable
 
+GARBAGE = "!!!! !!!! !!!!"
 POISON = b"\x39\x30" * 8
 """Eight samples of the value 12345 at the start of a chunk: the fake engine dies of it."""
 
@@ -29,13 +30,21 @@ class Plan:
 
     delay_s: float = 0.0
     poison: str = ""
-    """What a poisoned chunk does: `kill` the process, `exit`, `hang`, `raise` an error, answer with what is no message
-    (`malformed`), with 100 MB (`flood`) or with too few results (`short`).
+    """What a poisoned chunk does: `kill` the process, `segv`, `abort`, `exit`, `hang`, `raise` an error, be out of
+    memory (`memory`), break the device so that nothing but nonsense comes after it (`sticky`), answer with what is no
+    message (`malformed`), with 100 MB (`flood`) or with too few results (`short`).
     """
     unready_after: int = 0
-    """Starts after which the model cannot be loaded any more; they are counted in the file TRANSCRIBED_FAKE_STARTS."""
+    """Starts after which the model cannot be loaded twice; they are counted in the file TRANSCRIBED_FAKE_STARTS."""
+    garbage_after: int = 0
+    """Starts after which two processes hear nonsense only."""
     memory_chunks: int = 1_000
     """Larger batches run out of memory."""
+    leak_bytes: int = 0
+    """Memory lost with every chunk."""
+    device: str = "fake"
+    deaf_to_term: bool = False
+    """Whether SIGTERM is ignored."""
     workers: int = 2
     batch_size: int = 4
 
@@ -46,27 +55,40 @@ def text_of(audio: bytes) -> str:
 
 
 class FakeModel:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, garbage: bool) -> None:
         self._plan = plan
+        self._garbage = garbage
+        self._lost: list[bytes] = []
 
     def run(self, chunks: tuple[Chunk, ...]) -> tuple[Decoded, ...]:
+        if self._plan.leak_bytes:
+            self._lost += [os.urandom(1 << 20) * (self._plan.leak_bytes >> 20) for _ in chunks]
         if len(chunks) > self._plan.memory_chunks:
             raise RuntimeError("CUDA failed with error out of memory")
         if any(chunk.audio.startswith(POISON) for chunk in chunks) and (answer := self._suffer()) is not None:
             return answer
         time.sleep(self._plan.delay_s)
-        return tuple(_decoded(chunk) for chunk in chunks)
+        return tuple(_decoded(chunk, GARBAGE if self._garbage else text_of(chunk.audio)) for chunk in chunks)
 
     def _suffer(self) -> tuple[Any, ...] | None:
         match self._plan.poison:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "segv":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case "abort":
+                os.abort()
             case "exit":
                 os._exit(0)
             case "hang":
                 time.sleep(3600)
             case "raise":
                 raise RuntimeError("a poisoned chunk")
+            case "memory":
+                raise RuntimeError("CUDA failed with error out of memory")
+            case "sticky":
+                self._garbage = True
+                raise RuntimeError("CUDA failed with error an illegal memory access was encountered")
             case "short":
                 return ()
             case "malformed":
@@ -76,29 +98,37 @@ class FakeModel:
         return None
 
 
-def _decoded(chunk: Chunk) -> Decoded:
+def _decoded(chunk: Chunk, text: str) -> Decoded:
     language = "en" if chunk.language == "auto" else chunk.language
-    segment = Segment(chunk.start_s, chunk.end_s, text_of(chunk.audio), -0.1, 0.0, 1.0, chunk.temperature, language)
+    segment = Segment(chunk.start_s, chunk.end_s, text, -0.1, 0.0, 1.0, chunk.temperature, language)
     return Decoded((segment,), -0.1, 0.0, 1.0, chunk.temperature, language, 1.0, chunk.duration_s)
 
 
 def load(order: LoadModel) -> tuple[FakeModel, Ready]:
     plan = Plan(**json.loads(os.environ.get("TRANSCRIBED_FAKE", "{}")))
-    if plan.unready_after:
-        _count_start(plan.unready_after)
+    if plan.deaf_to_term:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    starts = _count_start() if plan.unready_after or plan.garbage_after else 0
+    if plan.unready_after and _is_next(starts, plan.unready_after):
+        raise Unavailable("the device is gone", "wait until it is back")
+    garbage = bool(plan.garbage_after) and _is_next(starts, plan.garbage_after)
     ready = Ready(
-        model=order.name, device="fake", compute_type="none", workers=plan.workers, cpu_threads=1,
+        model=order.name, device=plan.device, compute_type="none", workers=plan.workers, cpu_threads=1,
         batch_size=plan.batch_size, devices=1, multilingual=False, load_s=0.0,
+        canary=GARBAGE if garbage else "the words of a clip",
     )  # fmt: skip
-    return FakeModel(plan), ready
+    return FakeModel(plan, garbage), ready
 
 
-def _count_start(allowed: int) -> None:
+def _count_start() -> int:
     starts = Path(os.environ["TRANSCRIBED_FAKE_STARTS"])
     with starts.open("a") as file:
         file.write("x")
-    if allowed < starts.stat().st_size <= allowed + 2:
-        raise Unavailable("the device is gone", "wait until it is back")
+    return starts.stat().st_size
+
+
+def _is_next(start: int, allowed: int) -> bool:
+    return allowed < start <= allowed + 2
 
 
 def main(conn: Connection) -> None:

@@ -5,10 +5,12 @@ import time
 
 import ctranslate2
 
+from daemon.children.media import samples
 from daemon.children.models import resolve
 from daemon.children.protocol import LoadModel, Ready
 from daemon.children.whisper import Whisper
 from daemon.chunk import BYTES_PER_SECOND, Chunk
+from daemon.clips import CANARY
 from daemon.errors import Unavailable
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("int8_float16", "int8_float32", "int8", "float16", "float32")}
@@ -17,11 +19,11 @@ BATCH_SIZE = {"cpu": 4, "cuda": 16}
 """Chunks per batch. On a CPU more than 4 to 8 no longer pays (PERFORMANCE.md)."""
 CUDA_WORKERS = 2
 """One batch prepares and ends on the host while the other keeps the device busy."""
-WARM_UP_S = 1.0
 
 
 def load(order: LoadModel) -> tuple[Whisper, Ready]:
-    """Find the model, load it on the device and run it once, so that missing libraries show now.
+    """Find the model, load it on the device and have it transcribe a clip, so that missing libraries show now, and
+    so that the daemon can tell whether the device still computes what it did before.
 
     Raises:
         Unavailable: the model, the device or the compute type is not to be had.
@@ -33,8 +35,9 @@ def load(order: LoadModel) -> tuple[Whisper, Ready]:
     workers = order.workers or (len(os.sched_getaffinity(0)) if on_cpu else CUDA_WORKERS)
     threads = order.cpu_threads or 1
     model = Whisper(resolve(order.name), device, index, compute_type, workers, threads)
-    silence = bytes(int(WARM_UP_S * BYTES_PER_SECOND))
-    model.run((Chunk(job_id=0, idx=0, spans=((0.0, WARM_UP_S),), audio=silence, full_context=not on_cpu),))
+    audio = samples(CANARY)
+    spans = ((0.0, len(audio) / BYTES_PER_SECOND),)
+    (heard,) = model.run((Chunk(job_id=0, idx=0, spans=spans, audio=audio, full_context=not on_cpu),))
     return model, Ready(
         model=order.name,
         device=device if on_cpu else f"{device}:{index}",
@@ -45,6 +48,7 @@ def load(order: LoadModel) -> tuple[Whisper, Ready]:
         devices=1 if on_cpu else ctranslate2.get_cuda_device_count(),
         multilingual=model.multilingual,
         load_s=round(time.monotonic() - began, 2),
+        canary=" ".join(segment.text for segment in heard.segments),
     )
 
 

@@ -23,6 +23,8 @@ GRACE_S = 2.0
 """From TERM to KILL."""
 
 
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
 NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 """ONNX Runtime, which runs the VAD model, reports every session to its maker since 1.29 unless told not to."""
 
@@ -65,6 +67,14 @@ class Child:
     def fileno(self) -> int:
         return self._conn.fileno()
 
+    @property
+    def rss_bytes(self) -> int:
+        """Its resident memory; 0 once it has ended."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE_BYTES
+        except (OSError, IndexError):
+            return 0
+
     def send(self, message: object, fd: int | None = None) -> None:
         """Send a message, and a descriptor after it.
 
@@ -91,7 +101,14 @@ class Child:
 
     @property
     def overdue(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline
+        """Its time is over and no answer is on its way; one that waits unread, as after SIGSTOP, is in time."""
+        return self.deadline is not None and time.monotonic() > self.deadline and not self._waiting()
+
+    def _waiting(self) -> bool:
+        try:
+            return self._conn.poll()
+        except OSError:
+            return False
 
     def end(self, *, gently: bool = False) -> str:
         """End the process and say how it ended. Closing the connection alone ends a healthy child."""

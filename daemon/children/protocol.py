@@ -90,6 +90,8 @@ class Ready:
     devices: int
     multilingual: bool
     load_s: float
+    canary: str
+    """Its text of a clip of speech: an engine that starts again and hears something else is not trusted."""
 
     @property
     def layout(self) -> Layout:

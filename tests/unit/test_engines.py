@@ -2,7 +2,7 @@ from daemon.children.engines import AHEAD_MAX_S, Engine
 from daemon.children.protocol import LoadModel, Ready
 
 LOAD = LoadModel("tiny.en", "cpu", "int8", 2, 1, 4)
-READY = Ready("tiny.en", "cpu", "int8", 2, 1, 4, 1, False, 0.5)
+READY = Ready("tiny.en", "cpu", "int8", 2, 1, 4, 1, False, 0.5, "the words of a clip")
 
 
 def engine(in_flight: int, batch_s: float) -> Engine:
