@@ -14,7 +14,7 @@ from daemon.errors import (
     Unavailable,
 )
 from daemon.publish import Owner, Planned, plan, publish
-from daemon.scan import fingerprint, open_beneath, open_folder
+from daemon.scan import away, fingerprint, open_beneath, open_folder
 from daemon.settings import Jobs
 from daemon.store.job import Job, Output
 from daemon.store.schema import DEAD, DONE, REJECTED
@@ -144,6 +144,8 @@ def _unreadable(job: Job, error: OSError) -> TranscribedError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO):
         if not os.path.isdir(job.root):
             return Unavailable(f"the watched folder {job.root} is missing", "mount it or make it again")
+        if away(job.root, job.path_bytes, job.fingerprint):
+            return Unavailable("its file system is not there", "mount the drive again")
         return RecordingGone("the file is gone, or something else has taken its name")
     if error.errno in (errno.EACCES, errno.EPERM):
         return FailedRecording("the file may not be read", "give the user of the daemon read permission")

@@ -150,6 +150,18 @@ def exists(root: str, path: bytes) -> bool:
     return os.path.lexists(os.path.join(os.fsencode(root), path))
 
 
+def away(root: str, path: bytes, version: str) -> bool:
+    """Whether the file system that a version was found on is not there: its drive is not mounted, so that nothing can
+    be said of the file. Where it was, there is what another file system has at that place, mostly an empty folder.
+    """
+    where = os.path.join(os.fsencode(root), path)
+    while where != b"/":
+        where = os.path.dirname(where)
+        with suppress(OSError):
+            return os.stat(where).st_dev != device_of(version)
+    return True
+
+
 def open_folder(root: str, path: bytes) -> int:
     """A descriptor of the folder that holds a path below a root; no link below the root is followed.
 

@@ -10,15 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 from daemon.errors import Unavailable
-from daemon.events import FolderEvents
-from daemon.scan import Found, Kind, being_written, device_of, exists, fingerprint, look, on_network, open_beneath, walk
-from daemon.settings import Settings, Watch
+from daemon.roots import Root, below_of, events_of
+from daemon.scan import Found, Kind, away, being_written, device_of, exists, fingerprint, look, open_beneath, walk
+from daemon.settings import Settings
 from daemon.settle import Settler
 from daemon.store.job import Seen, readable
 from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED
@@ -42,22 +40,6 @@ Key = tuple[int, bytes]
 """(index of the watched folder, path below it)."""
 
 
-@dataclass(slots=True)
-class Root:
-    """A watched folder and what the scanner knows of it."""
-
-    watch: Watch
-    events: FolderEvents | None
-    next_scan: float = 0.0
-    missing: bool = False
-    starts: int = 0
-    """How often its watcher was started."""
-
-    @property
-    def path(self) -> Path:
-        return self.watch.path
-
-
 class Scanner(threading.Thread):
     """Finds recordings and queues them once they have settled.
 
@@ -73,7 +55,7 @@ class Scanner(threading.Thread):
         self._settler: Settler[Key] = Settler(settings.watching.settle_seconds)
         # The first comparison may take a while; an alert from before the start must not seem over meanwhile.
         self._roots = [
-            Root(watch, self._events(watch), missing=not os.access(watch.path, os.R_OK | os.X_OK))
+            Root(watch, events_of(watch, self.hint), missing=not os.access(watch.path, os.R_OK | os.X_OK))
             for watch in settings.watch
         ]
         self._told_open: set[Key] = set()
@@ -166,22 +148,24 @@ class Scanner(threading.Thread):
                 root.starts += 1
         others = [other.path for other in self._roots if other is not root]
         found = walk(root.path, root.watch.ignore, recursive=root.watch.recursive, skip=others)
+        empty = True
         try:
             for group in _groups((index, item) for item in found):
+                empty = False
                 self._compare(group)
                 self.beat = time.monotonic()
-            self._find_vanished(index, root)
-            root.missing = False
+            trouble = self._find_vanished(index, root, empty=empty)
         except OSError as error:
-            if not root.missing:
-                log.warning("watched folder %s cannot be listed: %s", root.path, error.strerror)
-            root.missing = True
+            trouble = f"cannot be listed: {error.strerror}"
+        if trouble and not root.missing:
+            log.warning("watched folder %s %s", root.path, trouble)
+        root.missing = bool(trouble)
         root.next_scan = time.monotonic() + every_s
 
     def _hinted(self, hints: Iterable[bytes]) -> Iterator[tuple[int, Found]]:
         """What lies at the hinted paths now; of a folder, everything below it."""
         for path in sorted(hints):
-            inside = [(index, below) for index, root in enumerate(self._roots) if (below := _below(root.path, path))]
+            inside = [(index, below) for index, root in enumerate(self._roots) if (below := below_of(root.path, path))]
             if not inside:
                 continue
             # Of folders within each other, the innermost decides.
@@ -225,20 +209,26 @@ class Scanner(threading.Thread):
             if state == REJECTED:
                 log.info("rejected %s: %s", readable(seen.path_bytes), reason)
 
-    def _find_vanished(self, index: int, root: Root) -> None:
-        """Waiting jobs whose file is gone, while its file system is there."""
+    def _find_vanished(self, index: int, root: Root, *, empty: bool) -> str | None:
+        """Waiting jobs whose file is gone, while its file system is there; what is wrong if it is not."""
         device = root.path.stat().st_dev
         top = str(root.path)
+        waiting = self._store.waiting(top)
+        homes = {root.device, *(device_of(version) for _, _, version in waiting)} - {None}
+        if empty and homes and device not in homes:
+            return "is empty and on another file system than before: its drive seems not to be mounted"
+        root.device = device
         gone = [
             (job_id, path)
-            for job_id, path, version in self._store.waiting(top)
-            if device_of(version) == device and not exists(top, path)
+            for job_id, path, version in waiting
+            if not exists(top, path) and not away(top, path, version)
         ]
         self._store.vanish([job_id for job_id, _ in gone], "the file is gone")
         for _, path in gone:
             self._settler.drop((index, path))
             log.info("vanished %s", readable(path))
         self._store.forget_ignored(top, lambda path: exists(top, path))
+        return None
 
     # -- settling --------------------------------------------------------------------------------------------
 
@@ -290,17 +280,6 @@ class Scanner(threading.Thread):
                 os.close(fd)
         self._told_open.discard(key)
         return index, Seen(root, path, fingerprint(status), status.st_size)
-
-    def _events(self, watch: Watch) -> FolderEvents | None:
-        if watch.backend == "polling" or (watch.backend == "auto" and on_network(watch.path)):
-            return None
-        return FolderEvents(watch.path, recursive=watch.recursive, hint=self.hint)
-
-
-def _below(root: Path, path: bytes) -> bytes | None:
-    """A path relative to a folder, or None if it lies elsewhere."""
-    top = os.fsencode(root) + b"/"
-    return path[len(top) :] if path.startswith(top) and len(path) > len(top) else None
 
 
 def _groups(items: Iterable[T]) -> Iterator[list[T]]:

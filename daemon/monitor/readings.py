@@ -28,7 +28,7 @@ SAYS = {
     "gpu_gone": "{subject} was there and is gone",
     "probe_failing": "{subject} cannot be read",
     "no_sample": "the monitor has taken no good sample for {value:.0f} s",
-    "root_missing": "the watched folder {subject} cannot be listed",
+    "root_missing": "the watched folder {subject} cannot be listed, or its drive is not mounted",
     "watcher_restarted": "the watcher of {subject} had to be started anew; what it missed is found by comparison",
     "child_restarting": "{subject} was restarted {value:.0f} times within ten minutes",
     "waiting_long": "a recording has waited for {value:.0f} s, over {fire:g}",

@@ -183,8 +183,16 @@ def transact(engine: Engine, work: Callable[[Connection], T], keep_waiting: Call
             trouble = unavailable(Path(engine.url.database or ""), error)
             if not keep_waiting(str(error.orig)):
                 raise trouble from error
+            if "disk is full" in str(error.orig):
+                _empty_log(engine)
         time.sleep(delay_s)
         delay_s = min(delay_s * 2, 5.0)
+
+
+def _empty_log(engine: Engine) -> None:
+    """Move what the write-ahead log holds into the database: on a small disk the log may be what fills it."""
+    with suppress(sqlite3.Error), closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def unavailable(path: Path, error: OperationalError) -> Unavailable:

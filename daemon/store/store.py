@@ -43,12 +43,12 @@ class Store(Intake, Checkpoints, Measures, Controls):
 
     def claim(self, limit: int, max_bytes: int | None = None) -> list[Job]:
         """queued, or failed and due → running; the attempt is counted now, so that a crash counts."""
+        now = timestamp()
+        # A job that was begun in the future was so before the clock was set back: its wait would last as long again.
+        over = or_(jobs.c.next_attempt_at <= now, jobs.c.started_at > now)
         due = or_(
-            and_(
-                jobs.c.state == QUEUED,
-                or_(jobs.c.next_attempt_at.is_(None), jobs.c.next_attempt_at <= timestamp()),
-            ),
-            and_(jobs.c.state == FAILED, jobs.c.next_attempt_at <= timestamp()),
+            and_(jobs.c.state == QUEUED, or_(jobs.c.next_attempt_at.is_(None), over)),
+            and_(jobs.c.state == FAILED, over),
         )
         if max_bytes is not None:
             due = and_(due, jobs.c.size_bytes <= max_bytes)

@@ -18,7 +18,7 @@ FLOORS = [
     {"settings", "cues", "quality", "batcher", "publish", "scan", "events", "store.schema",
      "children.protocol", "children.child", "children.process", "children.media", "children.speech", "children.models",
      "children.lines"},
-    {"config"},
+    {"config", "roots"},
     {"store.job", "store.database", "children.decoder", "children.engine", "children.whisper",
      "children.decoders", "children.engines"},
     {"store.base", "store.ledger", "children.fake", "children.loading", "transcript", "running", "monitor.gpu",

@@ -1,0 +1,42 @@
+"""A watched folder as the scanner sees it: its events, its file system, and what lies in which."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.events import FolderEvents
+from daemon.scan import on_network
+from daemon.settings import Watch
+
+
+@dataclass(slots=True)
+class Root:
+    """A watched folder and what the scanner knows of it."""
+
+    watch: Watch
+    events: FolderEvents | None
+    next_scan: float = 0.0
+    missing: bool = False
+    """It could not be listed, or what is listed is not it."""
+    device: int | None = None
+    """The file system on which it was when it was last compared; a drive that is not mounted leaves an empty folder."""
+    starts: int = 0
+    """How often its watcher was started."""
+
+    @property
+    def path(self) -> Path:
+        return self.watch.path
+
+
+def events_of(watch: Watch, hint: Callable[[bytes], None]) -> FolderEvents | None:
+    """Its events; None where they would not come, or are not wanted."""
+    if watch.backend == "polling" or (watch.backend == "auto" and on_network(watch.path)):
+        return None
+    return FolderEvents(watch.path, recursive=watch.recursive, hint=hint)
+
+
+def below_of(root: Path, path: bytes) -> bytes | None:
+    """A path relative to a folder, or None if it lies elsewhere."""
+    top = os.fsencode(root) + b"/"
+    return path[len(top) :] if path.startswith(top) and len(path) > len(top) else None
