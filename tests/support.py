@@ -175,9 +175,14 @@ class Daemon:
         return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
 
 
-def reconcile(daemon: Daemon, recordings: Sequence[Path], formats: Sequence[str] = ("txt", "srt", "json")) -> None:
+def reconcile(
+    daemon: Daemon, recordings: Sequence[Path], formats: Sequence[str] = ("txt", "srt", "json"), *, gone: bool = False
+) -> None:
     """The oracle: every recording on the disk is in one state, every `done` has its whole set of files, each as
     recorded, with the text that the engine gave for this content, and nothing else lies about.
+
+    Args:
+        gone: whether recordings that are done may have been taken away since, with their transcripts.
     """
     states = daemon.states()
     for recording in recordings:
@@ -186,14 +191,16 @@ def reconcile(daemon: Daemon, recordings: Sequence[Path], formats: Sequence[str]
     for path, sha256, size in daemon.query(
         "SELECT outputs.path, sha256, bytes FROM outputs JOIN jobs ON jobs.id = job_id WHERE state = 'done'"
     ):
+        if gone and not Path(path).exists():
+            continue
         content = Path(path).read_bytes()
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (sha256, size), f"{path} is not what was recorded"
         expected.add(Path(path))
     for job_id, path in daemon.query("SELECT id, path FROM jobs WHERE state = 'done'"):
         made = {form for (form,) in daemon.query("SELECT format FROM outputs WHERE job_id = ? AND published", job_id)}
         assert made == set(formats), f"{path} is done without {set(formats) - made}"
-        if daemon.fake is not None:
-            _check_text(daemon, job_id, daemon.inbox / path)
+        if daemon.fake is not None and (daemon.inbox / path).exists():
+            check_text(daemon, job_id, daemon.inbox / path)
     present = {path for path in daemon.inbox.rglob("*") if path.is_file()}
     assert present == expected, f"unexpected: {present ^ expected}"
     assert daemon.query("PRAGMA integrity_check") == [("ok",)]
@@ -201,7 +208,7 @@ def reconcile(daemon: Daemon, recordings: Sequence[Path], formats: Sequence[str]
     assert not twice
 
 
-def _check_text(daemon: Daemon, job_id: int, recording: Path) -> None:
+def check_text(daemon: Daemon, job_id: int, recording: Path) -> None:
     """What is stored and what is written is what the fake engine hears in this recording's samples."""
     heard = fake_texts(recording)
     stored = daemon.query("SELECT text FROM segments WHERE job_id = ? ORDER BY chunk, idx", job_id)

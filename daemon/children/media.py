@@ -60,6 +60,9 @@ class Media:
             self._container.close()
             raise BadRecording("has no audio stream")
         self._stream = self._container.streams.best("audio") or self._container.streams.audio[0]
+        if self._stream.codec_context is None:
+            self._container.close()
+            raise BadRecording("its audio is in a format that FFmpeg does not know", "convert it to wav or mp3")
         self._stream.thread_type = "NONE"
         self.damaged = 0
         self.header_s, self._promised_s = self._lengths_s(fd, size_bytes)

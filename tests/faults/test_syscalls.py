@@ -68,12 +68,12 @@ def outcome(daemon: Daemon) -> dict[str, bytes]:
 KILLS = [
     pytest.param(["linkat"], 1, id="each link"),
     pytest.param(["write"], 4, id="one write in 4"),
-    pytest.param(CALLS, 1, id="every call", marks=[pytest.mark.faults, pytest.mark.timeout(1800)]),
+    pytest.param(CALLS, 1, id="every call", marks=pytest.mark.faults),
 ]
 
 
 @pytest.mark.guarantee(7, 8, 9, 10)
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize(("calls", "step"), KILLS)
 def test_a_kill_at_each_system_call(once_started, calls: list[str], step: int) -> None:
     daemon, template = once_started
@@ -99,12 +99,12 @@ def test_a_kill_at_each_system_call(once_started, calls: list[str], step: int) -
 
 FAILURES = [
     pytest.param(["linkat", "fdatasync"], 3, id="one link and sync of the database in 3"),
-    pytest.param([*CALLS, "openat"], 1, id="every call", marks=[pytest.mark.faults, pytest.mark.timeout(2400)]),
+    pytest.param([*CALLS, "openat"], 1, id="every call", marks=pytest.mark.faults),
 ]
 
 
 @pytest.mark.guarantee(9, 19)
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize(("calls", "step"), FAILURES)
 def test_an_error_of_the_disk_at_each_system_call(once_started, calls: list[str], step: int) -> None:
     daemon, template = once_started

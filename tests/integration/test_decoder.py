@@ -1,8 +1,6 @@
 """The decoder on real media: every container, damage, lies, bombs, files that point elsewhere."""
 
-import http.server
 import os
-import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from daemon.children.process import Child
 from daemon.children.protocol import Next, Open, Opened, Refused, Window
 from daemon.chunk import SAMPLE_RATE, Options
 from daemon.errors import BadRecording
+from tests.faults import hostile
 from tests.support import CLIPS, write_wav
 
 CONTAINERS = {
@@ -214,42 +213,13 @@ def test_hours_of_silence_are_decoded_as_a_stream(tmp_path: Path) -> None:
     assert peak_kb < 400_000
 
 
-PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9.0,\n{url}\n#EXT-X-ENDLIST\n"
-POINTERS = {
-    "hls.wav": PLAYLIST,
-    "hls.mp3": PLAYLIST,
-    "list.m4a": "#EXTM3U\n{url}\n",
-    "concat.wav": "ffconcat version 1.0\nfile {file}\n",
-    "concat.mp3": "ffconcat version 1.0\nfile '{file}'\n",
-    "dash.mp4": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>'
-    '<Representation id="1"><BaseURL>{url}</BaseURL></Representation></AdaptationSet></Period></MPD>',
-    "sdp.wav": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
-    "pls.ogg": "[playlist]\nFile1={url}\nNumberOfEntries=1\n",
-}
-
-
-@pytest.mark.parametrize("name", POINTERS)
-def test_files_that_point_elsewhere_reach_nothing(tmp_path: Path, name: str) -> None:
-    asked: list[str] = []
-
-    class Canary(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_error(404)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
+@pytest.mark.guarantee(14)
+def test_files_that_point_elsewhere_reach_nothing(tmp_path: Path, canary: tuple[str, list[str]]) -> None:
+    url, asked = canary
     neighbour = write_wav(tmp_path / "secret.wav", 2.0)
-    with http.server.HTTPServer(("127.0.0.1", 0), Canary) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}/canary.wav"
-        (tmp_path / name).write_text(POINTERS[name].format(url=url, file=neighbour.name))
+    for name in hostile.pointers(tmp_path, url, neighbour) + hostile.pointers_outside(tmp_path, neighbour):
         with pytest.raises(BadRecording):
-            decode(tmp_path / name)
-        server.shutdown()
-        thread.join()
+            decode(tmp_path / os.fsdecode(name))
     assert asked == []
 
 

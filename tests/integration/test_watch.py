@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -57,65 +55,6 @@ def test_everything_is_found_without_any_event(make_daemon, outside: Path) -> No
     (daemon.inbox / "sub").mkdir()
     write_wav(outside / "b.wav", seed=2).rename(daemon.inbox / "sub" / "b.wav")
     daemon.wait_for({"a.wav": "done", "sub/b.wav": "done"})
-
-
-WRITERS = {
-    "trickle": """
-with open(target, "wb") as out:
-    for at in range(0, len(data), len(data) // 8):
-        out.write(data[at : at + len(data) // 8]); out.flush(); time.sleep(0.2)
-""",
-    "pauses longer than the settle time with the file open": """
-with open(target, "wb") as out:
-    out.write(data[:20000]); out.flush(); time.sleep(1.2); out.write(data[20000:])
-""",
-    "preallocates and fills": """
-fd = os.open(target, os.O_CREAT | os.O_WRONLY)
-os.posix_fallocate(fd, 0, len(data)); time.sleep(0.8); os.pwrite(fd, data, 0); time.sleep(0.5); os.close(fd)
-""",
-    "maps it": """
-import mmap
-fd = os.open(target, os.O_CREAT | os.O_RDWR); os.ftruncate(fd, len(data))
-with mmap.mmap(fd, len(data)) as view:
-    os.close(fd); time.sleep(0.8); view[:] = data; view.flush(); time.sleep(0.3)
-""",
-    "opens and closes for each block": """
-for at in range(0, len(data), 8000):
-    with open(target, "ab") as out: out.write(data[at : at + 8000])
-    time.sleep(0.1)
-""",
-    "hidden name, then renamed": """
-with open(folder + "/.hidden.wav.tmp", "wb") as out:
-    out.write(data[:9000]); out.flush(); time.sleep(0.8); out.write(data[9000:])
-os.rename(folder + "/.hidden.wav.tmp", target)
-""",
-    "keeps the time of the original": """
-with open(target, "wb") as out: out.write(data)
-os.utime(target, (1, 1))
-""",
-    "written backwards": """
-fd = os.open(target, os.O_CREAT | os.O_WRONLY)
-for at in reversed(range(0, len(data), 8000)):
-    os.pwrite(fd, data[at : at + 8000], at); time.sleep(0.1)
-os.close(fd)
-""",
-}
-
-
-@pytest.mark.parametrize("style", WRITERS)
-def test_no_half_written_file_is_transcribed(make_daemon, outside: Path, style: str) -> None:
-    daemon: Daemon = make_daemon(fake={}, watching="settle_seconds = 0.4\nrescan_seconds = 1")
-    daemon.start().ready()
-    whole = write_wav(outside / "whole.wav", 1.5, seed=77)
-    target = daemon.inbox / "a.wav"
-    script = f"import os, time\ntarget, folder = {str(target)!r}, {str(daemon.inbox)!r}\ndata = open({str(whole)!r}, 'rb').read()\n"
-    subprocess.run([sys.executable, "-c", script + WRITERS[style]], check=True, timeout=30)
-    daemon.wait_for({"a.wav": "done"})
-    hashes = daemon.query("SELECT DISTINCT content_hash FROM jobs WHERE content_hash IS NOT NULL")
-    import hashlib
-
-    assert hashes == [(hashlib.sha256(whole.read_bytes()).hexdigest(),)], "a partial version was opened"
-    reconcile(daemon, [target])
 
 
 def test_a_file_that_stays_open_waits_with_a_reason(make_daemon) -> None:
