@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run demo test test-faults lint clean
+.PHONY: run demo test test-faults soak lint clean
 
 run: $(VENV)/run.stamp ## watch ./inbox and transcribe with the packaged tiny.en model
 	@mkdir -p inbox
@@ -17,10 +17,13 @@ demo: $(VENV)/run.stamp ## one round by itself: drop the shipped clip, wait, pri
 	@echo && cat demo/inbox/demo.txt
 
 test: $(VENV)/test.stamp lint ## everything but the large fault doses
-	$(BIN)/pytest -m "not faults"
+	$(BIN)/pytest -m "not faults and not soak" -n 2
 
-test-faults: $(VENV)/test.stamp ## the full doses of kills
-	$(BIN)/pytest tests/faults -s
+test-faults: $(VENV)/test.stamp ## every promise of docs/reliability.md, with the full fault doses (under an hour)
+	$(BIN)/pytest -m "guarantee and not soak" -n 2 --guarantees -rP
+
+soak: $(VENV)/test.stamp ## an hour of work with random faults; SOAK_SECONDS=600 for ten minutes
+	$(BIN)/pytest -m soak -s
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check daemon migrations tests

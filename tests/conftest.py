@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from daemon.children.process import NO_TELEMETRY
+from tests import guarantees
 from tests.support import SHARED_AUDIO, Daemon
 
 # The tests that run the VAD in their own process report to nobody either.
@@ -72,3 +73,28 @@ def canary() -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.server_port}/canary.wav", asked
         server.shutdown()
         thread.join()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test that shows a promise says so in its report, wherever it runs."""
+    for item in items:
+        if numbers := guarantees.of(item):
+            item.user_properties.append(("guarantees", numbers))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """`make test-faults` ends with a line for each promise."""
+    if not config.getoption("--guarantees"):
+        return
+    outcomes: dict[int, list[str]] = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for number in dict(report.user_properties).get("guarantees", []):
+                outcomes.setdefault(number, []).append(outcome)
+    terminalreporter.section("promises")
+    for line in guarantees.lines(outcomes):
+        terminalreporter.write_line(line)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--guarantees", action="store_true", help="a line for each promise at the end")

@@ -22,6 +22,7 @@ DOSES = [
 ]
 
 
+@pytest.mark.guarantee(18, 20, 22)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("poison", "files", "poisoned"), DOSES)
 def test_only_the_poisonous_recordings_pay(make_daemon, poison: str, files: int, poisoned: tuple[int, ...]) -> None:
@@ -44,6 +45,7 @@ def test_only_the_poisonous_recordings_pay(make_daemon, poison: str, files: int,
     assert not daemon.query("SELECT 1 FROM segments WHERE text = ?", GARBAGE)
 
 
+@pytest.mark.guarantee(21)
 @pytest.mark.parametrize("fits", [1, 5, *(pytest.param(k, marks=pytest.mark.faults) for k in range(1, 17))])
 def test_out_of_memory_above_a_number_of_chunks(make_daemon, fits: int) -> None:
     daemon: Daemon = make_daemon(
@@ -64,6 +66,7 @@ def test_out_of_memory_above_a_number_of_chunks(make_daemon, fits: int) -> None:
     assert daemon.log_text().count("out of memory on") == told, "the working size was forgotten"
 
 
+@pytest.mark.guarantee(20)
 def test_an_engine_that_comes_back_deaf_is_given_nothing(make_daemon, tmp_path: Path) -> None:
     """After a fault the calls of a poisoned GPU still return, with nonsense."""
     daemon: Daemon = make_daemon(
@@ -87,6 +90,7 @@ LEAKS = [
 ]
 
 
+@pytest.mark.guarantee(23)
 @pytest.mark.parametrize(("files", "allowed_mb"), LEAKS)
 def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon, files: int, allowed_mb: int) -> None:
     """20 MB are lost with every recording."""
@@ -109,6 +113,7 @@ def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon, files: in
     assert peak_mb < (700 if allowed_mb else 2600)
 
 
+@pytest.mark.guarantee(23)
 def test_children_are_replaced_after_many_recordings_even_if_they_ignore_sigterm(make_daemon) -> None:
     patch = "import daemon.children.engines as e, daemon.children.decoders as d; e.RECYCLE_CHUNKS = d.RECYCLE_RECORDINGS = 8"
     daemon: Daemon = make_daemon(fake={"deaf_to_term": True, "delay_s": 0.05}, patch=patch)
@@ -128,6 +133,7 @@ def _rss_mb(pid: int) -> float:
         return 0.0
 
 
+@pytest.mark.guarantee(22)
 def test_the_deadline_of_an_answer_that_waits_is_not_over(make_daemon) -> None:
     """A daemon that was stopped for longer than a batch may take finds the answer there, and takes it."""
     daemon: Daemon = make_daemon(fake={"delay_s": 1.0}, patch=SHORT_DEADLINES)

@@ -14,6 +14,7 @@ DOSES = [
 ]
 
 
+@pytest.mark.guarantee(7, 9, 10)
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("files", "kills"), DOSES)
 def test_random_kills_of_the_daemon(make_daemon, files: int, kills: int) -> None:
@@ -60,6 +61,7 @@ def _see_no_half_written_file(daemon: Daemon) -> None:
         assert path.read_text().endswith("\n"), f"{path} is not whole"
 
 
+@pytest.mark.guarantee(7, 20)
 @pytest.mark.timeout(300)
 def test_random_kills_of_the_children(make_daemon) -> None:
     rng = random.Random(7)

@@ -161,6 +161,7 @@ def test_a_suspended_daemon_takes_one_sample_and_raises_no_alarm(make_daemon) ->
     assert daemon.stop() == 0
 
 
+@pytest.mark.guarantee(25, 27)
 def test_a_pause_is_not_a_standstill_for_the_watchdog_or_the_alerts(make_daemon, tmp_path) -> None:
     import socket
 

@@ -23,6 +23,7 @@ def test_once_ends_with_0_when_all_is_done_and_1_when_something_failed(fake_daem
     assert fake_daemon.once() == 0, "what failed in an earlier run is not a failure of this one"
 
 
+@pytest.mark.guarantee(6)
 def test_a_second_daemon_ends_with_3_and_says_why(fake_daemon: Daemon) -> None:
     fake_daemon.start().ready()
     second = fake_daemon.run("run")
@@ -131,6 +132,7 @@ def test_the_views_for_people(make_daemon) -> None:
     assert hour[0] == 1 and hour[2] > 0 and hour[3] == 0.5
 
 
+@pytest.mark.guarantee(11)
 def test_two_recordings_with_one_stem(fake_daemon: Daemon) -> None:
     first, second = (
         write_wav(fake_daemon.inbox / "talk.wav", seed=1),
@@ -142,6 +144,7 @@ def test_two_recordings_with_one_stem(fake_daemon: Daemon) -> None:
     reconcile(fake_daemon, [first, second])
 
 
+@pytest.mark.guarantee(11)
 def test_a_file_of_the_users_is_left_alone(fake_daemon: Daemon) -> None:
     (fake_daemon.inbox / "talk.srt").write_text("mine")
     write_wav(fake_daemon.inbox / "talk.wav")
@@ -151,6 +154,7 @@ def test_a_file_of_the_users_is_left_alone(fake_daemon: Daemon) -> None:
     assert "usual name" in fake_daemon.reasons()["talk.wav"]
 
 
+@pytest.mark.guarantee(13)
 def test_any_legal_name(fake_daemon: Daemon) -> None:
     names = [
         b"new\nline.wav",
@@ -189,6 +193,7 @@ def test_silence_gives_empty_but_valid_files(make_daemon) -> None:
     assert json.loads((daemon.inbox / "silence.json").read_text())["segments"] == []
 
 
+@pytest.mark.guarantee(18)
 @pytest.mark.parametrize("poison", ["kill", "exit", "raise", "malformed", "flood", "short"])
 def test_a_poisonous_recording_dies_alone(make_daemon, poison: str) -> None:
     daemon: Daemon = make_daemon(fake={"poison": poison}, jobs="attempts = 2\nretry_backoff_seconds = 0.1")
@@ -203,6 +208,7 @@ def test_a_poisonous_recording_dies_alone(make_daemon, poison: str) -> None:
     assert daemon.query("SELECT count(*) FROM failures WHERE error <> ''") == [(2,)]
 
 
+@pytest.mark.guarantee(24)
 def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_instead_of_a_bad_one(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     daemon.start().ready()
@@ -224,6 +230,7 @@ def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_instead_of_a_ba
     assert not daemon.ended and daemon.stop() == 0
 
 
+@pytest.mark.guarantee(24)
 def test_many_sighups_lose_nothing(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.1})
     daemon.start().ready()
@@ -255,6 +262,7 @@ def test_an_engine_that_cannot_load_again_for_a_while_ends_no_daemon(make_daemon
     assert daemon.stop() == 0
 
 
+@pytest.mark.guarantee(21)
 def test_out_of_memory_halves_the_batch_and_loses_nothing(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={"memory_chunks": 3, "batch_size": 16, "workers": 1, "delay_s": 0.05})
     for number in range(40):
@@ -291,6 +299,7 @@ def test_a_memo_behind_a_long_recording_is_done_at_once(make_daemon) -> None:
     ) == [(1, 1)]
 
 
+@pytest.mark.guarantee(24)
 def test_sigterm_checkpoints_and_a_restart_goes_on(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.3, "workers": 1, "batch_size": 1})
     path = write_wav(daemon.inbox / "a.wav", 600.0)
@@ -309,6 +318,7 @@ def test_sigterm_checkpoints_and_a_restart_goes_on(make_daemon) -> None:
     reconcile(daemon, [path])
 
 
+@pytest.mark.guarantee(7)
 def test_children_end_with_a_killed_daemon(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 30.0})
     write_wav(daemon.inbox / "a.wav")
@@ -333,6 +343,7 @@ def test_a_killed_child_costs_no_attempt(make_daemon) -> None:
     reconcile(daemon, [path])
 
 
+@pytest.mark.guarantee(19)
 def test_an_unwritable_folder_holds_the_job_and_burns_no_attempt(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     if os.geteuid() == 0:
@@ -355,6 +366,7 @@ def test_an_unwritable_folder_holds_the_job_and_burns_no_attempt(make_daemon) ->
     daemon.wait_for({"a.wav": "done"}, 60)
 
 
+@pytest.mark.guarantee(25)
 def test_systemd_is_told(fake_daemon: Daemon, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         address = str(tmp_path / "notify")
@@ -371,6 +383,7 @@ def test_systemd_is_told(fake_daemon: Daemon, tmp_path: Path) -> None:
         assert fake_daemon.process.wait(20) == 0
 
 
+@pytest.mark.guarantee(25)
 def test_the_watchdog_is_not_told_of_a_stopped_daemon(fake_daemon: Daemon, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         address = str(tmp_path / "notify")
@@ -390,6 +403,7 @@ def test_the_watchdog_is_not_told_of_a_stopped_daemon(fake_daemon: Daemon, tmp_p
         assert fake_daemon.stop() == 0
 
 
+@pytest.mark.guarantee(22)
 def test_a_decoder_that_is_stuck_in_one_file_holds_up_no_other(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.2, "workers": 1, "batch_size": 1})
     write_wav(daemon.inbox / "long.wav", 900.0)

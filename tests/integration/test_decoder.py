@@ -103,6 +103,7 @@ def test_video_with_sound(tmp_path: Path) -> None:
     assert window.duration_s == pytest.approx(4.0, abs=0.2)
 
 
+@pytest.mark.guarantee(16)
 @pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "ogg", "m4a", "webm", "ts"])
 def test_damage_in_the_middle_is_counted_and_the_rest_decoded(tmp_path: Path, suffix: str) -> None:
     path = encode(tmp_path / f"a.{suffix}", CONTAINERS[suffix], seconds=30.0)
@@ -115,6 +116,7 @@ def test_damage_in_the_middle_is_counted_and_the_rest_decoded(tmp_path: Path, su
     assert suffix == "wav" or window.damaged > 0
 
 
+@pytest.mark.guarantee(16)
 @pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "ogg", "ts"])
 def test_a_truncated_file_gives_what_there_is(tmp_path: Path, suffix: str) -> None:
     path = encode(tmp_path / f"a.{suffix}", CONTAINERS[suffix], seconds=20.0)
@@ -164,6 +166,7 @@ def test_video_without_sound(tmp_path: Path) -> None:
         decode(path)
 
 
+@pytest.mark.guarantee(15)
 def test_a_header_that_claims_hours_is_seen_through(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", 3.0)
     content = bytearray(path.read_bytes())
@@ -174,6 +177,7 @@ def test_a_header_that_claims_hours_is_seen_through(tmp_path: Path) -> None:
     assert window.damaged == 0
 
 
+@pytest.mark.guarantee(15)
 def test_too_long_is_rejected_by_its_header_and_by_its_samples(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", 8.0)
     with pytest.raises(BadRecording, match="longer than the limit"):
@@ -184,6 +188,7 @@ def test_too_long_is_rejected_by_its_header_and_by_its_samples(tmp_path: Path) -
         decode(raw, max_hours=5 / 3600)
 
 
+@pytest.mark.guarantee(15)
 def test_hours_of_silence_are_decoded_as_a_stream(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     with av.open(str(path), "w") as out:

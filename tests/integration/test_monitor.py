@@ -179,6 +179,7 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.guarantee(27)
 @pytest.mark.parametrize("case", CASES)
 def test_fake_nvidia_smi(case: str, bench) -> None:
     program, expected = CASES[case]
@@ -197,6 +198,7 @@ def test_fake_nvidia_smi(case: str, bench) -> None:
     assert len((here.folder / "var" / "service_metrics.log").read_text().splitlines()) == TICKS
 
 
+@pytest.mark.guarantee(27)
 @pytest.mark.parametrize("program", ["sleep 1000", "trap '' TERM INT HUP\nsleep 1000", "sleep 1000 &\nwait"])
 def test_an_nvidia_smi_that_hangs(program: str, bench) -> None:
     timeout_s = 0.5
@@ -234,6 +236,7 @@ def test_a_suspended_machine_was_not_hot_meanwhile(bench) -> None:
     assert here.tick() == [(T, A, "firing")]
 
 
+@pytest.mark.guarantee(27)
 def test_an_alert_outlives_a_restart_and_fires_once(bench) -> None:
     here: Bench = bench()
     here.program(says(line(90)))

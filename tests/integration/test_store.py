@@ -57,6 +57,7 @@ def test_the_migrations_make_the_schema_of_the_code(path: Path) -> None:
     assert [difference for difference in differences if "segments_fts" not in str(difference)] == []
 
 
+@pytest.mark.guarantee(8)
 def test_wal_and_full_synchronisation(store: Store) -> None:
     with store._engine.connect() as db:
         assert db.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
@@ -88,6 +89,7 @@ def test_a_job_from_first_sight_to_done(store: Store, path: Path) -> None:
     assert store.nothing_left()
 
 
+@pytest.mark.guarantee(4)
 def test_one_row_for_each_version(store: Store, path: Path) -> None:
     for _ in range(3):
         store.settle([seen("a.wav")])
@@ -190,6 +192,7 @@ def _claim_all(path: Path, start, claimed) -> None:
     store.close()
 
 
+@pytest.mark.guarantee(6)
 def test_three_processes_claim_400_jobs_once_each(store: Store, path: Path) -> None:
     queue(store, *(f"{number}.wav" for number in range(400)))
     context = multiprocessing.get_context("spawn")
@@ -205,6 +208,7 @@ def test_three_processes_claim_400_jobs_once_each(store: Store, path: Path) -> N
     assert len(set(ids)) == 400 and claimed.empty()
 
 
+@pytest.mark.guarantee(26)
 def test_a_newer_schema_is_refused(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -227,6 +231,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> 
     monkeypatch.setattr(database, "_migrations", lambda: scripts)
 
 
+@pytest.mark.guarantee(26)
 def test_an_upgrade_is_preceded_by_a_backup(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     next_version(tmp_path, monkeypatch, "")
     database.migrate(path)
@@ -239,6 +244,7 @@ def test_an_upgrade_is_preceded_by_a_backup(path: Path, tmp_path: Path, monkeypa
     after.close()
 
 
+@pytest.mark.guarantee(26)
 def test_a_failing_upgrade_leaves_the_old_schema(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     next_version(tmp_path, monkeypatch, "    raise RuntimeError('half-way')\n")
     with pytest.raises(RuntimeError, match="half-way"):
@@ -249,6 +255,7 @@ def test_a_failing_upgrade_leaves_the_old_schema(path: Path, tmp_path: Path, mon
     connection.close()
 
 
+@pytest.mark.guarantee(6)
 def test_one_daemon_for_a_database(path: Path) -> None:
     assert database.running_pid(path) is None
     with database.lock(path):

@@ -44,6 +44,7 @@ def test_every_way_of_dropping_is_seen_by_its_event(make_daemon, outside: Path) 
     assert daemon.stop() == 0
 
 
+@pytest.mark.guarantee(1)
 def test_everything_is_found_without_any_event(make_daemon, outside: Path) -> None:
     daemon: Daemon = make_daemon(
         fake={},
@@ -57,6 +58,7 @@ def test_everything_is_found_without_any_event(make_daemon, outside: Path) -> No
     daemon.wait_for({"a.wav": "done", "sub/b.wav": "done"})
 
 
+@pytest.mark.guarantee(3)
 def test_a_file_that_stays_open_waits_with_a_reason(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     daemon.start().ready()
@@ -67,6 +69,7 @@ def test_a_file_that_stays_open_waits_with_a_reason(make_daemon) -> None:
     daemon.wait_for({"a.wav": "done"})
 
 
+@pytest.mark.guarantee(4, 5)
 def test_replaced_content_runs_again_and_touched_content_does_not(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     path = write_wav(daemon.inbox / "a.wav", seed=1)
@@ -85,6 +88,7 @@ def test_replaced_content_runs_again_and_touched_content_does_not(make_daemon) -
     assert reconcile_names == {"a.wav", "a.txt", "a.srt", "a.json"}
 
 
+@pytest.mark.guarantee(5)
 def test_a_renamed_recording_is_not_transcribed_again(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     path = write_wav(daemon.inbox / "a.wav", seed=1)
@@ -97,6 +101,7 @@ def test_a_renamed_recording_is_not_transcribed_again(make_daemon) -> None:
     assert (daemon.inbox / "b.txt").read_text() == (daemon.inbox / "a.txt").read_text()
 
 
+@pytest.mark.guarantee(3)
 def test_a_recording_that_changes_while_it_runs_gives_the_transcript_of_the_new_version(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 1.0})
     path = write_wav(daemon.inbox / "a.wav", seed=1)
@@ -119,6 +124,7 @@ def test_vanished_while_queued(make_daemon) -> None:
     daemon.wait_for({"29.wav": "vanished"})
 
 
+@pytest.mark.guarantee(12, 17)
 def test_what_is_no_recording_is_accounted_for(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     inbox = daemon.inbox
@@ -172,6 +178,7 @@ def test_a_folder_that_is_not_recursive(make_daemon) -> None:
     assert daemon.states() == {"a.wav": "done"}
 
 
+@pytest.mark.guarantee(2)
 def test_a_root_that_goes_away_and_comes_back(make_daemon) -> None:
     daemon: Daemon = make_daemon(
         fake={}, watching="settle_seconds = 0.2\nrescan_seconds = 0.5", monitor="interval_seconds = 0.3"
@@ -204,6 +211,7 @@ def test_a_root_that_goes_away_while_its_files_settle(make_daemon) -> None:
     assert daemon.stop() == 0
 
 
+@pytest.mark.guarantee(2)
 def test_events_of_a_folder_made_again_arrive_after_a_restart_of_the_watch(tmp_path: Path) -> None:
     hints: list[bytes] = []
     folder = tmp_path / "f"
@@ -220,6 +228,7 @@ def test_events_of_a_folder_made_again_arrive_after_a_restart_of_the_watch(tmp_p
     events.stop()
 
 
+@pytest.mark.guarantee(2)
 def test_a_handler_that_fails_does_not_kill_the_watcher(tmp_path: Path) -> None:
     hints: list[bytes] = []
 

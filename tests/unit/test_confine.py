@@ -50,6 +50,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.guarantee(14, 15)
 def test_a_decoder_has_no_network_no_programs_no_files_and_no_end_of_memory(tmp_path) -> None:
     (tmp_path / "in").write_text("content")
     done = subprocess.run(

@@ -45,6 +45,7 @@ def test_naming_by_the_whole_name(tmp_path: Path, folder: int) -> None:
     assert names(tmp_path) == {"talk.mp3.txt", "talk.mp3.json"}
 
 
+@pytest.mark.guarantee(11)
 def test_a_file_of_the_users_is_never_overwritten(tmp_path: Path, folder: int) -> None:
     (tmp_path / "talk.txt").write_text("mine")
     assert "usual name" in (put(folder) or "")
@@ -55,6 +56,7 @@ def test_a_file_of_the_users_is_never_overwritten(tmp_path: Path, folder: int) -
     assert names(tmp_path) >= {"talk.mp3.1.txt", "talk.mp3.1.json"}
 
 
+@pytest.mark.guarantee(10)
 def test_publishing_again_has_no_second_effect(tmp_path: Path, folder: int) -> None:
     put(folder)
     before = {path: path.stat().st_ino for path in tmp_path.iterdir()}
@@ -75,6 +77,7 @@ def test_what_the_daemon_wrote_for_the_same_recording_is_replaced(tmp_path: Path
     assert names(tmp_path) == {"talk.txt", "talk.json"}
 
 
+@pytest.mark.guarantee(11)
 def test_an_edited_transcript_is_left_alone(tmp_path: Path, folder: int) -> None:
     put(folder)
     (tmp_path / "talk.txt").write_text("corrected by hand")
@@ -90,6 +93,7 @@ def test_the_transcript_of_another_recording_is_left_alone_even_if_equal(tmp_pat
     assert {"talk.wav.txt", "talk.wav.json"} <= names(tmp_path)
 
 
+@pytest.mark.guarantee(13)
 @pytest.mark.parametrize("length", [246, 250, 251, 255])
 def test_names_of_any_legal_length(tmp_path: Path, folder: int, length: int) -> None:
     recording = b"x" * (length - 4) + b".wav"
@@ -98,6 +102,7 @@ def test_names_of_any_legal_length(tmp_path: Path, folder: int, length: int) -> 
     assert len(names(tmp_path)) == 4
 
 
+@pytest.mark.guarantee(9, 11)
 def test_a_race_leaves_nothing_of_ours(tmp_path: Path, folder: int) -> None:
     planned, _ = plan(folder, b"talk.mp3", FILES, "stem", nobody)
     (tmp_path / "talk.json").write_text("theirs")
@@ -107,6 +112,7 @@ def test_a_race_leaves_nothing_of_ours(tmp_path: Path, folder: int) -> None:
     assert (tmp_path / "talk.json").read_text() == "theirs"
 
 
+@pytest.mark.guarantee(9, 19)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
 def test_a_disk_at_fault_is_the_environments_and_leaves_nothing(
     tmp_path: Path, folder: int, code: int, monkeypatch: pytest.MonkeyPatch

@@ -48,6 +48,7 @@ def test_a_value_over_time(values, expected) -> None:
     assert run(HOT, values) == expected
 
 
+@pytest.mark.guarantee(27)
 def test_a_value_that_swings_around_its_limit_a_hundred_times_fires_once_and_is_resolved_once() -> None:
     for start in (84, 86):
         swings = [start + (170 - 2 * start) * (tick % 2) for tick in range(200)]
@@ -57,6 +58,7 @@ def test_a_value_that_swings_around_its_limit_a_hundred_times_fires_once_and_is_
         assert found[-1] == (200, "resolved")
 
 
+@pytest.mark.guarantee(27)
 def test_random_noise_of_one_around_either_limit_never_flaps() -> None:
     for seed in range(200):
         noise = random.Random(seed)
