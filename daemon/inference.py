@@ -128,20 +128,16 @@ class Inference:
             # Results after a CUDA error can be garbage while calls still return (RELIABILITY, fact 9).
             lost += self._engines.kill(engine, "a CUDA error").batches
         blamed = chunks[0].alone or not answer.out_of_memory
-        self._batches_lost(LostBatches(tuple(lost), ""), answer.message, blamed=blamed)
+        self._batches_lost(LostBatches(tuple(lost), "", blamed), answer.message)
 
-    def _batches_lost(self, lost: LostBatches, why: str, *, blamed: bool = True) -> None:
-        """Run what was lost again, each chunk alone, so that only the one that is to blame pays.
-
-        Args:
-            blamed: whether a chunk that was lost by itself is to blame already.
-        """
+    def _batches_lost(self, lost: LostBatches, why: str) -> None:
+        """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
         for batch in lost.batches:
             for chunk in batch:
                 running = self._of(chunk)
                 if running is None:
                     continue
-                if blamed and len(batch) == len(lost.batches) == 1:
+                if lost.blamed and len(batch) == len(lost.batches) == 1:
                     how = f" ({lost.how})" if lost.how else ""
                     self._failed(chunk.job_id, FailedRecording(f"{why} on its speech at {chunk.start_s:.0f} s{how}"))
                 else:

@@ -176,7 +176,7 @@ class Decoders:
         self._decoders.remove(decoder)
         for job_id in decoder.open:
             del self._of[job_id]
-        culprit = decoder.current if decoder.current in decoder.open else None
+        culprit = decoder.current if decoder.current in decoder.open and not decoder.child.unheard else None
         innocent = tuple(sorted(decoder.open - {culprit}))
         log.warning("decoder %d died (%s; %s)", decoder.child.pid, how, why or "connection lost")
         self.hand_out()

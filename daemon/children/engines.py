@@ -90,6 +90,8 @@ class LostBatches:
 
     batches: tuple[tuple[Chunk, ...], ...]
     how: str
+    blamed: bool = True
+    """Whether they may have been the reason; not if the last one never reached it."""
 
 
 class Engines:
@@ -195,7 +197,7 @@ class Engines:
         """
         assert engine.child is not None
         pid, how = engine.child.pid, engine.child.end()
-        lost = LostBatches(tuple(engine.batches.values()), how)
+        lost = LostBatches(tuple(engine.batches.values()), how, blamed=not engine.child.unheard)
         log.warning("engine %d on %s died (%s; %s)", pid, engine.load.device, how, why)
         if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and self._canary is None:
             raise Unavailable(

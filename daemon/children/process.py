@@ -59,6 +59,8 @@ class Child:
             )
         self._conn = Connection(ours.detach())
         self.deadline: float | None = None
+        self.unheard = False
+        """A message to it was lost; it cannot be spoken to any more, and its last order is not to blame."""
 
     @property
     def pid(self) -> int:
@@ -86,6 +88,7 @@ class Child:
             if fd is not None:
                 send_handle(self._conn, fd, self.pid)
         except OSError as error:
+            self.unheard = True
             raise ChildDied(str(error)) from error
 
     def receive(self) -> Any:
@@ -102,7 +105,8 @@ class Child:
     @property
     def overdue(self) -> bool:
         """Its time is over and no answer is on its way; one that waits unread, as after SIGSTOP, is in time."""
-        return self.deadline is not None and time.monotonic() > self.deadline and not self._waiting()
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        return (late or self.unheard) and not self._waiting()
 
     def _waiting(self) -> bool:
         try:
