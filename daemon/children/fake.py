@@ -72,10 +72,9 @@ class FakeModel:
 
     def _suffer(self) -> tuple[Any, ...] | None:
         match self._plan.poison:
-            case "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            case "segv":
-                os.kill(os.getpid(), signal.SIGSEGV)
+            case "kill" | "segv":
+                os.kill(os.getpid(), signal.SIGKILL if self._plan.poison == "kill" else signal.SIGSEGV)
+                time.sleep(3600)  # Another thread may be the one that the signal ends first.
             case "abort":
                 os.abort()
             case "exit":
