@@ -80,3 +80,26 @@ def test_random_kills_of_the_children(make_daemon) -> None:
     assert set(daemon.states().values()) == {"done"}
     assert daemon.stop() == 0
     reconcile(daemon, recordings)
+
+
+@pytest.mark.guarantee(24)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("files", "terms"), [(30, 6), pytest.param(300, 100, marks=pytest.mark.faults)])
+def test_many_sigterms(make_daemon, files: int, terms: int) -> None:
+    """Each stop is in order, and no attempt is charged for it."""
+    rng = random.Random(11)
+    daemon: Daemon = make_daemon(fake={"delay_s": 0.1})
+    recordings = []
+    for _ in range(terms):
+        for _ in range(files // terms):
+            recordings.append(daemon.inbox / f"{len(recordings):04}.wav")
+            write_wav(recordings[-1], rng.choice([0.3, 40.0]), seed=len(recordings))
+        daemon.start()
+        wait_until(lambda: "running" in daemon.states().values(), 30)
+        time.sleep(rng.uniform(0.0, 0.3))
+        assert daemon.stop() == 0
+        assert "running" not in daemon.states().values()
+    assert daemon.once() == 0
+    reconcile(daemon, recordings)
+    assert daemon.query("SELECT DISTINCT state, attempts FROM jobs") == [("done", 1)]
+    print(f"{terms} SIGTERMs")

@@ -14,7 +14,7 @@ import pytest
 
 from daemon.children.fake import POISON
 from tests.faults.test_lost_events import drop_many
-from tests.support import Daemon, children_of, reconcile, wait_until, write_wav
+from tests.support import Daemon, children_of, fake_texts, reconcile, wait_until, write_wav
 
 DAY_S = 86_400
 
@@ -176,3 +176,40 @@ def test_very_many_files_at_once(make_daemon, files: int) -> None:
     assert daemon.stop() == 0
     states = {state for (state,) in daemon.query("SELECT DISTINCT state FROM jobs")}
     assert states <= {"done", "queued", "settling"}
+
+
+@pytest.mark.guarantee(4, 5)
+@pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.faults)])
+def test_a_storm_of_touches_and_comparisons(make_daemon, seconds: int) -> None:
+    """Ten files are touched, renamed and replaced all the time, and compared five times a second."""
+    rng = random.Random(3)
+    daemon: Daemon = make_daemon(fake={}, watching="settle_seconds = 0.05\nrescan_seconds = 0.2")
+    recordings = [write_wav(daemon.inbox / f"{number}.wav", seed=number) for number in range(10)]
+    daemon.start().ready()
+    until, changes = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        path = rng.choice(recordings)
+        match rng.choice(("touch", "touch", "rename", "replace")):
+            case "touch":
+                path.touch()
+            case "rename":
+                path.rename(path.with_name("away.wav"))
+                path.with_name("away.wav").rename(path)
+            case "replace":
+                write_wav(daemon.folder / "new.wav", 0.5, seed=1000 + changes).replace(path)
+        changes += 1
+        time.sleep(rng.uniform(0.0, 0.1))
+    newest = (
+        "SELECT path, state FROM jobs WHERE id IN (SELECT max(id) FROM jobs GROUP BY path_bytes) AND path <> 'away.wav'"
+    )
+    wait_until(lambda: {state for _, state in daemon.query(newest)} == {"done"}, 30, "all done")
+    time.sleep(1)
+    assert daemon.stop() == 0
+    for path in recordings:
+        text = path.with_suffix(".txt").read_text().strip()
+        assert text == " ".join(fake_texts(path)), f"{path.name} has the transcript of another version"
+    twice = daemon.query("SELECT 1 FROM jobs GROUP BY root, path_bytes, fingerprint HAVING count(*) > 1")
+    assert twice == [], "two jobs for one version"
+    assert daemon.query("SELECT count(*) FROM jobs WHERE state IN ('dead', 'failed')") == [(0,)]
+    ((rows, ran),) = daemon.query("SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM batches)")
+    print(f"{changes} changes, {rows} versions, {ran} batches")

@@ -231,16 +231,17 @@ def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_instead_of_a_ba
 
 
 @pytest.mark.guarantee(24)
-def test_many_sighups_lose_nothing(make_daemon) -> None:
+@pytest.mark.parametrize("signals", [15, pytest.param(50, marks=pytest.mark.faults)])
+def test_many_sighups_lose_nothing(make_daemon, signals: int) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.1})
     daemon.start().ready()
     assert daemon.process is not None
     recordings = []
-    for number in range(15):
+    for number in range(signals):
         recordings += [write_wav(daemon.inbox / f"{number}-{part}.wav", seed=10 * number + part) for part in range(4)]
         daemon.process.send_signal(signal.SIGHUP)
         time.sleep(0.02 * number)
-    daemon.wait_idle(60)
+    daemon.wait_idle(4 * signals)
     assert daemon.query("SELECT DISTINCT state, attempts FROM jobs") == [("done", 1)]
     assert not daemon.ended and daemon.stop() == 0
     reconcile(daemon, recordings)

@@ -309,6 +309,7 @@ def test_the_dashboard_uses_these_names_only(endpoint) -> None:
     assert len(used) >= 12 and used <= served, used - served
 
 
+@pytest.mark.guarantee(25)
 def test_health_is_that_of_every_loop(endpoint) -> None:
     url, ages = endpoint
     assert get(f"{url}/healthz")[0] == 200

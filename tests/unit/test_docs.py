@@ -8,6 +8,7 @@ import pytest
 
 from daemon.cli import app
 from daemon.store.schema import metadata
+from tests.guarantees import GUARANTEES
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -65,3 +66,10 @@ def test_the_unit_is_what_systemd_accepts(tmp_path) -> None:
         timeout=60,
     )
     assert safety.returncode == 0, safety.stdout
+
+
+def test_every_promise_has_a_test_and_a_line() -> None:
+    marks = re.findall(r"mark\.guarantee\(([\d, ]+)\)", "".join(file.read_text() for file in ROOT.glob("tests/*/*.py")))
+    tested = {int(number) for mark in marks for number in mark.split(",")}
+    rows = re.findall(r"^\| (\d+) \|", (ROOT / "docs" / "reliability.md").read_text(), re.MULTILINE)
+    assert tested == set(GUARANTEES) == {int(number) for number in rows}
