@@ -1,6 +1,7 @@
 """Segments → subtitle cues that can be read: two lines of about 42 columns, at most 7 s. Pure."""
 
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -59,21 +60,27 @@ def wrap(text: str) -> list[str]:
         return [text]
     unspaced = " " not in text and columns(text) > len(text)
     pieces, glue = (list(text), "") if unspaced else (text.split(" "), " ")
-    count = len(_fill(pieces, glue, LINE_COLUMNS))
-    width = next(
-        width for width in range(columns(text) // count, columns(text) + 1) if len(_fill(pieces, glue, width)) <= count
-    )
-    return _fill(pieces, glue, width)
+    widths = [columns(piece) for piece in pieces]
+    count = len(_fill(widths, len(glue), LINE_COLUMNS))
+    # The narrowest width that needs no more lines: those that are wide enough come after those that are not.
+    widest = columns(text)
+    narrowest = widest // count
+    width = bisect_left(range(narrowest, widest), True, key=lambda width: len(_fill(widths, len(glue), width)) <= count)
+    ends = _fill(widths, len(glue), narrowest + width)
+    return [glue.join(pieces[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def _fill(pieces: list[str], glue: str, width: int) -> list[str]:
-    lines: list[str] = []
-    for piece in pieces:
-        if lines and columns(lines[-1] + glue + piece) <= width:
-            lines[-1] += glue + piece
+def _fill(widths: list[int], glue: int, width: int) -> list[int]:
+    """Where each line ends, when pieces of these widths fill lines of this width, each as far as it goes."""
+    ends: list[int] = []
+    used = 0
+    for at, piece in enumerate(widths):
+        if at and used + glue + piece > width:
+            ends.append(at)
+            used = piece
         else:
-            lines.append(piece)
-    return lines
+            used += piece + (glue if at else 0)
+    return [*ends, len(widths)]
 
 
 def _units(segment: Segment) -> Iterator[_Unit]:
