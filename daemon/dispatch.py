@@ -173,7 +173,7 @@ class Dispatcher:
         # Enough short ones to fill every worker's batch twice over.
         places = 2 * sum(engine.batch_size * (engine.ready or ready).workers for engine in self._engines.engines) + 4
         if long < LONG_OPEN_MAX:
-            for job in self._store.claim(LONG_OPEN_MAX - long):
+            for job in self._store.claim(LONG_OPEN_MAX - long, above_bytes=LONG_BYTES):
                 self._open(job)
         if short < places:
             for job in self._store.claim(places - short, max_bytes=LONG_BYTES):

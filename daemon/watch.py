@@ -24,8 +24,8 @@ from daemon.store.store import Store
 
 log = logging.getLogger(__name__)
 
-GROUP = 500
-"""Paths compared and committed together."""
+GROUP = 100
+"""Paths compared and committed together; the dispatcher's commits take their turn in between."""
 POLL_S = 5.0
 """Between two comparisons of a folder without events."""
 GATHER_S = 0.05
@@ -34,6 +34,8 @@ BEAT_S = 10.0
 """The scanner shows that it lives at least this often."""
 HINTS_MAX = 10_000
 """More hints than this are forgotten for one comparison of everything."""
+
+NEVER = float("inf")
 
 T = TypeVar("T")
 Key = tuple[int, bytes]
@@ -122,6 +124,7 @@ class Scanner(threading.Thread):
             self._wake_dispatcher()
         for group in _groups(self._hinted(hints)):
             self._compare(group)
+            self._settle()
         self._settle()
         self.beat = time.monotonic()
         if self._woken.wait(self._idle_s()):
@@ -149,18 +152,22 @@ class Scanner(threading.Thread):
         others = [other.path for other in self._roots if other is not root]
         found = walk(root.path, root.watch.ignore, recursive=root.watch.recursive, skip=others)
         empty = True
+        root.next_scan = NEVER
         try:
             for group in _groups((index, item) for item in found):
                 empty = False
                 self._compare(group)
                 self.beat = time.monotonic()
+                # Of ten thousand files the first is transcribed while the last is still to be seen.
+                self._settle()
             trouble = self._find_vanished(index, root, empty=empty)
         except OSError as error:
             trouble = f"cannot be listed: {error.strerror}"
         if trouble and not root.missing:
             log.warning("watched folder %s %s", root.path, trouble)
         root.missing = bool(trouble)
-        root.next_scan = time.monotonic() + every_s
+        if root.next_scan == NEVER:  # else a file was found to be gone meanwhile, and the next comparison is due now
+            root.next_scan = time.monotonic() + every_s
 
     def _hinted(self, hints: Iterable[bytes]) -> Iterator[tuple[int, Found]]:
         """What lies at the hinted paths now; of a folder, everything below it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Update, update
@@ -24,6 +25,8 @@ class Access:
 
     def __init__(self, path: Path, keep_waiting: Callable[[str], bool] = lambda _reason: True) -> None:
         self._engine = database.open_engine(path)
+        self._turn = Lock()
+        """Threads that write take turns: SQLite would let one that waits sleep while another writes on and on."""
         self._keep_waiting = keep_waiting
 
     def close(self) -> None:
@@ -34,7 +37,7 @@ class Access:
             return work(db)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        return database.transact(self._engine, work, self._keep_waiting)
+        return database.transact(self._engine, work, self._keep_waiting, self._turn)
 
     def _move(self, job_ids: Sequence[int], from_states: tuple[str, ...], **values: Any) -> None:
         if job_ids:

@@ -6,9 +6,9 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -165,11 +165,17 @@ def lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
-def transact(engine: Engine, work: Callable[[Connection], T], keep_waiting: Callable[[str], bool]) -> T:
+def transact(
+    engine: Engine,
+    work: Callable[[Connection], T],
+    keep_waiting: Callable[[str], bool],
+    turn: AbstractContextManager[Any],
+) -> T:
     """Run `work` in one transaction, again and again while the machine is at fault.
 
     Args:
         keep_waiting: called with the reason before each new try; False gives up.
+        turn: held during each try.
 
     Raises:
         Unavailable: given up.
@@ -177,7 +183,7 @@ def transact(engine: Engine, work: Callable[[Connection], T], keep_waiting: Call
     delay_s = 0.1
     while True:
         try:
-            with engine.begin() as connection:
+            with turn, engine.begin() as connection:
                 return work(connection)
         except OperationalError as error:
             trouble = unavailable(Path(engine.url.database or ""), error)

@@ -41,8 +41,12 @@ class Store(Intake, Checkpoints, Measures, Controls):
             )
         )
 
-    def claim(self, limit: int, max_bytes: int | None = None) -> list[Job]:
-        """queued, or failed and due → running; the attempt is counted now, so that a crash counts."""
+    def claim(self, limit: int, *, above_bytes: int = -1, max_bytes: int | None = None) -> list[Job]:
+        """queued, or failed and due → running; the attempt is counted now, so that a crash counts.
+
+        Args:
+            above_bytes, max_bytes: only recordings larger than the one and at most as large as the other.
+        """
         now = timestamp()
         # A job that was begun in the future was so before the clock was set back: its wait would last as long again.
         over = or_(jobs.c.next_attempt_at <= now, jobs.c.started_at > now)
@@ -50,6 +54,7 @@ class Store(Intake, Checkpoints, Measures, Controls):
             and_(jobs.c.state == QUEUED, or_(jobs.c.next_attempt_at.is_(None), over)),
             and_(jobs.c.state == FAILED, over),
         )
+        due = and_(due, jobs.c.size_bytes > above_bytes)
         if max_bytes is not None:
             due = and_(due, jobs.c.size_bytes <= max_bytes)
         first = select(jobs.c.id).where(due).order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id).limit(limit)

@@ -88,16 +88,18 @@ CONTROLS = [
     ),
     Control(
         "no rescan",
-        (("watch.py", "root.next_scan = time.monotonic() + every_s", 'root.next_scan = float("inf")'),),
+        (("watch.py", "root.next_scan = time.monotonic() + every_s", "root.next_scan = NEVER"),),
         ("tests/integration/test_watch.py::test_everything_is_found_without_any_event",),
     ),
     Control(
         "follow symlinks",
         (
             ("scan.py", "entry.stat(follow_symlinks=False)", "entry.stat()"),
+            ("scan.py", "classify(path, os.lstat(", "classify(path, os.stat("),
             ("scan.py", "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
+            ("watch.py", "status = os.lstat(full)", "status = os.stat(full)"),
         ),
-        ("tests/faults/test_hostile.py", "-k", "swapped"),
+        ("tests/integration/test_watch.py::test_what_is_no_recording_is_accounted_for",),
     ),
     Control(
         "no time limits",

@@ -282,6 +282,18 @@ def test_chunks_of_different_recordings_share_batches(make_daemon) -> None:
     assert fill > 0.7 and recordings == 4
 
 
+def test_no_more_jobs_are_begun_than_there_are_places(make_daemon) -> None:
+    """However often something new wakes the dispatcher: what it has open holds up what comes later."""
+    daemon: Daemon = make_daemon(fake={"delay_s": 0.5, "workers": 1, "batch_size": 1})
+    daemon.start().ready()
+    most = 0
+    for number in range(60):
+        write_wav(daemon.inbox / f"{number:02}.wav", 0.2, seed=number)
+        time.sleep(0.1)
+        most = max(most, *[count for (count,) in daemon.query("SELECT count(*) FROM jobs WHERE state = 'running'")], 0)
+    assert 2 <= most <= 6
+
+
 def test_a_memo_behind_a_long_recording_is_done_at_once(make_daemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.2, "workers": 1, "batch_size": 2})
     write_wav(daemon.inbox / "meeting.wav", 1800.0)

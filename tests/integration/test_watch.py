@@ -221,7 +221,7 @@ def test_events_of_a_folder_made_again_arrive_after_a_restart_of_the_watch(tmp_p
     assert events.start() is None and events.alive
     shutil.rmtree(folder)
     folder.mkdir()
-    assert not events.alive
+    wait_until(lambda: not events.alive, 5, "the watch being dead")
     assert events.start() is None and events.alive
     (folder / "a.wav").touch()
     wait_until(lambda: os.fsencode(folder / "a.wav") in hints, 5)
