@@ -203,7 +203,7 @@ def test_verification_is_due_after_its_days_when_nothing_else_runs(settings, his
     threading.Timer(0.5, lambda: idle.__setitem__(0, False)).start()
     began = time.monotonic()
     care.verify()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50  # it gives way long before the minute that it would take
 
 
 # -- figures -------------------------------------------------------------------------------------------------
