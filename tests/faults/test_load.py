@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from daemon.children.fake import POISON
+from tests.faults.test_engines import SHORT_DEADLINES
 from tests.faults.test_lost_events import drop_many
 from tests.support import Daemon, children_of, fake_texts, reconcile, wait_until, write_wav
 
@@ -68,8 +69,7 @@ def test_the_wall_clock_jumps(make_daemon, tmp_path: Path, jump_s: int) -> None:
 @pytest.mark.guarantee(7, 22)
 def test_a_suspended_machine_goes_on(make_daemon) -> None:
     """All processes stop for longer than a batch may take, and go on."""
-    patch = "import daemon.children.engines as e; e.BATCH_DEADLINE_S, e.BATCH_DEADLINE_PER_AUDIO_S = 1.0, 0.5"
-    daemon: Daemon = make_daemon(fake={"delay_s": 0.5}, patch=patch)
+    daemon: Daemon = make_daemon(fake={"delay_s": 0.5}, patch=SHORT_DEADLINES)
     recordings = [write_wav(daemon.inbox / f"{number}.wav", seed=number) for number in range(12)]
     daemon.start().ready()
     wait_until(lambda: "running" in daemon.states().values(), 20)
@@ -91,11 +91,9 @@ import sys, time
 from typer.testing import CliRunner
 from daemon.cli import app
 runner, every, *arguments = CliRunner(), *sys.argv[1:]
-asked = 0
 while True:
     began = time.monotonic()
     result = runner.invoke(app, arguments)
-    asked += 1
     print(result.exit_code, " ".join(result.output.split())[:300] if result.exit_code else "", flush=True)
     time.sleep(max(0.0, float(every) - (time.monotonic() - began)))
 """
