@@ -76,7 +76,10 @@ class Service:
             try:
                 engines.keep_alive()
                 decoders.warm_up()
-                database.migrate(path)
+                # Not at the top: Alembic's modules would hold up the children by a fifth of a second.
+                from daemon.store.upgrade import migrate
+
+                migrate(path)
                 self._store = Store(path, self._keep_waiting)
                 # The monitor gives up at once where the database cannot be written; its next look comes soon.
                 history = History(path, lambda _reason: False)

@@ -1,4 +1,4 @@
-"""One SQLite file: how it is opened, migrated, locked and waited for."""
+"""One SQLite file: how it is opened, copied, locked and waited for."""
 
 import fcntl
 import os
@@ -10,10 +10,6 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
@@ -56,37 +52,6 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
-
-
-def migrate(path: Path) -> None:
-    """Bring the database to the schema of this version; an older one is copied aside first.
-
-    Raises:
-        Unavailable: it was written by a newer version, or cannot be opened or written.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    engine = open_engine(path)
-    try:
-        with engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-        known = {script.revision for script in scripts.walk_revisions()}
-        if current is not None and current not in known:
-            raise Unavailable(
-                f"{path} was written by a newer version of transcribed (schema {current})",
-                "upgrade transcribed, or point database.url at another file",
-            )
-        if current == scripts.get_current_head():
-            return
-        if current is not None:
-            backup(path, path.with_name(f"{path.name}.before-{scripts.get_current_head()}"))
-        config.attributes["engine"] = engine
-        command.upgrade(config, "head")
-    except OperationalError as error:
-        raise unavailable(path, error) from error
-    finally:
-        engine.dispose()
 
 
 def backup(path: Path, target: Path) -> None:
@@ -211,12 +176,6 @@ def unavailable(path: Path, error: OperationalError) -> Unavailable:
         f"the database {path} cannot be used: {said}",
         f"{free_mb} MB are free there; check the disk and the permissions",
     )
-
-
-def _migrations() -> Path:
-    package = Path(__file__).parent.parent
-    inside = package / "migrations"
-    return inside if inside.is_dir() else package.parent / "migrations"
 
 
 def _quoted(path: Path) -> str:

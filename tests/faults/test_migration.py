@@ -16,10 +16,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from daemon.store import database
+from daemon.store.upgrade import migrate
 from tests.support import ROOT
 
 OLD = "0001"
-MIGRATE = "import sys; from pathlib import Path; from daemon.store.database import migrate; migrate(Path(sys.argv[1]))"
+MIGRATE = "import sys; from pathlib import Path; from daemon.store.upgrade import migrate; migrate(Path(sys.argv[1]))"
 
 
 def old_database(path: Path, jobs: int) -> None:
@@ -86,7 +87,7 @@ def test_kills_during_an_upgrade(tmp_path: Path, jobs: int, calls: dict[str, int
         revision = state_of(tmp_path / "jobs.db", jobs)
         seen[revision] = seen.get(revision, 0) + 1
         kills += code != 0
-        database.migrate(tmp_path / "jobs.db")
+        migrate(tmp_path / "jobs.db")
         assert state_of(tmp_path / "jobs.db", jobs) == head()
         return code == 0
 

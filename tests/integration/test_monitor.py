@@ -14,7 +14,7 @@ from daemon import config
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.monitor import Monitor, Sources
 from daemon.settings import RuleChange
-from daemon.store import database
+from daemon.store import upgrade
 from daemon.store.history import History
 from daemon.tally import Tally
 from tests.support import alive, children_of, wait_until
@@ -52,7 +52,7 @@ class Bench:
         settings = config.load(file)
         monitor = settings.monitor.model_copy(update={"probe_timeout_seconds": probe_s})
         self.settings = settings.model_copy(update={"monitor": monitor})
-        database.migrate(settings.database_path)
+        upgrade.migrate(settings.database_path)
         self.history = History(settings.database_path, lambda _reason: False)
         self.tally = Tally()
         self.now = 1000.0

@@ -22,7 +22,7 @@ from daemon.monitor.monitor import Monitor, Sources
 from daemon.monitor.sample import Gpu, Probe
 from daemon.schedule import Schedule
 from daemon.settings import Settings
-from daemon.store import database
+from daemon.store import upgrade
 from daemon.store.history import History
 from daemon.tally import Ending, Tally
 from tests.support import ROOT, Daemon, wait_until, write_wav
@@ -36,7 +36,7 @@ def settings(tmp_path: Path) -> Settings:
     file = tmp_path / "config.toml"
     file.write_text("[jobs]\nkeep_days = 10\n[database]\nbackups = 2\n")
     settings = config.load(file)
-    database.migrate(settings.database_path)
+    upgrade.migrate(settings.database_path)
     return settings
 
 

@@ -21,8 +21,8 @@ FLOORS = [
     {"config", "roots"},
     {"store.job", "store.database", "children.decoder", "children.engine", "children.whisper",
      "children.decoders", "children.engines"},
-    {"store.base", "store.ledger", "children.fake", "children.loading", "transcript", "running", "monitor.gpu",
-     "monitor.host", "monitor.readings", "monitor.notify", "monitor.lines"},
+    {"store.base", "store.ledger", "store.upgrade", "children.fake", "children.loading", "transcript", "running",
+     "monitor.gpu", "monitor.host", "monitor.readings", "monitor.notify", "monitor.lines"},
     {"store.intake", "store.checkpoints", "store.measures", "store.controls", "store.history", "store.retention",
      "children.calibration", "display", "monitor.picture"},
     {"store.store", "monitor.alerts", "care"},
@@ -37,7 +37,8 @@ FLOORS = [
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
-"""A file may import from the floors below its own. The engine imports its loader at run time, to start quickly."""
+"""A file may import from the floors below its own. The engine imports its loader at run time, to start
+quickly, and the service the upgrade of the database."""
 
 ROOMS = {
     "GPUtil": {"children"},
