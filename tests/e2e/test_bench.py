@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.bench import latency
 from tests.support import CLIPS, Daemon, wait_until
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
@@ -91,3 +92,13 @@ def test_the_layout_is_tried_when_idle_gives_way_to_work_and_is_kept(make_daemon
     status = json.loads(daemon.run("status", "--json").stdout)
     assert status["layouts"][0]["workers"] == workers
     assert "layout: tiny.en" in daemon.run("status").stdout
+
+
+def test_a_memos_wait_is_taken_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "LONG_S", 60.0)
+    report = latency.latency({"name": "tiny.en"}, tmp_path, 1)
+    assert [row["memo dropped"] for row in report.rows] == ["on an idle daemon", "while 1 minutes are transcribed"]
+    for row, run in zip(report.rows, report.runs, strict=True):
+        assert 0 < run["engine_s"] < run["wait_s"] - latency.SETTLE_S, row
+        parts = row["of it settling"] + row["its share of the engine"] + row["the rest"]
+        assert parts == pytest.approx(row["seconds to its transcript"], abs=0.03)
