@@ -76,7 +76,7 @@ class Service:
             try:
                 engines.keep_alive()
                 decoders.warm_up()
-                # Not at the top: Alembic's modules would hold up the children by a fifth of a second.
+                # Not at the top: Alembic's modules would hold up the children by a tenth of a second.
                 from daemon.store.upgrade import migrate
 
                 migrate(path)
