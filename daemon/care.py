@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon.children.caches import hugging_face, packaged
-from daemon.children.process import environment
+from daemon.children.environment import environment
 from daemon.errors import Unavailable
 from daemon.scan import exists, fingerprint
 from daemon.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.children.process import NO_TELEMETRY
+from daemon.children.environment import NO_TELEMETRY
 from tests import guarantees
 from tests.support import SHARED_AUDIO, Daemon
 

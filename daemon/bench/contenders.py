@@ -11,6 +11,7 @@ from typing import Any
 from daemon.bench import measure
 from daemon.bench.measure import Usage
 from daemon.bench.workload import Workload
+from daemon.children.environment import environment
 from daemon.errors import Unavailable
 
 CONFIG = """\
@@ -28,6 +29,8 @@ url = {url}
 
 READY = "engine ready: "
 """What the log says before an engine's layout and the time that its model took to load."""
+
+ENGINE_ALONE = "the engine alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,9 @@ def peer(name: str, workload: Workload, model: str, compute_type: str = "int8") 
             "files": [str(item.path) for item in workload.items],
             "out": str(texts),
         }
-        usage = measure.run([sys.executable, "-m", "daemon.bench.peers", json.dumps(order)], Path(folder))
+        command = [sys.executable, "-m", "daemon.bench.peers", json.dumps(order)]
+        # Others run as their users start them.
+        usage = measure.run(command, Path(folder), environment() if name == ENGINE_ALONE else None)
         if usage.exit_code != 0:
             raise Unavailable(_last_message(usage.errors))
         return Run(usage, tuple(json.loads(texts.read_text("utf-8"))))

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from daemon.bench.contenders import ENGINE_ALONE
 from daemon.bench.engine_loop import engine_loop
 from daemon.children.models import resolve
 
@@ -97,7 +98,7 @@ PEERS: dict[str, Peer] = {
     "faster-whisper 1x2": _sequential(1, 2),
     "faster-whisper 2x1": _sequential(2, 1),
     "faster-whisper batched": _batched,
-    "the engine alone": engine_loop,
+    ENGINE_ALONE: engine_loop,
     "openai-whisper float32": _torch(quantized=False),
     "openai-whisper dynamic int8": _torch(quantized=True),
     "whisper.cpp f16": _whisper_cpp,

@@ -13,6 +13,7 @@ from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
+from daemon.children.environment import environment
 from daemon.children.wire import MESSAGE_MAX_BYTES, Unreadable, message
 
 log = logging.getLogger(__name__)
@@ -24,9 +25,6 @@ GRACE_S = 2.0
 
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
-NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
-"""ONNX Runtime, which runs the VAD model, reports every session to its maker since 1.29 unless told not to."""
 
 
 class ChildDied(Exception):
@@ -127,13 +125,3 @@ class Child:
         with suppress(OSError):
             self._conn.close()
         return f"signal {-code}" if code < 0 else f"exit {code}"
-
-
-def environment() -> dict[str, str]:
-    """For a child: the daemon's own, with the libraries' telemetry off: nothing leaves this machine.
-
-    The place of this package comes first on the path, so that a folder named `daemon` does not hide it.
-    """
-    package = str(Path(__file__).parent.parent.parent)
-    rest = os.environ.get("PYTHONPATH")
-    return {**os.environ, **NO_TELEMETRY, "PYTHONPATH": f"{package}{os.pathsep}{rest}" if rest else package}

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from daemon.children.process import environment
+from daemon.children.environment import environment
 from daemon.monitor.sample import Gpu, Probe
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ FILES = sorted((ROOT / "daemon").rglob("*.py"))
 FLOORS = [
     {"errors", "chunk", "languages", "settle", "phantoms", "layout", "presets", "clips", "tally", "schedule",
      "monitor.sample", "monitor.rules", "children.caches", "children.gpu", "children.confine",
-     "children.wire"},
+     "children.wire", "children.environment"},
     {"settings", "cues", "quality", "batcher", "publish", "scan", "events", "store.schema",
      "children.protocol", "children.child", "children.process", "children.media", "children.speech", "children.models",
      "children.lines"},

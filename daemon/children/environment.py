@@ -1,0 +1,39 @@
+"""The environment variables that children are started with: quiet libraries, on path, set up for this processor."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+"""ONNX Runtime, which runs the VAD model, reports every session to its maker since 1.29 unless told not to."""
+SPEED = {"OPENBLAS_NUM_THREADS": "1"}
+"""NumPy's OpenBLAS keeps a thread for each core, and they spin between the small products of the log-mel features on
+the cores that the engine's workers compute on (8 % of the time of 60 memos, docs/performance.md)."""
+WIDE = {"CT2_FORCE_CPU_ISA": "AVX512"}
+"""CTranslate2 takes AVX2 for all but its matrix products unless told otherwise, because AVX-512 slows the clock of
+the processors that had it first."""
+WIDE_FLAG = "avx512_bf16"
+"""What AMD Zen 4, Intel Cooper Lake, Sapphire Rapids and later have, and those first processors have not."""
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def environment() -> dict[str, str]:
+    """For a child: the daemon's own, with the libraries' telemetry off: nothing leaves this machine.
+
+    What is there to make it fast gives way to what the daemon was started with. The place of this package comes first
+    on the path, so that a folder named `daemon` does not hide it.
+    """
+    package = str(Path(__file__).parent.parent.parent)
+    rest = os.environ.get("PYTHONPATH")
+    path = f"{package}{os.pathsep}{rest}" if rest else package
+    return {**SPEED, **(WIDE if is_wide() else {}), **os.environ, **NO_TELEMETRY, "PYTHONPATH": path}
+
+
+@cache
+def is_wide(cpuinfo: Path = CPUINFO) -> bool:
+    """Whether the flags that Linux lists of each core name WIDE_FLAG; False where it does not say."""
+    try:
+        with cpuinfo.open(encoding="utf-8") as lines:
+            return any(line.startswith("flags") and WIDE_FLAG in line.split() for line in lines)
+    except OSError:
+        return False
