@@ -3,14 +3,17 @@
 A batch is a list of chunks of one bucket from any recordings. Jobs of the highest priority come first; among
 them each job in turn gives one chunk, so that a memo behind a long meeting waits for one round, not for the
 meeting. A job gives its oldest chunk of the batch's bucket, past others of its own if need be: a long recording alone,
-whose chunks alternate between two lengths, fills batches too.
+whose chunks alternate between two lengths, fills batches too. Its odd ones, as repetitions are, wait for more of their
+kind while others of the same recording fill batches.
 """
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
-from itertools import islice
 
-from daemon.chunk import Chunk
+from daemon.chunk import Bucket, Chunk
+
+PASSES_MAX = 16
+"""So many times the oldest chunk of a job may see others of it go first."""
 
 
 @dataclass(slots=True)
@@ -20,12 +23,14 @@ class _Queue:
     priority: int
     turn: int
     chunks: deque[Chunk] = field(default_factory=deque)
+    passes: int = 0
+    """How often its oldest chunk has been passed over."""
 
     @property
     def rank(self) -> tuple[int, int]:
         return (-self.priority, self.turn)
 
-    def find(self, bucket: tuple[object, ...] | None) -> int | None:
+    def find(self, bucket: Bucket | None) -> int | None:
         """Where the oldest chunk of a bucket stands (of any for None)."""
         return next((at for at, chunk in enumerate(self.chunks) if bucket in (None, chunk.bucket)), None)
 
@@ -35,10 +40,11 @@ class Batcher:
 
     def __init__(self) -> None:
         self._queues: dict[int, _Queue] = {}
+        self._waiting = Counter[Bucket]()
         self._turn = 0
 
     def __len__(self) -> int:
-        return sum(len(queue.chunks) for queue in self._queues.values())
+        return self._waiting.total()
 
     def waiting(self, job_id: int) -> int:
         """How many chunks of this job wait."""
@@ -50,50 +56,68 @@ class Batcher:
         if queue is None:
             queue = self._queues[chunk.job_id] = _Queue(priority, self._next_turn())
         queue.priority = priority
+        self._waiting[chunk.bucket] += 1
         if first:
             queue.chunks.appendleft(chunk)
         else:
             queue.chunks.append(chunk)
 
     def take(self, size: int) -> list[Chunk]:
-        """Up to `size` chunks of the bucket whose turn it is; empty if nothing waits."""
+        """Up to `size` chunks of one bucket of the job whose turn it is; empty if nothing waits."""
+        chosen = self._choose(size)
         batch: list[Chunk] = []
-        bucket: tuple[object, ...] | None = None
-        while len(batch) < size:
-            found = self._next(bucket)
+        while chosen is not None and len(batch) < size:
+            found = self._next(chosen.bucket)
             if found is None:
                 break
             queue, at = found
-            chunk = queue.chunks[at]
+            if not batch:
+                queue.passes = queue.passes + 1 if at else 0
+            batch.append(queue.chunks[at])
             del queue.chunks[at]
-            bucket = chunk.bucket
-            batch.append(chunk)
             queue.turn = self._next_turn()
-        for job_id in [job_id for job_id, queue in self._queues.items() if not queue.chunks]:
-            del self._queues[job_id]
+            self._waiting[chosen.bucket] -= 1
+        self._forget()
         return batch
 
-    @property
-    def next_is_alone(self) -> bool:
-        """Whether the next chunk must have its engine for itself."""
-        found = self._next(None)
-        return found is not None and found[0].chunks[0].alone
+    def next_is_alone(self, size: int) -> bool:
+        """Whether `take(size)` would give a chunk that must have its engine for itself."""
+        chosen = self._choose(size)
+        return chosen is not None and chosen.alone
 
     def full(self, size: int) -> bool:
         """Whether `take(size)` would give `size` chunks."""
+        chosen = self._choose(size)
+        return chosen is not None and self._waiting[chosen.bucket] >= size
+
+    def _choose(self, size: int) -> Chunk | None:
+        """A chunk of the bucket to take: of the job whose turn it is, the oldest one, unless this one would not fill
+        the batch, another one would, and it has not been passed over too often.
+        """
         found = self._next(None)
         if found is None:
-            return False
-        bucket = found[0].chunks[0].bucket
-        like = (chunk for other in self._queues.values() for chunk in other.chunks if chunk.bucket == bucket)
-        return sum(1 for _ in islice(like, size)) == size
+            return None
+        queue, _ = found
+        oldest = queue.chunks[0]
+        if oldest.alone or queue.passes >= PASSES_MAX:
+            return oldest
+        return next((chunk for chunk in queue.chunks if self._waiting[chunk.bucket] >= size), oldest)
 
     def drop(self, job_id: int) -> float:
         """Forget the waiting chunks of a job; how many seconds of audio they were."""
-        queue = self._queues.pop(job_id, None)
-        return sum((chunk.duration_s for chunk in queue.chunks), 0.0) if queue else 0.0
+        chunks = self._queues[job_id].chunks if job_id in self._queues else deque[Chunk]()
+        self._waiting.subtract(chunk.bucket for chunk in chunks)
+        dropped_s = sum((chunk.duration_s for chunk in chunks), 0.0)
+        chunks.clear()
+        self._forget()
+        return dropped_s
 
-    def _next(self, bucket: tuple[object, ...] | None) -> tuple[_Queue, int] | None:
+    def _forget(self) -> None:
+        """Remove the queues in which nothing waits, and the buckets."""
+        self._queues = {job_id: queue for job_id, queue in self._queues.items() if queue.chunks}
+        self._waiting = +self._waiting
+
+    def _next(self, bucket: Bucket | None) -> tuple[_Queue, int] | None:
         """The queue whose turn it is, and where its oldest chunk of the bucket stands."""
         found = ((queue, at) for queue in self._queues.values() if (at := queue.find(bucket)) is not None)
         return min(found, key=lambda each: each[0].rank, default=None)

@@ -23,6 +23,9 @@ CONTEXT_MARGIN_S = 5.0
 CONTEXT_STEP_S = 5.0
 """Cut contexts are multiples of this, so that chunks of about one length share a bucket."""
 
+Bucket = tuple[object, ...]
+"""What the chunks of a batch have in common."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -135,7 +138,7 @@ class Chunk:
         return len(self.audio) / BYTES_PER_SECOND
 
     @property
-    def bucket(self) -> tuple[object, ...]:
+    def bucket(self) -> Bucket:
         """Chunks of one bucket may share a batch; a chunk that must run alone shares with none."""
         alone = (self.job_id, self.idx) if self.alone else None
         context = (self.context_s, self.whole_encoding)

@@ -171,7 +171,7 @@ class Dispatcher:
         long = sum(running.job.size_bytes > LONG_BYTES for running in self._running.values())
         short = len(self._running) - long
         # Enough short ones to fill every worker's batch twice over.
-        places = 2 * sum(engine.batch_size * (engine.ready or ready).workers for engine in self._engines.engines) + 4
+        places = 2 * self._engines.capacity + 4
         if long < LONG_OPEN_MAX:
             for job in self._store.claim(LONG_OPEN_MAX - long, above_bytes=LONG_BYTES):
                 self._open(job)
@@ -211,7 +211,8 @@ class Dispatcher:
         for job_id, running in self._running.items():
             if running.asked or running.decoded:
                 continue
-            low_water = 2 * sum(engine.batch_size for engine in self._engines.engines)
+            # As many chunks as the workers have in hand, ahead included, and as many again to choose full batches from.
+            low_water = 4 * self._engines.capacity
             if not running.open_chunks or (running.open_chunks < low_water and self._inference.held_s < HELD_MAX_S):
                 running.asked = True
                 self._decoders.ask(job_id)

@@ -62,12 +62,13 @@ class Inference:
     def hand_out(self) -> None:
         """Batches for the workers that are idle; one full batch ahead for each that is not."""
         for engine in self._engines.engines:
-            while len(self._batcher) and engine.may_take(
-                alone=self._batcher.next_is_alone, full=self._batcher.full(engine.batch_size)
-            ):
+            while len(self._batcher):
                 idle = sum(max(0, other.idle_workers) for other in self._engines.engines)
-                share = -(-len(self._batcher) // max(1, idle))
-                self._run(engine, self._batcher.take(min(engine.batch_size, share)))
+                size = min(engine.batch_size, -(-len(self._batcher) // max(1, idle)))
+                full = size == engine.batch_size and self._batcher.full(size)
+                if not engine.may_take(alone=self._batcher.next_is_alone(size), full=full):
+                    break
+                self._run(engine, self._batcher.take(size))
 
     def _run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
         self.held_s -= sum(chunk.duration_s for chunk in chunks)

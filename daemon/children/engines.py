@@ -124,6 +124,12 @@ class Engines:
     def in_flight(self) -> int:
         return sum(len(engine.batches) for engine in self.engines)
 
+    @property
+    def capacity(self) -> int:
+        """How many chunks all workers compute on at once; 0 before an engine is ready."""
+        workers = self.ready.workers if self.ready is not None else 0
+        return workers * sum(engine.batch_size for engine in self.engines)
+
     def keep_alive(self) -> None:
         """Start every engine that does not live and whose wait is over; replace one that is worn and idle."""
         for engine in self.engines:

@@ -3,7 +3,7 @@ from collections import Counter, defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.batcher import Batcher
+from daemon.batcher import PASSES_MAX, Batcher
 from daemon.chunk import Chunk
 
 
@@ -38,6 +38,24 @@ def test_full_promises_what_take_gives(submitted: list[Chunk], size: int) -> Non
         batcher.submit(each)
     if batcher.full(size):
         assert len(batcher.take(size)) == size
+
+
+@given(st.lists(chunks, unique_by=lambda each: (each.job_id, each.idx)), st.integers(1, 9), st.data())
+def test_no_chunk_waits_for_ever_while_its_job_is_served(
+    submitted: list[Chunk], size: int, data: st.DataObject
+) -> None:
+    batcher = Batcher()
+    for each in submitted:
+        batcher.submit(each)
+    odd = data.draw(st.sampled_from(range(1, 6)))
+    batcher.submit(chunk(odd, 99_999, temperature=0.6), first=True)
+    rounds = 0
+    while 99_999 not in [each.idx for each in batcher.take(size)]:
+        # What a chunk of the job was taken for, another one of its own is put in the queue.
+        for idx in range(size):
+            batcher.submit(chunk(odd, 100_000 + rounds * size + idx))
+        rounds += 1
+        assert rounds <= len(submitted) + 6 * (PASSES_MAX + 1)
 
 
 @given(st.dictionaries(st.integers(1, 6), st.integers(1, 20), min_size=2))
@@ -96,6 +114,25 @@ def test_one_job_whose_chunks_alternate_between_buckets_fills_batches() -> None:
     assert [each.idx for each in batcher.take(4)] == [1, 3, 5, 7]
 
 
+def test_odd_chunks_of_a_job_wait_for_more_of_their_kind_while_others_fill_batches() -> None:
+    batcher = Batcher()
+    for idx in range(8):
+        batcher.submit(chunk(1, idx))
+    batcher.submit(chunk(1, 20, temperature=0.2), first=True)
+    assert [each.idx for each in batcher.take(4)] == [0, 1, 2, 3]
+    batcher.submit(chunk(1, 21, temperature=0.2), first=True)
+    assert [each.idx for each in batcher.take(4)] == [4, 5, 6, 7]
+    assert [each.idx for each in batcher.take(4)] == [21, 20]
+
+
+def test_the_only_chunk_of_a_job_does_not_wait_for_the_full_batches_of_others() -> None:
+    batcher = Batcher()
+    batcher.submit(chunk(1, 0, temperature=0.2))
+    for idx in range(8):
+        batcher.submit(chunk(2, idx))
+    assert [each.job_id for each in batcher.take(4)] == [1]
+
+
 def test_a_dropped_job_leaves_nothing() -> None:
     batcher = Batcher()
     batcher.submit(chunk(1, 0))
@@ -108,9 +145,9 @@ def test_a_dropped_job_leaves_nothing() -> None:
 
 def test_a_chunk_that_must_run_alone_says_so() -> None:
     batcher = Batcher()
-    assert not batcher.next_is_alone
+    assert not batcher.next_is_alone(4)
     batcher.submit(chunk(1, 0, alone=True))
     batcher.submit(chunk(2, 0))
-    assert batcher.next_is_alone
+    assert batcher.next_is_alone(4)
     assert len(batcher.take(4)) == 1
-    assert not batcher.next_is_alone
+    assert not batcher.next_is_alone(4)
