@@ -116,9 +116,11 @@ class Dispatcher:
 
     def _turn(self, *, claiming: bool) -> None:
         self._engines.keep_alive()
+        self._inference.open = False
         if claiming:
             self._obey()
-            if not self.brake.turn():
+            self._inference.open = not self.brake.turn()
+            if self._inference.open:
                 self._claim()
                 self._ask_for_windows()
                 self._decoders.hand_out()

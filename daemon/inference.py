@@ -46,6 +46,8 @@ class Inference:
         self._failed = failed
         self._shrunk = shrunk
         self._batcher = Batcher()
+        self.open = False
+        """Whether batches may be handed out: not while the daemon ends or brakes."""
         self.held_s = 0.0
         """Seconds of audio that wait for a batch."""
 
@@ -62,7 +64,7 @@ class Inference:
     def hand_out(self) -> None:
         """Batches for the workers that are idle; one full batch ahead for each that is not."""
         for engine in self._engines.engines:
-            while len(self._batcher):
+            while self.open and len(self._batcher):
                 idle = sum(max(0, other.idle_workers) for other in self._engines.engines)
                 size = min(engine.batch_size, -(-len(self._batcher) // max(1, idle)))
                 full = size == engine.batch_size and self._batcher.full(size)
@@ -98,6 +100,8 @@ class Inference:
             self.submit(running, more, first=done is None)
             if done is not None:
                 finished.append(done)
+        # The device need not wait for the disk.
+        self.hand_out()
         batch = Batch(
             device=engine.ready.device if engine.ready else engine.load.device,
             size=len(chunks),

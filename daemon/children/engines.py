@@ -20,8 +20,9 @@ MODULE = "daemon.children.engine"
 BATCH_DEADLINE_S = 120.0
 BATCH_DEADLINE_PER_AUDIO_S = 30.0
 """A batch may take this many seconds per second of its audio (large-v3 on an old laptop: about 5), plus the above."""
-AHEAD_MAX_S = 1.0
-"""A batch waits in the child, ahead of the running one, only where batches take less than this."""
+AHEAD_MAX_S = 0.25
+"""A batch waits in the child, ahead of the running one, only where batches take less than this, as on a GPU: a memo
+that comes meanwhile has to wait for it."""
 LOAD_DEADLINE_S = 3600.0
 """A model may have to be downloaded first."""
 RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
