@@ -46,10 +46,6 @@ class Batcher:
     def __len__(self) -> int:
         return self._waiting.total()
 
-    def waiting(self, job_id: int) -> int:
-        """How many chunks of this job wait."""
-        return len(self._queues[job_id].chunks) if job_id in self._queues else 0
-
     def submit(self, chunk: Chunk, priority: int = 0, *, first: bool = False) -> None:
         """Put a chunk in its job's queue; `first` puts it before the others, as for a repetition."""
         queue = self._queues.get(chunk.job_id)
@@ -77,7 +73,8 @@ class Batcher:
             del queue.chunks[at]
             queue.turn = self._next_turn()
             self._waiting[chosen.bucket] -= 1
-        self._forget()
+        self._queues = {job_id: queue for job_id, queue in self._queues.items() if queue.chunks}
+        self._waiting = +self._waiting
         return batch
 
     def next_is_alone(self, size: int) -> bool:
@@ -105,17 +102,11 @@ class Batcher:
 
     def drop(self, job_id: int) -> float:
         """Forget the waiting chunks of a job; how many seconds of audio they were."""
-        chunks = self._queues[job_id].chunks if job_id in self._queues else deque[Chunk]()
-        self._waiting.subtract(chunk.bucket for chunk in chunks)
-        dropped_s = sum((chunk.duration_s for chunk in chunks), 0.0)
-        chunks.clear()
-        self._forget()
-        return dropped_s
-
-    def _forget(self) -> None:
-        """Remove the queues in which nothing waits, and the buckets."""
-        self._queues = {job_id: queue for job_id, queue in self._queues.items() if queue.chunks}
-        self._waiting = +self._waiting
+        queue = self._queues.pop(job_id, None)
+        if queue is None:
+            return 0.0
+        self._waiting.subtract(chunk.bucket for chunk in queue.chunks)
+        return sum((chunk.duration_s for chunk in queue.chunks), 0.0)
 
     def _next(self, bucket: Bucket | None) -> tuple[_Queue, int] | None:
         """The queue whose turn it is, and where its oldest chunk of the bucket stands."""

@@ -213,7 +213,7 @@ class Dispatcher:
         for job_id, running in self._running.items():
             if running.asked or running.decoded:
                 continue
-            # As many chunks as the workers have in hand, ahead included, and as many again to choose full batches from.
+            # Up to twice the capacity is in hand, with what lies ahead; the rest is there to fill batches from.
             low_water = 4 * self._engines.capacity
             if not running.open_chunks or (running.open_chunks < low_water and self._inference.held_s < HELD_MAX_S):
                 running.asked = True
