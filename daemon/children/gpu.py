@@ -94,6 +94,26 @@ def _nvidia_smi(timeout_s: float) -> bytes:
 
     GPUtil.Popen = note
     GPUtil.getGPUs()
+    process: subprocess.Popen[bytes] | None = None
+    overdue, told_to_end = threading.Event(), threading.Event()
+
+    def give_up() -> None:
+        overdue.set()
+        end()
+
+    def end() -> None:
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def terminated(_number: int, _frame: FrameType | None) -> None:
+        told_to_end.set()
+        if process is not None:
+            end()
+            os._exit(1)
+
+    # Before the start of nvidia-smi: one that runs, but is not yet known here, would be left behind.
+    signal.signal(signal.SIGTERM, terminated)
     try:
         # A group of its own, so that whatever it starts, and lets hold our pipe, ends with it.
         process = subprocess.Popen(
@@ -101,21 +121,9 @@ def _nvidia_smi(timeout_s: float) -> bytes:
         )
     except OSError as error:
         raise ProbeError(f"nvidia-smi cannot be run: {error.strerror}") from error
-    overdue = threading.Event()
-
-    def give_up() -> None:
-        overdue.set()
-        end()
-
-    def end() -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-    def terminated(_number: int, _frame: FrameType | None) -> None:
+    if told_to_end.is_set():
         end()
         os._exit(1)
-
-    signal.signal(signal.SIGTERM, terminated)
     timer = threading.Timer(timeout_s, give_up)
     timer.daemon = True
     timer.start()

@@ -208,11 +208,12 @@ def test_an_nvidia_smi_that_hangs(program: str, bench) -> None:
     for tick in range(TICKS):
         began = time.monotonic()
         found += [(tick, *event) for event in here.tick()]
-        assert time.monotonic() - began < timeout_s + 1.0
+        assert time.monotonic() - began < timeout_s + 10.0, "the monitor hung with it"
     assert found == NEVER
     assert [pid for pid in children_of(os.getpid()) if not alive(pid)] == [], "zombies are left"
     pids = [int(pid) for pid in (here.folder / "pids").read_text().split()]
-    assert pids and not [pid for pid in pids if alive(pid)]
+    assert pids
+    wait_until(lambda: not [pid for pid in pids if alive(pid)], what="every nvidia-smi to be gone")
 
 
 def test_figures_of_two_gpus(bench) -> None:
