@@ -164,7 +164,14 @@ class Chunk:
                 spans.append((start + max(0.0, from_s - before), end))
             before += length
         skip = round(from_s * SAMPLE_RATE) * 2
-        return replace(self, spans=tuple(spans), audio=self.audio[skip:], part=self.part + 1, temperature=0.0)
+        return replace(
+            self,
+            spans=tuple(spans),
+            audio=self.audio[skip:],
+            part=self.part + 1,
+            temperature=0.0,
+            whole_encoding=False,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,9 @@ def spoken(*lines: str) -> Decoded:
         spoken("And then we all went home home home"),
         spoken("It was a B-B-B"),
         spoken("we saw it and we saw it and we saw it and"),
+        spoken("And so my fellow Americans, and so my fellow Americans."),
+        spoken("They said no, it is late, no it is late and went"),
+        spoken("The first four words", "the first four words and more"),
     ],
 )
 def test_what_looks_wrong_at_a_cut_context_is_decoded_at_the_full_one(result: Decoded) -> None:
@@ -87,6 +90,15 @@ def test_what_looks_wrong_at_a_cut_context_is_decoded_at_the_full_one(result: De
 def test_what_looks_right_at_a_cut_context_is_kept() -> None:
     for result in (GOOD, spoken("One, two, three.", "No, no, that is not it."), spoken("very very good")):
         assert judge(CUT, result, []).accepted == result
+    assert judge(CUT, spoken("He came and he saw, and he came and he won."), []).accepted is not None
+
+
+def test_what_is_there_twice_on_a_second_look_was_said_twice() -> None:
+    second = replace(CUT, whole_encoding=True)
+    assert judge(second, spoken("The same again.", "The same again."), []).accepted is not None
+    unsure = replace(spoken("The same again.", "The same again."), avg_logprob=-1.5)
+    assert judge(second, unsure, []).again == replace(CHUNK, full_context=True)
+    assert second.rest(1.0) == replace(CUT.rest(1.0), whole_encoding=False), "its rest gets a second look of its own"
 
 
 def test_a_chunk_that_fills_the_context_is_not_decoded_twice_alike() -> None:
