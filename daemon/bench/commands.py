@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +95,9 @@ def peers(
     config_file: ConfigOption = None,
     model: ModelOption = None,
     workload: Annotated[list[Load] | None, typer.Option(help="Only this one; may be repeated.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Your own recordings, instead or in addition.")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only peers with this in their name; may be repeated.")] = None,
     repeats: Repeats = 3,
     json_file: JsonFile = None,
@@ -103,14 +107,16 @@ def peers(
     from daemon.bench import studies
     from daemon.bench import workload as workloads
 
-    names = [each.value for each in workload or Load]
+    builders = {each.value: workloads.BUILDERS[each.value] for each in workload or (() if folder else Load)}
+    if folder is not None:
+        builders["folder"] = partial(workloads.of_user, folder)
 
     def run(bench: "Bench") -> "Report":
         made = []
-        for name in names:
-            folder = bench.folder / name
-            folder.mkdir()
-            made.append(workloads.BUILDERS[name](folder))
+        for name, build in builders.items():
+            place = bench.folder / name
+            place.mkdir()
+            made.append(build(place))
         return studies.peers(bench, made, only or ())
 
     _study(config_file, model, repeats, json_file, plot_file, run)
