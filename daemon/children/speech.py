@@ -1,14 +1,17 @@
 """Samples → chunks of at most 30 s of speech, cut in pauses, window by window (runs in the decoder child)."""
 
 from collections.abc import Iterator
+from itertools import pairwise
+from math import ceil
 
 import numpy as np
-from faster_whisper.vad import VadOptions, get_speech_timestamps
+from faster_whisper.vad import get_vad_model
 from numpy.typing import NDArray
 
 from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
 
 Samples = NDArray[np.int16]
+Probabilities = NDArray[np.float32]
 Region = tuple[int, int]
 Cut = tuple[tuple[tuple[float, float], ...], bytes]
 """The spans of a chunk in seconds of the recording, and the samples of these spans as bytes."""
@@ -22,13 +25,15 @@ full context, chunks are as long as they can be."""
 QUIET_SEARCH = 10 * SAMPLE_RATE
 """Speech without a pause is cut at its quietest moment in the last 10 s before a chunk is full."""
 QUIET_WINDOW = SAMPLE_RATE // 10
-SPEECH_PAD_MS = 400
-"""Kept around speech on each side, faster-whisper's default: Silero clips soft onsets."""
-VAD_SLICE = 60 * SAMPLE_RATE
-"""The VAD model takes 1.5 MB for a second of what it looks at together."""
-PAD = SPEECH_PAD_MS * SAMPLE_RATE // 1000
-JOINT = SAMPLE_RATE // 2
-"""Speech that reaches the end of a slice and begins this soon in the next one is one stretch of speech."""
+VAD_WINDOW = 512
+"""Samples that Silero gives one probability for."""
+VAD_SLICE = 1875 * VAD_WINDOW
+"""60 s: the VAD model takes 1.5 MB for a second of what it looks at together."""
+POSSIBLE = 0.15
+"""A stretch of speech goes on while its probability is at least this, before and after the moment that reaches the
+threshold: a voice over a telephone or in noise stays below 0.5 for seconds, silence is near 0 (docs/performance.md)."""
+PAD = 400 * SAMPLE_RATE // 1000
+"""Samples kept around speech on each side, faster-whisper's default: Silero clips soft onsets."""
 DIGITAL_SILENCE = 32
 """A window whose loudest sample is below −60 dBFS holds no speech; the VAD model need not look at it."""
 FIRST_WINDOW_S = 60.0
@@ -104,30 +109,44 @@ class Chunker:
     def _speech(self, buffer: Samples) -> list[Region]:
         if not self._options.vad:
             return [(0, len(buffer))]
-        regions: list[Region] = []
-        for at in range(0, len(buffer), VAD_SLICE):
-            for start, end in self._speech_of(buffer[at : at + VAD_SLICE]):
-                if regions and regions[-1][1] == at and start < JOINT:
-                    regions[-1] = (regions[-1][0], at + end)
-                    continue
-                # The model could not see before the slice; what it keeps before speech is taken from there.
-                before = PAD if at and not start else 0
-                regions.append((max(at + start - before, regions[-1][1] if regions else 0), at + end))
-        return regions
+        looks = [_probabilities(buffer[at : at + VAD_SLICE]) for at in range(0, len(buffer), VAD_SLICE)]
+        silence = self._options.vad_min_silence_ms * SAMPLE_RATE // 1000
+        found = stretches(np.concatenate(looks), self._options.vad_threshold, silence)
+        return padded(found, len(buffer))
 
-    def _speech_of(self, part: Samples) -> list[Region]:
-        if int(np.abs(part.astype(np.int32)).max()) < DIGITAL_SILENCE:
-            return []
-        found = get_speech_timestamps(
-            part.astype(np.float32) / 32768.0,
-            VadOptions(
-                threshold=self._options.vad_threshold,
-                min_silence_duration_ms=self._options.vad_min_silence_ms,
-                speech_pad_ms=SPEECH_PAD_MS,
-            ),
-            sampling_rate=SAMPLE_RATE,
-        )
-        return [(region["start"], region["end"]) for region in found]
+
+def _probabilities(part: Samples) -> Probabilities:
+    """Silero's probability of speech for each window of 512 samples, the last one filled up; shape (windows,)."""
+    windows = ceil(len(part) / VAD_WINDOW)
+    if int(np.abs(part.astype(np.int32)).max()) < DIGITAL_SILENCE:
+        return np.zeros(windows, dtype=np.float32)
+    whole = np.pad(part.astype(np.float32) / 32768.0, (0, windows * VAD_WINDOW - len(part)))
+    found: Probabilities = get_vad_model()(whole).reshape(-1)
+    return found
+
+
+def stretches(probabilities: Probabilities, threshold: float, silence: int) -> list[Region]:
+    """Where there is speech, in samples.
+
+    Windows that may be speech make up one stretch as long as no more than `silence` samples lie between them; a
+    stretch in which no window reaches the threshold is none.
+    """
+    possible = np.flatnonzero(probabilities >= min(POSSIBLE, threshold))
+    runs = np.split(possible, np.flatnonzero(np.diff(possible) > max(1, silence // VAD_WINDOW)) + 1)
+    return [
+        (int(run[0]) * VAD_WINDOW, int(run[-1] + 1) * VAD_WINDOW)
+        for run in runs
+        if len(run) and probabilities[run].max() >= threshold
+    ]
+
+
+def padded(regions: list[Region], length: int) -> list[Region]:
+    """Stretches with PAD samples more on each side, where the neighbours leave room for it."""
+    middles = [0, *((before[1] + after[0]) // 2 for before, after in pairwise(regions)), length]
+    return [
+        (max(start - PAD, least), min(end + PAD, most))
+        for (start, end), (least, most) in zip(regions, pairwise(middles), strict=False)
+    ]
 
 
 def split(buffer: Samples, region: Region, longest: int) -> Iterator[Region]:

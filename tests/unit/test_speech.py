@@ -107,8 +107,8 @@ def test_speech_over_the_border_of_two_looks_of_the_vad_is_one_stretch(monkeypat
 
     audio = np.frombuffer(samples(CLIPS / "memo-8.opus"), dtype="<i2")
     whole = Chunker(Options())._speech(audio)
-    for slice_s in (1.5, 2.0, 3.1):
-        monkeypatch.setattr(speech, "VAD_SLICE", int(slice_s * SAMPLE_RATE))
+    for windows in (47, 63, 97):
+        monkeypatch.setattr(speech, "VAD_SLICE", windows * speech.VAD_WINDOW)
         sliced = Chunker(Options())._speech(audio)
         assert len(sliced) == len(whole) == 1
         assert abs(sliced[0][0] - whole[0][0]) < SAMPLE_RATE // 2 and abs(sliced[0][1] - whole[0][1]) < SAMPLE_RATE // 2
