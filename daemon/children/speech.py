@@ -29,9 +29,11 @@ VAD_WINDOW = 512
 """Samples that Silero gives one probability for."""
 VAD_SLICE = 1875 * VAD_WINDOW
 """60 s: the VAD model takes 1.5 MB for a second of what it looks at together."""
-POSSIBLE = 0.15
-"""A stretch of speech goes on while its probability is at least this, before and after the moment that reaches the
-threshold: a voice over a telephone or in noise stays below 0.5 for seconds, silence is near 0 (docs/performance.md)."""
+POSSIBLE = 0.3
+"""Of the threshold: what reaches this may be speech. It is, if it is beside what reaches the threshold or goes on for a
+second. A voice over a telephone or in noise stays below 0.5 for seconds, silence and music are near 0
+(docs/performance.md)."""
+LASTING = SAMPLE_RATE
 PAD = 400 * SAMPLE_RATE // 1000
 """Samples kept around speech on each side, faster-whisper's default: Silero clips soft onsets."""
 DIGITAL_SILENCE = 32
@@ -128,15 +130,15 @@ def _probabilities(part: Samples) -> Probabilities:
 def stretches(probabilities: Probabilities, threshold: float, silence: int) -> list[Region]:
     """Where there is speech, in samples.
 
-    Windows that may be speech make up one stretch as long as no more than `silence` samples lie between them; a
-    stretch in which no window reaches the threshold is none.
+    Windows that may be speech make up one stretch as long as no more than `silence` samples lie between them. It
+    counts if one of its windows reaches the threshold, or if so many may be speech that it is no mere noise.
     """
-    possible = np.flatnonzero(probabilities >= min(POSSIBLE, threshold))
+    possible = np.flatnonzero(probabilities >= POSSIBLE * threshold)
     runs = np.split(possible, np.flatnonzero(np.diff(possible) > max(1, silence // VAD_WINDOW)) + 1)
     return [
         (int(run[0]) * VAD_WINDOW, int(run[-1] + 1) * VAD_WINDOW)
         for run in runs
-        if len(run) and probabilities[run].max() >= threshold
+        if len(run) and (len(run) * VAD_WINDOW >= LASTING or probabilities[run].max() >= threshold)
     ]
 
 

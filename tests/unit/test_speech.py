@@ -5,7 +5,7 @@ import pytest
 
 from daemon.children.lines import compression_ratio
 from daemon.children.lines import split as split_tokens
-from daemon.children.speech import CHUNK_MAX, Chunker, pack, quietest, split
+from daemon.children.speech import CHUNK_MAX, PAD, VAD_WINDOW, Chunker, pack, padded, quietest, split, stretches
 from daemon.chunk import SAMPLE_RATE, Options
 
 BEGIN = 1000
@@ -98,6 +98,35 @@ def test_repetition_compresses() -> None:
     assert compression_ratio("and so " * 60) > 2.4
     assert compression_ratio("") < 1
     assert compression_ratio("The train to the city leaves at seven, so we should be early.") < 1.5
+
+
+W = VAD_WINDOW
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "found"),
+    [
+        ([0.0] * 8, []),
+        ([0.0, 0.9, 0.0], [(W, 2 * W)]),
+        # what may be speech before and after what surely is belongs to it
+        ([0.0, 0.2, 0.3, 0.6, 0.4, 0.2, 0.1], [(W, 6 * W)]),
+        # and is none where nothing is sure, unless it goes on for a second
+        ([0.0, 0.2, 0.3, 0.4, 0.3, 0.1], []),
+        ([0.0, *[0.2] * 31, 0.0], []),
+        ([0.0, *[0.2] * 32, 0.0], [(W, 33 * W)]),
+        # a pause of up to three windows is part of a stretch, a longer one is not
+        ([0.9, 0.0, 0.0, 0.9, 0.0, 0.0, 0.0, 0.9], [(0, 4 * W), (7 * W, 8 * W)]),
+    ],
+)
+def test_speech_goes_on_while_it_may_be_speech(probabilities: list[float], found: list[tuple[int, int]]) -> None:
+    assert stretches(np.array(probabilities, dtype=np.float32), 0.5, 3 * W) == found
+
+
+def test_room_around_speech_ends_where_the_next_begins() -> None:
+    assert padded([], 9 * PAD) == []
+    assert padded([(PAD // 2, 2 * PAD), (3 * PAD, 4 * PAD), (8 * PAD, 9 * PAD)], 9 * PAD + 5) == [
+        (0, PAD * 5 // 2), (PAD * 5 // 2, 5 * PAD), (7 * PAD, 9 * PAD + 5),
+    ]  # fmt: skip
 
 
 def test_speech_over_the_border_of_two_looks_of_the_vad_is_one_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
