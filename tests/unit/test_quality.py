@@ -93,6 +93,15 @@ def test_what_looks_right_at_a_cut_context_is_kept() -> None:
     assert judge(CUT, spoken("He came and he saw, and he came and he won."), []).accepted is not None
 
 
+@pytest.mark.timeout(10)
+def test_a_chunk_without_a_word_is_judged() -> None:
+    """What the model said may all have been left out: past the end of the speech, or where there is no sound."""
+    assert judge(CUT, spoken(), []).accepted == spoken()
+    for marks in (spoken("..."), spoken("...", "- -"), spoken("♪")):
+        judge(CUT, marks, [])
+    assert judge(CHUNK, replace(spoken(), compression_ratio=9.0, temperature=1.0), []).accepted is not None
+
+
 def test_what_is_there_twice_on_a_second_look_was_said_twice() -> None:
     second = replace(CUT, whole_encoding=True)
     assert judge(second, spoken("The same again.", "The same again."), []).accepted is not None
