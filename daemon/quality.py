@@ -26,6 +26,9 @@ TAIL_WORDS = 4
 """A text that ends in three times the same one to four words repeats itself, as in "B-B-B"."""
 DOUBLED_WORDS = 4
 """So many words or more that are said twice in a row, anywhere, are suspect; fewer are often said on purpose."""
+SPARSE_BYTES_PER_S, SPARSE_MIN_S = 8.0, 5.0
+"""With less text than this for so much speech, something was left out: slow speech has 9 bytes of UTF-8 a second or
+more, usual speech 13 to 18 (docs/performance.md)."""
 MARKS = string.punctuation + "…–—‘’“”«»¿¡。，、！？：；"
 PROGRESS_MIN_S = 1.0
 """A part that covers less than this makes no progress; the rest is then given up rather than tried for ever."""
@@ -79,12 +82,19 @@ def _is_good(result: Decoded) -> bool:
 def _is_suspect(chunk: Chunk, result: Decoded) -> bool:
     """Whether a result from a cut context may be worse than one from the full context would be.
 
-    A model that hears too little silence after the speech is less sure, or runs on and repeats what it said. What is
+    A model that hears too little silence after the speech is less sure, or runs on and repeats what it said, or goes
+    over a sentence. What is
     there twice on a second look, too, was said twice: of 38 repetitions that look mended the 8 that nobody had said,
     and the full context changed none of the others. (Time stamps beyond the audio, which also happen then, say
     little: half of the good texts have them.)
     """
-    return not _is_good(result) or (_repeats(result) and not chunk.whole_encoding)
+    return not _is_good(result) or _is_sparse(result) or (_repeats(result) and not chunk.whole_encoding)
+
+
+def _is_sparse(result: Decoded) -> bool:
+    """Whether there is too little text for the speech that it stands for."""
+    size = sum(len(segment.text.encode()) for segment in result.segments)
+    return result.covered_s >= SPARSE_MIN_S and size < SPARSE_BYTES_PER_S * result.covered_s
 
 
 def _repeats(result: Decoded) -> bool:

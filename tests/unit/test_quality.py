@@ -57,11 +57,11 @@ def test_a_short_rest_and_a_result_without_progress_have_no_next_part() -> None:
     assert judge(CHUNK, replace(GOOD, covered_s=0.4), []).rest is None
 
 
-CUT = replace(CHUNK, full_context=False)
+CUT = replace(CHUNK, spans=((0.0, 4.0),), audio=bytes(4 * BYTES_PER_SECOND), full_context=False)
 
 
 def spoken(*lines: str) -> Decoded:
-    return replace(GOOD, segments=tuple(replace(SEGMENT, text=line) for line in lines))
+    return replace(GOOD, covered_s=4.0, segments=tuple(replace(SEGMENT, text=line) for line in lines))
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,39 @@ def spoken(*lines: str) -> Decoded:
 def test_what_looks_wrong_at_a_cut_context_is_decoded_at_the_full_one(result: Decoded) -> None:
     verdict = judge(CUT, result, [])
     assert verdict.accepted is None and verdict.guarded
-    assert verdict.again == replace(CHUNK, full_context=True)
+    assert verdict.again == replace(CUT, full_context=True)
     # Where the encoder heard the speech alone, hearing the silence after it comes first.
     assert judge(CUT, replace(result, whole_encoding=False), []).again == replace(CUT, whole_encoding=True)
 
 
 def test_what_looks_right_at_a_cut_context_is_kept() -> None:
-    for result in (GOOD, spoken("One, two, three.", "No, no, that is not it."), spoken("very very good")):
+    for result in (
+        replace(GOOD, covered_s=4.0),
+        spoken("One, two, three.", "No, no, that is not it."),
+        spoken("very very good"),
+    ):
         assert judge(CUT, result, []).accepted == result
     assert judge(CUT, spoken("He came and he saw, and he came and he won."), []).accepted is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "covered_s", "suspect"),
+    [
+        ("My father got an old house near the river and he wants to paint the door green.", 11.0, True),
+        ("Ask not what your country can do for you. Ask what you can do for your country. And so, my friends.", 11.0, False),
+        ("我父亲在河边买了一栋老房子，他想把门漆成绿色。", 7.0, False),
+        ("", 11.0, True),
+        ("Yes.", 4.0, False),
+    ],
+)  # fmt: skip
+def test_little_text_for_much_speech_is_decoded_again(text: str, covered_s: float, suspect: bool) -> None:
+    cut = replace(
+        CHUNK, spans=((0.0, covered_s),), audio=bytes(round(covered_s) * BYTES_PER_SECOND), full_context=False
+    )
+    result = replace(spoken(*filter(None, [text])), covered_s=covered_s)
+    verdict = judge(cut, result, [])
+    assert verdict.again == (replace(cut, full_context=True) if suspect else None)
+    assert judge(replace(cut, full_context=True), result, []).accepted == result, "the full context has the last word"
 
 
 @pytest.mark.timeout(10)
@@ -106,7 +130,7 @@ def test_what_is_there_twice_on_a_second_look_was_said_twice() -> None:
     second = replace(CUT, whole_encoding=True)
     assert judge(second, spoken("The same again.", "The same again."), []).accepted is not None
     unsure = replace(spoken("The same again.", "The same again."), avg_logprob=-1.5)
-    assert judge(second, unsure, []).again == replace(CHUNK, full_context=True)
+    assert judge(second, unsure, []).again == replace(CUT, full_context=True)
     assert second.rest(1.0) == replace(CUT.rest(1.0), whole_encoding=False), "its rest gets a second look of its own"
 
 
