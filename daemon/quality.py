@@ -83,10 +83,9 @@ def _is_suspect(chunk: Chunk, result: Decoded) -> bool:
     """Whether a result from a cut context may be worse than one from the full context would be.
 
     A model that hears too little silence after the speech is less sure, or runs on and repeats what it said, or goes
-    over a sentence. What is
-    there twice on a second look, too, was said twice: of 38 repetitions that look mended the 8 that nobody had said,
-    and the full context changed none of the others. (Time stamps beyond the audio, which also happen then, say
-    little: half of the good texts have them.)
+    over a sentence. What is there twice on a second look, too, was said twice: of 38 repetitions that look mended the 8
+    that nobody had said, and the full context changed none of the others. (Time stamps beyond the audio, which also
+    happen then, say little: half of the good texts have them.)
     """
     return not _is_good(result) or _is_sparse(result) or (_repeats(result) and not chunk.whole_encoding)
 
