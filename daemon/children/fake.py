@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import signal
+import textwrap
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -20,6 +21,7 @@ from daemon.chunk import Chunk, Decoded, Segment
 from daemon.errors import Unavailable
 
 GARBAGE = "!!!! !!!! !!!!"
+TEXT_BYTES = 160
 POISON = b"\x39\x30" * 8
 """Eight samples of the value 12345 at the start of a chunk: the fake engine dies of it."""
 
@@ -50,8 +52,8 @@ class Plan:
 
 
 def text_of(audio: bytes) -> str:
-    """The text that the fake engine gives for a chunk's samples."""
-    return f"samples {hashlib.sha256(audio).hexdigest()[:16]}"
+    """The text that the fake engine gives for a chunk's samples: as much as somebody would say in 20 s."""
+    return " ".join(["samples", *textwrap.wrap(hashlib.shake_256(audio).hexdigest(TEXT_BYTES // 2), 16)])
 
 
 class FakeModel:
