@@ -126,9 +126,9 @@ def _is_doubled(words: list[str]) -> bool:
 
 def _loop(words: list[str]) -> tuple[int, int] | None:
     """(words in a round, rounds) of the tail that a text ends in, if that repeats itself often enough."""
-    for size in range(1, TAIL_WORDS + 1):
+    for size in range(1, min(TAIL_WORDS, len(words) // TAIL_REPEATS) + 1):
         rounds = 1
-        while words and words[-size:] == words[-size * (rounds + 1) : -size * rounds]:
+        while words[-size:] == words[-size * (rounds + 1) : -size * rounds]:
             rounds += 1
         if rounds >= TAIL_REPEATS:
             return size, rounds

@@ -130,7 +130,7 @@ def _probabilities(part: Samples) -> Probabilities:
 def stretches(probabilities: Probabilities, threshold: float, silence: int) -> list[Region]:
     """Where there is speech, in samples.
 
-    Windows that may be speech make up one stretch as long as no more than `silence` samples lie between them. It
+    Windows that may be speech make up one stretch as long as less than `silence` samples lie between them. It
     counts if one of its windows reaches the threshold, or if so many may be speech that it is no mere noise.
     """
     possible = np.flatnonzero(probabilities >= POSSIBLE * threshold)

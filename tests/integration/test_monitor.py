@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -204,11 +205,13 @@ def test_an_nvidia_smi_that_hangs(program: str, bench) -> None:
     timeout_s = 0.5
     here: Bench = bench(probe_s=timeout_s)
     here.program(f"#!/bin/sh\necho $$ >> {here.folder}/pids\n{program}\n")
-    found = []
+    found, took_s = [], []
     for tick in range(TICKS):
         began = time.monotonic()
         found += [(tick, *event) for event in here.tick()]
-        assert time.monotonic() - began < timeout_s + 10.0, "the monitor hung with it"
+        took_s.append(time.monotonic() - began)
+    # One look in so many may fall into a second in which the machine is busy with something else.
+    assert median(took_s) < timeout_s + 1.0 and max(took_s) < timeout_s + 10.0, "the monitor hung with it"
     assert found == NEVER
     assert [pid for pid in children_of(os.getpid()) if not alive(pid)] == [], "zombies are left"
     pids = [int(pid) for pid in (here.folder / "pids").read_text().split()]

@@ -114,7 +114,7 @@ W = VAD_WINDOW
         ([0.0, 0.2, 0.3, 0.4, 0.3, 0.1], []),
         ([0.0, *[0.2] * 31, 0.0], []),
         ([0.0, *[0.2] * 32, 0.0], [(W, 33 * W)]),
-        # a pause of up to three windows is part of a stretch, a longer one is not
+        # a pause of less than three windows is part of a stretch, one of three is not
         ([0.9, 0.0, 0.0, 0.9, 0.0, 0.0, 0.0, 0.9], [(0, 4 * W), (7 * W, 8 * W)]),
     ],
 )
