@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Drop a recording in a folder, get a transcript beside it.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # otherwise "[model]" is taken for a tag of Rich's and left out
     pretty_exceptions_enable=False,
 )
 jobs_app = typer.Typer(help="The jobs: one for each version of each recording.", no_args_is_help=True)

@@ -223,7 +223,7 @@ def _model(settings: Settings | None, name: str | None) -> dict[str, Any]:
 
 def _progress(steps: Sequence["Step"]) -> Iterator["Step"]:
     """Show how far a study is, on the terminal's standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=len(steps))
         for contender, load, start in steps:
@@ -240,7 +240,8 @@ def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> N
     table = Table(*report.columns, box=None, pad_edge=False, header_style="bold")
     for row in report.rows:
         table.add_row(*("–" if row[column] is None else str(row[column]) for column in report.columns))
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    # Not Rich's markup: "transcribed[peers]" and names of folders would lose what they have in brackets.
+    console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
     here = machine()
     console.print(f"{here['processor']}, {here['memory_gb']} GB, GPUs: {', '.join(here['gpus']) or 'none'}")
     console.print(", ".join(f"{name} {number}" for name, number in versions().items()))

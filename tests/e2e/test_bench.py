@@ -59,16 +59,17 @@ def test_the_users_folder_is_measured_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_peers_on_the_users_folder(tmp_path: Path) -> None:
-    mine = tmp_path / "mine"
+    mine = tmp_path / "calls [en]"
     mine.mkdir()
     shutil.copy(CLIPS / "memo-1.opus", mine)
     names = ["faster-whisper 2x1", "faster-whisper batched", "the engine alone"]
     only = [word for name in names for word in ("--only", name)]
-    done = transcribed(tmp_path, "bench", "peers", "--folder", "mine", *only, "--repeats", "1", "--json", "p.json")
+    done = transcribed(tmp_path, "bench", "peers", "--folder", mine.name, *only, "--repeats", "1", "--json", "p.json")
     assert done.returncode == 0, done.stderr
+    assert "calls [en]: 1 recordings" in done.stdout
     document = json.loads((tmp_path / "p.json").read_text())
     assert [row["program"] for row in document["table"]] == ["transcribed", *names]
-    assert {row["workload"] for row in document["table"]} == {"mine: 1 recordings"}
+    assert {row["workload"] for row in document["table"]} == {"calls [en]: 1 recordings"}
     assert all(row["WER %"] is None and row["wall s"] > 0 for row in document["table"]), "nothing says what is said"
     # Four programs on the same weights: each has the whole sentence.
     assert {run["characters"] // 10 for run in document["runs"]} == {7}, document["runs"]

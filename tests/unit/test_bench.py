@@ -97,6 +97,15 @@ def test_every_study_can_be_drawn(tmp_path: Path) -> None:
         assert (tmp_path / f"{study}.png").stat().st_size > 5000
 
 
+@pytest.mark.parametrize(("command", "said"), [("bench", "'transcribed[bench]'"), ("bench peers", "[model]")])
+def test_the_help_keeps_what_stands_in_brackets(command: str, said: str) -> None:
+    from typer.testing import CliRunner
+
+    from daemon.cli import app
+
+    assert said in " ".join(CliRunner().invoke(app, [*command.split(), "--help"]).stdout.split())
+
+
 def test_a_model_that_keeps_too_little_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
