@@ -75,8 +75,11 @@ def config_text(folder: Path, model: dict[str, Any], settle_s: float = 0, langua
     return CONFIG.format(inbox=inbox, settle_s=settle_s, url=url, language=_toml(language)) + lines
 
 
-def peer(name: str, workload: Workload, model: str, compute_type: str = "int8") -> Run:
-    """One of `daemon.bench.peers.PEERS` on the recordings.
+def peer(name: str, workload: Workload, model: dict[str, Any]) -> Run:
+    """One of `daemon.bench.peers.PEERS` on the recordings, on the device and with the compute type of the daemon.
+
+    Args:
+        model: keys of the table [model].
 
     Raises:
         Unavailable: its package is not installed, or it failed.
@@ -85,8 +88,10 @@ def peer(name: str, workload: Workload, model: str, compute_type: str = "int8") 
         texts = Path(folder) / "texts.json"
         order = {
             "peer": name,
-            "model": model,
-            "compute_type": compute_type,
+            "model": model["name"],
+            # A peer runs on one device; of several it gets the first.
+            "device": str(model.get("device", "auto")).partition(",")[0],
+            "compute_type": model.get("compute_type", "auto"),
             "files": [str(item.path) for item in workload.items],
             "out": str(texts),
         }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from daemon.batcher import Batcher
-from daemon.children.loading import load
+from daemon.children.loading import Placement, load
 from daemon.children.media import samples
 from daemon.children.protocol import LoadModel
 from daemon.children.speech import Chunker
@@ -16,9 +16,9 @@ from daemon.chunk import Chunk, Decoded, Options
 from daemon.quality import judge
 
 
-def engine_loop(model: str, compute_type: str, files: list[str]) -> list[str]:
+def engine_loop(model: str, at: Placement, files: list[str]) -> list[str]:
     """Transcribe files with the daemon's own batches and rules of quality, all chunks cut beforehand."""
-    whisper, ready = load(LoadModel(model, "auto", compute_type, None, None, None))
+    whisper, ready = load(LoadModel(model, at.name, at.compute_type, None, None, None))
     batcher = Batcher()
     for number, file in enumerate(files):
         for chunk in _chunks(number, Path(file), multilingual=ready.multilingual):

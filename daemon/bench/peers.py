@@ -13,22 +13,29 @@ from typing import Any
 
 from daemon.bench.contenders import ENGINE_ALONE
 from daemon.bench.engine_loop import engine_loop
+from daemon.children.loading import Placement, place
 from daemon.children.models import resolve
+from daemon.errors import TranscribedError
 
 BEAM = 5
-BATCH = 8
-"""faster-whisper's own default of its batched pipeline."""
+BATCH = {"cpu": 8, "cuda": 16}
+"""faster-whisper's own default of its batched pipeline; on a GPU what its documentation shows."""
 
-Peer = Callable[[str, str, list[str]], list[str]]
-"""(model, compute type, files) → texts."""
+Peer = Callable[[str, Placement, list[str]], list[str]]
+"""(model, device and compute type, files) → texts."""
 
 
 def _sequential(workers: int, threads: int) -> Peer:
-    def run(model: str, compute_type: str, files: list[str]) -> list[str]:
+    def run(model: str, at: Placement, files: list[str]) -> list[str]:
         from faster_whisper import WhisperModel
 
         whisper = WhisperModel(
-            str(resolve(model)), device="auto", compute_type=compute_type, cpu_threads=threads, num_workers=workers
+            str(resolve(model)),
+            device=at.device,
+            device_index=at.index,
+            compute_type=at.compute_type,
+            cpu_threads=threads,
+            num_workers=workers,
         )
 
         def one(file: str) -> str:
@@ -41,29 +48,31 @@ def _sequential(workers: int, threads: int) -> Peer:
     return run
 
 
-def _batched(model: str, compute_type: str, files: list[str]) -> list[str]:
+def _batched(model: str, at: Placement, files: list[str]) -> list[str]:
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-    whisper = WhisperModel(str(resolve(model)), device="auto", compute_type=compute_type)
+    whisper = WhisperModel(str(resolve(model)), device=at.device, device_index=at.index, compute_type=at.compute_type)
     pipeline = BatchedInferencePipeline(whisper)
-    return [_joined(pipeline.transcribe(file, beam_size=BEAM, batch_size=BATCH)[0]) for file in files]
+    return [_joined(pipeline.transcribe(file, beam_size=BEAM, batch_size=BATCH[at.device])[0]) for file in files]
 
 
 def _torch(*, quantized: bool) -> Peer:
-    def run(model: str, _compute_type: str, files: list[str]) -> list[str]:
+    def run(model: str, at: Placement, files: list[str]) -> list[str]:
+        import torch
+
         from daemon.bench.convert import openai_whisper
 
         whisper: Any = openai_whisper(resolve(model))
-        if quantized:
-            import torch
-
+        if at.device == "cuda" and not quantized:
+            whisper.to(f"cuda:{at.index}")
+        if quantized:  # torch has this for CPUs only
             whisper = torch.ao.quantization.quantize_dynamic(whisper, {torch.nn.Linear}, dtype=torch.qint8)
         return [whisper.transcribe(_audio(file), beam_size=BEAM, fp16=False)["text"].strip() for file in files]
 
     return run
 
 
-def _whisper_cpp(model: str, _compute_type: str, files: list[str]) -> list[str]:
+def _whisper_cpp(model: str, _at: Placement, files: list[str]) -> list[str]:
     from pywhispercpp.model import Model
 
     from daemon.bench.ggml import write_ggml
@@ -108,9 +117,14 @@ is our own without the daemon: what is above its time is the daemon's."""
 
 
 def main() -> None:
-    """Obey the order in the first argument."""
+    """Obey the order in the first argument; the last line of standard error says why it cannot be done."""
     order = json.loads(sys.argv[1])
-    texts = PEERS[order["peer"]](order["model"], order["compute_type"], order["files"])
+    try:
+        texts = PEERS[order["peer"]](order["model"], place(order["device"], order["compute_type"]), order["files"])
+    except ModuleNotFoundError as error:
+        sys.exit(f"needs the package {error.name}: pip install 'transcribed[peers]'")
+    except TranscribedError as error:
+        sys.exit(error.message)
     Path(order["out"]).write_text(json.dumps(texts, ensure_ascii=False), "utf-8")
 
 

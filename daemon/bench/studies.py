@@ -159,11 +159,10 @@ def peers(bench: Bench, made: Sequence[Workload], only: Sequence[str]) -> Report
     report = Report("peers", bench.model["name"], list(made))
     report.columns = ["workload", "program", "wall s", "x real time", "peak MB", "WER %", "transcribed is faster by"]
     names = [name for name in PEERS if not only or any(part in name for part in only)]
-    compute_type = str(bench.model.get("compute_type", "int8"))
     steps: list[Step] = []
     for load in made:
         steps.append((OURS, load, partial(daemon, load, bench.model)))
-        steps += [(name, load, partial(peer, name, load, bench.model["name"], compute_type)) for name in names]
+        steps += [(name, load, partial(peer, name, load, bench.model)) for name in names]
     bench.run(report, steps)
     for load in made:
         ours = report.of(OURS, load)

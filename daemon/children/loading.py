@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import dataclass
 
 import ctranslate2
 
@@ -16,9 +17,34 @@ from daemon.errors import Unavailable
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("int8_float16", "int8_float32", "int8", "float16", "float32")}
 """What `auto` takes, in this order, the first that the device supports."""
 BATCH_SIZE = {"cpu": 4, "cuda": 16}
-"""Chunks per batch. On a CPU more than 4 to 8 no longer pays (PERFORMANCE.md)."""
+"""Chunks per batch. On a CPU more than 4 to 8 no longer pays (docs/performance.md)."""
 CUDA_WORKERS = 2
 """One batch prepares and ends on the host while the other keeps the device busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A device as CTranslate2 names it, and the compute type on it."""
+
+    device: str
+    """cpu or cuda."""
+    index: int
+    compute_type: str
+
+    @property
+    def name(self) -> str:
+        """As `model.device` has it: cpu, cuda:0, cuda:1 …"""
+        return self.device if self.device == "cpu" else f"{self.device}:{self.index}"
+
+
+def place(device: str, compute_type: str) -> Placement:
+    """Where a model goes that is configured for this device and compute type.
+
+    Raises:
+        Unavailable: the machine does not have this device, or the device not this compute type.
+    """
+    name, index = _device(device)
+    return Placement(name, index, _compute_type(compute_type, name, index))
 
 
 def load(order: LoadModel) -> tuple[Whisper, Ready]:
@@ -29,22 +55,21 @@ def load(order: LoadModel) -> tuple[Whisper, Ready]:
         Unavailable: the model, the device or the compute type is not to be had.
     """
     began = time.monotonic()
-    device, index = _device(order.device)
-    compute_type = _compute_type(order.compute_type, device, index)
-    on_cpu = device == "cpu"
+    at = place(order.device, order.compute_type)
+    on_cpu = at.device == "cpu"
     workers = order.workers or (len(os.sched_getaffinity(0)) if on_cpu else CUDA_WORKERS)
     threads = order.cpu_threads or 1
-    model = Whisper(resolve(order.name), device, index, compute_type, workers, threads)
+    model = Whisper(resolve(order.name), at.device, at.index, at.compute_type, workers, threads)
     audio = samples(CANARY)
     spans = ((0.0, len(audio) / BYTES_PER_SECOND),)
     (heard,) = model.run((Chunk(job_id=0, idx=0, spans=spans, audio=audio, full_context=not on_cpu),))
     return model, Ready(
         model=order.name,
-        device=device if on_cpu else f"{device}:{index}",
-        compute_type=compute_type,
+        device=at.name,
+        compute_type=at.compute_type,
         workers=workers,
         cpu_threads=threads,
-        batch_size=order.batch_size or BATCH_SIZE[device],
+        batch_size=order.batch_size or BATCH_SIZE[at.device],
         devices=1 if on_cpu else ctranslate2.get_cuda_device_count(),
         multilingual=model.multilingual,
         load_s=round(time.monotonic() - began, 2),
