@@ -12,6 +12,7 @@ from daemon.bench import measure
 from daemon.bench.measure import Usage
 from daemon.bench.workload import Workload
 from daemon.children.environment import environment
+from daemon.children.protocol import LoadModel
 from daemon.errors import Unavailable
 
 CONFIG = """\
@@ -75,11 +76,11 @@ def config_text(folder: Path, model: dict[str, Any], settle_s: float = 0, langua
     return CONFIG.format(inbox=inbox, settle_s=settle_s, url=url, language=_toml(language)) + lines
 
 
-def peer(name: str, workload: Workload, model: dict[str, Any]) -> Run:
-    """One of `daemon.bench.peers.PEERS` on the recordings, on the device and with the compute type of the daemon.
+def peer(name: str, workload: Workload, ours: LoadModel) -> Run:
+    """One of `daemon.bench.peers.PEERS` on the recordings.
 
     Args:
-        model: keys of the table [model].
+        ours: what the daemon's engine is told to load; of its devices the peer gets the first.
 
     Raises:
         Unavailable: its package is not installed, or it failed.
@@ -88,10 +89,9 @@ def peer(name: str, workload: Workload, model: dict[str, Any]) -> Run:
         texts = Path(folder) / "texts.json"
         order = {
             "peer": name,
-            "model": model["name"],
-            # A peer runs on one device; of several it gets the first.
-            "device": str(model.get("device", "auto")).partition(",")[0],
-            "compute_type": model.get("compute_type", "auto"),
+            "model": ours.name,
+            "device": ours.device.partition(",")[0],
+            "compute_type": ours.compute_type,
             "files": [str(item.path) for item in workload.items],
             "out": str(texts),
         }

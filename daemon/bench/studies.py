@@ -13,6 +13,8 @@ from daemon.bench.report import Report, median
 from daemon.bench.scoring import agreement
 from daemon.bench.workload import Workload
 from daemon.errors import Unavailable
+from daemon.service import load_order
+from daemon.settings import Model
 
 COMPUTE_TYPES = (
     "float32", "bfloat16", "float16", "int16", "int8_float32", "int8_float16", "int8_bfloat16", "int8",
@@ -159,10 +161,11 @@ def peers(bench: Bench, made: Sequence[Workload], only: Sequence[str]) -> Report
     report = Report("peers", bench.model["name"], list(made))
     report.columns = ["workload", "program", "wall s", "x real time", "peak MB", "WER %", "transcribed is faster by"]
     names = [name for name in PEERS if not only or any(part in name for part in only)]
+    order = load_order(Model(**bench.model))
     steps: list[Step] = []
     for load in made:
         steps.append((OURS, load, partial(daemon, load, bench.model)))
-        steps += [(name, load, partial(peer, name, load, bench.model)) for name in names]
+        steps += [(name, load, partial(peer, name, load, order)) for name in names]
     bench.run(report, steps)
     for load in made:
         ours = report.of(OURS, load)

@@ -9,6 +9,7 @@ from daemon.bench.measure import Usage, run
 from daemon.bench.report import Report, score
 from daemon.bench.scoring import agreement, wer
 from daemon.children.loading import Placement
+from daemon.children.protocol import LoadModel
 from daemon.errors import Unavailable
 from tests.support import write_wav
 
@@ -128,6 +129,22 @@ def test_a_peer_computes_where_and_how_the_daemon_does(tmp_path: Path, monkeypat
     ordered(peer)
     ordered(peer, "cuda:1", "float16")
     assert seen == [("cpu", "int8"), ("cuda:0", "int8_float16"), ("cuda:1", "float16")]
+
+
+def test_a_peer_is_told_what_the_daemon_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def peer(_name: str, load: workload.Workload, ours: LoadModel) -> Run:
+        told.append((ours.device, ours.compute_type))
+        return Run(usage(1.0), ("",) * len(load.items))
+
+    monkeypatch.setattr(studies, "peer", peer)
+    monkeypatch.setattr(studies, "daemon", lambda load, _: Run(usage(1.0), ("",) * len(load.items)))
+    load = workload.memos(tmp_path, 1)
+    for keys in ({}, {"preset": "rtx3090"}, {"preset": "rtx3090", "device": "cuda:1", "compute_type": "float16"}):
+        bench = studies.Bench({"name": "tiny.en", **keys}, tmp_path, 1, iter)
+        studies.peers(bench, [load], ["1x2"])
+    assert told == [("auto", "auto"), ("cuda", "int8"), ("cuda:1", "float16")]
 
 
 @pytest.mark.parametrize(("command", "said"), [("bench", "'transcribed[bench]'"), ("bench peers", "[model]")])
