@@ -15,13 +15,15 @@ from pathlib import Path
 from faster_whisper import available_models, download_model
 from faster_whisper.utils import _MODELS
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from daemon.children.caches import packaged
 from daemon.errors import Unavailable
 
 MODEL_FILE = "model.bin"
-MODEL_FILES = (MODEL_FILE, "config.json", "preprocessor_config.json", "tokenizer.json", "vocabulary.*")
+NEEDED_FILES = (MODEL_FILE, "config.json", "vocabulary.*")
+"""Without these CTranslate2 loads no Whisper model."""
+MODEL_FILES = (*NEEDED_FILES, "preprocessor_config.json", "tokenizer.json")
 """What a repository of a CTranslate2 model holds of use."""
 DOWNLOAD_CHECK_S = "10"
 """How long a hub that does not answer is waited for."""
@@ -77,9 +79,16 @@ def resolve(name: str) -> Path:
             f"use a folder, a Hugging Face id (owner/name) or one of {', '.join(available_models())}",
         )
     try:
-        return Path(download_model(name, local_files_only=True))
+        cached = Path(download_model(name, local_files_only=True))
     except LocalEntryNotFoundError:
         return _download(name)
+    except HFValidationError as error:
+        raise Unavailable(
+            f"model {name!r} is not a folder that exists, and no Hugging Face id either",
+            "correct model.name: a folder, an id (owner/name) or the name of a model",
+        ) from error
+    # A download that was broken off leaves a folder in which some are missing.
+    return cached if all(any(cached.glob(file)) for file in NEEDED_FILES) else _download(name)
 
 
 def _download(name: str) -> Path:
