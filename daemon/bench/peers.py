@@ -58,14 +58,14 @@ def _batched(model: str, at: Placement, files: list[str]) -> list[str]:
 
 def _torch(*, quantized: bool) -> Peer:
     def run(model: str, at: Placement, files: list[str]) -> list[str]:
-        import torch
-
         from daemon.bench.convert import openai_whisper
 
         whisper: Any = openai_whisper(resolve(model))
-        if at.device == "cuda" and not quantized:
-            whisper.to(f"cuda:{at.index}")
-        if quantized:  # torch has this for CPUs only
+        if not quantized:
+            whisper.to(at.name)
+        else:  # torch has this for CPUs only
+            import torch
+
             whisper = torch.ao.quantization.quantize_dynamic(whisper, {torch.nn.Linear}, dtype=torch.qint8)
         return [whisper.transcribe(_audio(file), beam_size=BEAM, fp16=False)["text"].strip() for file in files]
 

@@ -21,9 +21,9 @@ from daemon.children.caches import packaged
 from daemon.errors import Unavailable
 
 MODEL_FILE = "model.bin"
-NEEDED_FILES = (MODEL_FILE, "config.json", "vocabulary.*")
-"""Without these CTranslate2 loads no Whisper model."""
-MODEL_FILES = (*NEEDED_FILES, "preprocessor_config.json", "tokenizer.json")
+NEEDED_FILES = (MODEL_FILE, "vocabulary.*")
+"""Without these CTranslate2 loads no Whisper model; without a config.json it does."""
+MODEL_FILES = (*NEEDED_FILES, "config.json", "preprocessor_config.json", "tokenizer.json")
 """What a repository of a CTranslate2 model holds of use."""
 DOWNLOAD_CHECK_S = "10"
 """How long a hub that does not answer is waited for."""
@@ -78,17 +78,22 @@ def resolve(name: str) -> Path:
             f"model {name!r} is neither a folder nor a known model",
             f"use a folder, a Hugging Face id (owner/name) or one of {', '.join(available_models())}",
         )
+    return _cached(name) or _download(name)
+
+
+def _cached(name: str) -> Path | None:
+    """The folder of a model in the Hugging Face cache; None where it is not there, or not whole."""
     try:
-        cached = Path(download_model(name, local_files_only=True))
+        folder = Path(download_model(name, local_files_only=True))
     except LocalEntryNotFoundError:
-        return _download(name)
+        return None
     except HFValidationError as error:
         raise Unavailable(
             f"model {name!r} is not a folder that exists, and no Hugging Face id either",
             "correct model.name: a folder, an id (owner/name) or the name of a model",
         ) from error
     # A download that was broken off leaves a folder in which some are missing.
-    return cached if all(any(cached.glob(file)) for file in NEEDED_FILES) else _download(name)
+    return folder if all(any(folder.glob(file)) for file in NEEDED_FILES) else None
 
 
 def _download(name: str) -> Path:

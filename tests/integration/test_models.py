@@ -116,6 +116,15 @@ def test_a_download_that_was_broken_off_is_not_taken_for_a_model(hub: Hub, tmp_p
     assert (Path(again.stdout.strip()) / missing).read_bytes() == FILES[missing]
 
 
+def test_a_model_in_the_cache_may_lack_what_it_does_not_need(hub: Hub, tmp_path: Path) -> None:
+    folder = Path(resolved(hub, tmp_path, "owner/name").stdout.strip())
+    (folder / "config.json").unlink()
+    (trees,) = tmp_path.glob("hub/*/trees")
+    shutil.rmtree(trees)
+    before = len(hub.asked)
+    assert resolved(hub, tmp_path, "owner/name").stdout.strip() == str(folder) and len(hub.asked) == before
+
+
 @pytest.mark.parametrize("name", ["owner/nobody", "a/b/c", "owner/na me", "/nowhere/model"])
 def test_a_model_that_nobody_has_is_named(hub: Hub, tmp_path: Path, name: str) -> None:
     done = resolved(hub, tmp_path, name)
