@@ -40,13 +40,18 @@ DIGITAL_SILENCE = 32
 """A window whose loudest sample is below −60 dBFS holds no speech; the VAD model need not look at it."""
 FIRST_WINDOW_S = 60.0
 """The first window is this long and each later one twice the one before, up to the configured length: the engine gets
-its first chunks soon, and later little is looked at twice (an unfinished chunk is carried into the next window)."""
-ONSET = SAMPLE_RATE
-"""Kept of a window without speech: a word may begin at its very end."""
+its first chunks soon."""
+EXTENT = 120 * SAMPLE_RATE
+"""A chunk comes from at most this much of the recording. Sentences further apart tell the model nothing about each
+other, and a chunk that waited for hours to be filled would have to be held for hours."""
 
 
 class Chunker:
-    """Cuts a stream of samples; holds one window plus at most one unfinished chunk.
+    """Cuts a stream of samples, window by window.
+
+    Every sample goes through the VAD once, and is searched for a quiet moment at most once. What is held is the
+    window, and before it at most EXTENT and one pause that may still turn out to be none: the cost of a second of
+    audio does not depend on what came before it.
 
     The cuts depend only on the samples and the options, never on timing, so that decoding again after
     a crash gives the same chunks with the same numbers.
@@ -57,64 +62,122 @@ class Chunker:
         self._packed, self._pauseless = (CHUNK_MAX, CHUNK_MAX) if options.context == "full" else (PACKED, PAUSELESS)
         self.window_s = min(FIRST_WINDOW_S, options.window_s)
         """Seconds of audio that are looked at next."""
-        self._blocks: list[Samples] = []
-        self._held = 0
-        self._base = 0
         self.speech_s = 0.0
+        self._blocks: list[Samples] = []
+        """What is held of the recording, from sample `_base` on, a multiple of VAD_WINDOW."""
+        self._base = 0
+        self._end = 0
+        self._cut_at = 0
+        """Where the last window ended."""
+        self._probabilities = np.zeros(0, dtype=np.float32)
+        """One for each VAD window from `_base` on, as far as the VAD has looked."""
+        self._open = 0
+        """Before this sample all speech has been found."""
+        self._group: list[Region] = []
+        """Speech that has been found, for the next chunk, which may still get more. This and the above count from the
+        start of the recording."""
 
     def feed(self, block: Samples) -> Iterator[Cut]:
         """Take samples; gives chunks each time a window is full."""
         self._blocks.append(block)
-        self._held += len(block)
-        if self._held >= self.window_s * SAMPLE_RATE:
+        self._end += len(block)
+        if self._end - self._cut_at >= self.window_s * SAMPLE_RATE:
             yield from self._cut(final=False)
             self.window_s = min(2 * self.window_s, self._options.window_s)
 
     def finish(self) -> Iterator[Cut]:
         """The chunks of what is left."""
-        if self._held:
+        if self._end:
             yield from self._cut(final=True)
 
     @property
     def position_s(self) -> float:
         """Seconds of the recording taken so far."""
-        return (self._base + self._held) / SAMPLE_RATE
+        return self._end / SAMPLE_RATE
 
     def _cut(self, *, final: bool) -> Iterator[Cut]:
         buffer = np.concatenate(self._blocks)
-        groups = pack(self._pieces(buffer), self._packed)
-        if final:
-            keep_from = len(buffer)
-        elif groups:
-            keep_from = groups.pop()[0][0]
-        else:
-            keep_from = max(0, len(buffer) - ONSET)
+        pieces = self._pieces(buffer, final=final)
+        *groups, self._group = pack(pieces, self._packed, self._group) or [[]]
+        if self._group and (final or self._open - self._group[0][0] >= EXTENT):
+            groups.append(self._group)
+            self._group = []
         for group in groups:
-            spans = tuple(
-                ((self._base + start) / SAMPLE_RATE, (self._base + end) / SAMPLE_RATE) for start, end in group
-            )
-            self.speech_s += sum(end - start for start, end in spans)
-            yield spans, b"".join(buffer[start:end].astype("<i2").tobytes() for start, end in group)
-        self._base += keep_from
-        self._blocks = [buffer[keep_from:].copy()]
-        self._held = len(buffer) - keep_from
+            yield self._chunk(buffer, group)
+        self._cut_at = self._end
+        self._forget(buffer, self._group[0][0] if self._group else self._open)
 
-    def _pieces(self, buffer: Samples) -> list[Region]:
-        """Stretches of speech, none longer than a chunk, in samples of the buffer."""
-        return [
+    def _chunk(self, buffer: Samples, group: list[Region]) -> Cut:
+        spans = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in group)
+        self.speech_s += sum(end - start for start, end in spans)
+        parts = (buffer[start - self._base : end - self._base] for start, end in group)
+        return spans, b"".join(part.astype("<i2").tobytes() for part in parts)
+
+    def _forget(self, buffer: Samples, before: int) -> None:
+        windows = (before - self._base) // VAD_WINDOW
+        self._base += windows * VAD_WINDOW
+        self._blocks = [buffer[windows * VAD_WINDOW :].copy()]
+        self._probabilities = self._probabilities[windows:]
+
+    def _pieces(self, buffer: Samples, *, final: bool) -> list[Region]:
+        """Stretches of speech from `_open` on that will not change any more, none longer than a chunk."""
+        regions = self._speech(buffer, final=final)
+        pieces = [
             piece
-            for region in self._speech(buffer)
-            for piece in split(buffer, region, self._pauseless)
+            for region in regions
+            for piece in split(buffer, self._base, region, self._pauseless)
             if piece[1] > piece[0]
         ]
+        if final:
+            self._open = self._end
+        elif pieces and pieces[-1][1] > self._settled:
+            start, _ = pieces.pop()
+            if start > regions[-1][0] and self._options.vad:
+                # Cut out of speech: what follows is the same speech, however unsure the VAD is of it by itself.
+                self._probabilities[(start - self._base) // VAD_WINDOW] = 1.0
+            self._open = start
+        else:
+            self._open = max(self._open, self._undecided)
+        return pieces
 
-    def _speech(self, buffer: Samples) -> list[Region]:
+    def _speech(self, buffer: Samples, *, final: bool) -> list[Region]:
+        """Where there is speech from `_open` on."""
         if not self._options.vad:
-            return [(0, len(buffer))]
-        looks = [_probabilities(buffer[at : at + VAD_SLICE]) for at in range(0, len(buffer), VAD_SLICE)]
-        silence = self._options.vad_min_silence_ms * SAMPLE_RATE // 1000
-        found = stretches(np.concatenate(looks), self._options.vad_threshold, silence)
-        return padded(found, len(buffer))
+            return [(self._open, self._end)]
+        fresh = buffer[self._seen - self._base :]
+        # Slices that begin at the same samples whatever the window.
+        whole = len(fresh) if final else len(fresh) // VAD_SLICE * VAD_SLICE
+        looks = [_probabilities(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
+        self._probabilities = np.concatenate([self._probabilities, *looks])
+        first = (self._open - self._base) // VAD_WINDOW
+        origin = self._base + first * VAD_WINDOW
+        found = stretches(self._probabilities[first:], self._options.vad_threshold, self._silence)
+        return padded([(origin + start, origin + end) for start, end in found], self._open, min(self._seen, self._end))
+
+    @property
+    def _seen(self) -> int:
+        """Before this sample the VAD has looked (the last window of a recording is filled up)."""
+        return self._base + len(self._probabilities) * VAD_WINDOW
+
+    @property
+    def _silence(self) -> int:
+        """Samples of a pause that ends a stretch of speech."""
+        return self._options.vad_min_silence_ms * SAMPLE_RATE // 1000
+
+    @property
+    def _settled(self) -> int:
+        """Speech that ends before this sample cannot grow, and no later speech takes room from around it."""
+        return self._seen - max(2 * VAD_WINDOW, self._silence) - 2 * PAD if self._options.vad else 0
+
+    @property
+    def _undecided(self) -> int:
+        """Where speech that has not been counted yet may begin: with what may be speech at the end of what the VAD has
+        seen, for that is too little only so far.
+        """
+        windows = len(self._probabilities)
+        pending = runs(self._probabilities, self._options.vad_threshold, self._silence)[-1:]
+        begins = int(pending[0][0]) if pending and self._base + pending[0][-1] * VAD_WINDOW > self._settled else windows
+        return max(self._base + begins * VAD_WINDOW - PAD, self._seen - EXTENT, 0)
 
 
 def _probabilities(part: Samples) -> Probabilities:
@@ -127,37 +190,46 @@ def _probabilities(part: Samples) -> Probabilities:
     return found
 
 
+def runs(probabilities: Probabilities, threshold: float, silence: int) -> list[NDArray[np.intp]]:
+    """The numbers of the windows that may be speech, apart where a pause of `silence` samples or more lies between."""
+    possible = np.flatnonzero(probabilities >= POSSIBLE * threshold)
+    found = np.split(possible, np.flatnonzero(np.diff(possible) > max(1, silence // VAD_WINDOW)) + 1)
+    return [run for run in found if len(run)]
+
+
 def stretches(probabilities: Probabilities, threshold: float, silence: int) -> list[Region]:
     """Where there is speech, in samples.
 
     Windows that may be speech make up one stretch as long as less than `silence` samples lie between them. It
     counts if one of its windows reaches the threshold, or if so many may be speech that it is no mere noise.
     """
-    possible = np.flatnonzero(probabilities >= POSSIBLE * threshold)
-    runs = np.split(possible, np.flatnonzero(np.diff(possible) > max(1, silence // VAD_WINDOW)) + 1)
     return [
         (int(run[0]) * VAD_WINDOW, int(run[-1] + 1) * VAD_WINDOW)
-        for run in runs
-        if len(run) and (len(run) * VAD_WINDOW >= LASTING or probabilities[run].max() >= threshold)
+        for run in runs(probabilities, threshold, silence)
+        if len(run) * VAD_WINDOW >= LASTING or probabilities[run].max() >= threshold
     ]
 
 
-def padded(regions: list[Region], length: int) -> list[Region]:
-    """Stretches with PAD samples more on each side, where the neighbours leave room for it."""
-    middles = [0, *((before[1] + after[0]) // 2 for before, after in pairwise(regions)), length]
+def padded(regions: list[Region], first: int, last: int) -> list[Region]:
+    """Stretches with PAD samples more on each side, where the neighbours, `first` and `last` leave room for it."""
+    middles = [first, *((before[1] + after[0]) // 2 for before, after in pairwise(regions)), last]
     return [
         (max(start - PAD, least), min(end + PAD, most))
         for (start, end), (least, most) in zip(regions, pairwise(middles), strict=False)
     ]
 
 
-def split(buffer: Samples, region: Region, longest: int) -> Iterator[Region]:
-    """Cut a region that is longer than `longest` samples at its quietest moments."""
+def split(buffer: Samples, base: int, region: Region, longest: int) -> Iterator[Region]:
+    """Cut a region that is longer than `longest` samples at its quietest moments.
+
+    Args:
+        base: where in the recording the buffer begins; regions count from the start of the recording.
+    """
     start, end = region
     while end - start > longest:
         latest = start + longest
         earliest = max(start + QUIET_WINDOW, latest - QUIET_SEARCH)
-        cut = earliest + quietest(buffer[earliest:latest])
+        cut = earliest + quietest(buffer[earliest - base : latest - base])
         yield start, cut
         start = cut
     yield start, end
@@ -169,12 +241,17 @@ def quietest(samples: Samples) -> int:
     return int(np.argmin(energy[QUIET_WINDOW:] - energy[:-QUIET_WINDOW])) + QUIET_WINDOW // 2
 
 
-def pack(pieces: list[Region], longest: int) -> list[list[Region]]:
-    """Put neighbouring pieces together up to `longest` samples, for context helps the model; a longer one is alone."""
-    groups: list[list[Region]] = []
-    room = 0
+def pack(pieces: list[Region], longest: int, group: list[Region]) -> list[list[Region]]:
+    """Put neighbouring pieces together up to `longest` samples out of EXTENT, for context helps the model; a longer
+    one is alone.
+
+    Args:
+        group: what is together already, and may get more.
+    """
+    groups = [list(group)] if group else []
+    room = longest - sum(end - start for start, end in group)
     for start, end in pieces:
-        if end - start > room:
+        if not groups or end - start > room or end - groups[-1][0][0] > EXTENT:
             groups.append([])
             room = longest
         groups[-1].append((start, end))

@@ -1,12 +1,17 @@
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
+from daemon.children import speech
 from daemon.children.lines import compression_ratio
 from daemon.children.lines import split as split_tokens
-from daemon.children.speech import CHUNK_MAX, PAD, VAD_WINDOW, Chunker, pack, padded, quietest, split, stretches
-from daemon.chunk import SAMPLE_RATE, Options
+from daemon.children.speech import CHUNK_MAX, EXTENT, PAD, VAD_WINDOW, Chunker, pack, padded, quietest, split, stretches
+from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
 
 BEGIN = 1000
 """The first time-stamp token of these tests."""
@@ -27,7 +32,7 @@ def test_long_speech_is_cut_at_its_quietest_moments_into_pieces_that_fit() -> No
     samples = rng.integers(-9000, 9000, 70 * SAMPLE_RATE, dtype=np.int16)
     for second in (25, 48):
         samples[second * SAMPLE_RATE : second * SAMPLE_RATE + 2000] = 0
-    pieces = list(split(samples, (0, len(samples)), CHUNK_MAX))
+    pieces = list(split(samples, 0, (0, len(samples)), CHUNK_MAX))
     assert pieces[0][0] == 0 and pieces[-1][1] == len(samples)
     assert all(before[1] == after[0] for before, after in itertools.pairwise(pieces))
     assert all(0 < end - start <= CHUNK_MAX for start, end in pieces)
@@ -38,16 +43,34 @@ def test_long_speech_is_cut_at_its_quietest_moments_into_pieces_that_fit() -> No
 def test_neighbours_are_packed_while_they_fit() -> None:
     second = SAMPLE_RATE
     pieces = [(0, 10 * second), (12 * second, 30 * second), (31 * second, 34 * second)]
-    assert pack(pieces, 30 * second) == [pieces[:2], pieces[2:]]
-    assert pack(pieces, 15 * second) == [[piece] for piece in pieces]
-    assert pack([], 30 * second) == []
+    assert pack(pieces, 30 * second, []) == [pieces[:2], pieces[2:]]
+    assert pack(pieces, 15 * second, []) == [[piece] for piece in pieces]
+    assert pack([], 30 * second, []) == []
+
+
+def test_a_chunk_goes_on_with_what_it_has_and_reaches_only_so_far() -> None:
+    second = SAMPLE_RATE
+    begun = [(0, 5 * second), (20 * second, 24 * second)]
+    assert pack([(30 * second, 36 * second)], 15 * second, begun) == [[*begun, (30 * second, 36 * second)]]
+    assert pack([(30 * second, 37 * second)], 15 * second, begun) == [begun, [(30 * second, 37 * second)]]
+    late = (EXTENT - second, EXTENT + 1)
+    assert pack([late], 15 * second, begun) == [begun, [late]]
+    assert pack([], 15 * second, begun) == [begun]
+
+
+def chunks_of(samples: np.ndarray, options: Options, blocks: int = 50) -> list[tuple[tuple[float, float], ...]]:
+    """The spans of every chunk."""
+    chunker = Chunker(options)
+    found = [spans for block in np.array_split(samples, blocks) for spans, _ in chunker.feed(block)]
+    return found + [spans for spans, _ in chunker.finish()]
+
+
+def spans_of(samples: np.ndarray, **options: Any) -> list[tuple[float, float]]:
+    return [span for spans in chunks_of(samples, Options(**options)) for span in spans]
 
 
 def cut(samples: np.ndarray, window_s: float) -> list[tuple[float, float]]:
-    chunker = Chunker(Options(vad=False, window_s=window_s))
-    found = [spans for block in np.array_split(samples, 50) for spans, _ in chunker.feed(block)]
-    found += [spans for spans, _ in chunker.finish()]
-    return [span for spans in found for span in spans]
+    return spans_of(samples, vad=False, window_s=window_s)
 
 
 @pytest.mark.parametrize("window_s", [31.0, 47.0, 120.0, 1000.0])
@@ -123,21 +146,73 @@ def test_speech_goes_on_while_it_may_be_speech(probabilities: list[float], found
 
 
 def test_room_around_speech_ends_where_the_next_begins() -> None:
-    assert padded([], 9 * PAD) == []
-    assert padded([(PAD // 2, 2 * PAD), (3 * PAD, 4 * PAD), (8 * PAD, 9 * PAD)], 9 * PAD + 5) == [
+    assert padded([], 0, 9 * PAD) == []
+    assert padded([(PAD // 2, 2 * PAD), (3 * PAD, 4 * PAD), (8 * PAD, 9 * PAD)], 0, 9 * PAD + 5) == [
         (0, PAD * 5 // 2), (PAD * 5 // 2, 5 * PAD), (7 * PAD, 9 * PAD + 5),
     ]  # fmt: skip
 
 
 def test_speech_over_the_border_of_two_looks_of_the_vad_is_one_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    from daemon.children import speech
     from daemon.children.media import samples
     from daemon.clips import CLIPS
 
     audio = np.frombuffer(samples(CLIPS / "memo-8.opus"), dtype="<i2")
-    whole = Chunker(Options())._speech(audio)
+    (whole,) = spans_of(audio)
     for windows in (47, 63, 97):
         monkeypatch.setattr(speech, "VAD_SLICE", windows * speech.VAD_WINDOW)
-        sliced = Chunker(Options())._speech(audio)
-        assert len(sliced) == len(whole) == 1
-        assert abs(sliced[0][0] - whole[0][0]) < SAMPLE_RATE // 2 and abs(sliced[0][1] - whole[0][1]) < SAMPLE_RATE // 2
+        (sliced,) = spans_of(audio)
+        assert abs(sliced[0] - whole[0]) < 0.5 and abs(sliced[1] - whole[1]) < 0.5
+
+
+LEVELS = {"speech": 9000, "murmur": 900, "noise": 90, "pause": 0}
+
+
+class Watched:
+    """A VAD that goes by loudness alone, and counts the samples that it and the search for quiet moments look at."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.looked = 0
+        monkeypatch.setattr(speech, "get_vad_model", lambda: self._vad)
+        monkeypatch.setattr(speech, "quietest", self._quietest)
+
+    def _vad(self, samples: np.ndarray) -> np.ndarray:
+        self.looked += len(samples)
+        loudness = np.abs(samples.reshape(-1, VAD_WINDOW)).max(axis=1) * 32768
+        return np.select([loudness > 5000, loudness > 500], [0.9, 0.2], 0.0).astype(np.float32)
+
+    def _quietest(self, samples: np.ndarray) -> int:
+        self.looked += len(samples)
+        return quietest(samples)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    parts=st.lists(st.tuples(st.sampled_from(sorted(LEVELS)), st.floats(0.02, 400)), min_size=1, max_size=12),
+    window_s=st.sampled_from([30.0, 60.0, 300.0]),
+    silence_ms=st.sampled_from([0, 500, 60_000]),
+    context=st.sampled_from(["auto", "full"]),
+)
+@example(parts=[("speech", 8.0), ("noise", 3000.0)], window_s=300.0, silence_ms=500, context="auto")
+@example(parts=[("speech", 3.0), ("pause", 200.0)] * 6, window_s=300.0, silence_ms=60_000, context="full")
+@example(parts=[("speech", 900.0)], window_s=30.0, silence_ms=500, context="auto")
+def test_whatever_comes_each_sample_is_looked_at_twice_at_most(
+    monkeypatch: pytest.MonkeyPatch, parts: list[tuple[str, float]], window_s: float, silence_ms: int, context: str
+) -> None:
+    watched = Watched(monkeypatch)
+    rng = np.random.default_rng(5)
+    levels = [np.full(round(length_s * SAMPLE_RATE), LEVELS[kind]) for kind, length_s in parts]
+    level = np.concatenate(levels)
+    samples = (level * rng.choice([-1.0, -0.98, 0.98, 1.0], len(level))).astype(np.int16)
+    wanted = Options(window_s=window_s, vad_min_silence_ms=silence_ms, context=context)
+    chunks = chunks_of(samples, wanted, blocks=max(1, len(samples) // 4000))
+    assert watched.looked <= 2 * len(samples) + VAD_WINDOW
+
+    spans = [span for chunk in chunks for span in chunk]
+    assert all(start < end for start, end in spans)
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
+    assert all(sum(end - start for start, end in chunk) <= CHUNK_MAX_S for chunk in chunks)
+    spoken = np.zeros(len(samples) + 1, dtype=np.int8)
+    for start, end in spans:
+        spoken[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] = 1
+    assert spoken[:-1][level == LEVELS["speech"]].all()
+    assert chunks_of(samples, replace(wanted, window_s=3600.0)) == chunks
