@@ -14,13 +14,14 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from daemon import __version__, config, display
+from daemon import __version__, display
 from daemon.bench.commands import Preset, bench_app, verify
+from daemon.config import reader
+from daemon.config.settings import Settings
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.monitor import alerts
 from daemon.monitor.commands import register
 from daemon.service import Service
-from daemon.settings import Settings
 from daemon.store.ledger import Ledger
 from daemon.store.schema import STATES
 
@@ -86,8 +87,8 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Watch the folders and transcribe, until SIGTERM or Ctrl-C. SIGHUP: read the configuration anew."""
-    file = config.find(config_file)
-    settings = config.load(file)
+    file = reader.find(config_file)
+    settings = reader.load(file)
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
@@ -132,12 +133,12 @@ def check(
 ) -> None:
     """Check the configuration without starting anything; every error at once."""
     if default:
-        print(config.default_text(), end="")
+        print(reader.default_text(), end="")
         return
     errors: list[str] = []
     try:
-        file = config.find(config_file)
-        settings = config.load(file)
+        file = reader.find(config_file)
+        settings = reader.load(file)
         alerts.check(settings.monitor)
     except BadConfig as error:
         if not as_json:
@@ -217,7 +218,7 @@ def _request(command: str, job_ids: list[int], config_file: Path | None, as_json
 
 
 def _settings(config_file: Path | None) -> Settings:
-    return config.load(config.find(config_file))
+    return reader.load(reader.find(config_file))
 
 
 def _ledger(config_file: Path | None) -> Ledger:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from daemon.chunk import Segment
-from daemon.languages import WITHOUT_SPACES
+from daemon.config.languages import WITHOUT_SPACES
 
 LINE_COLUMNS = 42
 """Columns per line: the common limit of subtitling guides; a wide (East Asian) character takes two."""

@@ -15,12 +15,12 @@ from daemon.brake import REQUEST, REQUESTED, Brake
 from daemon.children.decoders import Decoders, LostRecordings
 from daemon.children.engines import Engines
 from daemon.children.protocol import Open, Opened, Ready, Refused, Window
+from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.finish import Endings, current_file
 from daemon.inference import Inference
 from daemon.running import Running
 from daemon.scan import exists
-from daemon.settings import Jobs
 from daemon.store.job import Job
 from daemon.store.store import Store
 from daemon.tally import Tally

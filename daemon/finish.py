@@ -5,6 +5,7 @@ import logging
 import os
 import random
 
+from daemon.config.settings import Jobs
 from daemon.errors import (
     BadRecording,
     FailedRecording,
@@ -15,7 +16,6 @@ from daemon.errors import (
 )
 from daemon.publish import Owner, Planned, plan, publish
 from daemon.scan import away, fingerprint, open_beneath, open_folder
-from daemon.settings import Jobs
 from daemon.store.job import Job, Output
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.config.settings import Watch
 from daemon.events import FolderEvents
 from daemon.scan import on_network
-from daemon.settings import Watch
 
 
 @dataclass(slots=True)

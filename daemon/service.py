@@ -9,16 +9,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from daemon import config
 from daemon.children.decoders import Decoders
 from daemon.children.engines import Engines
 from daemon.children.protocol import LoadModel
+from daemon.config import reader
+from daemon.config.parallelism import Layout, Setup, machine_name
+from daemon.config.presets import PRESETS
+from daemon.config.settings import Model, Settings
 from daemon.dispatch import Dispatcher
 from daemon.errors import BadConfig, Unavailable
-from daemon.layout import Layout, Setup, machine_name
 from daemon.monitor import alerts
-from daemon.presets import PRESETS
-from daemon.settings import Model, Settings
 from daemon.store import database
 from daemon.store.history import History
 from daemon.store.job import timestamp
@@ -145,7 +145,7 @@ class Service:
         if self._config_file is None:
             return False
         try:
-            alerts.check(config.load(self._config_file).monitor)
+            alerts.check(reader.load(self._config_file).monitor)
         except BadConfig as error:
             log.error("SIGHUP: the configuration is not taken, the old one stays:\n%s", error)
             return False

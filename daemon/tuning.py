@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from daemon.children.engines import Engine, Engines
 from daemon.children.process import Child, ChildDied
 from daemon.children.protocol import Calibrate, Calibrated
-from daemon.layout import Layout, Setup, best
+from daemon.config.parallelism import Layout, Setup, best
 from daemon.store.store import Store
 
 log = logging.getLogger(__name__)

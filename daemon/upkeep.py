@@ -8,11 +8,11 @@ from daemon.brake import TEMPERATURE
 from daemon.care import Care
 from daemon.children.decoders import Decoders
 from daemon.children.engines import Engines
+from daemon.config.settings import Settings
 from daemon.dispatch import Dispatcher
 from daemon.monitor.alerts import check
 from daemon.monitor.monitor import Monitor, Sources
 from daemon.schedule import Schedule
-from daemon.settings import Settings
 from daemon.store.history import History
 from daemon.tally import WINDOW_S, Ending, Tally
 from daemon.tuning import Tuner

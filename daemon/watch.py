@@ -13,10 +13,10 @@ from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
+from daemon.config.settings import Settings
 from daemon.errors import Unavailable
 from daemon.roots import Root, below_of, events_of
 from daemon.scan import Found, Kind, away, being_written, device_of, exists, fingerprint, look, open_beneath, walk
-from daemon.settings import Settings
 from daemon.settle import Settler
 from daemon.store.job import Seen, readable
 from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED

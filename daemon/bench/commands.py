@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from daemon import config
+from daemon.config import reader
+from daemon.config.presets import PRESETS, advice
+from daemon.config.settings import Model, Settings
 from daemon.errors import BadConfig
-from daemon.presets import PRESETS, advice
-from daemon.settings import Model, Settings
 from daemon.store.measures import record_verification
 
 if TYPE_CHECKING:  # the studies load PyAV and NumPy, which `transcribed run` must not
@@ -209,10 +209,10 @@ def _study(
 def _settings(config_file: Path | None) -> Settings | None:
     """The configuration; None where there is none and none was asked for: a benchmark runs anywhere."""
     try:
-        file = config.find(config_file)
+        file = reader.find(config_file)
     except BadConfig:
         return None
-    return config.load(file)
+    return reader.load(file)
 
 
 def _model(settings: Settings | None, name: str | None) -> dict[str, Any]:

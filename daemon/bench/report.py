@@ -17,7 +17,7 @@ from daemon import __version__
 from daemon.bench.contenders import Run
 from daemon.bench.scoring import wer
 from daemon.bench.workload import Workload
-from daemon.layout import machine_name
+from daemon.config.parallelism import machine_name
 from daemon.store.job import timestamp
 
 PACKAGES = ("faster-whisper", "ctranslate2", "av", "onnxruntime", "numpy", "openai-whisper", "torch", "pywhispercpp")

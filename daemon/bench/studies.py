@@ -12,9 +12,9 @@ from daemon.bench.peers import PEERS
 from daemon.bench.report import Report, median
 from daemon.bench.scoring import agreement
 from daemon.bench.workload import Workload
+from daemon.config.settings import Model
 from daemon.errors import Unavailable
 from daemon.service import load_order
-from daemon.settings import Model
 
 COMPUTE_TYPES = (
     "float32", "bfloat16", "float16", "int16", "int8_float32", "int8_float16", "int8_bfloat16", "int8",

@@ -12,8 +12,8 @@ from daemon.children.protocol import Calibrate, Calibrated, LoadModel
 from daemon.children.whisper import Whisper
 from daemon.chunk import SAMPLE_RATE, Chunk
 from daemon.clips import CLIPS
+from daemon.config.parallelism import Layout, Trial, candidates
 from daemon.errors import Unavailable
-from daemon.layout import Layout, Trial, candidates
 
 BUDGET_S = 60.0
 """No further layout is tried after this long: a large model on a slow machine has had its usual one measured."""

@@ -11,8 +11,8 @@ from typing import Any
 from daemon.children.process import Child, ChildDied
 from daemon.children.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
 from daemon.chunk import Chunk
+from daemon.config.parallelism import Layout
 from daemon.errors import Unavailable
-from daemon.layout import Layout
 
 log = logging.getLogger(__name__)
 

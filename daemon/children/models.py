@@ -17,7 +17,7 @@ from faster_whisper.utils import _MODELS
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from daemon.children.caches import packaged
+from daemon.config.paths import packaged
 from daemon.errors import Unavailable
 
 MODEL_FILE = "model.bin"

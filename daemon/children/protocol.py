@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from daemon.chunk import Chunk, Decoded, Options
-from daemon.layout import Layout, Trial
+from daemon.config.parallelism import Layout, Trial
 
 
 @dataclass(frozen=True, slots=True)

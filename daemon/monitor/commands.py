@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon import config
 from daemon.care import backup_path
+from daemon.config import reader
 from daemon.display import clock
 from daemon.errors import Unavailable
 from daemon.store import database
@@ -59,7 +59,7 @@ def alerts(
     as_json: JsonOption = False,
 ) -> None:
     """What is wrong: alerts that are pending, firing or unknown."""
-    settings = config.load(config.find(config_file))
+    settings = reader.load(reader.find(config_file))
     with Ledger(settings.database_path) as ledger:
         found = ledger.alerts(limit, ended=every)
         running = ledger.pid is not None
@@ -91,7 +91,7 @@ def metrics(
         print(f"transcribed: --since {since}: is no time such as 30m, 24h or 7d", file=sys.stderr)
         sys.exit(EXIT_USAGE)
     since_s = float(match[1]) * UNIT_S[match[2]]
-    settings = config.load(config.find(config_file))
+    settings = reader.load(reader.find(config_file))
     with Ledger(settings.database_path) as ledger:
         rows = ledger.samples(since_s)
         fired = ledger.alerts_between(since_s)
@@ -127,7 +127,7 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy the database while it is used; the copy is checked."""
-    path = config.load(config.find(config_file)).database_path
+    path = reader.load(reader.find(config_file)).database_path
     if not path.is_file():
         raise Unavailable(f"there is no database at {path} yet", "start the daemon: transcribed run")
     target = target or backup_path(path)
@@ -189,7 +189,7 @@ def _table(rows: list[dict[str, Any]], width: int) -> Table:
 
 
 def _request(command: str, config_file: Path | None) -> None:
-    with Ledger(config.load(config.find(config_file)).database_path) as ledger:
+    with Ledger(reader.load(reader.find(config_file)).database_path) as ledger:
         ledger.request_all(command)
         running = ledger.pid is not None
     when = "within a second" if running else "when it next runs"

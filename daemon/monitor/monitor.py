@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from daemon.config.settings import Settings
 from daemon.monitor.alerts import AlertBook, or_none
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.host import HostProbe
@@ -15,7 +16,6 @@ from daemon.monitor.notify import Notifier
 from daemon.monitor.readings import SERVICE, Reader, configured
 from daemon.monitor.rules import Event, Key, Reading
 from daemon.monitor.sample import Gpu, Probe, Sample, Work
-from daemon.settings import Settings
 from daemon.store.history import History
 from daemon.store.job import timestamp
 from daemon.store.ledger import Ledger

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from daemon.config.settings import Monitor
 from daemon.errors import BadConfig
 from daemon.monitor.rules import Reading, Rule
 from daemon.monitor.sample import Disk, Gpu, Sample, Work
-from daemon.settings import Monitor
 
 JOBS_MIN = 20
 """An error rate of fewer jobs than this is none: of three recordings, one that is no speech is not 33 %."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import OperationalError
 
-from daemon.layout import Layout, Setup
+from daemon.config.parallelism import Layout, Setup
 from daemon.store import database
 from daemon.store.base import Access
 from daemon.store.job import timestamp

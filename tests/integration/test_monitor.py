@@ -11,10 +11,10 @@ from statistics import median
 
 import pytest
 
-from daemon import config
+from daemon.config import reader
+from daemon.config.settings import RuleChange
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.monitor import Monitor, Sources
-from daemon.settings import RuleChange
 from daemon.store import upgrade
 from daemon.store.history import History
 from daemon.tally import Tally
@@ -50,7 +50,7 @@ class Bench:
         file = folder / "config.toml"
         off = "\n".join(f"[monitor.rules.{rule}]\nenabled = false" for rule in ("memory", "disk_free"))
         file.write_text(f"[monitor]\ninterval_seconds = {MINUTE_S}\n{extra}\n{off}\n")
-        settings = config.load(file)
+        settings = reader.load(file)
         monitor = settings.monitor.model_copy(update={"probe_timeout_seconds": probe_s})
         self.settings = settings.model_copy(update={"monitor": monitor})
         upgrade.migrate(settings.database_path)

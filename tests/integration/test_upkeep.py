@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon import config
 from daemon.care import Care
+from daemon.config import reader
+from daemon.config.settings import Settings
 from daemon.monitor.commands import sparkline
 from daemon.monitor.exposition import Endpoint
 from daemon.monitor.monitor import Monitor, Sources
 from daemon.monitor.sample import Gpu, Probe
 from daemon.schedule import Schedule
-from daemon.settings import Settings
 from daemon.store import upgrade
 from daemon.store.history import History
 from daemon.tally import Ending, Tally
@@ -35,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
     (tmp_path / "inbox").mkdir()
     file = tmp_path / "config.toml"
     file.write_text("[jobs]\nkeep_days = 10\n[database]\nbackups = 2\n")
-    settings = config.load(file)
+    settings = reader.load(file)
     upgrade.migrate(settings.database_path)
     return settings
 

@@ -2,21 +2,21 @@ from pathlib import Path
 
 import pytest
 
-from daemon import config
+from daemon.config import reader
+from daemon.config.settings import Database, Jobs, Model, Monitor, Settings, Vad, Watch, Watching
 from daemon.errors import BadConfig
-from daemon.settings import Database, Jobs, Model, Monitor, Settings, Vad, Watch, Watching
 
 
 def load(tmp_path: Path, text: str) -> Settings:
     file = tmp_path / "config.toml"
     file.write_text(text)
-    return config.load(file)
+    return reader.load(file)
 
 
 def test_the_shipped_file_states_every_key_with_its_default(tmp_path: Path) -> None:
-    shipped = load(tmp_path, config.default_text())
+    shipped = load(tmp_path, reader.default_text())
     assert shipped == load(tmp_path, '[[watch]]\npath = "inbox"')
-    text = config.default_text()
+    text = reader.default_text()
     for table in (
         Watch,
         Watching,
@@ -116,29 +116,29 @@ def test_impossible_values_are_named(tmp_path: Path, text: str, message: str) ->
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match=r"no\.toml: cannot be read"):
-        config.load(tmp_path / "no.toml")
+        reader.load(tmp_path / "no.toml")
 
 
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "config.toml").write_text('[[watch]]\npath = "../in"\n')
     monkeypatch.chdir(tmp_path)
-    settings = config.load(Path("sub/config.toml"))
+    settings = reader.load(Path("sub/config.toml"))
     assert settings.watch[0].path == tmp_path / "in"
     assert settings.database_path == tmp_path / "sub/var/jobs.db"
 
 
 def test_the_file_is_looked_up_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(config, "PLACES", (Path("config.toml"),))
+    monkeypatch.setattr(reader, "PLACES", (Path("config.toml"),))
     monkeypatch.delenv("TRANSCRIBED_CONFIG", raising=False)
     with pytest.raises(BadConfig, match="no configuration found"):
-        config.find(None)
+        reader.find(None)
     (tmp_path / "config.toml").touch()
-    assert config.find(None) == Path("config.toml")
+    assert reader.find(None) == Path("config.toml")
     monkeypatch.setenv("TRANSCRIBED_CONFIG", "/else/where.toml")
-    assert config.find(None) == Path("/else/where.toml")
-    assert config.find(Path("given.toml")) == Path("given.toml")
+    assert reader.find(None) == Path("/else/where.toml")
+    assert reader.find(Path("given.toml")) == Path("given.toml")
 
 
 def test_options_of_a_folder_are_resolved(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 import pytest
 
-from daemon.layout import Layout, Trial, best, candidates
-from daemon.presets import PRESETS, advice, needed_mb
+from daemon.config.parallelism import Layout, Trial, best, candidates
+from daemon.config.presets import PRESETS, advice, needed_mb
+from daemon.config.settings import Model
 from daemon.service import load_order
-from daemon.settings import Model
 
 USUAL = Layout(4, 1, 4)
 

@@ -4,11 +4,11 @@ import random
 
 import pytest
 
+from daemon.config.settings import Monitor, RuleChange
 from daemon.errors import BadConfig
 from daemon.monitor.readings import Reader, configured
 from daemon.monitor.rules import Alert, Reading, Rule, step
 from daemon.monitor.sample import Gpu, Host, Probe, Sample, Work
-from daemon.settings import Monitor, RuleChange
 
 TICK_S = 60.0
 HOT = Rule("hot", fire=85, clear=80, for_s=120, says="{subject} {value} {fire}")

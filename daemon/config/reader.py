@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from daemon.config.settings import SQLITE_PREFIX, Settings
 from daemon.errors import BadConfig
-from daemon.settings import SQLITE_PREFIX, Settings
 
 PLACES = (Path("config.toml"), Path("/etc/transcribed/config.toml"))
 
@@ -58,8 +58,9 @@ def load(file: Path) -> Settings:
 
 def default_text() -> str:
     """The shipped configuration file, every key with its default and what it does."""
-    inside = Path(__file__).parent / "config.toml"
-    return (inside if inside.exists() else Path(__file__).parent.parent / "config.toml").read_text("utf-8")
+    package = Path(__file__).parent.parent
+    inside = package / "config.toml"
+    return (inside if inside.exists() else package.parent / "config.toml").read_text("utf-8")
 
 
 def _absolute(settings: Settings, base: Path) -> Settings:

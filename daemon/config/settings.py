@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from daemon.chunk import Options
-from daemon.languages import LANGUAGES
+from daemon.config.languages import LANGUAGES
 
 SQLITE_PREFIX = "sqlite:///"
 
