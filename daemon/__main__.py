@@ -1,5 +1,5 @@
 """`python -m daemon` is `transcribed`."""
 
-from daemon.cli import main
+from daemon.cli.app import main
 
 main()

@@ -82,7 +82,7 @@ class Daemon:
         self.log = folder / "daemon.log"
 
     def command(self, *arguments: str) -> list[str]:
-        program = ["-c", f"{self.patch}; from daemon.cli import main; main()"] if self.patch else ["-m", "daemon"]
+        program = ["-c", f"{self.patch}; from daemon.cli.app import main; main()"] if self.patch else ["-m", "daemon"]
         return [sys.executable, *program, *arguments, "--config", str(self.config)]
 
     def start(self, *arguments: str, **environment: str) -> "Daemon":

@@ -89,7 +89,7 @@ def test_a_suspended_machine_goes_on(make_daemon) -> None:
 READER = """
 import sys, time
 from typer.testing import CliRunner
-from daemon.cli import app
+from daemon.cli.app import app
 runner, every, *arguments = CliRunner(), *sys.argv[1:]
 while True:
     began = time.monotonic()

@@ -15,9 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.care import Care
+from daemon.cli.monitoring import sparkline
 from daemon.config import reader
 from daemon.config.settings import Settings
-from daemon.monitor.commands import sparkline
 from daemon.monitor.exposition import Endpoint
 from daemon.monitor.monitor import Monitor, Sources
 from daemon.monitor.sample import Gpu, Probe

@@ -151,7 +151,7 @@ def test_a_peer_is_told_what_the_daemon_is_told(tmp_path: Path, monkeypatch: pyt
 def test_the_help_keeps_what_stands_in_brackets(command: str, said: str) -> None:
     from typer.testing import CliRunner
 
-    from daemon.cli import app
+    from daemon.cli.app import app
 
     assert said in " ".join(CliRunner().invoke(app, [*command.split(), "--help"]).stdout.split())
 
@@ -160,7 +160,7 @@ def test_a_model_that_keeps_too_little_fails_the_check(tmp_path: Path, monkeypat
     from typer.testing import CliRunner
 
     from daemon.bench import verify
-    from daemon.cli import app
+    from daemon.cli.app import app
     from daemon.store import upgrade
 
     def fake(load: workload.Workload, model: dict[str, object]) -> Run:

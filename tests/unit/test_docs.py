@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from daemon.cli import app
+from daemon.cli.app import app
 from daemon.store.schema import metadata
 from tests.guarantees import GUARANTEES
 from tests.support import ROOT

@@ -6,6 +6,7 @@ from tests.support import ROOT
 
 FILES = sorted((ROOT / "daemon").rglob("*.py"))
 
+
 def name_of(file: Path) -> str:
     return ".".join(file.relative_to(ROOT / "daemon").with_suffix("").parts)
 

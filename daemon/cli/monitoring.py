@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.care import backup_path
+from daemon.cli.show import clock
 from daemon.config import reader
-from daemon.display import clock
 from daemon.errors import Unavailable
 from daemon.store import database
 from daemon.store.ledger import Ledger

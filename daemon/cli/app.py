@@ -14,13 +14,14 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from daemon import __version__, display
-from daemon.bench.commands import Preset, bench_app, verify
+from daemon import __version__
+from daemon.cli import show
+from daemon.cli.bench import Preset, bench_app, verify
+from daemon.cli.monitoring import register
 from daemon.config import reader
 from daemon.config.settings import Settings
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.monitor import alerts
-from daemon.monitor.commands import register
 from daemon.service import Service
 from daemon.store.ledger import Ledger
 from daemon.store.schema import STATES
@@ -114,13 +115,13 @@ def status(
             _print_json(ledger.status())
             return
         if not watch:
-            Console().print(display.status(ledger.status()))
+            Console().print(show.status(ledger.status()))
             return
-        with Live(display.status(ledger.status()), screen=sys.stdout.isatty(), auto_refresh=False) as live:
+        with Live(show.status(ledger.status()), screen=sys.stdout.isatty(), auto_refresh=False) as live:
             try:
                 while True:
                     time.sleep(1.0)
-                    live.update(display.status(ledger.status()), refresh=True)
+                    live.update(show.status(ledger.status()), refresh=True)
             except KeyboardInterrupt:
                 return
 
@@ -169,7 +170,7 @@ def jobs_list(
     if as_json:
         _print_json(found)
     else:
-        Console().print(display.jobs(found))
+        Console().print(show.jobs(found))
 
 
 @jobs_app.command("show")
@@ -185,7 +186,7 @@ def jobs_show(
     if as_json:
         _print_json(job)
     else:
-        Console().print(display.job(job))
+        Console().print(show.job(job))
 
 
 @jobs_app.command("retry")
