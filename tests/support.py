@@ -220,9 +220,9 @@ def check_text(daemon: Daemon, job_id: int, recording: Path) -> None:
 def fake_texts(recording: Path) -> list[str]:
     """What the fake engine hears in a recording, chunk by chunk, without the VAD."""
     from daemon.children.fake import text_of
-    from daemon.children.media import Media
-    from daemon.children.speech import Chunker
     from daemon.chunk import Options
+    from daemon.decode.chunker import Chunker
+    from daemon.decode.media import Media
 
     with recording.open("rb") as file:
         media, chunker = Media(file.fileno(), recording.stat().st_size), Chunker(Options(vad=False))

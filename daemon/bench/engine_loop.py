@@ -9,10 +9,10 @@ import numpy as np
 
 from daemon.batcher import Batcher
 from daemon.children.loading import Placement, load
-from daemon.children.media import samples
 from daemon.children.protocol import LoadModel
-from daemon.children.speech import Chunker
 from daemon.chunk import Chunk, Decoded, Options
+from daemon.decode.chunker import Chunker
+from daemon.decode.media import samples
 from daemon.quality import judge
 
 

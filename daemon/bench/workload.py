@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from daemon.children.media import FORMATS, samples
 from daemon.chunk import BYTES_PER_SECOND, SAMPLE_RATE
 from daemon.clips import references
+from daemon.decode.media import FORMATS, samples
 from daemon.errors import BadRecording, Unavailable
 
 PAUSE_S = 0.6

@@ -12,7 +12,7 @@ from daemon.children.protocol import Close, Next, Open
 
 log = logging.getLogger(__name__)
 
-MODULE = "daemon.children.decoder"
+MODULE = "daemon.decode.worker"
 WINDOW_DEADLINE_S = 120.0
 """A window takes about a second on an old laptop; one that takes this long hangs."""
 HASH_BYTES_PER_S = 20e6

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.children.media import samples
 from daemon.clips import references
+from daemon.decode.media import samples
 from tests.support import Daemon, words
 
 pytestmark = [pytest.mark.model]

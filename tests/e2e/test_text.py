@@ -9,8 +9,8 @@ import jiwer
 import numpy as np
 import pytest
 
-from daemon.children.media import samples
 from daemon.clips import references
+from daemon.decode.media import samples
 from tests.support import Daemon, words
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]

@@ -51,7 +51,7 @@ CONTROLS = [
         "any container",
         (
             (
-                "children/media.py",
+                "decode/media.py",
                 'OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}',
                 'OPEN_OPTIONS = {"protocol_whitelist": "file,http,tcp", "safe": "0"}',
             ),

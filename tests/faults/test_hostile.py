@@ -127,7 +127,7 @@ class Decoding:
     """A decoder child that is replaced when a file has brought it down."""
 
     def __init__(self) -> None:
-        self.child = Child("daemon.children.decoder")
+        self.child = Child("daemon.decode.worker")
         self.ended: dict[str, int] = {}
 
     def decode(self, path: Path, job_id: int) -> None:
@@ -143,7 +143,7 @@ class Decoding:
         except ChildDied:
             end = self.child.end()
             assert end != "exit 1", "an exception that the decoder does not expect"
-            self.child = Child("daemon.children.decoder")
+            self.child = Child("daemon.decode.worker")
         finally:
             os.close(fd)
         self.ended[end] = self.ended.get(end, 0) + 1

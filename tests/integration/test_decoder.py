@@ -8,10 +8,10 @@ import av
 import numpy as np
 import pytest
 
-from daemon.children.decoder import OpenRecording
 from daemon.children.process import Child
 from daemon.children.protocol import Next, Open, Opened, Refused, Window
 from daemon.chunk import SAMPLE_RATE, Options
+from daemon.decode.worker import OpenRecording
 from daemon.errors import BadRecording
 from tests.faults import hostile
 from tests.support import CLIPS, write_wav
@@ -199,7 +199,7 @@ def test_hours_of_silence_are_decoded_as_a_stream(tmp_path: Path) -> None:
             frame.pts = None
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    child = Child("daemon.children.decoder")
+    child = Child("daemon.decode.worker")
     fd = os.open(path, os.O_RDONLY)
     child.send(Open(1, 1, Options(), path.stat().st_size, "auto"), fd)
     os.close(fd)
@@ -248,7 +248,7 @@ def test_speech_is_found_and_silence_left_out(tmp_path: Path) -> None:
 
 
 def test_a_child_serves_many_recordings_at_once(tmp_path: Path) -> None:
-    child = Child("daemon.children.decoder")
+    child = Child("daemon.decode.worker")
     for job_id in (1, 2, 3):
         path = write_wav(tmp_path / f"{job_id}.wav", 60.0 * job_id, seed=job_id)
         fd = os.open(path, os.O_RDONLY)

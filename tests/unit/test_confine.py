@@ -14,7 +14,7 @@ from daemon.chunk import Chunk
 
 INSIDE = """
 import json, os, resource, socket, sys, threading
-from daemon.children.confine import confine
+from daemon.decode.sandbox import confine
 before = open(sys.argv[1])
 go, said = threading.Event(), []
 def later():

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from daemon.children import speech
 from daemon.children.lines import compression_ratio
 from daemon.children.lines import split as split_tokens
-from daemon.children.speech import CHUNK_MAX, EXTENT, PAD, VAD_WINDOW, Chunker, pack, padded, quietest, split, stretches
 from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
+from daemon.decode import chunker
+from daemon.decode.chunker import CHUNK_MAX, EXTENT, PAD, VAD_WINDOW, Chunker, pack, padded, quietest, split, stretches
 
 BEGIN = 1000
 """The first time-stamp token of these tests."""
@@ -153,13 +153,13 @@ def test_room_around_speech_ends_where_the_next_begins() -> None:
 
 
 def test_speech_over_the_border_of_two_looks_of_the_vad_is_one_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    from daemon.children.media import samples
     from daemon.clips import CLIPS
+    from daemon.decode.media import samples
 
     audio = np.frombuffer(samples(CLIPS / "memo-8.opus"), dtype="<i2")
     (whole,) = spans_of(audio)
     for windows in (47, 63, 97):
-        monkeypatch.setattr(speech, "VAD_SLICE", windows * speech.VAD_WINDOW)
+        monkeypatch.setattr(chunker, "VAD_SLICE", windows * chunker.VAD_WINDOW)
         (sliced,) = spans_of(audio)
         assert abs(sliced[0] - whole[0]) < 0.5 and abs(sliced[1] - whole[1]) < 0.5
 
@@ -172,8 +172,8 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.looked = 0
-        monkeypatch.setattr(speech, "get_vad_model", lambda: self._vad)
-        monkeypatch.setattr(speech, "quietest", self._quietest)
+        monkeypatch.setattr(chunker, "get_vad_model", lambda: self._vad)
+        monkeypatch.setattr(chunker, "quietest", self._quietest)
 
     def _vad(self, samples: np.ndarray) -> np.ndarray:
         self.looked += len(samples)

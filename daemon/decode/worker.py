@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 
-from daemon.children.confine import confine
-from daemon.children.media import Media
 from daemon.children.protocol import Close, Next, Open, Opened, Refused, Window
-from daemon.children.speech import Chunker, Cut
 from daemon.chunk import Chunk
+from daemon.decode.chunker import Chunker, Cut
+from daemon.decode.media import Media
+from daemon.decode.sandbox import confine
 from daemon.errors import BadRecording
 
 HASH_BLOCK = 1 << 20
