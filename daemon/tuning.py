@@ -13,7 +13,7 @@ from daemon.store.store import Store
 
 log = logging.getLogger(__name__)
 
-MODULE = "daemon.children.calibration"
+MODULE = "daemon.engine.calibration"
 IDLE_S = 5.0
 """Nothing has run this long: the trial is not in anybody's way. It is given up as soon as something does."""
 DEADLINE_S = 600.0

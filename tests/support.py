@@ -77,7 +77,7 @@ class Daemon:
         self.config.write_text("".join(f"[{name}]\n{body}\n\n" for name, body in tables.items()))
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         if fake is not None:
-            self.environment |= {"TRANSCRIBED_ENGINE": "daemon.children.fake", "TRANSCRIBED_FAKE": json.dumps(fake)}
+            self.environment |= {"TRANSCRIBED_ENGINE": "daemon.engine.fake", "TRANSCRIBED_FAKE": json.dumps(fake)}
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "daemon.log"
 
@@ -219,10 +219,10 @@ def check_text(daemon: Daemon, job_id: int, recording: Path) -> None:
 
 def fake_texts(recording: Path) -> list[str]:
     """What the fake engine hears in a recording, chunk by chunk, without the VAD."""
-    from daemon.children.fake import text_of
     from daemon.chunk import Options
     from daemon.decode.chunker import Chunker
     from daemon.decode.media import Media
+    from daemon.engine.fake import text_of
 
     with recording.open("rb") as file:
         media, chunker = Media(file.fileno(), recording.stat().st_size), Chunker(Options(vad=False))

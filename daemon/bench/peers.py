@@ -13,8 +13,8 @@ from typing import Any
 
 from daemon.bench.contenders import ENGINE_ALONE
 from daemon.bench.engine_loop import engine_loop
-from daemon.children.loading import Placement, place
-from daemon.children.models import resolve
+from daemon.engine.loader import Placement, place
+from daemon.engine.model_files import resolve
 from daemon.errors import TranscribedError
 
 BEAM = 5

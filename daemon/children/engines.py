@@ -16,7 +16,7 @@ from daemon.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-MODULE = "daemon.children.engine"
+MODULE = "daemon.engine.worker"
 BATCH_DEADLINE_S = 120.0
 BATCH_DEADLINE_PER_AUDIO_S = 30.0
 """A batch may take this many seconds per second of its audio (large-v3 on an old laptop: about 5), plus the above."""

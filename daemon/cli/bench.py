@@ -235,7 +235,7 @@ def _progress(steps: Sequence["Step"]) -> Iterator["Step"]:
 def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> None:
     from daemon.bench.plots import plot
     from daemon.bench.report import machine, versions
-    from daemon.children.models import MODEL_FILE, resolve
+    from daemon.engine.model_files import MODEL_FILE, resolve
 
     table = Table(*report.columns, box=None, pad_edge=False, header_style="bold")
     for row in report.rows:
@@ -259,7 +259,7 @@ def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> N
 def _advice(name: str, presets: Sequence[str], report: "Report") -> list[str]:
     """Whether each preset fits into this machine's memory."""
     from daemon.bench.report import machine
-    from daemon.children.models import MODEL_FILE, resolve
+    from daemon.engine.model_files import MODEL_FILE, resolve
 
     size = (resolve(name) / MODEL_FILE).stat().st_size
     lines = []

@@ -35,7 +35,7 @@ def sequential(path: Path, model_name: str = "tiny.en") -> str:
     """faster-whisper's own sequential mode: the same weights, int8, beam 5."""
     from faster_whisper import WhisperModel
 
-    from daemon.children.models import resolve
+    from daemon.engine.model_files import resolve
 
     model = WhisperModel(str(resolve(model_name)), device="cpu", compute_type="int8", cpu_threads=2)
     segments, _ = model.transcribe(str(path), beam_size=5)

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daemon.children.fake import GARBAGE, POISON
+from daemon.engine.fake import GARBAGE, POISON
 from tests.support import Daemon, children_of, reconcile, write_wav
 
 SHORT_DEADLINES = "import daemon.children.engines as e; e.BATCH_DEADLINE_S, e.BATCH_DEADLINE_PER_AUDIO_S = 1.0, 0.5"

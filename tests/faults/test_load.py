@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daemon.children.fake import POISON
+from daemon.engine.fake import POISON
 from tests.faults.test_engines import SHORT_DEADLINES
 from tests.faults.test_lost_events import drop_many
 from tests.support import Daemon, children_of, fake_texts, reconcile, wait_until, write_wav

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from daemon.children.fake import POISON
+from daemon.engine.fake import POISON
 from tests.support import ENDED, Daemon, children_of, reconcile, wait_until, write_wav
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", "3600"))

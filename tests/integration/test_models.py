@@ -13,8 +13,8 @@ from threading import Thread
 
 import pytest
 
-from daemon.children import models
-from daemon.children.models import Package, resolve
+from daemon.engine import model_files
+from daemon.engine.model_files import Package, resolve
 from daemon.errors import Unavailable
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -138,12 +138,12 @@ def test_parts_are_joined_and_the_whole_must_be_the_pinned_one(tmp_path: Path, m
         (tmp_path / module / "part").write_bytes(half)
     (tmp_path / "weights_one" / "config.json").write_text("{}")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(models, "packaged", lambda: tmp_path / "cache")
+    monkeypatch.setattr(model_files, "packaged", lambda: tmp_path / "cache")
 
     def pinned(whole: bytes) -> None:
         parts = (("weights_one", "part"), ("weights_two", "part"))
         package = Package(parts, ("config.json",), hashlib.sha256(whole).hexdigest())
-        monkeypatch.setattr(models, "PACKAGES", {"tiny.en": package})
+        monkeypatch.setattr(model_files, "PACKAGES", {"tiny.en": package})
 
     pinned(b"another model")
     with pytest.raises(Unavailable, match="not the official model: its SHA-256 differs"):
@@ -163,7 +163,7 @@ def test_a_package_of_one_part_is_checked_each_time(tmp_path: Path, monkeypatch:
     file.write_bytes(b"official")
     monkeypatch.syspath_prepend(str(tmp_path))
     package = Package((("weights_alone", "model.bin"),), (), hashlib.sha256(b"official").hexdigest())
-    monkeypatch.setattr(models, "PACKAGES", {"tiny.en": package})
+    monkeypatch.setattr(model_files, "PACKAGES", {"tiny.en": package})
     assert resolve("tiny.en") == file.parent
     file.write_bytes(b"tampered")
     with pytest.raises(Unavailable, match="SHA-256 differs"):

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.children.loading import load
-from daemon.children.models import resolve
 from daemon.children.protocol import LoadModel
-from daemon.children.whisper import Whisper
 from daemon.chunk import BYTES_PER_SECOND, Chunk
 from daemon.clips import references
 from daemon.decode.media import samples
+from daemon.engine.loader import load
+from daemon.engine.model_files import resolve
+from daemon.engine.whisper import Whisper
 from daemon.errors import Unavailable
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]

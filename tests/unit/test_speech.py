@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from daemon.children.lines import compression_ratio
-from daemon.children.lines import split as split_tokens
 from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
 from daemon.decode import chunker
 from daemon.decode.chunker import CHUNK_MAX, EXTENT, PAD, VAD_WINDOW, Chunker, pack, padded, quietest, split, stretches
+from daemon.engine.segments import compression_ratio
+from daemon.engine.segments import split as split_tokens
 
 BEGIN = 1000
 """The first time-stamp token of these tests."""

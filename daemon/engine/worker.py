@@ -52,6 +52,6 @@ def serve(conn: Connection, load: Load) -> None:
 
 def main(conn: Connection) -> None:
     """Serve with the real model."""
-    from daemon.children.loading import load
+    from daemon.engine.loader import load
 
     serve(conn, load)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import ctranslate2
 
-from daemon.children.models import resolve
 from daemon.children.protocol import LoadModel, Ready
-from daemon.children.whisper import Whisper
 from daemon.chunk import BYTES_PER_SECOND, Chunk
 from daemon.clips import CANARY
 from daemon.decode.media import samples
+from daemon.engine.model_files import resolve
+from daemon.engine.whisper import Whisper
 from daemon.errors import Unavailable
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("int8_float16", "int8_float32", "int8", "float16", "float32")}

@@ -19,8 +19,8 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
-from daemon.children.lines import Line, decoded, split
 from daemon.chunk import Chunk, Decoded, Word
+from daemon.engine.segments import Line, decoded, split
 
 FRAMES_PER_S = 100
 """Mel frames of 10 ms."""

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from daemon.children.loading import load
 from daemon.children.protocol import Calibrate, Calibrated, LoadModel
-from daemon.children.whisper import Whisper
 from daemon.chunk import SAMPLE_RATE, Chunk
 from daemon.clips import CLIPS
 from daemon.config.parallelism import Layout, Trial, candidates
 from daemon.decode.media import samples
+from daemon.engine.loader import load
+from daemon.engine.whisper import Whisper
 from daemon.errors import Unavailable
 
 BUDGET_S = 60.0

@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from daemon.children import engine
 from daemon.children.protocol import LoadModel, Ready
 from daemon.chunk import Chunk, Decoded, Segment
+from daemon.engine import worker
 from daemon.errors import Unavailable
 
 GARBAGE = "!!!! !!!! !!!!"
@@ -134,4 +134,4 @@ def _is_next(start: int, allowed: int) -> bool:
 
 def main(conn: Connection) -> None:
     """Serve with the fake model."""
-    engine.serve(conn, load)
+    worker.serve(conn, load)
