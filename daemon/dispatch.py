@@ -19,11 +19,11 @@ from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.finish import Endings, current_file
 from daemon.inference import Inference
+from daemon.monitor.counters import Tally
 from daemon.running import Running
 from daemon.scan import exists
 from daemon.store.job import Job
 from daemon.store.store import Store
-from daemon.tally import Tally
 from daemon.tuning import Tuner
 
 log = logging.getLogger(__name__)

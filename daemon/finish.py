@@ -14,12 +14,12 @@ from daemon.errors import (
     TranscribedError,
     Unavailable,
 )
+from daemon.monitor.counters import Tally
 from daemon.publish import Owner, Planned, plan, publish
 from daemon.scan import away, fingerprint, open_beneath, open_folder
 from daemon.store.job import Job, Output
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
-from daemon.tally import Tally
 from daemon.transcript import render
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from daemon.children.engines import Engine, Engines, LostBatches
 from daemon.children.protocol import BatchDone, BatchFailed
 from daemon.chunk import Chunk
 from daemon.errors import FailedRecording
+from daemon.monitor.counters import Tally
 from daemon.running import Running
 from daemon.store.job import Batch, Result
 from daemon.store.store import Store
-from daemon.tally import Tally
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from daemon.children.engines import Engines
 from daemon.config.settings import Settings
 from daemon.dispatch import Dispatcher
 from daemon.monitor.alerts import check
-from daemon.monitor.monitor import Monitor, Sources
+from daemon.monitor.counters import WINDOW_S, Ending, Tally
+from daemon.monitor.sampling import Monitor, Sources
 from daemon.schedule import Schedule
 from daemon.store.history import History
-from daemon.tally import WINDOW_S, Ending, Tally
 from daemon.tuning import Tuner
 from daemon.watch import Scanner
 
@@ -85,7 +85,7 @@ class Upkeep:
         self._endpoint = None
         if settings.monitor.prometheus:
             # Who does not ask for metrics does not pay for the library.
-            from daemon.monitor.exposition import Endpoint
+            from daemon.monitor.prometheus import Endpoint
 
             self._endpoint = Endpoint(settings.monitor.prometheus, self.monitor, tally, self.ages)
         self._schedule = Schedule()

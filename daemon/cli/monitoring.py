@@ -105,7 +105,7 @@ def metrics(
     if plot_file is not None:
         if not rows:
             raise Unavailable(f"there is nothing to draw: no samples in the last {since}", "let the daemon run")
-        from daemon.monitor.picture import plot
+        from daemon.monitor.plot import plot
 
         plot(rows, fired, plot_file)
 

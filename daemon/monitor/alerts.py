@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from daemon.config.settings import Monitor
 from daemon.errors import Unavailable
-from daemon.monitor.notify import Notifier, check_addresses
+from daemon.monitor.notifications import Notifier, check_addresses
 from daemon.monitor.readings import configured, text
 from daemon.monitor.rules import FIRING, RESOLVED, UNKNOWN, Alert, Event, Key, Reading, Rule, step
 from daemon.store.history import History

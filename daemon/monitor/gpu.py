@@ -66,7 +66,7 @@ class GpuProbe:
         until = time.monotonic() + self._timeout_s
         inner_s = max(0.1, self._timeout_s - FOR_THE_PROBE_S)
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "daemon.children.gpu", str(inner_s)],
+            [sys.executable, "-P", "-m", "daemon.monitor.nvidia", str(inner_s)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -13,11 +13,11 @@ import pytest
 
 from daemon.config import reader
 from daemon.config.settings import RuleChange
+from daemon.monitor.counters import Tally
 from daemon.monitor.gpu import GpuProbe
-from daemon.monitor.monitor import Monitor, Sources
+from daemon.monitor.sampling import Monitor, Sources
 from daemon.store import upgrade
 from daemon.store.history import History
-from daemon.tally import Tally
 from tests.support import alive, children_of, wait_until
 
 TICKS = 30

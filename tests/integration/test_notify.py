@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from daemon.errors import BadConfig
-from daemon.monitor.notify import Notifier, check_addresses
+from daemon.monitor.notifications import Notifier, check_addresses
 from tests.support import Daemon, wait_until
 
 SECRET = "hunter2-secret"

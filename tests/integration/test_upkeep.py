@@ -18,13 +18,13 @@ from daemon.care import Care
 from daemon.cli.monitoring import sparkline
 from daemon.config import reader
 from daemon.config.settings import Settings
-from daemon.monitor.exposition import Endpoint
-from daemon.monitor.monitor import Monitor, Sources
+from daemon.monitor.counters import Ending, Tally
+from daemon.monitor.prometheus import Endpoint
 from daemon.monitor.sample import Gpu, Probe
+from daemon.monitor.sampling import Monitor, Sources
 from daemon.schedule import Schedule
 from daemon.store import upgrade
 from daemon.store.history import History
-from daemon.tally import Ending, Tally
 from tests.support import ROOT, Daemon, wait_until, write_wav
 
 HEADER = "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, state, finished_at) VALUES "
@@ -249,7 +249,7 @@ def endpoint(settings, history, monkeypatch):
     )  # fmt: skip
     gpu = Gpu(0, "GPU-aaaaaaaa-1", 'RTX "x"\\', 45.0, 12000.0, 24564.0, 71.0, 250.0, ("power cap",))
     two = Probe((gpu, Gpu(1, "GPU-bbbbbbbb-1", "RTX")))
-    monkeypatch.setattr("daemon.monitor.monitor.GpuProbe.__call__", lambda _probe: two)
+    monkeypatch.setattr("daemon.monitor.sampling.GpuProbe.__call__", lambda _probe: two)
     monitor = Monitor(settings, history, tally, sources)
     monitor.tick()
     ages = {"dispatcher": (0.1, 30.0), "scanner": (1.0, 60.0), "monitor": (2.0, 180.0)}

@@ -9,17 +9,17 @@ from typing import Any
 
 from daemon.config.settings import Settings
 from daemon.monitor.alerts import AlertBook, or_none
+from daemon.monitor.counters import Tally
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.host import HostProbe
-from daemon.monitor.lines import Lines
-from daemon.monitor.notify import Notifier
+from daemon.monitor.metrics_log import Lines
+from daemon.monitor.notifications import Notifier
 from daemon.monitor.readings import SERVICE, Reader, configured
 from daemon.monitor.rules import Event, Key, Reading
 from daemon.monitor.sample import Gpu, Probe, Sample, Work
 from daemon.store.history import History
 from daemon.store.job import timestamp
 from daemon.store.ledger import Ledger
-from daemon.tally import Tally
 
 log = logging.getLogger(__name__)
 

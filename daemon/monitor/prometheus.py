@@ -14,9 +14,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from daemon import __version__
 from daemon.errors import Unavailable
-from daemon.monitor.monitor import Monitor
+from daemon.monitor.counters import Tally
 from daemon.monitor.sample import Sample
-from daemon.tally import Tally
+from daemon.monitor.sampling import Monitor
 
 log = logging.getLogger(__name__)
 
