@@ -17,10 +17,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.children.environment import environment
 from daemon.config.paths import hugging_face, packaged
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
+from daemon.processes.environment import environment
 from daemon.scan import exists, fingerprint
 from daemon.store import database
 from daemon.store.history import History

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from daemon.batcher import Batcher
-from daemon.children.engines import Engine, Engines, LostBatches
-from daemon.children.protocol import BatchDone, BatchFailed
 from daemon.chunk import Chunk
 from daemon.errors import FailedRecording
 from daemon.monitor.counters import Tally
+from daemon.processes.engine_pool import Engine, Engines, LostBatches
+from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.running import Running
 from daemon.store.job import Batch, Result
 from daemon.store.store import Store

@@ -9,9 +9,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from daemon.children.decoders import Decoders
-from daemon.children.engines import Engines
-from daemon.children.protocol import LoadModel
 from daemon.config import reader
 from daemon.config.parallelism import Layout, Setup, machine_name
 from daemon.config.presets import PRESETS
@@ -19,6 +16,9 @@ from daemon.config.settings import Model, Settings
 from daemon.dispatch import Dispatcher
 from daemon.errors import BadConfig, Unavailable
 from daemon.monitor import alerts
+from daemon.processes.decoder_pool import Decoders
+from daemon.processes.engine_pool import Engines
+from daemon.processes.protocol import LoadModel
 from daemon.store import database
 from daemon.store.history import History
 from daemon.store.job import timestamp

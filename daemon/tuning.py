@@ -5,10 +5,10 @@ import os
 import time
 from dataclasses import asdict, replace
 
-from daemon.children.engines import Engine, Engines
-from daemon.children.process import Child, ChildDied
-from daemon.children.protocol import Calibrate, Calibrated
 from daemon.config.parallelism import Layout, Setup, best
+from daemon.processes.child import Child, ChildDied
+from daemon.processes.engine_pool import Engine, Engines
+from daemon.processes.protocol import Calibrate, Calibrated
 from daemon.store.store import Store
 
 log = logging.getLogger(__name__)

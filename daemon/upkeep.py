@@ -6,13 +6,13 @@ from pathlib import Path
 
 from daemon.brake import TEMPERATURE
 from daemon.care import Care
-from daemon.children.decoders import Decoders
-from daemon.children.engines import Engines
 from daemon.config.settings import Settings
 from daemon.dispatch import Dispatcher
 from daemon.monitor.alerts import check
 from daemon.monitor.counters import WINDOW_S, Ending, Tally
 from daemon.monitor.sampling import Monitor, Sources
+from daemon.processes.decoder_pool import Decoders
+from daemon.processes.engine_pool import Engines
 from daemon.schedule import Schedule
 from daemon.store.history import History
 from daemon.tuning import Tuner

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.children.environment import NO_TELEMETRY
+from daemon.processes.environment import NO_TELEMETRY
 from tests import guarantees
 from tests.support import SHARED_AUDIO, Daemon
 

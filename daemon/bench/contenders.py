@@ -11,9 +11,9 @@ from typing import Any
 from daemon.bench import measure
 from daemon.bench.measure import Usage
 from daemon.bench.workload import Workload
-from daemon.children.environment import environment
-from daemon.children.protocol import LoadModel
 from daemon.errors import Unavailable
+from daemon.processes.environment import environment
+from daemon.processes.protocol import LoadModel
 
 CONFIG = """\
 [[watch]]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from daemon.batcher import Batcher
-from daemon.children.protocol import LoadModel
 from daemon.chunk import Chunk, Decoded, Options
 from daemon.decode.chunker import Chunker
 from daemon.decode.media import samples
 from daemon.engine.loader import Placement, load
+from daemon.processes.protocol import LoadModel
 from daemon.quality import judge
 
 

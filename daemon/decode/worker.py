@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 
-from daemon.children.protocol import Close, Next, Open, Opened, Refused, Window
 from daemon.chunk import Chunk
 from daemon.decode.chunker import Chunker, Cut
 from daemon.decode.media import Media
 from daemon.decode.sandbox import confine
 from daemon.errors import BadRecording
+from daemon.processes.protocol import Close, Next, Open, Opened, Refused, Window
 
 HASH_BLOCK = 1 << 20
 

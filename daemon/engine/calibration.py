@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from daemon.children.protocol import Calibrate, Calibrated, LoadModel
 from daemon.chunk import SAMPLE_RATE, Chunk
 from daemon.clips import CLIPS
 from daemon.config.parallelism import Layout, Trial, candidates
@@ -14,6 +13,7 @@ from daemon.decode.media import samples
 from daemon.engine.loader import load
 from daemon.engine.whisper import Whisper
 from daemon.errors import Unavailable
+from daemon.processes.protocol import Calibrate, Calibrated, LoadModel
 
 BUDGET_S = 60.0
 """No further layout is tried after this long: a large model on a slow machine has had its usual one measured."""

@@ -15,10 +15,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from daemon.children.protocol import LoadModel, Ready
 from daemon.chunk import Chunk, Decoded, Segment
 from daemon.engine import worker
 from daemon.errors import Unavailable
+from daemon.processes.protocol import LoadModel, Ready
 
 GARBAGE = "!!!! !!!! !!!!"
 TEXT_BYTES = 160

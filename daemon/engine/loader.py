@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import ctranslate2
 
-from daemon.children.protocol import LoadModel, Ready
 from daemon.chunk import BYTES_PER_SECOND, Chunk
 from daemon.clips import CANARY
 from daemon.decode.media import samples
 from daemon.engine.model_files import resolve
 from daemon.engine.whisper import Whisper
 from daemon.errors import Unavailable
+from daemon.processes.protocol import LoadModel, Ready
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("int8_float16", "int8_float32", "int8", "float16", "float32")}
 """What `auto` takes, in this order, the first that the device supports."""

@@ -8,9 +8,9 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-from daemon.children.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
 from daemon.chunk import Chunk, Decoded
 from daemon.errors import TranscribedError
+from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
 
 
 class Runner(Protocol):

@@ -11,8 +11,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from daemon.children.environment import environment
 from daemon.monitor.sample import Gpu, Probe
+from daemon.processes.environment import environment
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import jiwer
 import pytest
 
-from daemon.children.environment import NO_TELEMETRY
+from daemon.processes.environment import NO_TELEMETRY
 from tests.support import CLIPS, Daemon, reconcile, wait_until, words
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]

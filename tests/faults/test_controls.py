@@ -103,12 +103,12 @@ CONTROLS = [
     ),
     Control(
         "no time limits",
-        (("children/process.py", "return (late or self.unheard) and", "return False and"),),
+        (("processes/child.py", "return (late or self.unheard) and", "return False and"),),
         ("tests/faults/test_engines.py", "-k", "hang"),
     ),
     Control(
         "no canary",
-        (("children/engines.py", "return not before or", "return True or"),),
+        (("processes/engine_pool.py", "return not before or", "return True or"),),
         ("tests/faults/test_engines.py", "-k", "deaf"),
     ),
     Control(
@@ -118,7 +118,13 @@ CONTROLS = [
     ),
     Control(
         "no replacement of leaking engines",
-        (("children/engines.py", "            engine.worn = True\n        elif", "            pass\n        elif"),),
+        (
+            (
+                "processes/engine_pool.py",
+                "            engine.worn = True\n        elif",
+                "            pass\n        elif",
+            ),
+        ),
         ("tests/faults/test_engines.py", "-k", "leaks"),
     ),
     Control(

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from daemon.children.process import Child, ChildDied
-from daemon.children.protocol import Close, Next, Open, Opened, Refused, Window
 from daemon.chunk import Options
+from daemon.processes.child import Child, ChildDied
+from daemon.processes.protocol import Close, Next, Open, Opened, Refused, Window
 from tests.faults import hostile
 from tests.support import CLIPS, ENDED, SHARED_AUDIO, Daemon, check_text, fake_texts, wait_until, write_wav
 

@@ -8,11 +8,11 @@ import av
 import numpy as np
 import pytest
 
-from daemon.children.process import Child
-from daemon.children.protocol import Next, Open, Opened, Refused, Window
 from daemon.chunk import SAMPLE_RATE, Options
 from daemon.decode.worker import OpenRecording
 from daemon.errors import BadRecording
+from daemon.processes.child import Child
+from daemon.processes.protocol import Next, Open, Opened, Refused, Window
 from tests.faults import hostile
 from tests.support import CLIPS, write_wav
 

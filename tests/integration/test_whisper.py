@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.children.protocol import LoadModel
 from daemon.chunk import BYTES_PER_SECOND, Chunk
 from daemon.clips import references
 from daemon.decode.media import samples
@@ -13,6 +12,7 @@ from daemon.engine.loader import load
 from daemon.engine.model_files import resolve
 from daemon.engine.whisper import Whisper
 from daemon.errors import Unavailable
+from daemon.processes.protocol import LoadModel
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 

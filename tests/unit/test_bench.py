@@ -8,9 +8,9 @@ from daemon.bench.contenders import Run
 from daemon.bench.measure import Usage, run
 from daemon.bench.report import Report, score
 from daemon.bench.scoring import agreement, wer
-from daemon.children.protocol import LoadModel
 from daemon.engine.loader import Placement
 from daemon.errors import Unavailable
+from daemon.processes.protocol import LoadModel
 from tests.support import write_wav
 
 

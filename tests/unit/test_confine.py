@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from daemon.children.protocol import Close, Window
-from daemon.children.wire import Unreadable, message
 from daemon.chunk import Chunk
+from daemon.processes.protocol import Close, Window
+from daemon.processes.safe_pickle import Unreadable, message
 
 INSIDE = """
 import json, os, resource, socket, sys, threading

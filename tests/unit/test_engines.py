@@ -1,5 +1,5 @@
-from daemon.children.engines import AHEAD_MAX_S, Engine
-from daemon.children.protocol import LoadModel, Ready
+from daemon.processes.engine_pool import AHEAD_MAX_S, Engine
+from daemon.processes.protocol import LoadModel, Ready
 
 LOAD = LoadModel("tiny.en", "cpu", "int8", 2, 1, 4)
 READY = Ready("tiny.en", "cpu", "int8", 2, 1, 4, 1, False, 0.5, "the words of a clip")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.children import environment as module
-from daemon.children.environment import environment, is_wide
+from daemon.processes import environment as module
+from daemon.processes.environment import environment, is_wide
 
 ZEN4 = "flags\t\t: fpu avx2 avx512f avx512bw avx512_bf16 avx512_vnni"
 SKYLAKE = "flags\t\t: fpu avx2 avx512f avx512bw avx512vl"

@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from daemon.children.process import Child, ChildDied
-from daemon.children.protocol import Close, Next, Open
+from daemon.processes.child import Child, ChildDied
+from daemon.processes.protocol import Close, Next, Open
 
 log = logging.getLogger(__name__)
 

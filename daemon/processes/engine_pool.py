@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any
 
-from daemon.children.process import Child, ChildDied
-from daemon.children.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
 from daemon.chunk import Chunk
 from daemon.config.parallelism import Layout
 from daemon.errors import Unavailable
+from daemon.processes.child import Child, ChildDied
+from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
 
 log = logging.getLogger(__name__)
 

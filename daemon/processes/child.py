@@ -13,8 +13,8 @@ from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
-from daemon.children.environment import environment
-from daemon.children.wire import MESSAGE_MAX_BYTES, Unreadable, message
+from daemon.processes.environment import environment
+from daemon.processes.safe_pickle import MESSAGE_MAX_BYTES, Unreadable, message
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Child:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "daemon.children.child", module, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "daemon.processes.bootstrap", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=environment(),
