@@ -14,12 +14,12 @@ from multiprocessing.connection import wait
 from daemon.brake import REQUEST, REQUESTED, Brake
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
-from daemon.finish import Endings, current_file
 from daemon.inference import Inference
 from daemon.monitor.counters import Tally
 from daemon.processes.decoder_pool import Decoders, LostRecordings
 from daemon.processes.engine_pool import Engines
 from daemon.processes.protocol import Open, Opened, Ready, Refused, Window
+from daemon.publish.publisher import Endings, current_file
 from daemon.running import Running
 from daemon.scan import exists
 from daemon.store.job import Job

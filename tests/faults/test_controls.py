@@ -33,7 +33,7 @@ class Control:
 CONTROLS = [
     Control(
         "no folder fsync",
-        (("publish.py", "        os.fsync(folder)\n", ""),),
+        (("publish/files.py", "        os.fsync(folder)\n", ""),),
         ("tests/faults/test_syscalls.py::test_the_order_of_the_calls",),
     ),
     Control(
@@ -62,24 +62,24 @@ CONTROLS = [
         "write in place",
         (
             (
-                "publish.py",
+                "publish/files.py",
                 'os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=folder)',
                 "os.open(file.name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=folder)",
             ),
-            ("publish.py", "        if not named:\n", "        if replaces:\n"),
+            ("publish/files.py", "        if not named:\n", "        if replaces:\n"),
         ),
         ("tests/faults/test_syscalls.py", "-k", "kill and write"),
     ),
     Control(
         "files not synced",
-        (("publish.py", "        os.fsync(fd)\n", ""),),
+        (("publish/files.py", "        os.fsync(fd)\n", ""),),
         ("tests/faults/test_syscalls.py::test_the_order_of_the_calls",),
     ),
     Control(
         "commit before publish",
         (
             (
-                "finish.py",
+                "publish/publisher.py",
                 "        try:\n            warning = publish_job",
                 "        self._store.finish(job_id, None)\n        try:\n            warning = publish_job",
             ),

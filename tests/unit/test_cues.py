@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.chunk import Segment, Word
-from daemon.cues import CUE_MAX_S, LINE_COLUMNS, LINES, columns, cues, wrap
+from daemon.publish.subtitles import CUE_MAX_S, LINE_COLUMNS, LINES, columns, cues, wrap
 
 LONG = (
     "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and "

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import publish as room
 from daemon.errors import Unavailable
-from daemon.publish import plan, publish
+from daemon.publish import files as room
+from daemon.publish.files import plan, publish
 
 FILES = {"txt": b"text\n", "json": b"{}\n"}
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pysubs2
 
 from daemon.chunk import Options, Segment, Word
-from daemon.transcript import render
+from daemon.publish.formats import render
 from tests.unit.test_running import JOB
 
 FORMATS = ("json", "txt", "srt", "vtt", "tsv", "lrc", "ass")

@@ -9,7 +9,7 @@ import pysubs2
 
 from daemon import __version__
 from daemon.chunk import Segment, Suppressed
-from daemon.cues import cues
+from daemon.publish.subtitles import cues
 from daemon.store.job import Job
 
 

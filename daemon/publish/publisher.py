@@ -15,12 +15,12 @@ from daemon.errors import (
     Unavailable,
 )
 from daemon.monitor.counters import Tally
-from daemon.publish import Owner, Planned, plan, publish
+from daemon.publish.files import Owner, Planned, plan, publish
+from daemon.publish.formats import render
 from daemon.scan import away, fingerprint, open_beneath, open_folder
 from daemon.store.job import Job, Output
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
-from daemon.transcript import render
 
 log = logging.getLogger(__name__)
 
