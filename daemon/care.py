@@ -23,7 +23,7 @@ from daemon.errors import Unavailable
 from daemon.processes.environment import environment
 from daemon.scan import exists, fingerprint
 from daemon.store import database
-from daemon.store.history import History
+from daemon.store.monitoring import History
 from daemon.store.retention import Retention
 
 log = logging.getLogger(__name__)

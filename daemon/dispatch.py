@@ -22,7 +22,7 @@ from daemon.processes.protocol import Open, Opened, Ready, Refused, Window
 from daemon.publish.publisher import Endings, current_file
 from daemon.running import Running
 from daemon.scan import exists
-from daemon.store.job import Job
+from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.tuning import Tuner
 

@@ -11,7 +11,7 @@ from daemon.monitor.counters import Tally
 from daemon.processes.engine_pool import Engine, Engines, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.running import Running
-from daemon.store.job import Batch, Result
+from daemon.store.records import Batch, Result
 from daemon.store.store import Store
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from daemon.chunk import Chunk, Decoded, Segment, Suppressed
 from daemon.quality import PROMPT_RESET_TEMPERATURE, judge
-from daemon.store.job import Job, Result
+from daemon.store.records import Job, Result
 
 PREVIOUS_CHARACTERS = 1000
 """Kept of the text before a chunk: more than the 223 tokens that a prompt can hold."""

@@ -20,10 +20,10 @@ from daemon.processes.decoder_pool import Decoders
 from daemon.processes.engine_pool import Engines
 from daemon.processes.protocol import LoadModel
 from daemon.store import database
-from daemon.store.history import History
-from daemon.store.job import timestamp
-from daemon.store.ledger import Ledger
-from daemon.store.measures import known_layout
+from daemon.store.measurements import known_layout
+from daemon.store.monitoring import History
+from daemon.store.queries import Ledger
+from daemon.store.records import timestamp
 from daemon.store.store import Store
 from daemon.tuning import Tuner
 from daemon.upkeep import Upkeep, tally_of
@@ -77,7 +77,7 @@ class Service:
                 engines.keep_alive()
                 decoders.warm_up()
                 # Not at the top: Alembic's modules would hold up the children by a tenth of a second.
-                from daemon.store.upgrade import migrate
+                from daemon.store.migrate import migrate
 
                 migrate(path)
                 self._store = Store(path, self._keep_waiting)

@@ -14,7 +14,7 @@ from daemon.monitor.sampling import Monitor, Sources
 from daemon.processes.decoder_pool import Decoders
 from daemon.processes.engine_pool import Engines
 from daemon.schedule import Schedule
-from daemon.store.history import History
+from daemon.store.monitoring import History
 from daemon.tuning import Tuner
 from daemon.watch import Scanner
 

@@ -18,7 +18,7 @@ from daemon.errors import Unavailable
 from daemon.roots import Root, below_of, events_of
 from daemon.scan import Found, Kind, away, being_written, device_of, exists, fingerprint, look, open_beneath, walk
 from daemon.settle import Settler
-from daemon.store.job import Seen, readable
+from daemon.store.records import Seen, readable
 from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED
 from daemon.store.store import Store
 

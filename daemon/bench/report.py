@@ -18,7 +18,7 @@ from daemon.bench.contenders import Run
 from daemon.bench.scoring import wer
 from daemon.bench.workload import Workload
 from daemon.config.parallelism import machine_name
-from daemon.store.job import timestamp
+from daemon.store.records import timestamp
 
 PACKAGES = ("faster-whisper", "ctranslate2", "av", "onnxruntime", "numpy", "openai-whisper", "torch", "pywhispercpp")
 NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")

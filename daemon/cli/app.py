@@ -23,7 +23,7 @@ from daemon.config.settings import Settings
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.monitor import alerts
 from daemon.service import Service
-from daemon.store.ledger import Ledger
+from daemon.store.queries import Ledger
 from daemon.store.schema import STATES
 
 EXIT_FAILED, EXIT_USAGE, EXIT_RUNNING, EXIT_ENVIRONMENT = 1, 2, 3, 4

@@ -18,7 +18,7 @@ from daemon.config import reader
 from daemon.config.presets import PRESETS, advice
 from daemon.config.settings import Model, Settings
 from daemon.errors import BadConfig
-from daemon.store.measures import record_verification
+from daemon.store.measurements import record_verification
 
 if TYPE_CHECKING:  # the studies load PyAV and NumPy, which `transcribed run` must not
     from daemon.bench.report import Report

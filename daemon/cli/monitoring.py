@@ -18,7 +18,7 @@ from daemon.cli.show import clock
 from daemon.config import reader
 from daemon.errors import Unavailable
 from daemon.store import database
-from daemon.store.ledger import Ledger
+from daemon.store.queries import Ledger
 
 EXIT_USAGE = 2
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="config.toml, as for `run`.")]

@@ -9,7 +9,7 @@ from daemon.errors import Unavailable
 from daemon.monitor.notifications import Notifier, check_addresses
 from daemon.monitor.readings import configured, text
 from daemon.monitor.rules import FIRING, RESOLVED, UNKNOWN, Alert, Event, Key, Reading, Rule, step
-from daemon.store.history import History
+from daemon.store.monitoring import History
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from daemon.monitor.notifications import Notifier
 from daemon.monitor.readings import SERVICE, Reader, configured
 from daemon.monitor.rules import Event, Key, Reading
 from daemon.monitor.sample import Gpu, Probe, Sample, Work
-from daemon.store.history import History
-from daemon.store.job import timestamp
-from daemon.store.ledger import Ledger
+from daemon.store.monitoring import History
+from daemon.store.queries import Ledger
+from daemon.store.records import timestamp
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import pysubs2
 from daemon import __version__
 from daemon.chunk import Segment, Suppressed
 from daemon.publish.subtitles import cues
-from daemon.store.job import Job
+from daemon.store.records import Job
 
 
 def render(job: Job, segments: Sequence[Segment], suppressed: Sequence[Suppressed] = ()) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ from daemon.monitor.counters import Tally
 from daemon.publish.files import Owner, Planned, plan, publish
 from daemon.publish.formats import render
 from daemon.scan import away, fingerprint, open_beneath, open_folder
-from daemon.store.job import Job, Output
+from daemon.store.records import Job, Output
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
 

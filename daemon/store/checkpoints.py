@@ -9,8 +9,8 @@ from sqlalchemy import Connection, case, delete, func, insert, literal, select, 
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Segment, Suppressed, Word
-from daemon.store.base import Access
-from daemon.store.job import (
+from daemon.store.access import Access
+from daemon.store.records import (
     Batch,
     Job,
     Output,

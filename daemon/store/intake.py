@@ -7,8 +7,8 @@ from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
-from daemon.store.base import Access
-from daemon.store.job import Known, Seen, options_to_json, readable, timestamp
+from daemon.store.access import Access
+from daemon.store.records import Known, Seen, options_to_json, readable, timestamp
 from daemon.store.schema import IGNORED, QUEUED, RUNNING, SETTLING, VANISHED, WAITING, jobs
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, and_, delete, select
 
-from daemon.store.base import Access
-from daemon.store.job import timestamp_in
+from daemon.store.access import Access
+from daemon.store.records import timestamp_in
 from daemon.store.schema import (
     CANCELLED,
     DEAD,

@@ -4,12 +4,12 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select, update
 
-from daemon.store.base import moved
+from daemon.store.access import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
-from daemon.store.controls import Controls
 from daemon.store.intake import Intake
-from daemon.store.job import Job, seconds_until, timestamp, timestamp_in
-from daemon.store.measures import Measures
+from daemon.store.measurements import Measures
+from daemon.store.records import Job, seconds_until, timestamp, timestamp_in
+from daemon.store.requests import Controls
 from daemon.store.schema import (
     CANCELLED,
     DEAD,

@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from daemon.store import database
-from daemon.store.upgrade import migrate
+from daemon.store.migrate import migrate
 from tests.support import ROOT
 
 OLD = "0001"

@@ -16,8 +16,8 @@ from daemon.config.settings import RuleChange
 from daemon.monitor.counters import Tally
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.sampling import Monitor, Sources
-from daemon.store import upgrade
-from daemon.store.history import History
+from daemon.store import migrate
+from daemon.store.monitoring import History
 from tests.support import alive, children_of, wait_until
 
 TICKS = 30
@@ -53,7 +53,7 @@ class Bench:
         settings = reader.load(file)
         monitor = settings.monitor.model_copy(update={"probe_timeout_seconds": probe_s})
         self.settings = settings.model_copy(update={"monitor": monitor})
-        upgrade.migrate(settings.database_path)
+        migrate.migrate(settings.database_path)
         self.history = History(settings.database_path, lambda _reason: False)
         self.tally = Tally()
         self.now = 1000.0

@@ -10,16 +10,16 @@ from alembic.migration import MigrationContext
 
 from daemon.chunk import Options, Segment
 from daemon.errors import AlreadyRunning, Unavailable
-from daemon.store import database, upgrade
-from daemon.store.job import Batch, Output, Result, Seen, options_from_json, readable
-from daemon.store.ledger import Ledger
+from daemon.store import database, migrate
+from daemon.store.queries import Ledger
+from daemon.store.records import Batch, Output, Result, Seen, options_from_json, readable
 from daemon.store.schema import metadata
 from daemon.store.store import Store
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    upgrade.migrate(tmp_path / "jobs.db")
+    migrate.migrate(tmp_path / "jobs.db")
     return tmp_path / "jobs.db"
 
 
@@ -215,12 +215,12 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     connection.commit()
     connection.close()
     with pytest.raises(Unavailable, match="newer version"):
-        upgrade.migrate(path)
+        migrate.migrate(path)
 
 
 def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> None:
     """Make the code believe in one more migration, which adds a table and then does `more`."""
-    real, scripts = upgrade._migrations(), tmp_path / "migrations"
+    real, scripts = migrate._migrations(), tmp_path / "migrations"
     (scripts / "versions").mkdir(parents=True)
     for file in (*real.glob("*.py"), *real.glob("versions/*.py")):
         (scripts / file.relative_to(real)).write_bytes(file.read_bytes())
@@ -228,13 +228,13 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> 
         "from alembic import op\nrevision, down_revision = '0099', '0003'\n"
         f"def upgrade():\n    op.execute('CREATE TABLE next_one (id INTEGER)')\n{more}"
     )
-    monkeypatch.setattr(upgrade, "_migrations", lambda: scripts)
+    monkeypatch.setattr(migrate, "_migrations", lambda: scripts)
 
 
 @pytest.mark.guarantee(26)
 def test_an_upgrade_is_preceded_by_a_backup(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     next_version(tmp_path, monkeypatch, "")
-    upgrade.migrate(path)
+    migrate.migrate(path)
     before = sqlite3.connect(tmp_path / "jobs.db.before-0099")
     after = sqlite3.connect(path)
     tables = "SELECT count(*) FROM sqlite_master WHERE name = 'next_one'"
@@ -248,7 +248,7 @@ def test_an_upgrade_is_preceded_by_a_backup(path: Path, tmp_path: Path, monkeypa
 def test_a_failing_upgrade_leaves_the_old_schema(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     next_version(tmp_path, monkeypatch, "    raise RuntimeError('half-way')\n")
     with pytest.raises(RuntimeError, match="half-way"):
-        upgrade.migrate(path)
+        migrate.migrate(path)
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'next_one'").fetchone() == (0,)
     assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0003",)

@@ -23,8 +23,8 @@ from daemon.monitor.prometheus import Endpoint
 from daemon.monitor.sample import Gpu, Probe
 from daemon.monitor.sampling import Monitor, Sources
 from daemon.schedule import Schedule
-from daemon.store import upgrade
-from daemon.store.history import History
+from daemon.store import migrate
+from daemon.store.monitoring import History
 from tests.support import ROOT, Daemon, wait_until, write_wav
 
 HEADER = "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, state, finished_at) VALUES "
@@ -36,7 +36,7 @@ def settings(tmp_path: Path) -> Settings:
     file = tmp_path / "config.toml"
     file.write_text("[jobs]\nkeep_days = 10\n[database]\nbackups = 2\n")
     settings = reader.load(file)
-    upgrade.migrate(settings.database_path)
+    migrate.migrate(settings.database_path)
     return settings
 
 

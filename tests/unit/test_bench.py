@@ -161,7 +161,7 @@ def test_a_model_that_keeps_too_little_fails_the_check(tmp_path: Path, monkeypat
 
     from daemon.bench import verify
     from daemon.cli.app import app
-    from daemon.store import upgrade
+    from daemon.store import migrate
 
     def fake(load: workload.Workload, model: dict[str, object]) -> Run:
         whole = [item.text or "" for item in load.items]
@@ -173,7 +173,7 @@ def test_a_model_that_keeps_too_little_fails_the_check(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(verify, "daemon", fake)
     (tmp_path / "config.toml").write_text("")
-    upgrade.migrate(tmp_path / "var" / "jobs.db")
+    migrate.migrate(tmp_path / "var" / "jobs.db")
     result = CliRunner().invoke(app, ["verify", "--config", str(tmp_path / "config.toml")])
     assert result.exit_code == 1 and "failed: keeps" in result.stdout
     import sqlite3

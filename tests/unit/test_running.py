@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment, Suppressed
 from daemon.running import Running
-from daemon.store.job import Job
+from daemon.store.records import Job
 
 JOB = Job(
     id=7, root="/r", path="a.wav", path_bytes=b"a.wav", fingerprint="1:2:3:4:5", size_bytes=1, options=Options(),

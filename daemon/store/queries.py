@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from daemon.errors import Unavailable
 from daemon.store import database
-from daemon.store.job import timestamp, timestamp_in
+from daemon.store.records import timestamp, timestamp_in
 from daemon.store.schema import (
     DEAD,
     DONE,

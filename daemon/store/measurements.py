@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from daemon.config.parallelism import Layout, Setup
 from daemon.store import database
-from daemon.store.base import Access
-from daemon.store.job import timestamp
+from daemon.store.access import Access
+from daemon.store.records import timestamp
 from daemon.store.schema import layouts, verifications
 
 

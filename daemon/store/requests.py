@@ -3,8 +3,8 @@
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from daemon.store.base import Access
-from daemon.store.job import timestamp
+from daemon.store.access import Access
+from daemon.store.records import timestamp
 from daemon.store.schema import pauses, requests
 
 

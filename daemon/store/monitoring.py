@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from daemon.store.base import Access
-from daemon.store.job import timestamp, timestamp_in
+from daemon.store.access import Access
+from daemon.store.records import timestamp, timestamp_in
 from daemon.store.schema import DEAD, DONE, QUEUED, REJECTED, RUNNING, alerts, jobs, samples, verifications
 
 ENDED_STATES = (DONE, DEAD, REJECTED)
