@@ -13,7 +13,6 @@ from daemon.config import reader
 from daemon.config.parallelism import Layout, Setup, machine_name
 from daemon.config.presets import PRESETS
 from daemon.config.settings import Model, Settings
-from daemon.dispatch import Dispatcher
 from daemon.errors import BadConfig, Unavailable
 from daemon.monitor import alerts
 from daemon.processes.decoder_pool import Decoders
@@ -25,7 +24,8 @@ from daemon.store.monitoring import History
 from daemon.store.queries import Ledger
 from daemon.store.records import timestamp
 from daemon.store.store import Store
-from daemon.tuning import Tuner
+from daemon.transcribe.autotune import Tuner
+from daemon.transcribe.dispatcher import Dispatcher
 from daemon.upkeep import Upkeep, tally_of
 from daemon.watch import Scanner
 

@@ -4,10 +4,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from daemon.brake import TEMPERATURE
 from daemon.care import Care
 from daemon.config.settings import Settings
-from daemon.dispatch import Dispatcher
 from daemon.monitor.alerts import check
 from daemon.monitor.counters import WINDOW_S, Ending, Tally
 from daemon.monitor.sampling import Monitor, Sources
@@ -15,7 +13,9 @@ from daemon.processes.decoder_pool import Decoders
 from daemon.processes.engine_pool import Engines
 from daemon.schedule import Schedule
 from daemon.store.monitoring import History
-from daemon.tuning import Tuner
+from daemon.transcribe.autotune import Tuner
+from daemon.transcribe.dispatcher import Dispatcher
+from daemon.transcribe.pauses import TEMPERATURE
 from daemon.watch import Scanner
 
 CARE_FIRST_S, CARE_S = 300.0, 86_400.0

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from daemon.batcher import Batcher
 from daemon.chunk import Chunk, Decoded, Options
 from daemon.decode.chunker import Chunker
 from daemon.decode.media import samples
 from daemon.engine.loader import Placement, load
 from daemon.processes.protocol import LoadModel
-from daemon.quality import judge
+from daemon.transcribe.batcher import Batcher
+from daemon.transcribe.quality import judge
 
 
 def engine_loop(model: str, at: Placement, files: list[str]) -> list[str]:

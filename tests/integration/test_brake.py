@@ -8,7 +8,7 @@ from datetime import time as time_of_day
 
 import pytest
 
-from daemon.brake import within
+from daemon.transcribe.pauses import within
 from tests.support import Daemon, alive, reconcile, wait_until, write_wav
 
 HOT_RULES = "interval_seconds = 0.3\nfor_seconds = 0.5\ngpu_temperature_pause_c = 90"

@@ -3,8 +3,8 @@ from collections import Counter, defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.batcher import PASSES_MAX, Batcher
 from daemon.chunk import Chunk
+from daemon.transcribe.batcher import PASSES_MAX, Batcher
 
 
 def chunk(job_id: int, idx: int, temperature: float = 0.0, alone: bool = False) -> Chunk:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Segment
-from daemon.quality import TEMPERATURES, judge
+from daemon.transcribe.quality import TEMPERATURES, judge
 
 CHUNK = Chunk(1, 0, ((0.0, 20.0),), bytes(20 * BYTES_PER_SECOND))
 SEGMENT = Segment(0.0, 20.0, "a text", -0.2, 0.0, 1.0, 0.0, "en")

@@ -1,8 +1,8 @@
 from dataclasses import replace
 
 from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment, Suppressed
-from daemon.running import Running
 from daemon.store.records import Job
+from daemon.transcribe.active_job import Running
 
 JOB = Job(
     id=7, root="/r", path="a.wav", path_bytes=b"a.wav", fingerprint="1:2:3:4:5", size_bytes=1, options=Options(),

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from daemon.chunk import Chunk, Decoded, Segment, Suppressed
-from daemon.quality import PROMPT_RESET_TEMPERATURE, judge
 from daemon.store.records import Job, Result
+from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
 
 PREVIOUS_CHARACTERS = 1000
 """Kept of the text before a chunk: more than the 223 tokens that a prompt can hold."""

@@ -11,20 +11,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import wait
 
-from daemon.brake import REQUEST, REQUESTED, Brake
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
-from daemon.inference import Inference
 from daemon.monitor.counters import Tally
 from daemon.processes.decoder_pool import Decoders, LostRecordings
 from daemon.processes.engine_pool import Engines
 from daemon.processes.protocol import Open, Opened, Ready, Refused, Window
 from daemon.publish.publisher import Endings, current_file
-from daemon.running import Running
 from daemon.scan import exists
 from daemon.store.records import Job
 from daemon.store.store import Store
-from daemon.tuning import Tuner
+from daemon.transcribe.active_job import Running
+from daemon.transcribe.autotune import Tuner
+from daemon.transcribe.inference import Inference
+from daemon.transcribe.pauses import REQUEST, REQUESTED, Brake
 
 log = logging.getLogger(__name__)
 

@@ -4,15 +4,15 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from daemon.batcher import Batcher
 from daemon.chunk import Chunk
 from daemon.errors import FailedRecording
 from daemon.monitor.counters import Tally
 from daemon.processes.engine_pool import Engine, Engines, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed
-from daemon.running import Running
 from daemon.store.records import Batch, Result
 from daemon.store.store import Store
+from daemon.transcribe.active_job import Running
+from daemon.transcribe.batcher import Batcher
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from daemon.chunk import Chunk, Decoded, Segment, Suppressed
-from daemon.phantoms import is_phantom
+from daemon.transcribe.hallucinations import is_phantom
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 COMPRESSION_RATIO_MAX = 2.4
