@@ -21,10 +21,10 @@ from daemon.config.paths import hugging_face, packaged
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
 from daemon.processes.environment import environment
-from daemon.scan import exists, fingerprint
 from daemon.store import database
 from daemon.store.monitoring import History
 from daemon.store.retention import Retention
+from daemon.watch.listing import exists, fingerprint
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from daemon.store.store import Store
 from daemon.transcribe.autotune import Tuner
 from daemon.transcribe.dispatcher import Dispatcher
 from daemon.upkeep import Upkeep, tally_of
-from daemon.watch import Scanner
+from daemon.watch.scanner import Scanner
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from daemon.store.monitoring import History
 from daemon.transcribe.autotune import Tuner
 from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import TEMPERATURE
-from daemon.watch import Scanner
+from daemon.watch.scanner import Scanner
 
 CARE_FIRST_S, CARE_S = 300.0, 86_400.0
 """After the start, which has enough to do; then daily."""

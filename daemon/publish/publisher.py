@@ -17,10 +17,10 @@ from daemon.errors import (
 from daemon.monitor.counters import Tally
 from daemon.publish.files import Owner, Planned, plan, publish
 from daemon.publish.formats import render
-from daemon.scan import away, fingerprint, open_beneath, open_folder
 from daemon.store.records import Job, Output
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
+from daemon.watch.listing import away, fingerprint, open_beneath, open_folder
 
 log = logging.getLogger(__name__)
 

@@ -18,13 +18,13 @@ from daemon.processes.decoder_pool import Decoders, LostRecordings
 from daemon.processes.engine_pool import Engines
 from daemon.processes.protocol import Open, Opened, Ready, Refused, Window
 from daemon.publish.publisher import Endings, current_file
-from daemon.scan import exists
 from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.transcribe.active_job import Running
 from daemon.transcribe.autotune import Tuner
 from daemon.transcribe.inference import Inference
 from daemon.transcribe.pauses import REQUEST, REQUESTED, Brake
+from daemon.watch.listing import exists
 
 log = logging.getLogger(__name__)
 

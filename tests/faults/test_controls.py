@@ -88,16 +88,16 @@ CONTROLS = [
     ),
     Control(
         "no rescan",
-        (("watch.py", "root.next_scan = time.monotonic() + every_s", "root.next_scan = NEVER"),),
+        (("watch/scanner.py", "root.next_scan = time.monotonic() + every_s", "root.next_scan = NEVER"),),
         ("tests/integration/test_watch.py::test_everything_is_found_without_any_event",),
     ),
     Control(
         "follow symlinks",
         (
-            ("scan.py", "entry.stat(follow_symlinks=False)", "entry.stat()"),
-            ("scan.py", "classify(path, os.lstat(", "classify(path, os.stat("),
-            ("scan.py", "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
-            ("watch.py", "status = os.lstat(full)", "status = os.stat(full)"),
+            ("watch/listing.py", "entry.stat(follow_symlinks=False)", "entry.stat()"),
+            ("watch/listing.py", "classify(path, os.lstat(", "classify(path, os.stat("),
+            ("watch/listing.py", "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
+            ("watch/scanner.py", "status = os.lstat(full)", "status = os.stat(full)"),
         ),
         ("tests/integration/test_watch.py::test_what_is_no_recording_is_accounted_for",),
     ),
@@ -113,7 +113,7 @@ CONTROLS = [
     ),
     Control(
         "no lease",
-        (("scan.py", "return error.errno == errno.EAGAIN", "return False"),),
+        (("watch/listing.py", "return error.errno == errno.EAGAIN", "return False"),),
         ("tests/faults/test_half_copies.py", "-k", "pauses"),
     ),
     Control(
@@ -129,7 +129,7 @@ CONTROLS = [
     ),
     Control(
         "a stopped daemon's drive is an empty folder",
-        (("scan.py", "return os.stat(where).st_dev != device_of(version)", "return False"),),
+        (("watch/listing.py", "return os.stat(where).st_dev != device_of(version)", "return False"),),
         ("tests/faults/test_lost_events.py", "-k", "drive"),
     ),
 ]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.events import FolderEvents
-from daemon.scan import on_network
+from daemon.watch.events import FolderEvents
+from daemon.watch.listing import on_network
 from tests.support import Daemon, reconcile, wait_until, write_wav
 
 SLOW_RESCAN = "settle_seconds = 0.3\nrescan_seconds = 3600"

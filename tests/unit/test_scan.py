@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.scan import Kind, being_written, fingerprint, look, open_beneath, walk
+from daemon.watch.listing import Kind, being_written, fingerprint, look, open_beneath, walk
 
 IGNORE = ("*.part", "*.crdownload", ".*", "~*")
 

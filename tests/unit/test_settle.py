@@ -1,4 +1,4 @@
-from daemon.settle import Settler
+from daemon.watch.settler import Settler
 
 
 def test_a_file_is_due_once_nothing_changed_for_the_settle_time() -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.config.settings import Watch
-from daemon.events import FolderEvents
-from daemon.scan import on_network
+from daemon.watch.events import FolderEvents
+from daemon.watch.listing import on_network
 
 
 @dataclass(slots=True)
