@@ -4,14 +4,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from daemon.care import Care
 from daemon.config.settings import Settings
+from daemon.maintenance.scheduler import Schedule
+from daemon.maintenance.tasks import Care
 from daemon.monitor.alerts import check
 from daemon.monitor.counters import WINDOW_S, Ending, Tally
 from daemon.monitor.sampling import Monitor, Sources
 from daemon.processes.decoder_pool import Decoders
 from daemon.processes.engine_pool import Engines
-from daemon.schedule import Schedule
 from daemon.store.monitoring import History
 from daemon.transcribe.autotune import Tuner
 from daemon.transcribe.dispatcher import Dispatcher

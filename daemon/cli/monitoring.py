@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.care import backup_path
 from daemon.cli.show import clock
 from daemon.config import reader
 from daemon.errors import Unavailable
+from daemon.maintenance.tasks import backup_path
 from daemon.store import database
 from daemon.store.queries import Ledger
 

@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.care import Care
 from daemon.cli.monitoring import sparkline
 from daemon.config import reader
 from daemon.config.settings import Settings
+from daemon.maintenance.scheduler import Schedule
+from daemon.maintenance.tasks import Care
 from daemon.monitor.counters import Ending, Tally
 from daemon.monitor.prometheus import Endpoint
 from daemon.monitor.sample import Gpu, Probe
 from daemon.monitor.sampling import Monitor, Sources
-from daemon.schedule import Schedule
 from daemon.store import migrate
 from daemon.store.monitoring import History
 from tests.support import ROOT, Daemon, wait_until, write_wav
@@ -97,7 +97,7 @@ def test_a_clock_that_is_set_back_by_a_day_does_not_silence_it(monkeypatch) -> N
     assert len(runs) == before
     schedule.keep_time()  # no jump seen yet
     real = time.time
-    monkeypatch.setattr("daemon.schedule.time.time", lambda: real() - 86_400)
+    monkeypatch.setattr("daemon.maintenance.scheduler.time.time", lambda: real() - 86_400)
     schedule.keep_time()
     wait_until(lambda: len(runs) > before + 2, 10, "runs after the jump")
     schedule.end()
@@ -180,7 +180,7 @@ def test_verification_is_due_after_its_days_when_nothing_else_runs(settings, his
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\necho \"$@\" >> {tmp_path}/ran\necho 'passed: keeps 99 %'\n")
     program.chmod(0o755)
-    monkeypatch.setattr("daemon.care.sys.executable", str(program))
+    monkeypatch.setattr("daemon.maintenance.tasks.sys.executable", str(program))
     idle = [True]
     care = Care(settings, tmp_path / "config.toml", history, lambda: idle[0])
     ran = tmp_path / "ran"
