@@ -12,7 +12,7 @@ run: $(VENV)/run.stamp ## watch ./inbox and transcribe with the packaged tiny.en
 	$(BIN)/transcribed run --config config.toml
 
 demo: $(VENV)/run.stamp ## one round by itself: drop the shipped clip, wait, print the transcript
-	@rm -rf demo && mkdir -p demo/inbox && cp config.toml demo/ && cp tests/clips/demo.flac demo/inbox/
+	@rm -rf demo && mkdir -p demo/inbox && cp config.toml demo/ && cp daemon/clips/demo.flac demo/inbox/
 	$(BIN)/transcribed run --once --config demo/config.toml
 	@echo && cat demo/inbox/demo.txt
 

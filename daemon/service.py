@@ -3,27 +3,24 @@
 import logging
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from daemon.config import reader
-from daemon.config.parallelism import Layout, Setup, machine_name
-from daemon.config.presets import PRESETS
-from daemon.config.settings import Model, Settings
+from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
 from daemon.monitor import alerts
 from daemon.processes.decoder_pool import Decoders
 from daemon.processes.engine_pool import Engines
-from daemon.processes.protocol import LoadModel
+from daemon.processes.load_order import load_order, setup_of
 from daemon.store import database
 from daemon.store.measurements import known_layout
 from daemon.store.monitoring import History
 from daemon.store.queries import Ledger
 from daemon.store.records import timestamp
 from daemon.store.store import Store
+from daemon.systemd import notify
 from daemon.transcribe.autotune import Tuner
 from daemon.transcribe.dispatcher import Dispatcher
 from daemon.upkeep import Upkeep, tally_of
@@ -69,7 +66,7 @@ class Service:
         path = self._settings.database_path
         with database.lock(path):
             # The children load their libraries and the model while the database is brought up to date.
-            self._setup = _setup(self._settings.model)
+            self._setup = setup_of(self._settings.model)
             layout = None if self._setup is None else known_layout(path, self._setup)
             self._untried = layout is None and not self._once
             decoders, engines = Decoders(_decoder_count()), Engines(load_order(self._settings.model, layout))
@@ -203,50 +200,6 @@ class Service:
         # The kernel breaks our read lease with SIGIO when somebody opens the file for writing just then; the
         # default action would end the daemon.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
-
-
-def notify(message: str) -> None:
-    """Tell systemd (sd_notify's datagram protocol); nothing where systemd does not listen."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-        try:
-            sock.sendto(message.encode(), address)
-        except OSError as error:
-            log.debug("systemd does not listen: %s", error)
-
-
-def load_order(model: Model, layout: Layout | None = None) -> LoadModel:
-    """What an engine is told to load: the configured values, else the preset's, else the measured layout's, else None
-    for what the engine takes by itself.
-    """
-    preset = PRESETS.get(model.preset)
-
-    def value(name: str) -> Any:
-        configured = getattr(model, name)
-        if configured != "auto":
-            return configured
-        return getattr(preset, name, None) or getattr(layout, name, None)
-
-    return LoadModel(
-        name=model.name,
-        device=value("device") or "auto",
-        compute_type=value("compute_type") or "auto",
-        workers=value("workers"),
-        cpu_threads=value("cpu_threads"),
-        batch_size=value("batch_size"),
-    )
-
-
-def _setup(model: Model) -> Setup | None:
-    """What a layout is to be measured for; None if all of it is configured."""
-    order = load_order(model)
-    if order.workers and order.batch_size and (order.cpu_threads or order.device.startswith("cuda")):
-        return None
-    return Setup(machine_name(), order.name, order.device, order.compute_type)
 
 
 def _decoder_count() -> int:

@@ -15,7 +15,6 @@ from random import Random
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-CLIPS = Path(__file__).parent / "clips"
 SHARED_AUDIO = ROOT.parent / "shared" / "audio"
 ENDED = ("done", "dead", "rejected", "ignored", "cancelled", "vanished")
 

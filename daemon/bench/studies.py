@@ -14,7 +14,7 @@ from daemon.bench.scoring import agreement
 from daemon.bench.workload import Workload
 from daemon.config.settings import Model
 from daemon.errors import Unavailable
-from daemon.service import load_order
+from daemon.processes.load_order import load_order
 
 COMPUTE_TYPES = (
     "float32", "bfloat16", "float16", "int16", "int8_float32", "int8_float16", "int8_bfloat16", "int8",

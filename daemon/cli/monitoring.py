@@ -16,8 +16,8 @@ from rich.text import Text
 from daemon.cli.show import clock
 from daemon.config import reader
 from daemon.errors import Unavailable
-from daemon.maintenance.tasks import backup_path
 from daemon.store import database
+from daemon.store.backup import backup_path
 from daemon.store.queries import Ledger
 
 EXIT_USAGE = 2

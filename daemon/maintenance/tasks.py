@@ -20,18 +20,18 @@ from pathlib import Path
 from daemon.config.paths import hugging_face, packaged
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
+from daemon.filesystem import exists, fingerprint
 from daemon.processes.environment import environment
 from daemon.store import database
+from daemon.store.backup import backup_path
 from daemon.store.monitoring import History
 from daemon.store.retention import Retention
-from daemon.watch.listing import exists, fingerprint
 
 log = logging.getLogger(__name__)
 
 ORPHAN_S = 3600.0
 """A publication takes less than a second; a temporary file that is older than this was left by a kill."""
 ORPHAN = re.compile(rb"\.transcribed-\d+-[a-z]+\.tmp")
-BACKUP = "{stem}-{at:%Y%m%dT%H%M%SZ}.db"
 VERIFY_POLL_S, VERIFY_GRACE_S = 1.0, 10.0
 MB = 1_000_000
 
@@ -138,11 +138,6 @@ class Care:
             assert process.stdout is not None
             lines = process.stdout.read().strip().splitlines()
         log.log(logging.INFO if code == 0 else logging.WARNING, "verification: %s", lines[-1] if lines else code)
-
-
-def backup_path(path: Path) -> Path:
-    """Where a backup of a database made now goes."""
-    return path.parent / "backups" / BACKUP.format(stem=path.stem, at=datetime.now(UTC))
 
 
 def _is_gone(root: str, path: bytes, version: str) -> bool:

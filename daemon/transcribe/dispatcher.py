@@ -13,18 +13,19 @@ from multiprocessing.connection import wait
 
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
+from daemon.filesystem import exists
 from daemon.monitor.counters import Tally
 from daemon.processes.decoder_pool import Decoders, LostRecordings
 from daemon.processes.engine_pool import Engines
 from daemon.processes.protocol import Open, Opened, Ready, Refused, Window
-from daemon.publish.publisher import Endings, current_file
+from daemon.recording import current_file
 from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.transcribe.active_job import Running
 from daemon.transcribe.autotune import Tuner
 from daemon.transcribe.inference import Inference
+from daemon.transcribe.outcome import Endings
 from daemon.transcribe.pauses import REQUEST, REQUESTED, Brake
-from daemon.watch.listing import exists
 
 log = logging.getLogger(__name__)
 

@@ -15,22 +15,12 @@ from typing import TypeVar
 
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
+from daemon.filesystem import away, being_written, device_of, exists, fingerprint, open_beneath
 from daemon.store.records import Seen, readable
 from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED
 from daemon.store.store import Store
 from daemon.watch.folder import Root, below_of, events_of
-from daemon.watch.listing import (
-    Found,
-    Kind,
-    away,
-    being_written,
-    device_of,
-    exists,
-    fingerprint,
-    look,
-    open_beneath,
-    walk,
-)
+from daemon.watch.listing import Found, Kind, look, walk
 from daemon.watch.settler import Settler
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from daemon.bench import latency
-from tests.support import CLIPS, Daemon, wait_until
+from daemon.clips import CLIPS
+from tests.support import Daemon, wait_until
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import jiwer
 import pytest
 
+from daemon.clips import CLIPS
 from daemon.processes.environment import NO_TELEMETRY
-from tests.support import CLIPS, Daemon, reconcile, wait_until, words
+from tests.support import Daemon, reconcile, wait_until, words
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
 

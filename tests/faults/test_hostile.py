@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from daemon.chunk import Options
+from daemon.clips import CLIPS
 from daemon.processes.child import Child, ChildDied
 from daemon.processes.protocol import Close, Next, Open, Opened, Refused, Window
 from tests.faults import hostile
-from tests.support import CLIPS, ENDED, SHARED_AUDIO, Daemon, check_text, fake_texts, wait_until, write_wav
+from tests.support import ENDED, SHARED_AUDIO, Daemon, check_text, fake_texts, wait_until, write_wav
 
 SEED = int(os.environ.get("FAULT_SEED", "20261124"))
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from daemon.chunk import SAMPLE_RATE, Options
+from daemon.clips import CLIPS
 from daemon.decode.worker import OpenRecording
 from daemon.errors import BadRecording
 from daemon.processes.child import Child
 from daemon.processes.protocol import Next, Open, Opened, Refused, Window
 from tests.faults import hostile
-from tests.support import CLIPS, write_wav
+from tests.support import write_wav
 
 CONTAINERS = {
     "wav": "pcm_s16le", "w64": "pcm_s16le", "aiff": "pcm_s16be", "caf": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame",

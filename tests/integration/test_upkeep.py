@@ -109,7 +109,7 @@ def test_a_clock_that_is_set_back_by_a_day_does_not_silence_it(monkeypatch) -> N
 def test_old_rows_go_and_what_is_still_there_keeps_its_row(settings, history) -> None:
     inbox = settings.watch[0].path
     (inbox / "there.wav").write_bytes(b"x")
-    from daemon.watch.listing import fingerprint
+    from daemon.filesystem import fingerprint
 
     version = fingerprint(os.lstat(inbox / "there.wav"))
     execute(

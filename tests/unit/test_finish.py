@@ -1,6 +1,6 @@
 import pytest
 
-from daemon.publish.publisher import backoff_s
+from daemon.transcribe.outcome import backoff_s
 
 
 @pytest.mark.parametrize(("attempts", "least_s"), [(1, 30), (2, 60), (3, 120), (6, 960)])

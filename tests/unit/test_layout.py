@@ -3,7 +3,7 @@ import pytest
 from daemon.config.parallelism import Layout, Trial, best, candidates
 from daemon.config.presets import PRESETS, advice, needed_mb
 from daemon.config.settings import Model
-from daemon.service import load_order
+from daemon.processes.load_order import load_order
 
 USUAL = Layout(4, 1, 4)
 

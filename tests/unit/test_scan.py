@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.watch.listing import Kind, being_written, fingerprint, look, open_beneath, walk
+from daemon.filesystem import being_written, fingerprint, open_beneath
+from daemon.watch.listing import Kind, look, walk
 
 IGNORE = ("*.part", "*.crdownload", ".*", "~*")
 

@@ -1,10 +1,8 @@
-"""The short recordings that ship with the project: who made them stands in clips/make.sh."""
+"""The short recordings that ship with the project; make.sh says how they were made."""
 
 from pathlib import Path
 
-_INSIDE = Path(__file__).parent / "clips"
-CLIPS = _INSIDE if _INSIDE.is_dir() else Path(__file__).parent.parent / "tests" / "clips"
-"""The folder of the clips: in the package once installed, else in the checkout."""
+CLIPS = Path(__file__).parent
 CANARY = CLIPS / "memo-11.opus"
 """The shortest (2.6 s): what an engine transcribes before it is trusted."""
 

@@ -1,0 +1,82 @@
+"""Files below a watched folder: which version they are, and how they are opened without following links."""
+
+import errno
+import fcntl
+import os
+import stat
+from contextlib import suppress
+
+
+def fingerprint(status: os.stat_result) -> str:
+    """(dev, ino, size, mtime_ns, ctime_ns): another value means another version of the file."""
+    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+
+
+def device_of(version: str) -> int | None:
+    """The device number in a fingerprint; None in that of something that is no recording."""
+    device = version.partition(":")[0]
+    return int(device) if device.isdigit() else None
+
+
+def exists(root: str, path: bytes) -> bool:
+    """Whether anything, be it a dangling link, has this path below a root."""
+    return os.path.lexists(os.path.join(os.fsencode(root), path))
+
+
+def away(root: str, path: bytes, version: str) -> bool:
+    """Whether the file system that a version was found on is not there: its drive is not mounted, so that nothing can
+    be said of the file. Where it was, there is what another file system has at that place, mostly an empty folder.
+    """
+    where = os.path.join(os.fsencode(root), path)
+    while where != b"/":
+        where = os.path.dirname(where)
+        with suppress(OSError):
+            return os.stat(where).st_dev != device_of(version)
+    return True
+
+
+def open_folder(root: str, path: bytes) -> int:
+    """A descriptor of the folder that holds a path below a root; no link below the root is followed.
+
+    Raises:
+        OSError: it is not there, behind a link (ENOTDIR, ELOOP) or not permitted.
+    """
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    for part in path.split(b"/")[:-1]:
+        try:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        finally:
+            os.close(folder)
+        folder = inner
+    return folder
+
+
+def open_beneath(root: str, path: bytes) -> int:
+    """A descriptor of a regular file below a root; no link below the root is followed, and nothing hangs.
+
+    Raises:
+        OSError: it is not there, not a regular file (EINVAL), behind a link (ELOOP) or not permitted.
+    """
+    folder = open_folder(root, path)
+    try:
+        name = os.path.basename(path)
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    finally:
+        os.close(folder)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return fd
+
+
+def being_written(fd: int) -> bool:
+    """Whether any process has the file open for writing, by asking for a read lease (RELIABILITY, fact 2).
+
+    False where the file system or the permissions do not tell; then only the settle time protects.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False

@@ -1,0 +1,38 @@
+"""What an engine is told to load."""
+
+from typing import Any
+
+from daemon.config.parallelism import Layout, Setup, machine_name
+from daemon.config.presets import PRESETS
+from daemon.config.settings import Model
+from daemon.processes.protocol import LoadModel
+
+
+def load_order(model: Model, layout: Layout | None = None) -> LoadModel:
+    """What an engine is told to load: the configured values, else the preset's, else the measured layout's, else None
+    for what the engine takes by itself.
+    """
+    preset = PRESETS.get(model.preset)
+
+    def value(name: str) -> Any:
+        configured = getattr(model, name)
+        if configured != "auto":
+            return configured
+        return getattr(preset, name, None) or getattr(layout, name, None)
+
+    return LoadModel(
+        name=model.name,
+        device=value("device") or "auto",
+        compute_type=value("compute_type") or "auto",
+        workers=value("workers"),
+        cpu_threads=value("cpu_threads"),
+        batch_size=value("batch_size"),
+    )
+
+
+def setup_of(model: Model) -> Setup | None:
+    """What a layout is to be measured for; None if all of it is configured."""
+    order = load_order(model)
+    if order.workers and order.batch_size and (order.cpu_threads or order.device.startswith("cuda")):
+        return None
+    return Setup(machine_name(), order.name, order.device, order.compute_type)

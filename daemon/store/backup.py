@@ -1,0 +1,11 @@
+"""Where copies of the database go."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+BACKUP = "{stem}-{at:%Y%m%dT%H%M%SZ}.db"
+
+
+def backup_path(path: Path) -> Path:
+    """Where a backup of a database made now goes."""
+    return path.parent / "backups" / BACKUP.format(stem=path.stem, at=datetime.now(UTC))

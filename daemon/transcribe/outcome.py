@@ -1,0 +1,65 @@
+"""The end of a job: its transcript published, or the error that becomes its state."""
+
+import logging
+import random
+
+from daemon.config.settings import Jobs
+from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
+from daemon.monitor.counters import Tally
+from daemon.publish.publisher import publish_job
+from daemon.store.records import Job
+from daemon.store.schema import DEAD, DONE, REJECTED
+from daemon.store.store import Store
+
+log = logging.getLogger(__name__)
+
+POSTPONE_MIN_S = 1.0
+"""A job that the environment holds up is tried again no sooner, however short the configured wait."""
+
+
+class Endings:
+    """Where a job's work becomes its state."""
+
+    def __init__(self, store: Store, jobs: Jobs, tally: Tally) -> None:
+        self._store = store
+        self._tally = tally
+        self._jobs = jobs
+
+    def publish(self, job_id: int) -> None:
+        """Publish what the store holds of a job whose chunks are all done, then record that."""
+        job = self._store.job(job_id)
+        try:
+            warning = publish_job(self._store, job)
+        except TranscribedError as error:
+            self.end(job, error)
+            return
+        if warning:
+            log.warning("job %d %s: %s", job_id, job.path, warning)
+        self._store.finish(job_id, warning)
+        self._tally.ended(DONE, job.duration_s or 0.0, job.processing_s)
+        log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
+
+    def end(self, job: Job, error: TranscribedError) -> None:
+        """The one place where an error becomes a state."""
+        log.warning("job %d %s: %s", job.id, job.path, error)
+        match error:
+            case Unavailable():
+                self._store.postpone(job.id, max(POSTPONE_MIN_S, self._jobs.retry_backoff_seconds), str(error))
+            case RecordingChanged():
+                self._store.changed(job.id)
+            case RecordingGone():
+                self._store.vanish([job.id], str(error))
+            case BadRecording():
+                self._store.reject(job.id, type(error).__name__, str(error))
+                self._tally.ended(REJECTED)
+            case _:
+                left = job.attempts < self._jobs.attempts
+                retry_in_s = backoff_s(job.attempts, self._jobs.retry_backoff_seconds) if left else None
+                self._store.fail(job.id, type(error).__name__, str(error), retry_in_s)
+                if retry_in_s is None:
+                    self._tally.ended(DEAD)
+
+
+def backoff_s(attempts: int, first_s: float) -> float:
+    """Seconds until the next attempt: doubling, with up to a quarter more at random so that jobs spread out."""
+    return first_s * 2.0 ** (attempts - 1) * random.uniform(1.0, 1.25)
