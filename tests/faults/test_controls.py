@@ -79,7 +79,7 @@ CONTROLS = [
         "commit before publish",
         (
             (
-                "publish/publisher.py",
+                "transcribe/outcome.py",
                 "        try:\n            warning = publish_job",
                 "        self._store.finish(job_id, None)\n        try:\n            warning = publish_job",
             ),
@@ -96,7 +96,7 @@ CONTROLS = [
         (
             ("watch/listing.py", "entry.stat(follow_symlinks=False)", "entry.stat()"),
             ("watch/listing.py", "classify(path, os.lstat(", "classify(path, os.stat("),
-            ("watch/listing.py", "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
+            ("filesystem.py", "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
             ("watch/scanner.py", "status = os.lstat(full)", "status = os.stat(full)"),
         ),
         ("tests/integration/test_watch.py::test_what_is_no_recording_is_accounted_for",),
@@ -113,7 +113,7 @@ CONTROLS = [
     ),
     Control(
         "no lease",
-        (("watch/listing.py", "return error.errno == errno.EAGAIN", "return False"),),
+        (("filesystem.py", "return error.errno == errno.EAGAIN", "return False"),),
         ("tests/faults/test_half_copies.py", "-k", "pauses"),
     ),
     Control(
@@ -129,7 +129,7 @@ CONTROLS = [
     ),
     Control(
         "a stopped daemon's drive is an empty folder",
-        (("watch/listing.py", "return os.stat(where).st_dev != device_of(version)", "return False"),),
+        (("filesystem.py", "return os.stat(where).st_dev != device_of(version)", "return False"),),
         ("tests/faults/test_lost_events.py", "-k", "drive"),
     ),
 ]
