@@ -29,6 +29,7 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff check daemon migrations tests
 	$(BIN)/ruff format --check daemon migrations tests
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

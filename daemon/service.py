@@ -11,19 +11,19 @@ from daemon.config import reader
 from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
 from daemon.monitor import alerts
-from daemon.processes.decoder_pool import Decoders
-from daemon.processes.engine_pool import Engines
+from daemon.processes.decoder_pool import DecoderPool
+from daemon.processes.engine_pool import EnginePool
 from daemon.processes.load_order import load_order, setup_of
 from daemon.store import database
-from daemon.store.measurements import known_layout
+from daemon.store.measurements import known_parallelism
 from daemon.store.monitoring import History
-from daemon.store.queries import Ledger
+from daemon.store.queries import Queries
 from daemon.store.records import timestamp
 from daemon.store.store import Store
 from daemon.systemd import notify
-from daemon.transcribe.autotune import Tuner
+from daemon.transcribe.autotune import Autotuner
 from daemon.transcribe.dispatcher import Dispatcher
-from daemon.upkeep import Upkeep, tally_of
+from daemon.upkeep import Upkeep, counters_of
 from daemon.watch.scanner import Scanner
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,9 @@ class Service:
         with database.lock(path):
             # The children load their libraries and the model while the database is brought up to date.
             self._setup = setup_of(self._settings.model)
-            layout = None if self._setup is None else known_layout(path, self._setup)
+            layout = None if self._setup is None else known_parallelism(path, self._setup)
             self._untried = layout is None and not self._once
-            decoders, engines = Decoders(_decoder_count()), Engines(load_order(self._settings.model, layout))
+            decoders, engines = DecoderPool(_decoder_count()), EnginePool(load_order(self._settings.model, layout))
             try:
                 engines.keep_alive()
                 decoders.warm_up()
@@ -89,15 +89,15 @@ class Service:
                 decoders.end()
                 engines.end()
 
-    def _run(self, decoders: Decoders, engines: Engines, history: History) -> int:
+    def _run(self, decoders: DecoderPool, engines: EnginePool, history: History) -> int:
         if resumed := self._store.release_orphans():
             log.info("resumed %d jobs that were running when the daemon last ended", resumed)
-        tuner = Tuner(self._store, engines, self._setup, untried=self._untried)
-        tally = tally_of(history)
-        self._dispatcher = Dispatcher(self._store, decoders, engines, tuner, self._settings.jobs, tally)
+        tuner = Autotuner(self._store, engines, self._setup, untried=self._untried)
+        counters = counters_of(history)
+        self._dispatcher = Dispatcher(self._store, decoders, engines, tuner, self._settings.jobs, counters)
         self._scanner = Scanner(self._settings, self._store, self._dispatcher.wake)
         self._upkeep = Upkeep(
-            self._settings, self._config_file, history, tally,
+            self._settings, self._config_file, history, counters,
             self._dispatcher, self._scanner, engines, decoders, tuner,
         )  # fmt: skip
         self._handle_signals()
@@ -160,8 +160,8 @@ class Service:
         return False
 
     def _failed(self) -> bool:
-        with Ledger(self._settings.database_path) as ledger:
-            return ledger.failed_since(self._began) > 0
+        with Queries(self._settings.database_path) as queries:
+            return queries.failed_since(self._began) > 0
 
     def _ping(self) -> None:
         """Tell systemd that we live, if every loop has made progress."""

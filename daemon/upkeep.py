@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from daemon.config.settings import Settings
-from daemon.maintenance.scheduler import Schedule
-from daemon.maintenance.tasks import Care
+from daemon.maintenance.scheduler import Scheduler
+from daemon.maintenance.tasks import Maintenance
 from daemon.monitor.alerts import check
-from daemon.monitor.counters import WINDOW_S, Ending, Tally
+from daemon.monitor.counters import WINDOW_S, Counters, Ending
 from daemon.monitor.sampling import Monitor, Sources
-from daemon.processes.decoder_pool import Decoders
-from daemon.processes.engine_pool import Engines
+from daemon.processes.decoder_pool import DecoderPool
+from daemon.processes.engine_pool import EnginePool
 from daemon.store.monitoring import History
-from daemon.transcribe.autotune import Tuner
+from daemon.transcribe.autotune import Autotuner
 from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import TEMPERATURE
 from daemon.watch.scanner import Scanner
@@ -27,10 +27,10 @@ DISPATCHER_SILENT_S, SCANNER_SILENT_S = 30.0, 60.0
 MONITOR_SILENT_INTERVALS, MONITOR_SLACK_S = 3.0, 30.0
 
 
-def tally_of(history: History) -> Tally:
+def counters_of(history: History) -> Counters:
     """The counts, with the endings of the last hour."""
     now = time.monotonic()
-    return Tally(
+    return Counters(
         Ending(now - ago, good, audio_s, processing_s)
         for ago, good, audio_s, processing_s in history.ended_since(WINDOW_S)
     )
@@ -52,12 +52,12 @@ class Upkeep:
         settings: Settings,
         config_file: Path | None,
         history: History,
-        tally: Tally,
+        counters: Counters,
         dispatcher: Dispatcher,
         scanner: Scanner,
-        engines: Engines,
-        decoders: Decoders,
-        tuner: Tuner,
+        engines: EnginePool,
+        decoders: DecoderPool,
+        tuner: Autotuner,
     ) -> None:
         check(settings.monitor)
         self._engines, self._decoders, self._tuner = engines, decoders, tuner
@@ -67,42 +67,42 @@ class Upkeep:
             + settings.monitor.probe_timeout_seconds
             + MONITOR_SLACK_S
         )
-        brake = dispatcher.brake
+        pauses = dispatcher.pauses
         self.monitor = Monitor(
             settings,
             history,
-            tally,
+            counters,
             Sources(
                 children=self._children,
                 restarts=self._restarts,
                 missing_roots=lambda: scanner.missing,
-                paused=lambda: brake.reason,
-                hold=lambda reason: brake.hold(TEMPERATURE, reason),
-                release=lambda: brake.release(TEMPERATURE),
+                paused=lambda: pauses.reason,
+                hold=lambda reason: pauses.hold(TEMPERATURE, reason),
+                release=lambda: pauses.release(TEMPERATURE),
             ),
         )
-        self._care = Care(settings, config_file, history, lambda: dispatcher.idle)
+        self._maintenance = Maintenance(settings, config_file, history, lambda: dispatcher.idle)
         self._endpoint = None
         if settings.monitor.prometheus:
             # Who does not ask for metrics does not pay for the library.
             from daemon.monitor.prometheus import Endpoint
 
-            self._endpoint = Endpoint(settings.monitor.prometheus, self.monitor, tally, self.ages)
-        self._schedule = Schedule()
-        self._schedule.every(settings.monitor.interval_seconds, "monitor", self.monitor.tick)
-        self._schedule.every(CARE_S, "care", self._tidy, first_s=CARE_FIRST_S)
-        self._schedule.every(DUE_S, "backup", self._care.back_up, first_s=CARE_FIRST_S)
-        self._schedule.every(DUE_S, "verify", self._care.verify, first_s=CARE_FIRST_S)
+            self._endpoint = Endpoint(settings.monitor.prometheus, self.monitor, counters, self.ages)
+        self._scheduler = Scheduler()
+        self._scheduler.every(settings.monitor.interval_seconds, "monitor", self.monitor.tick)
+        self._scheduler.every(CARE_S, "care", self._tidy, first_s=CARE_FIRST_S)
+        self._scheduler.every(DUE_S, "backup", self._maintenance.back_up, first_s=CARE_FIRST_S)
+        self._scheduler.every(DUE_S, "verify", self._maintenance.verify, first_s=CARE_FIRST_S)
         self._turned_at = time.monotonic()
 
     def start(self) -> None:
-        self._schedule.start()
+        self._scheduler.start()
 
     def turn(self) -> None:
         """In every turn of the dispatcher."""
         now = time.monotonic()
         elapsed_s, self._turned_at = now - self._turned_at, now
-        self._schedule.keep_time()
+        self._scheduler.keep_time()
         self.monitor.watch_silence(elapsed_s)
 
     @property
@@ -122,14 +122,14 @@ class Upkeep:
 
     def end(self) -> None:
         """Nothing of this begins any more."""
-        self._schedule.end()
-        self._care.end()
+        self._scheduler.end()
+        self._maintenance.end()
         if self._endpoint is not None:
             self._endpoint.end()
         self.monitor.end()
 
     def _tidy(self) -> None:
-        self.monitor.model_cache_mb = self._care.tidy()
+        self.monitor.model_cache_mb = self._maintenance.tidy()
 
     def _children(self) -> Sequence[tuple[str, int]]:
         engines = [

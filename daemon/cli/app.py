@@ -23,7 +23,7 @@ from daemon.config.settings import Settings
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.monitor import alerts
 from daemon.service import Service
-from daemon.store.queries import Ledger
+from daemon.store.queries import Queries
 from daemon.store.schema import STATES
 
 EXIT_FAILED, EXIT_USAGE, EXIT_RUNNING, EXIT_ENVIRONMENT = 1, 2, 3, 4
@@ -110,18 +110,18 @@ def status(
 ) -> None:
     """Counts by state, what is running, the backlog and when it will be done."""
     settings = _settings(config_file)
-    with Ledger(settings.database_path) as ledger:
+    with Queries(settings.database_path) as queries:
         if as_json:
-            _print_json(ledger.status())
+            _print_json(queries.status())
             return
         if not watch:
-            Console().print(show.status(ledger.status()))
+            Console().print(show.status(queries.status()))
             return
-        with Live(show.status(ledger.status()), screen=sys.stdout.isatty(), auto_refresh=False) as live:
+        with Live(show.status(queries.status()), screen=sys.stdout.isatty(), auto_refresh=False) as live:
             try:
                 while True:
                     time.sleep(1.0)
-                    live.update(show.status(ledger.status()), refresh=True)
+                    live.update(show.status(queries.status()), refresh=True)
             except KeyboardInterrupt:
                 return
 
@@ -165,8 +165,8 @@ def jobs_list(
     as_json: JsonOption = False,
 ) -> None:
     """The newest jobs, with their states and reasons."""
-    with _ledger(config_file) as ledger:
-        found = ledger.jobs([each.value for each in state or ()], limit)
+    with _queries(config_file) as queries:
+        found = queries.jobs([each.value for each in state or ()], limit)
     if as_json:
         _print_json(found)
     else:
@@ -178,8 +178,8 @@ def jobs_show(
     job_id: Annotated[int, typer.Argument()], config_file: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """All about one job: its options, files, text and errors."""
-    with _ledger(config_file) as ledger:
-        job = ledger.job(job_id)
+    with _queries(config_file) as queries:
+        job = queries.job(job_id)
     if job is None:
         print(f"transcribed: there is no job {job_id}", file=sys.stderr)
         sys.exit(EXIT_FAILED)
@@ -202,9 +202,9 @@ def jobs_cancel(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOpt
 
 
 def _request(command: str, job_ids: list[int], config_file: Path | None, as_json: bool) -> None:
-    with _ledger(config_file) as ledger:
-        found = ledger.request(command, job_ids)
-        running = ledger.pid is not None
+    with _queries(config_file) as queries:
+        found = queries.request(command, job_ids)
+        running = queries.pid is not None
     missing = sorted(set(job_ids) - set(found))
     if as_json:
         _print_json({"command": command, "requested": found, "missing": missing, "daemon_running": running})
@@ -222,8 +222,8 @@ def _settings(config_file: Path | None) -> Settings:
     return reader.load(reader.find(config_file))
 
 
-def _ledger(config_file: Path | None) -> Ledger:
-    return Ledger(_settings(config_file).database_path)
+def _queries(config_file: Path | None) -> Queries:
+    return Queries(_settings(config_file).database_path)
 
 
 def _print_json(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""The command line of the monitor and its brake: `transcribed alerts`, `metrics`, `pause`, `resume`, `db backup`."""
+"""The command line of the monitor and its pauses: `transcribed alerts`, `metrics`, `pause`, `resume`, `db backup`."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from daemon.config import reader
 from daemon.errors import Unavailable
 from daemon.store import database
 from daemon.store.backup import backup_path
-from daemon.store.queries import Ledger
+from daemon.store.queries import Queries
 
 EXIT_USAGE = 2
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="config.toml, as for `run`.")]
@@ -60,9 +60,9 @@ def alerts(
 ) -> None:
     """What is wrong: alerts that are pending, firing or unknown."""
     settings = reader.load(reader.find(config_file))
-    with Ledger(settings.database_path) as ledger:
-        found = ledger.alerts(limit, ended=every)
-        running = ledger.pid is not None
+    with Queries(settings.database_path) as queries:
+        found = queries.alerts(limit, ended=every)
+        running = queries.pid is not None
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -92,9 +92,9 @@ def metrics(
         sys.exit(EXIT_USAGE)
     since_s = float(match[1]) * UNIT_S[match[2]]
     settings = reader.load(reader.find(config_file))
-    with Ledger(settings.database_path) as ledger:
-        rows = ledger.samples(since_s)
-        fired = ledger.alerts_between(since_s)
+    with Queries(settings.database_path) as queries:
+        rows = queries.samples(since_s)
+        fired = queries.alerts_between(since_s)
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
     elif not rows:
@@ -189,9 +189,9 @@ def _table(rows: list[dict[str, Any]], width: int) -> Table:
 
 
 def _request(command: str, config_file: Path | None) -> None:
-    with Ledger(reader.load(reader.find(config_file)).database_path) as ledger:
-        ledger.request_all(command)
-        running = ledger.pid is not None
+    with Queries(reader.load(reader.find(config_file)).database_path) as queries:
+        queries.request_all(command)
+        running = queries.pid is not None
     when = "within a second" if running else "when it next runs"
     print(f"{command} requested; the daemon does so {when}")
 

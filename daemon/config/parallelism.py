@@ -16,7 +16,7 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Parallelism:
     """`workers` batches of up to `batch_size` chunks run at once on shared weights, each with `cpu_threads` threads."""
 
     workers: int
@@ -28,7 +28,7 @@ class Layout:
 class Trial:
     """A layout as it ran: seconds of audio per second."""
 
-    layout: Layout
+    layout: Parallelism
     times_real_time: float
 
 
@@ -47,18 +47,18 @@ def machine_name() -> str:
     return f"{model}, {len(os.sched_getaffinity(0))} cores"
 
 
-def candidates(usual: Layout, cores: int, *, on_cpu: bool) -> list[Layout]:
+def candidates(usual: Parallelism, cores: int, *, on_cpu: bool) -> list[Parallelism]:
     """The usual layout, then others that share the same cores (or device) differently."""
     if not on_cpu:
-        tries = [Layout(workers, 1, size) for workers in (1, 2, 4) for size in (8, 16, 32)]
+        tries = [Parallelism(workers, 1, size) for workers in (1, 2, 4) for size in (8, 16, 32)]
     else:
         shapes = [(workers, cores // workers) for workers in {cores, cores // 2, cores // 4, 1} if workers]
-        tries = [Layout(workers, threads, usual.batch_size) for workers, threads in sorted(shapes, reverse=True)]
-        tries += [Layout(usual.workers, usual.cpu_threads, size) for size in (2, 8)]
+        tries = [Parallelism(workers, threads, usual.batch_size) for workers, threads in sorted(shapes, reverse=True)]
+        tries += [Parallelism(usual.workers, usual.cpu_threads, size) for size in (2, 8)]
     return [usual, *(layout for layout in dict.fromkeys(tries) if layout != usual)]
 
 
-def best(trials: list[Trial]) -> Layout:
+def best(trials: list[Trial]) -> Parallelism:
     """The fastest; the usual one, which comes first, if no other is clearly faster."""
     fastest = max(trials, key=lambda trial: trial.times_real_time)
     usual = trials[0]

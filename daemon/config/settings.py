@@ -171,7 +171,7 @@ class Monitor(Table):
 
     @property
     def resume_c(self) -> float:
-        """The mark at which the brake lets go: as configured, or 5 degrees below the one at which it holds."""
+        """The temperature at which work goes on: as configured, or 5 degrees below the one at which it pauses."""
         return self.gpu_temperature_resume_c or self.gpu_temperature_pause_c - 5
 
     @model_validator(mode="after")

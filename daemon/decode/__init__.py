@@ -1,0 +1,1 @@
+"""Runs in the decoder child: a media file becomes chunks of speech."""

@@ -12,7 +12,7 @@ from multiprocessing.reduction import recv_handle
 from daemon.chunk import Chunk
 from daemon.decode.chunker import Chunker, Cut
 from daemon.decode.media import Media
-from daemon.decode.sandbox import confine
+from daemon.decode.sandbox import enter_sandbox
 from daemon.errors import BadRecording
 from daemon.processes.protocol import Close, Next, Open, Opened, Refused, Window
 
@@ -91,7 +91,7 @@ class OpenRecording:
 
 def main(conn: Connection) -> None:
     """Answer the daemon's orders until it closes the connection."""
-    confine()
+    enter_sandbox()
     recordings: dict[int, OpenRecording] = {}
     while True:
         order = conn.recv()

@@ -1,0 +1,1 @@
+"""Runs in the engine child: a batch of chunks becomes segments."""

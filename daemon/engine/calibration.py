@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 from daemon.chunk import SAMPLE_RATE, Chunk
 from daemon.clips import CLIPS
-from daemon.config.parallelism import Layout, Trial, candidates
+from daemon.config.parallelism import Parallelism, Trial, candidates
 from daemon.decode.media import samples
 from daemon.engine.loader import load
 from daemon.engine.whisper import Whisper
@@ -44,7 +44,7 @@ def _trials(order: Calibrate) -> list[Trial]:
     return trials
 
 
-def _speed(usual: LoadModel, layout: Layout, speech: list[Chunk]) -> float:
+def _speed(usual: LoadModel, layout: Parallelism, speech: list[Chunk]) -> float:
     """Seconds of audio per second with a layout, the loading of the model not counted."""
     order = replace(usual, workers=layout.workers, cpu_threads=layout.cpu_threads, batch_size=layout.batch_size)
     model, _ = load(order)

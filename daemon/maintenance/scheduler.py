@@ -15,7 +15,7 @@ CLOCK_JUMP_S = 2.0
 """Wall and monotonic clock drift apart by milliseconds; more than this, and the clock was set."""
 
 
-class Schedule:
+class Scheduler:
     """Runs tasks, each at its interval on a thread of its own, so that none waits for another.
 
     A run that is late is made up for once, however late it is; a task that still runs is not started again.

@@ -1,4 +1,4 @@
-"""Care that is taken now and then: old rows, lost temporary files, backups, the model's accuracy.
+"""Maintenance that is taken now and then: old rows, lost temporary files, backups, the model's accuracy.
 
 Every task runs on a thread of the scheduler's and may take its time; none raises.
 """
@@ -36,7 +36,7 @@ VERIFY_POLL_S, VERIFY_GRACE_S = 1.0, 10.0
 MB = 1_000_000
 
 
-class Care:
+class Maintenance:
     """The tasks.
 
     Args:

@@ -9,7 +9,7 @@ from itertools import count
 WINDOW_S = 3600.0
 """Rates are those of the last hour, or since the start."""
 KEPT = 50_000
-"""Endings and batches that are remembered."""
+"""Outcomes and batches that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Rates:
     batch_fill_percent: float | None
 
 
-class Tally:
+class Counters:
     """Counts, and the endings of the last hour.
 
     Args:
@@ -44,7 +44,7 @@ class Tally:
 
     def __init__(self, earlier: Iterable[Ending] = ()) -> None:
         self._began = time.monotonic()
-        self._endings = deque(earlier, maxlen=KEPT)
+        self._outcomes = deque(earlier, maxlen=KEPT)
         self._batches: deque[tuple[float, int, int]] = deque(maxlen=KEPT)
         self._steps = count(1)
         self.jobs: Counter[str] = Counter()
@@ -58,7 +58,7 @@ class Tally:
     def ended(self, state: str, audio_s: float = 0.0, processing_s: float = 0.0) -> None:
         """A job is done, dead or rejected."""
         good = state == "done"
-        self._endings.append(Ending(time.monotonic(), good, audio_s, processing_s))
+        self._outcomes.append(Ending(time.monotonic(), good, audio_s, processing_s))
         self.jobs[state] += 1
         if good:
             self.audio_s += audio_s
@@ -73,7 +73,7 @@ class Tally:
     def rates(self) -> Rates:
         """Figures of the last hour."""
         now = time.monotonic()
-        endings = [each for each in list(self._endings) if now - each.at < WINDOW_S]
+        endings = [each for each in list(self._outcomes) if now - each.at < WINDOW_S]
         batches = [each for each in list(self._batches) if now - each[0] < WINDOW_S]
         good = [each for each in endings if each.good]
         factors = sorted(each.processing_s / each.audio_s for each in good if each.audio_s > 0)

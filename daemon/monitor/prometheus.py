@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from daemon import __version__
 from daemon.errors import Unavailable
-from daemon.monitor.counters import Tally
+from daemon.monitor.counters import Counters
 from daemon.monitor.sample import Sample
 from daemon.monitor.sampling import Monitor
 
@@ -28,21 +28,21 @@ MIB = 1 << 20
 class Collector:
     """Metrics of the newest sample; their names follow Prometheus' conventions (base units, _total for counters)."""
 
-    def __init__(self, monitor: Monitor, tally: Tally) -> None:
+    def __init__(self, monitor: Monitor, counters: Counters) -> None:
         self._monitor = monitor
-        self._tally = tally
+        self._counters = counters
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("transcribed", "This daemon.", {"version": __version__})
         ended = CounterMetricFamily("transcribed_jobs", "Jobs that ended since the start, by state.", labels=["state"])
         for state in ("done", "dead", "rejected"):
-            ended.add_metric([state], self._tally.jobs[state])
+            ended.add_metric([state], self._counters.jobs[state])
         yield ended
         yield CounterMetricFamily(
-            "transcribed_audio_seconds", "Audio of the recordings that are done.", self._tally.audio_s
+            "transcribed_audio_seconds", "Audio of the recordings that are done.", self._counters.audio_s
         )
         yield CounterMetricFamily(
-            "transcribed_processing_seconds", "Time that it took the devices.", self._tally.processing_s
+            "transcribed_processing_seconds", "Time that it took the devices.", self._counters.processing_s
         )
         firing = GaugeMetricFamily("transcribed_alert_firing", "Alerts that fire.", labels=["rule", "subject"])
         for key in self._monitor.firing:
@@ -144,10 +144,10 @@ class Endpoint:
     """
 
     def __init__(
-        self, address: str, monitor: Monitor, tally: Tally, ages: Callable[[], Mapping[str, tuple[float, float]]]
+        self, address: str, monitor: Monitor, counters: Counters, ages: Callable[[], Mapping[str, tuple[float, float]]]
     ) -> None:
         registry = CollectorRegistry()
-        registry.register(Collector(monitor, tally))
+        registry.register(Collector(monitor, counters))
         self._metrics = make_wsgi_app(registry)
         self._ages = ages
         host, _, port = address.rpartition(":")

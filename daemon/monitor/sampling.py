@@ -1,4 +1,4 @@
-"""One look at everything: sample, keep, judge, tell, brake. The scheduler calls it; it never raises."""
+"""One look at everything: sample, keep, judge, tell, pauses. The scheduler calls it; it never raises."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from typing import Any
 
 from daemon.config.settings import Settings
 from daemon.monitor.alerts import AlertBook, or_none
-from daemon.monitor.counters import Tally
+from daemon.monitor.counters import Counters
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.host import HostProbe
 from daemon.monitor.metrics_log import Lines
@@ -18,7 +18,7 @@ from daemon.monitor.readings import SERVICE, Reader, configured
 from daemon.monitor.rules import Event, Key, Reading
 from daemon.monitor.sample import Gpu, Probe, Sample, Work
 from daemon.store.monitoring import History
-from daemon.store.queries import Ledger
+from daemon.store.queries import Queries
 from daemon.store.records import timestamp
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,12 @@ class Sources:
     missing_roots: Callable[[], Mapping[str, bool]]
     paused: Callable[[], str | None]
     hold: Callable[[str], None]
-    """Put the brake on for the temperature, with the reason."""
+    """Pause for the temperature, with the reason."""
     release: Callable[[], None]
 
 
 class Monitor:
-    """Samples, alerts and the brake.
+    """Samples, alerts, and the pause for the temperature.
 
     Args:
         history: gives up at once where the database cannot be written, so that it does not hold up the monitor.
@@ -55,7 +55,7 @@ class Monitor:
         self,
         settings: Settings,
         history: History,
-        tally: Tally,
+        counters: Counters,
         sources: Sources,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,8 +63,8 @@ class Monitor:
         self._interval_s = monitor.interval_seconds
         self._model = settings.model.name
         self._history = history
-        self._ledger = Ledger(settings.database_path)
-        self._tally = tally
+        self._queries = Queries(settings.database_path)
+        self._counters = counters
         self._sources = sources
         self._notifier = Notifier(monitor.notify)
         roots = [watch.path for watch in settings.watch]
@@ -89,7 +89,7 @@ class Monitor:
         self._clock = clock
         self._ticked_at: float | None = None
         self._clock_s = 0.0
-        self._seen_progress, self._stalled_s = tally.progress, 0.0
+        self._seen_progress, self._stalled_s = counters.progress, 0.0
         self._oldest: tuple[int, float] | None = None
         self._silent_s, self._silence_clock_s = 0.0, 0.0
         self._silence_at = clock()
@@ -119,7 +119,7 @@ class Monitor:
         row = sample.row()
         self._lines.write(row)
         or_none("keep a sample", lambda: self._history.sample(row))
-        self._brake(sample.probe)
+        self._pauses(sample.probe)
         return self._alerts.take(self._reader.readings(sample, self._clock_s), self._clock_s)
 
     def watch_silence(self, elapsed_s: float) -> None:
@@ -146,7 +146,7 @@ class Monitor:
         self._gpu_probe.end()
         self._notifier.end()
         self._lines.close()
-        self._ledger.close()
+        self._queries.close()
 
     def _advance(self) -> float:
         """Move the monitor's clock; seconds since the last tick, of which a suspended time counts little."""
@@ -173,18 +173,18 @@ class Monitor:
         )
 
     def _work(self, elapsed_s: float) -> Work:
-        rates, tally = self._tally.rates(), self._tally
+        rates, counters = self._counters.rates(), self._counters
         queue = self._history.queue()
-        backlog = self._ledger.backlog()
+        backlog = self._queries.backlog()
         paused = self._sources.paused() is not None
-        moved = tally.progress != self._seen_progress
-        self._seen_progress = tally.progress
+        moved = counters.progress != self._seen_progress
+        self._seen_progress = counters.progress
         self._stalled_s = 0.0 if moved or paused or not queue.work_waits else self._stalled_s + elapsed_s
         return Work(
-            done=tally.jobs["done"],
-            failed=tally.jobs["dead"] + tally.jobs["rejected"],
-            audio_s=tally.audio_s,
-            processing_s=tally.processing_s,
+            done=counters.jobs["done"],
+            failed=counters.jobs["dead"] + counters.jobs["rejected"],
+            audio_s=counters.audio_s,
+            processing_s=counters.processing_s,
             ended_in_window=rates.ended,
             error_rate_percent=rates.error_rate_percent,
             real_time_factor_mean=rates.real_time_factor_mean,
@@ -215,7 +215,7 @@ class Monitor:
         self._oldest = (job_id, waited_s)
         return waited_s
 
-    def _brake(self, probe: Probe) -> None:
+    def _pauses(self, probe: Probe) -> None:
         """Hold while a GPU is too hot; one that was and cannot be read now is taken for hot still."""
         if not self._pause_c:
             return

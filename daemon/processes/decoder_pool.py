@@ -20,7 +20,7 @@ HASH_BYTES_PER_S = 20e6
 PATIENCE_S = 1.0
 """A decoder that works on one order for longer is stuck in a strange file; a spare one takes over what waits."""
 SPARES = 2
-"""Decoders above the usual number, for when others are stuck."""
+"""DecoderPool above the usual number, for when others are stuck."""
 RECYCLE_RECORDINGS = 2_000
 RECYCLE_BYTES = 1 << 30
 """A decoder that has opened this many, or holds this much memory (usual are 150 MB), is given no more recordings, and
@@ -37,7 +37,7 @@ class _Decoder:
     asked: deque[int] = field(default_factory=deque)
     """Open recordings whose next window is wanted."""
     opened: int = 0
-    worn: bool = False
+    recycle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class LostRecordings:
     how: str
 
 
-class Decoders:
+class DecoderPool:
     """Decoder children, started when needed, each with many recordings open.
 
     Orders wait here, not in the children, so that a file that keeps one busy holds up no other. A child that has
@@ -101,7 +101,7 @@ class Decoders:
     def hand_out(self) -> None:
         """Give idle decoders something to do: new recordings first, they are quick to open."""
         for decoder in list(self._decoders):
-            if decoder.worn and not decoder.open:
+            if decoder.recycle and not decoder.open:
                 self._retire(decoder)
             elif decoder.current is None:
                 self._next_order(decoder)
@@ -120,7 +120,7 @@ class Decoders:
         except ChildDied as error:
             return self._bury(decoder, str(error))
         decoder.current, child.deadline = None, None
-        decoder.worn = decoder.opened >= RECYCLE_RECORDINGS or child.rss_bytes > RECYCLE_BYTES
+        decoder.recycle = decoder.opened >= RECYCLE_RECORDINGS or child.rss_bytes > RECYCLE_BYTES
         self.hand_out()
         return answer
 
@@ -135,7 +135,7 @@ class Decoders:
         self._of.clear()
 
     def _may_grow(self) -> bool:
-        taking = [decoder for decoder in self._decoders if not decoder.worn]
+        taking = [decoder for decoder in self._decoders if not decoder.recycle]
         if len(taking) < self._usual:
             return True
         stuck = time.monotonic() - PATIENCE_S
@@ -148,7 +148,7 @@ class Decoders:
         decoder.child.end(gently=True)
 
     def _next_order(self, decoder: _Decoder) -> None:
-        if self._unopened and not decoder.worn:
+        if self._unopened and not decoder.recycle:
             order, fd = self._unopened.popleft()
             decoder.open.add(order.job_id)
             decoder.opened += 1

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from daemon.chunk import Chunk
-from daemon.config.parallelism import Layout
+from daemon.config.parallelism import Parallelism
 from daemon.errors import Unavailable
 from daemon.processes.child import Child, ChildDied
 from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
@@ -60,7 +60,7 @@ class Engine:
     chunks_run: int = 0
     settled_bytes: int = 0
     """Resident memory once the buffers had their size."""
-    worn: bool = False
+    recycle: bool = False
     """To be replaced once its batches are done."""
 
     @property
@@ -77,7 +77,7 @@ class Engine:
                 batches take long, none is: the few milliseconds that this saves are nothing, and a memo that comes
                 meanwhile would wait for it.
         """
-        if self.ready is None or self.worn or any(chunk.alone for batch in self.batches.values() for chunk in batch):
+        if self.ready is None or self.recycle or any(chunk.alone for batch in self.batches.values() for chunk in batch):
             return False
         if alone:
             return not self.batches
@@ -95,8 +95,8 @@ class LostBatches:
     """Whether they may have been the reason; not if the last one never reached it."""
 
 
-class Engines:
-    """Engines of one model on the configured devices.
+class EnginePool:
+    """EnginePool of one model on the configured devices.
 
     Args:
         load: the model; `device` may name several (`cuda:0,1`).
@@ -132,9 +132,9 @@ class Engines:
         return workers * sum(engine.batch_size for engine in self.engines)
 
     def keep_alive(self) -> None:
-        """Start every engine that does not live and whose wait is over; replace one that is worn and idle."""
+        """Start every engine that does not live and whose wait is over; replace one that is due for it and idle."""
         for engine in self.engines:
-            if engine.worn and not engine.batches and engine.child is not None:
+            if engine.recycle and not engine.batches and engine.child is not None:
                 log.info("engine %d is replaced after %d chunks", engine.child.pid, engine.chunks_run)
                 self._retire(engine)
             if engine.child is None and time.monotonic() >= engine.restart_at:
@@ -212,12 +212,12 @@ class Engines:
                 "on CUDA this is mostly a missing cuDNN or cuBLAS; try model.device = 'cpu' to see",
             )
         engine.restart_at = time.monotonic() + RESTART_S[min(engine.deaths, len(RESTART_S) - 1)]
-        engine.child, engine.ready, engine.batches, engine.worn = None, None, {}, False
+        engine.child, engine.ready, engine.batches, engine.recycle = None, None, {}, False
         engine.deaths += 1
         engine.restarts += 1
         return lost
 
-    def lay_out(self, layout: Layout) -> None:
+    def set_parallelism(self, layout: Parallelism) -> None:
         """Start the engines anew with another layout, if it is another; nothing may be in flight."""
         for engine in self.engines:
             ready = engine.ready
@@ -239,7 +239,7 @@ class Engines:
         """End a child that has nothing in flight; another one is started at once."""
         if engine.child is not None:
             engine.child.end(gently=True)
-        engine.child, engine.ready, engine.worn = None, None, False
+        engine.child, engine.ready, engine.recycle = None, None, False
 
     def _age(self, engine: Engine, chunks: int) -> None:
         """Count what an engine has done, and see whether it has grown."""
@@ -251,9 +251,9 @@ class Engines:
         grown_bytes = has_bytes - engine.settled_bytes
         if grown_bytes > max(RECYCLE_GROWTH_BYTES, engine.settled_bytes):
             log.warning("engine %d has grown by %d MB", engine.child.pid, grown_bytes >> 20)
-            engine.worn = True
+            engine.recycle = True
         elif engine.chunks_run >= RECYCLE_CHUNKS:
-            engine.worn = True
+            engine.recycle = True
 
     def _welcome(self, engine: Engine, ready: Ready) -> None:
         engine.ready, engine.deaths, engine.chunks_run, engine.settled_bytes = ready, 0, 0, 0

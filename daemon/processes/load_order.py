@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from daemon.config.parallelism import Layout, Setup, machine_name
+from daemon.config.parallelism import Parallelism, Setup, machine_name
 from daemon.config.presets import PRESETS
 from daemon.config.settings import Model
 from daemon.processes.protocol import LoadModel
 
 
-def load_order(model: Model, layout: Layout | None = None) -> LoadModel:
+def load_order(model: Model, layout: Parallelism | None = None) -> LoadModel:
     """What an engine is told to load: the configured values, else the preset's, else the measured layout's, else None
     for what the engine takes by itself.
     """

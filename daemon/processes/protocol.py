@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from daemon.chunk import Chunk, Decoded, Options
-from daemon.config.parallelism import Layout, Trial
+from daemon.config.parallelism import Parallelism, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,8 @@ class Ready:
     """Its text of a clip of speech: an engine that starts again and hears something else is not trusted."""
 
     @property
-    def layout(self) -> Layout:
-        return Layout(self.workers, self.cpu_threads, self.batch_size)
+    def layout(self) -> Parallelism:
+        return Parallelism(self.workers, self.cpu_threads, self.batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Calibrate:
     """To a calibration child, once: the model to try, the layout that is usual, and the cores to share out."""
 
     load: LoadModel
-    usual: Layout
+    usual: Parallelism
     cores: int
 
 

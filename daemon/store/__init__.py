@@ -1,1 +1,1 @@
-"""jobs.db: all of SQLAlchemy is in this room."""
+"""jobs.db: every read and every change of the database."""

@@ -10,14 +10,14 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import OperationalError
 
-from daemon.config.parallelism import Layout, Setup
+from daemon.config.parallelism import Parallelism, Setup
 from daemon.store import database
 from daemon.store.access import Access
 from daemon.store.records import timestamp
 from daemon.store.schema import layouts, verifications
 
 
-def known_layout(path: Path, setup: Setup) -> Layout | None:
+def known_parallelism(path: Path, setup: Setup) -> Parallelism | None:
     """The measured layout; None if there is none, or no database (of this version) yet."""
     if not path.is_file():
         return None
@@ -43,10 +43,10 @@ def record_verification(path: Path, **values: Any) -> None:
         engine.dispose()
 
 
-class Measures(Access):
+class Measurements(Access):
     """The daemon's own measurements."""
 
-    def keep_layout(self, setup: Setup, layout: Layout, trials: Sequence[dict[str, Any]] = ()) -> None:
+    def keep_parallelism(self, setup: Setup, layout: Parallelism, trials: Sequence[dict[str, Any]] = ()) -> None:
         """Keep a layout, with the trials that it is the best of."""
         values = {**asdict(layout), "measured_at": timestamp(), "trials": json.dumps(list(trials))}
         self._write(
@@ -58,7 +58,7 @@ class Measures(Access):
         )
 
 
-def _layout(db: Connection, setup: Setup) -> Layout | None:
+def _layout(db: Connection, setup: Setup) -> Parallelism | None:
     wanted = [layouts.c[name] == value for name, value in asdict(setup).items()]
     row = db.execute(select(layouts.c.workers, layouts.c.cpu_threads, layouts.c.batch_size).where(*wanted)).first()
-    return None if row is None else Layout(*row)
+    return None if row is None else Parallelism(*row)

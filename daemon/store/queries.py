@@ -38,7 +38,7 @@ SAMPLE = 200
 """Finished jobs whose seconds per byte are taken for those that are not decoded yet."""
 
 
-class Ledger:
+class Queries:
     """Reads jobs.db while a daemon may be running on it.
 
     Raises:

@@ -8,7 +8,7 @@ from daemon.store.records import timestamp
 from daemon.store.schema import pauses, requests
 
 
-class Controls(Access):
+class Requests(Access):
     """Requests, taken by the dispatcher; pauses, shown to people and kept over a restart."""
 
     def take_requests(self) -> list[tuple[str, int | None]]:

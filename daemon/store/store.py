@@ -7,9 +7,9 @@ from sqlalchemy import Connection, and_, func, or_, select, update
 from daemon.store.access import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
 from daemon.store.intake import Intake
-from daemon.store.measurements import Measures
+from daemon.store.measurements import Measurements
 from daemon.store.records import Job, seconds_until, timestamp, timestamp_in
-from daemon.store.requests import Controls
+from daemon.store.requests import Requests
 from daemon.store.schema import (
     CANCELLED,
     DEAD,
@@ -28,7 +28,7 @@ from daemon.store.schema import (
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
-class Store(Intake, Checkpoints, Measures, Controls):
+class Store(Intake, Checkpoints, Measurements, Requests):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:

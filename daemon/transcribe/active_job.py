@@ -29,7 +29,7 @@ class _Progress:
 
 
 @dataclass(slots=True)
-class Running:
+class ActiveJob:
     """A job from claim to end.
 
     The language of a recording is detected on its first chunk with speech; until then its other chunks are

@@ -5,9 +5,9 @@ import os
 import time
 from dataclasses import asdict, replace
 
-from daemon.config.parallelism import Layout, Setup, best
+from daemon.config.parallelism import Parallelism, Setup, best
 from daemon.processes.child import Child, ChildDied
-from daemon.processes.engine_pool import Engine, Engines
+from daemon.processes.engine_pool import Engine, EnginePool
 from daemon.processes.protocol import Calibrate, Calibrated
 from daemon.store.store import Store
 
@@ -21,7 +21,7 @@ ATTEMPTS = 3
 """A trial that dies this often (of too little memory, say) is not repeated until the next start."""
 
 
-class Tuner:
+class Autotuner:
     """Runs the trial in a child of its own, keeps the outcome, and lays the engines out anew.
 
     Args:
@@ -29,7 +29,7 @@ class Tuner:
         untried: whether to try layouts at all.
     """
 
-    def __init__(self, store: Store, engines: Engines, setup: Setup | None, *, untried: bool) -> None:
+    def __init__(self, store: Store, engines: EnginePool, setup: Setup | None, *, untried: bool) -> None:
         self._store = store
         self._engines = engines
         self._setup = setup
@@ -68,16 +68,16 @@ class Tuner:
         chosen = best(list(answer.trials))
         for trial in answer.trials:
             log.info("layout %s: %.1f x real time", _text(trial.layout), trial.times_real_time)
-        self._store.keep_layout(self._setup, chosen, [asdict(trial) for trial in answer.trials])
+        self._store.keep_parallelism(self._setup, chosen, [asdict(trial) for trial in answer.trials])
         self._untried = False
         log.info("layout from now on: %s", _text(chosen))
-        self._engines.lay_out(chosen)
+        self._engines.set_parallelism(chosen)
 
     def remember(self, engine: Engine) -> None:
         """Keep the batch size that an engine found its memory to be enough for, for later starts."""
         if self._setup is not None and engine.ready is not None:
             ready = engine.ready
-            self._store.keep_layout(self._setup, replace(ready.layout, batch_size=engine.batch_size))
+            self._store.keep_parallelism(self._setup, replace(ready.layout, batch_size=engine.batch_size))
 
     def end(self) -> None:
         """End the child; what it has measured so far is lost, and measured again later."""
@@ -97,5 +97,5 @@ class Tuner:
             log.debug("the trial does not listen: %s", error)
 
 
-def _text(layout: Layout) -> str:
+def _text(layout: Parallelism) -> str:
     return f"{layout.workers} workers x {layout.cpu_threads} threads, batches of {layout.batch_size}"

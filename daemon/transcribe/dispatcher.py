@@ -14,18 +14,18 @@ from multiprocessing.connection import wait
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.filesystem import exists
-from daemon.monitor.counters import Tally
-from daemon.processes.decoder_pool import Decoders, LostRecordings
-from daemon.processes.engine_pool import Engines
+from daemon.monitor.counters import Counters
+from daemon.processes.decoder_pool import DecoderPool, LostRecordings
+from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import Open, Opened, Ready, Refused, Window
 from daemon.recording import current_file
 from daemon.store.records import Job
 from daemon.store.store import Store
-from daemon.transcribe.active_job import Running
-from daemon.transcribe.autotune import Tuner
+from daemon.transcribe.active_job import ActiveJob
+from daemon.transcribe.autotune import Autotuner
 from daemon.transcribe.inference import Inference
-from daemon.transcribe.outcome import Endings
-from daemon.transcribe.pauses import REQUEST, REQUESTED, Brake
+from daemon.transcribe.outcome import Outcomes
+from daemon.transcribe.pauses import REQUEST, REQUESTED, Pauses
 
 log = logging.getLogger(__name__)
 
@@ -49,17 +49,17 @@ class Dispatcher:
     """
 
     def __init__(
-        self, store: Store, decoders: Decoders, engines: Engines, tuner: Tuner, jobs: Jobs, tally: Tally
+        self, store: Store, decoders: DecoderPool, engines: EnginePool, tuner: Autotuner, jobs: Jobs, counters: Counters
     ) -> None:
         self._store = store
         self._tuner = tuner
         self._decoders = decoders
         self._engines = engines
-        self._endings = Endings(store, jobs, tally)
+        self._outcomes = Outcomes(store, jobs, counters)
         self._drain_s = jobs.drain_seconds
-        self._running: dict[int, Running] = {}
+        self._running: dict[int, ActiveJob] = {}
         self._inference = Inference(
-            store, engines, self._running, tally,
+            store, engines, self._running, counters,
             finished=self._publish_if_complete, failed=self._stop, shrunk=tuner.remember,
         )  # fmt: skip
         self._runs = 0
@@ -68,7 +68,7 @@ class Dispatcher:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
-        self.brake = Brake(store, jobs.between, self.wake)
+        self.pauses = Pauses(store, jobs.between, self.wake)
 
     @property
     def wake_fd(self) -> int:
@@ -119,14 +119,14 @@ class Dispatcher:
         self._engines.keep_alive()
         self._inference.open = False
         if claiming:
-            self._obey()
-            self._inference.open = not self.brake.turn()
+            self._apply_requests()
+            self._inference.open = not self.pauses.turn()
             if self._inference.open:
                 self._claim()
                 self._ask_for_windows()
                 self._decoders.hand_out()
                 self._inference.hand_out()
-        self._tuner.turn(idle=claiming and self.idle and self.ready and self.brake.reason is None)
+        self._tuner.turn(idle=claiming and self.idle and self.ready and self.pauses.reason is None)
         children = [*self._engines.children, *self._decoders.children, *self._tuner.children]
         ready = set(wait([self._wake_read, *(child.fileno() for child in children)], timeout=TICK_S))
         if self._wake_read in ready:
@@ -145,7 +145,7 @@ class Dispatcher:
             elif child in self._tuner.children:
                 self._tuner.receive()
 
-    def _obey(self) -> None:
+    def _apply_requests(self) -> None:
         """What people asked for on the command line."""
         if time.monotonic() < self._requests_at:
             return
@@ -159,9 +159,9 @@ class Dispatcher:
                 case "retry", int():
                     self._store.retry(job_id)
                 case "pause", None:
-                    self.brake.hold(REQUEST, REQUESTED)
+                    self.pauses.hold(REQUEST, REQUESTED)
                 case "resume", None:
-                    self.brake.release(REQUEST)
+                    self.pauses.release(REQUEST)
             self._claim_at = 0.0
 
     # -- claiming and decoding -------------------------------------------------------------------------------
@@ -190,12 +190,12 @@ class Dispatcher:
         try:
             fd = current_file(job)
         except TranscribedError as error:
-            self._endings.end(job, error)
+            self._outcomes.end(job, error)
             return
         detects = ready.multilingual and job.options.language == "auto" and job.language is None
         language = job.options.language if ready.multilingual else "en"
         self._runs += 1
-        self._running[job.id] = Running(
+        self._running[job.id] = ActiveJob(
             job,
             detects,
             run=self._runs,
@@ -258,7 +258,7 @@ class Dispatcher:
             if (root, path) == (running.job.root, running.job.path_bytes) or not exists(root, path):
                 self._store.adopt(job_id, source_id)
                 self._drop(job_id)
-                self._endings.publish(job_id)
+                self._outcomes.publish(job_id)
                 return
         running.done = self._store.chunks_done(job_id)
         if running.job.options.condition_on_previous_text and running.done:
@@ -290,7 +290,7 @@ class Dispatcher:
     def _publish_if_complete(self, job_id: int) -> None:
         if job_id in self._running and self._running[job_id].complete:
             self._drop(job_id)
-            self._endings.publish(job_id)
+            self._outcomes.publish(job_id)
 
     def _stop(self, job_id: int, error: TranscribedError | None) -> None:
         """End a running job with an error, or put it back in the queue if it is not to blame."""
@@ -301,7 +301,7 @@ class Dispatcher:
         if error is None:
             self._store.release(job_id, "its decoder or engine died; it was not to blame")
         else:
-            self._endings.end(running.job, error)
+            self._outcomes.end(running.job, error)
 
     def _drop(self, job_id: int) -> None:
         """Forget a running job; results that still come for it are ignored."""

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from daemon.chunk import Chunk
 from daemon.errors import FailedRecording
-from daemon.monitor.counters import Tally
-from daemon.processes.engine_pool import Engine, Engines, LostBatches
+from daemon.monitor.counters import Counters
+from daemon.processes.engine_pool import Engine, EnginePool, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.store.records import Batch, Result
 from daemon.store.store import Store
-from daemon.transcribe.active_job import Running
+from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.batcher import Batcher
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,9 @@ class Inference:
     def __init__(
         self,
         store: Store,
-        engines: Engines,
-        running: dict[int, Running],
-        tally: Tally,
+        engines: EnginePool,
+        running: dict[int, ActiveJob],
+        counters: Counters,
         *,
         finished: Callable[[int], None],
         failed: Callable[[int, FailedRecording], None],
@@ -41,7 +41,7 @@ class Inference:
         self._store = store
         self._engines = engines
         self._running = running
-        self._tally = tally
+        self._counters = counters
         self._finished = finished
         self._failed = failed
         self._shrunk = shrunk
@@ -55,7 +55,7 @@ class Inference:
         """Forget the waiting chunks of a job."""
         self.held_s -= self._batcher.drop(job_id)
 
-    def submit(self, running: Running, chunks: Sequence[Chunk], *, first: bool = False) -> None:
+    def submit(self, running: ActiveJob, chunks: Sequence[Chunk], *, first: bool = False) -> None:
         """Put chunks of a job in the queue; `first` before its others."""
         for chunk in chunks:
             self.held_s += chunk.duration_s
@@ -77,7 +77,7 @@ class Inference:
         self._engines.run(engine, chunks)
 
     def receive(self, engine: Engine, answer: object, chunks: Sequence[Chunk]) -> None:
-        """Take what `Engines.receive` gave."""
+        """Take what `EnginePool.receive` gave."""
         match answer:
             case BatchDone():
                 self._batch_done(engine, answer, chunks)
@@ -111,7 +111,7 @@ class Inference:
             run_s=round(answer.run_s, 4),
         )
         self._store.save(finished, batch)
-        self._tally.batch(batch.size, batch.capacity)
+        self._counters.batch(batch.size, batch.capacity)
         for result_ in finished:
             self._finished(result_.job_id)
 
@@ -148,7 +148,7 @@ class Inference:
                 else:
                     self.submit(running, [replace(chunk, alone=True)], first=True)
 
-    def _of(self, chunk: Chunk) -> Running | None:
+    def _of(self, chunk: Chunk) -> ActiveJob | None:
         """The running job of a chunk; None if it has ended or began anew."""
         running = self._running.get(chunk.job_id)
         return running if running is not None and running.run == chunk.run else None

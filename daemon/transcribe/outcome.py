@@ -5,7 +5,7 @@ import random
 
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
-from daemon.monitor.counters import Tally
+from daemon.monitor.counters import Counters
 from daemon.publish.publisher import publish_job
 from daemon.store.records import Job
 from daemon.store.schema import DEAD, DONE, REJECTED
@@ -17,12 +17,12 @@ POSTPONE_MIN_S = 1.0
 """A job that the environment holds up is tried again no sooner, however short the configured wait."""
 
 
-class Endings:
+class Outcomes:
     """Where a job's work becomes its state."""
 
-    def __init__(self, store: Store, jobs: Jobs, tally: Tally) -> None:
+    def __init__(self, store: Store, jobs: Jobs, counters: Counters) -> None:
         self._store = store
-        self._tally = tally
+        self._counters = counters
         self._jobs = jobs
 
     def publish(self, job_id: int) -> None:
@@ -36,7 +36,7 @@ class Endings:
         if warning:
             log.warning("job %d %s: %s", job_id, job.path, warning)
         self._store.finish(job_id, warning)
-        self._tally.ended(DONE, job.duration_s or 0.0, job.processing_s)
+        self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
 
     def end(self, job: Job, error: TranscribedError) -> None:
@@ -51,13 +51,13 @@ class Endings:
                 self._store.vanish([job.id], str(error))
             case BadRecording():
                 self._store.reject(job.id, type(error).__name__, str(error))
-                self._tally.ended(REJECTED)
+                self._counters.ended(REJECTED)
             case _:
                 left = job.attempts < self._jobs.attempts
                 retry_in_s = backoff_s(job.attempts, self._jobs.retry_backoff_seconds) if left else None
                 self._store.fail(job.id, type(error).__name__, str(error), retry_in_s)
                 if retry_in_s is None:
-                    self._tally.ended(DEAD)
+                    self._counters.ended(DEAD)
 
 
 def backoff_s(attempts: int, first_s: float) -> float:

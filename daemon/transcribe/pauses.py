@@ -1,4 +1,4 @@
-"""The brake: while it holds, the dispatcher hands out nothing. Batches that run end; nothing is lost or charged."""
+"""Pauses: while there is one, the dispatcher hands out nothing. Batches that run end; nothing is lost or charged."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ REQUEST, HOURS, TEMPERATURE = "request", "hours", "temperature"
 REQUESTED = "by request; `transcribed resume` ends it"
 
 
-class Brake:
+class Pauses:
     """Why work is held up just now. Asked by the dispatcher; `hold` and `release` may be called from any thread.
 
     Args:

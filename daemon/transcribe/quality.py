@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from daemon.chunk import Chunk, Decoded, Segment, Suppressed
-from daemon.transcribe.hallucinations import is_phantom
+from daemon.transcribe.hallucinations import is_hallucination
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 COMPRESSION_RATIO_MAX = 2.4
@@ -66,8 +66,8 @@ def judge(chunk: Chunk, result: Decoded, earlier: list[Decoded]) -> Verdict:
             return Verdict(again=replace(chunk, temperature=hotter[0]))
         result = _unrolled(_best([*earlier, result]))
     if result.no_speech_prob > NO_SPEECH_MAX:
-        phantoms = tuple(segment for segment in result.segments if is_phantom(segment.text))
-        result = _without(result, phantoms, "a phrase that the model is known to make up, and no speech there")
+        hallucinations = tuple(segment for segment in result.segments if is_hallucination(segment.text))
+        result = _without(result, hallucinations, "a phrase that the model is known to make up, and no speech there")
     return Verdict(accepted=result, rest=_rest(chunk, result))
 
 

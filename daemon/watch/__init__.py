@@ -1,0 +1,1 @@
+"""Watched folders are compared with the database; what is complete is queued."""

@@ -121,7 +121,7 @@ CONTROLS = [
         (
             (
                 "processes/engine_pool.py",
-                "            engine.worn = True\n        elif",
+                "            engine.recycle = True\n        elif",
                 "            pass\n        elif",
             ),
         ),

@@ -1,4 +1,4 @@
-"""The brake end to end: a real daemon, a fake GPU that heats up, and people who ask for a pause."""
+"""Pauses end to end: a real daemon, a fake GPU that heats up, and people who ask for a pause."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def test_the_gpu_heats_up_the_brake_holds_it_cools_and_nothing_is_lost(make_daem
     recordings = [write_wav(daemon.inbox / f"{number}.wav", seconds=2, seed=number) for number in range(40)]
     wait_until(lambda: list(daemon.states().values()).count("done") >= 3, 30, "some being done")
     gpu.set(95)
-    wait_until(lambda: daemon.query("SELECT cause FROM pauses") == [("temperature",)], 10, "the brake")
+    wait_until(lambda: daemon.query("SELECT cause FROM pauses") == [("temperature",)], 10, "the pauses")
     wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'gpu_temperature'") == [("firing",)], 10)
     time.sleep(1.0)  # batches that ran have ended
     batches = daemon.query("SELECT count(*) FROM batches")

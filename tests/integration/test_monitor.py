@@ -13,7 +13,7 @@ import pytest
 
 from daemon.config import reader
 from daemon.config.settings import RuleChange
-from daemon.monitor.counters import Tally
+from daemon.monitor.counters import Counters
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.sampling import Monitor, Sources
 from daemon.store import migrate
@@ -55,7 +55,7 @@ class Bench:
         self.settings = settings.model_copy(update={"monitor": monitor})
         migrate.migrate(settings.database_path)
         self.history = History(settings.database_path, lambda _reason: False)
-        self.tally = Tally()
+        self.counters = Counters()
         self.now = 1000.0
         self.held: list[str | None] = []
         self.programs = folder / "programs"
@@ -72,7 +72,7 @@ class Bench:
             hold=self.held.append,
             release=lambda: self.held.append(None),
         )
-        self.monitor = Monitor(self.settings, self.history, self.tally, sources, clock=lambda: self.now)
+        self.monitor = Monitor(self.settings, self.history, self.counters, sources, clock=lambda: self.now)
 
     def program(self, text: str | bytes | None) -> None:
         """Put an nvidia-smi in place; None: there is none."""
@@ -271,7 +271,7 @@ def test_work_that_stands_still(bench) -> None:
     found = []
     for tick in range(40):
         found += [(tick, *event) for event in here.tick()]
-    here.tally.batch(1, 4)
+    here.counters.batch(1, 4)
     found += [(40, *event) for event in here.tick()]
     assert found == [(31, "stalled", "service", "firing"), (40, "stalled", "service", "resolved")]
 

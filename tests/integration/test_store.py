@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from daemon.chunk import Options, Segment
 from daemon.errors import AlreadyRunning, Unavailable
 from daemon.store import database, migrate
-from daemon.store.queries import Ledger
+from daemon.store.queries import Queries
 from daemon.store.records import Batch, Output, Result, Seen, options_from_json, readable
 from daemon.store.schema import metadata
 from daemon.store.store import Store
@@ -39,8 +39,8 @@ def queue(store: Store, *names: str, priority: int = 0) -> None:
 
 
 def states(path: Path) -> dict[str, str]:
-    with Ledger(path) as ledger:
-        return {row["path"]: row["state"] for row in ledger.jobs(limit=1000)}
+    with Queries(path) as queries:
+        return {row["path"]: row["state"] for row in queries.jobs(limit=1000)}
 
 
 def result(job_id: int, idx: int = 0, text: str = "hello") -> Result:
@@ -81,8 +81,8 @@ def test_a_job_from_first_sight_to_done(store: Store, path: Path) -> None:
     assert [segment.text for segment in store.transcript(job.id)] == ["hello", "world"]
     store.plan_outputs(job.id, [Output("txt", b"/root/a.txt", "00", 5)])
     store.finish(job.id)
-    with Ledger(path) as ledger:
-        row = ledger.job(job.id)
+    with Queries(path) as queries:
+        row = queries.job(job.id)
     assert row is not None
     assert (row["state"], row["chunks_done"], row["processing_s"]) == ("done", 2, 1.0)
     assert row["outputs"][0]["published"] is True
@@ -117,8 +117,8 @@ def test_failed_waits_dead_ends_and_retry_revives(store: Store, path: Path) -> N
     assert job.attempts == 1
     store.fail(job.id, "FailedRecording", "broken", retry_in_s=None)
     assert states(path) == {"a.wav": "dead"}
-    with Ledger(path) as ledger:
-        row = ledger.job(job.id)
+    with Queries(path) as queries:
+        row = queries.job(job.id)
     assert row is not None and "broken" in row["reason"]
 
 

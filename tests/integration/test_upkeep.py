@@ -1,4 +1,4 @@
-"""Schedule, care, the endpoint for Prometheus, and the commands that show what the monitor has seen."""
+"""Scheduler, care, the endpoint for Prometheus, and the commands that show what the monitor has seen."""
 
 import json
 import os
@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from daemon.cli.monitoring import sparkline
 from daemon.config import reader
 from daemon.config.settings import Settings
-from daemon.maintenance.scheduler import Schedule
-from daemon.maintenance.tasks import Care
-from daemon.monitor.counters import Ending, Tally
+from daemon.maintenance.scheduler import Scheduler
+from daemon.maintenance.tasks import Maintenance
+from daemon.monitor.counters import Counters, Ending
 from daemon.monitor.prometheus import Endpoint
 from daemon.monitor.sample import Gpu, Probe
 from daemon.monitor.sampling import Monitor, Sources
@@ -61,7 +61,7 @@ def execute(settings: Settings, *statements: str) -> None:
 
 
 def test_a_task_that_hangs_holds_up_no_other_and_is_made_up_for_once() -> None:
-    schedule, free = Schedule(), threading.Event()
+    schedule, free = Scheduler(), threading.Event()
     quick: list[float] = []
     slow: list[float] = []
 
@@ -84,7 +84,7 @@ def test_a_clock_that_is_set_back_by_a_day_does_not_silence_it(monkeypatch) -> N
     from datetime import timedelta
 
     runs: list[float] = []
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.every(0.1, "task", lambda: runs.append(time.monotonic()))
     schedule.start()
     wait_until(lambda: len(runs) >= 2, 10, "two runs")
@@ -124,7 +124,7 @@ def test_old_rows_go_and_what_is_still_there_keeps_its_row(settings, history) ->
         "INSERT INTO batches (finished_at, device, size, capacity, recordings, audio_s, run_s)"
         " VALUES ('2020-01-01T00:00:00.000Z', 'cpu', 1, 1, 1, 1, 1), ('2999-01-01T00:00:00.000Z', 'cpu', 1, 1, 1, 1, 1)",
     )
-    Care(settings, None, history, lambda: True).tidy()
+    Maintenance(settings, None, history, lambda: True).tidy()
     with sqlite3.connect(settings.database_path) as db:
         paths = db.execute("SELECT path, fingerprint = 'older' FROM jobs ORDER BY id").fetchall()
         assert paths == [("there.wav", 0), ("new.wav", 0), ("open.wav", 0), ("far.wav", 0)]
@@ -144,12 +144,12 @@ def test_temporary_files_left_behind_go_and_no_others(settings, history) -> None
     (inbox / "link").symlink_to(settings.database_path.parent)
     for path in (orphan, foreign, outside):
         age(path, 7200)
-    Care(settings, None, history, lambda: True).tidy()
+    Maintenance(settings, None, history, lambda: True).tidy()
     assert not orphan.exists() and fresh.exists() and foreign.exists() and outside.exists()
 
 
 def test_backups_are_made_when_due_and_the_oldest_go(settings, history, caplog) -> None:
-    care = Care(settings, None, history, lambda: True)
+    care = Maintenance(settings, None, history, lambda: True)
     folder = settings.database_path.parent / "backups"
     care.back_up()
     (first,) = folder.iterdir()
@@ -182,7 +182,7 @@ def test_verification_is_due_after_its_days_when_nothing_else_runs(settings, his
     program.chmod(0o755)
     monkeypatch.setattr("daemon.maintenance.tasks.sys.executable", str(program))
     idle = [True]
-    care = Care(settings, tmp_path / "config.toml", history, lambda: idle[0])
+    care = Maintenance(settings, tmp_path / "config.toml", history, lambda: idle[0])
     ran = tmp_path / "ran"
     care.verify()
     assert not ran.exists()  # never sampled: not due
@@ -212,20 +212,20 @@ def test_verification_is_due_after_its_days_when_nothing_else_runs(settings, his
 def test_rates_are_those_of_the_last_hour() -> None:
     now = time.monotonic()
     earlier = [Ending(now - 4000, False, 0.0, 0.0), Ending(now - 1800, True, 3600.0, 360.0)]
-    tally = Tally(earlier)
+    counters = Counters(earlier)
     for _ in range(2):
-        tally.ended("done", 1800.0, 90.0)
-    tally.ended("dead")
-    tally.batch(3, 4)
-    tally.batch(2, 4)
-    rates = tally.rates()
+        counters.ended("done", 1800.0, 90.0)
+    counters.ended("dead")
+    counters.batch(3, 4)
+    counters.batch(2, 4)
+    rates = counters.rates()
     assert rates.ended == 4 and rates.error_rate_percent == 25.0
     assert rates.real_time_factor_mean == pytest.approx(540 / 7200)
     assert rates.real_time_factor_p95 == pytest.approx(0.1)
     assert rates.batch_fill_percent == pytest.approx(62.5)
     assert rates.files_per_hour == pytest.approx(6, rel=0.01)
     assert rates.audio_hours_per_hour == pytest.approx(4, rel=0.01)
-    assert tally.jobs == {"done": 2, "dead": 1} and tally.audio_s == 3600.0
+    assert counters.jobs == {"done": 2, "dead": 1} and counters.audio_s == 3600.0
 
 
 def test_sparklines() -> None:
@@ -240,9 +240,9 @@ def test_sparklines() -> None:
 
 @pytest.fixture
 def endpoint(settings, history, monkeypatch):
-    tally = Tally()
-    tally.ended("done", 60.0, 3.0)
-    tally.batch(3, 4)
+    counters = Counters()
+    counters.ended("done", 60.0, 3.0)
+    counters.batch(3, 4)
     sources = Sources(
         children=lambda: [("engine cpu", os.getpid())], restarts=lambda: {"decoder": 2, "watcher:/in": 1},
         missing_roots=lambda: {}, paused=lambda: None, hold=lambda _: None, release=lambda: None,
@@ -250,10 +250,10 @@ def endpoint(settings, history, monkeypatch):
     gpu = Gpu(0, "GPU-aaaaaaaa-1", 'RTX "x"\\', 45.0, 12000.0, 24564.0, 71.0, 250.0, ("power cap",))
     two = Probe((gpu, Gpu(1, "GPU-bbbbbbbb-1", "RTX")))
     monkeypatch.setattr("daemon.monitor.sampling.GpuProbe.__call__", lambda _probe: two)
-    monitor = Monitor(settings, history, tally, sources)
+    monitor = Monitor(settings, history, counters, sources)
     monitor.tick()
     ages = {"dispatcher": (0.1, 30.0), "scanner": (1.0, 60.0), "monitor": (2.0, 180.0)}
-    made = Endpoint("127.0.0.1:0", monitor, tally, lambda: ages)
+    made = Endpoint("127.0.0.1:0", monitor, counters, lambda: ages)
     yield f"http://127.0.0.1:{made._server.server_port}", ages
     made.end()
     monitor.end()

@@ -14,7 +14,7 @@ from daemon.processes.safe_pickle import Unreadable, message
 
 INSIDE = """
 import json, os, resource, socket, sys, threading
-from daemon.decode.sandbox import confine
+from daemon.decode.sandbox import enter_sandbox
 before = open(sys.argv[1])
 go, said = threading.Event(), []
 def later():
@@ -28,7 +28,7 @@ def tried(act):
     return 0
 thread = threading.Thread(target=later)
 thread.start()
-filtered = confine()
+filtered = enter_sandbox()
 go.set()
 thread.join()
 def write():

@@ -1,11 +1,11 @@
 import pytest
 
-from daemon.config.parallelism import Layout, Trial, best, candidates
+from daemon.config.parallelism import Parallelism, Trial, best, candidates
 from daemon.config.presets import PRESETS, advice, needed_mb
 from daemon.config.settings import Model
 from daemon.processes.load_order import load_order
 
-USUAL = Layout(4, 1, 4)
+USUAL = Parallelism(4, 1, 4)
 
 
 def test_the_usual_layout_is_tried_first_and_none_twice() -> None:
@@ -15,21 +15,21 @@ def test_the_usual_layout_is_tried_first_and_none_twice() -> None:
 
 
 def test_one_core_has_one_shape() -> None:
-    assert {layout.workers for layout in candidates(Layout(1, 1, 4), cores=1, on_cpu=True)} == {1}
+    assert {layout.workers for layout in candidates(Parallelism(1, 1, 4), cores=1, on_cpu=True)} == {1}
 
 
 def test_a_gpu_is_tried_with_larger_batches() -> None:
-    assert max(layout.batch_size for layout in candidates(Layout(2, 1, 16), cores=8, on_cpu=False)) == 32
+    assert max(layout.batch_size for layout in candidates(Parallelism(2, 1, 16), cores=8, on_cpu=False)) == 32
 
 
 def test_only_a_clear_winner_replaces_the_usual_layout() -> None:
-    other = Layout(2, 2, 4)
+    other = Parallelism(2, 2, 4)
     assert best([Trial(USUAL, 10.0), Trial(other, 10.5)]) == USUAL
     assert best([Trial(USUAL, 10.0), Trial(other, 12.0)]) == other
 
 
 def test_what_is_configured_goes_before_the_preset_and_the_preset_before_the_measured_layout() -> None:
-    layout = Layout(7, 3, 9)
+    layout = Parallelism(7, 3, 9)
     order = load_order(Model(), layout)
     assert (order.workers, order.cpu_threads, order.batch_size) == (7, 3, 9)
     order = load_order(Model(preset="a100"), layout)

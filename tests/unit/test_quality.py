@@ -154,10 +154,10 @@ def test_what_is_dropped_as_silence_is_kept_aside_with_the_reason() -> None:
 
 
 def test_a_phantom_phrase_is_dropped_only_where_the_model_hears_no_speech() -> None:
-    phantom = spoken("We begin now.", "Thanks for watching!")
-    kept = judge(CHUNK, phantom, []).accepted
+    hallucination = spoken("We begin now.", "Thanks for watching!")
+    kept = judge(CHUNK, hallucination, []).accepted
     assert kept is not None and len(kept.segments) == 2 and kept.suppressed == ()
-    dropped = judge(CHUNK, replace(phantom, no_speech_prob=0.8), []).accepted
+    dropped = judge(CHUNK, replace(hallucination, no_speech_prob=0.8), []).accepted
     assert dropped is not None and [segment.text for segment in dropped.segments] == ["We begin now."]
     assert [each.text for each in dropped.suppressed] == ["Thanks for watching!"]
 

@@ -1,15 +1,34 @@
-"""The house rules of DESIGN.md that a machine can check."""
+"""The house rules that import-linter, which `make lint` runs, does not check."""
 
-from pathlib import Path
+import ast
+import sys
+import tomllib
+
+import grimp
 
 from tests.support import ROOT
 
 FILES = sorted((ROOT / "daemon").rglob("*.py"))
 
 
-def name_of(file: Path) -> str:
-    return ".".join(file.relative_to(ROOT / "daemon").with_suffix("").parts)
+def test_every_package_is_kept_to_its_room() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    guarded = {package for contract in contracts for package in contract.get("protected_modules", [])}
+    graph = grimp.build_graph("daemon", include_external_packages=True)
+    imported = {
+        module for module in graph.modules if module.partition(".")[0] not in {"daemon", *sys.stdlib_module_names}
+    }
+    assert imported == guarded
 
 
 def test_files_are_of_a_size_to_be_read() -> None:
-    assert {name_of(file): count for file in FILES if (count := len(file.read_text("utf-8").splitlines())) > 350} == {}
+    long = {str(file): count for file in FILES if (count := len(file.read_text("utf-8").splitlines())) > 350}
+    assert long == {}
+
+
+def test_children_import_through_empty_files() -> None:
+    """What an __init__.py does would be done by every child that needs a neighbour of it."""
+    rooms = [file for file in FILES if file.name == "__init__.py" and file.parent.name not in ("daemon", "clips")]
+    for file in rooms:
+        (only,) = ast.parse(file.read_text("utf-8")).body
+        assert isinstance(only, ast.Expr) and isinstance(only.value, ast.Constant), file

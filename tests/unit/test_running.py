@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment, Suppressed
 from daemon.store.records import Job
-from daemon.transcribe.active_job import Running
+from daemon.transcribe.active_job import ActiveJob
 
 JOB = Job(
     id=7, root="/r", path="a.wav", path_bytes=b"a.wav", fingerprint="1:2:3:4:5", size_bytes=1, options=Options(),
@@ -21,7 +21,7 @@ def result(text: str = "text", language: str = "de", covered_s: float = 10.0) ->
 
 
 def test_the_first_chunk_with_speech_finds_the_language_for_the_rest() -> None:
-    running = Running(JOB, detects=True)
+    running = ActiveJob(JOB, detects=True)
     first = running.add([chunk(0), chunk(1), chunk(2)])
     assert first == [chunk(0)]
     more, done = running.take(chunk(0), result(text=""), run_s=1.0)
@@ -33,7 +33,7 @@ def test_the_first_chunk_with_speech_finds_the_language_for_the_rest() -> None:
 
 
 def test_a_chunk_is_finished_with_all_its_parts_and_repetitions() -> None:
-    running = Running(JOB, detects=False)
+    running = ActiveJob(JOB, detects=False)
     running.add([chunk(0)])
     again, done = running.take(chunk(0), replace(result(), avg_logprob=-2.0), run_s=1.0)
     assert done is None and again[0].temperature == 0.2
@@ -47,18 +47,18 @@ def test_a_chunk_is_finished_with_all_its_parts_and_repetitions() -> None:
 
 
 def test_chunks_of_earlier_runs_are_not_done_again() -> None:
-    running = Running(JOB, detects=False, done={0: (0.0, 10.0)})
+    running = ActiveJob(JOB, detects=False, done={0: (0.0, 10.0)})
     submitted = running.add([chunk(0), chunk(1)])
     assert submitted is not None and [each.idx for each in submitted] == [1]
     assert running.chunks_total == 2
 
 
 def test_a_decoder_that_cuts_otherwise_is_noticed() -> None:
-    assert Running(JOB, detects=False, done={0: (0.0, 9.5)}).add([chunk(0)]) is None
+    assert ActiveJob(JOB, detects=False, done={0: (0.0, 9.5)}).add([chunk(0)]) is None
 
 
 def test_complete_only_when_decoded_and_every_chunk_is_finished() -> None:
-    running = Running(JOB, detects=False)
+    running = ActiveJob(JOB, detects=False)
     running.add([chunk(0)])
     assert not running.complete
     running.decoded = True
@@ -67,9 +67,9 @@ def test_complete_only_when_decoded_and_every_chunk_is_finished() -> None:
     assert running.complete
 
 
-def conditioned(**values: object) -> Running:
+def conditioned(**values: object) -> ActiveJob:
     job = replace(JOB, options=Options(condition_on_previous_text=True))
-    return Running(job, detects=False, **values)  # type: ignore[arg-type]
+    return ActiveJob(job, detects=False, **values)  # type: ignore[arg-type]
 
 
 def test_conditioned_chunks_go_one_after_another_each_with_the_text_so_far() -> None:
@@ -92,7 +92,7 @@ def test_text_found_at_a_high_temperature_is_no_prompt() -> None:
 
 
 def test_what_was_suppressed_is_part_of_the_checkpoint() -> None:
-    running = Running(JOB, detects=False)
+    running = ActiveJob(JOB, detects=False)
     running.add([chunk(0)])
     aside = Suppressed(1.0, 1.0, "you", "past the end of the speech")
     _, done = running.take(chunk(0), replace(result(), suppressed=(aside,)), run_s=1.0)
