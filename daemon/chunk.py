@@ -18,7 +18,7 @@ CHUNK_MAX_S = 30.0
 
 CONTEXT_MARGIN_S = 5.0
 """Silence that the decoder hears after a chunk, at least, when its context is cut. Measured on tiny.en and base: with
-1 to 3 s many texts run on, with 5 s one in a hundred does (docs/performance.md)."""
+1 to 3 s many texts run on, with 5 s one in a hundred does (docs/design-notes.md)."""
 
 CONTEXT_STEP_S = 5.0
 """Cut contexts are multiples of this, so that chunks of about one length share a bucket."""

@@ -70,7 +70,7 @@ def open_beneath(root: str, path: bytes) -> int:
 
 
 def being_written(fd: int) -> bool:
-    """Whether any process has the file open for writing, by asking for a read lease (RELIABILITY, fact 2).
+    """Whether any process has the file open for writing, by asking for a read lease (docs/facts.md, fact 2).
 
     False where the file system or the permissions do not tell; then only the settle time protects.
     """

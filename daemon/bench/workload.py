@@ -20,7 +20,7 @@ NOISE_PEAK = 20
 """Of the noise in the pauses, in steps of a 16-bit sample: real recordings are never digitally silent."""
 SEED = 7
 MEMOS, MEETING_S, MIXED_MEMOS, MIXED_MEETINGS, MIXED_MEETING_S = 60, 900.0, 30, 2, 360.0
-"""The sizes of the workloads of PERFORMANCE.md."""
+"""The sizes of the workloads in the tables of docs/performance.md."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ CHUNK_MAX = int(CHUNK_MAX_S * SAMPLE_RATE)
 PACKED, PAUSELESS = 15 * SAMPLE_RATE, 20 * SAMPLE_RATE
 """Where the encoder's context is cut, stretches of speech are put together up to the first, and speech without a pause
 is cut at the second: the encoder needs less for two chunks of 15 s than for one of 30 s, batches are fuller, and the
-model loses its way less often, above all with things said twice (docs/performance.md). Where every chunk costs the
+model loses its way less often, above all with things said twice (docs/design-notes.md). Where every chunk costs the
 full context, chunks are as long as they can be."""
 QUIET_SEARCH = 10 * SAMPLE_RATE
 """Speech without a pause is cut at its quietest moment in the last 10 s before a chunk is full."""
@@ -32,7 +32,7 @@ VAD_SLICE = 1875 * VAD_WINDOW
 POSSIBLE = 0.3
 """Of the threshold: what reaches this may be speech. It is, if it is beside what reaches the threshold or goes on for a
 second. A voice over a telephone or in noise stays below 0.5 for seconds, silence and music are near 0
-(docs/performance.md)."""
+(docs/design-notes.md)."""
 LASTING = SAMPLE_RATE
 PAD = 400 * SAMPLE_RATE // 1000
 """Samples kept around speech on each side, faster-whisper's default: Silero clips soft onsets."""

@@ -31,7 +31,7 @@ ENCODED_STEP = 50
 """Frames: on a CPU a cut context is encoded to at least a second after the speech, in steps of half a second."""
 SILENCE = -0.9
 """Log-mel value of silence, as Whisper scales it: (log10 of the power - 8 below the loudest + 4) / 4, here for a quiet
-recording. Of -0.5, -0.7 and -0.9 it gave the fewest errors on real speech (docs/performance.md)."""
+recording. Of -0.5, -0.7 and -0.9 it gave the fewest errors on real speech (docs/design-notes.md)."""
 MAX_INITIAL_TIMESTAMP = 50
 """The first text begins within 1 s, in units of 20 ms; faster-whisper's default."""
 MAX_NEW_TOKENS = 224

@@ -1,4 +1,4 @@
-"""What runs at its times: APScheduler, set so that nothing falls silent (RELIABILITY, fact 8)."""
+"""What runs at its times: APScheduler, set so that nothing falls silent (docs/facts.md, fact 8)."""
 
 import logging
 import time

@@ -8,7 +8,7 @@ NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "
 """ONNX Runtime, which runs the VAD model, reports every session to its maker since 1.29 unless told not to."""
 SPEED = {"OPENBLAS_NUM_THREADS": "1"}
 """NumPy's OpenBLAS keeps a thread for each core, and they spin between the small products of the log-mel features on
-the cores that the engine's workers compute on (8 % of the time of 60 memos, docs/performance.md)."""
+the cores that the engine's workers compute on (8 % of the time of 60 memos, docs/design-notes.md)."""
 LEAN = {"MALLOC_ARENA_MAX": str(max(1, (os.cpu_count() or 1) // 4))}
 """glibc gives each thread a heap of its own, eight for each core, and what one frees no other one gets: one heap on two
 cores saves 45 to 70 MB of the engine and the decoder, in the same time. More cores have more, so as not to wait."""

@@ -23,8 +23,8 @@ ENVIRONMENT_ERRORS = ("disk is full", "disk i/o error", "unable to open", "reado
 
 
 def open_engine(path: Path, *, read_only: bool = False) -> Engine:
-    """An engine whose transactions begin with BEGIN IMMEDIATE (see RELIABILITY, fact 6) and whose commits
-    reach the disk (synchronous=FULL, fact 7); a read-only one only reads and never blocks the writer.
+    """An engine whose transactions begin with BEGIN IMMEDIATE (docs/facts.md, fact 6) and whose commits
+    reach the disk (synchronous=FULL, docs/facts.md, fact 7); a read-only one only reads and never blocks the writer.
     """
 
     def connect() -> sqlite3.Connection:

@@ -130,7 +130,7 @@ class Inference:
             # Not even one fits: a fresh process has all of the memory, and a chunk that fails alone there is too much.
             lost += self._engines.kill(engine, "out of memory for a single chunk").batches
         elif engine.load.device.startswith("cuda"):
-            # Results after a CUDA error can be garbage while calls still return (RELIABILITY, fact 9).
+            # Results after a CUDA error can be garbage while calls still return (docs/facts.md, fact 9).
             lost += self._engines.kill(engine, "a CUDA error").batches
         blamed = chunks[0].alone or not answer.out_of_memory
         self._batches_lost(LostBatches(tuple(lost), "", blamed), answer.message)

@@ -28,7 +28,7 @@ DOUBLED_WORDS = 4
 """So many words or more that are said twice in a row, anywhere, are suspect; fewer are often said on purpose."""
 SPARSE_BYTES_PER_S, SPARSE_MIN_S = 8.0, 5.0
 """With less text than this for so much speech, something was left out: slow speech has 9 bytes of UTF-8 a second or
-more, usual speech 13 to 18 (docs/performance.md)."""
+more, usual speech 13 to 18 (docs/design-notes.md)."""
 MARKS = string.punctuation + "…–—‘’“”«»¿¡。，、！？：；"
 PROGRESS_MIN_S = 1.0
 """A part that covers less than this makes no progress; the rest is then given up rather than tried for ever."""
