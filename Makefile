@@ -4,35 +4,46 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := daemon migrations tests
 
-.PHONY: run demo test test-faults soak lint clean
+.PHONY: run demo test unit test-faults soak lint format clean help
 
 run: $(VENV)/run.stamp ## watch ./inbox and transcribe with the packaged tiny.en model
 	@mkdir -p inbox
 	$(BIN)/transcribed run --config config.toml
 
-demo: $(VENV)/run.stamp ## one round by itself: drop the shipped clip, wait, print the transcript
+demo: $(VENV)/run.stamp ## transcribe the shipped clip once and print the transcript
 	@rm -rf demo && mkdir -p demo/inbox && cp config.toml demo/ && cp daemon/clips/demo.flac demo/inbox/
 	$(BIN)/transcribed run --once --config demo/config.toml
 	@echo && cat demo/inbox/demo.txt
 
-test: $(VENV)/test.stamp lint ## everything but the large fault doses
+test: $(VENV)/test.stamp lint ## check and test everything but the full fault doses (under 20 minutes)
 	$(BIN)/pytest -m "not faults and not soak" -n 2
 
-test-faults: $(VENV)/test.stamp ## every promise of docs/reliability.md, with the full fault doses (under an hour)
+unit: $(VENV)/test.stamp ## run the unit tests but the slow ones (under a minute)
+	$(BIN)/pytest tests/unit -m "not slow" -n 2
+
+test-faults: $(VENV)/test.stamp ## test every promise of docs/reliability.md with the full fault doses (under an hour)
 	$(BIN)/pytest -m "guarantee and not soak" -n 2 --guarantees -rP
 
-soak: $(VENV)/test.stamp ## an hour of work with random faults; SOAK_SECONDS=600 for ten minutes
+soak: $(VENV)/test.stamp ## work for an hour with random faults; SOAK_SECONDS=600 for ten minutes
 	$(BIN)/pytest -m soak -s
 
-lint: $(VENV)/test.stamp
-	$(BIN)/ruff check daemon migrations tests
-	$(BIN)/ruff format --check daemon migrations tests
+lint: $(VENV)/test.stamp ## check style, formatting, types and the layers
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+format: $(VENV)/test.stamp ## format the code and fix what ruff can fix by itself
+	$(BIN)/ruff check --fix-only $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+clean: ## remove the virtual environment, the demo and the caches
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache
+
+help: ## list the commands
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("transcribed needs Python 3.11 or newer: make PYTHON=...") if sys.version_info < (3, 11) else None'
