@@ -72,6 +72,11 @@ RULES = (
         says="the memory of the machine is {value:.0f} % full, over {fire:g}",
     ),
     AlertRule(
+        # Where the CPU says what is critical for it, 10 degrees below that; no alert where there is no sensor.
+        name="temperature_cpu", metric="cpu_temperature_c", fire=90, clear=less(5), held=True, once_seen=True,
+        says="the CPU ({subject}) is at {value:.0f} °C, over {fire:g}",
+    ),
+    AlertRule(
         name="disk_free", metric="disk_free_mb", fire=500, key="disk_free_mb", clear=times(1.2), below=True,
         says="{value:.0f} MB are free at {subject}, under {fire:g}",
     ),

@@ -91,7 +91,7 @@ class AlertBook:
             return f"{event.rule} of {event.subject} is over" + ("" if event.value is None else f" ({event.value:g})")
         if event.state == UNKNOWN:
             return f"{event.rule} of {event.subject} is not known: it cannot be read"
-        return text(rule, event.rule, event.subject, event.value)
+        return text(rule and rule.at(event.limit), event.rule, event.subject, event.value)
 
 
 def or_none(what: str, work: Callable[[], T]) -> T | None:

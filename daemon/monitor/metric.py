@@ -1,6 +1,6 @@
 """What a metric is; `daemon.monitor.metrics` is the table of them all."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -63,6 +63,8 @@ class Metric:
     counter: bool = False
     judged: Read | None = None
     """The figures that alert rules look at, where these are not all."""
+    limits: Callable[[Sample], Mapping[str, float | None]] = lambda _: {}
+    """Subject -> the limit that it states itself; alerts fire there unless another one is configured."""
 
     def folded(self, sample: Sample) -> float | None:
         """The figure that is kept of a sample."""

@@ -7,7 +7,17 @@ reads it yet. Without a column of its own it is kept in `detail`, so the databas
 from dataclasses import asdict
 from typing import Any
 
-from daemon.monitor.metric import Kept, Metric, Panel, file_systems, free, of_gpus, of_processes, of_work, one
+from daemon.monitor.metric import (
+    Kept,
+    Metric,
+    Panel,
+    file_systems,
+    free,
+    of_gpus,
+    of_processes,
+    of_work,
+    one,
+)
 from daemon.monitor.sample import Sample
 
 COLUMN, LISTED = Kept.COLUMN, Kept.LISTED
@@ -56,6 +66,12 @@ MACHINE = (
     Metric(
         "memory_percent", one(lambda sample: sample.host.memory_percent), "Use of the machine's memory.", "%",
         title="memory", prometheus="memory_ratio", kept=COLUMN, panel=Panel.USE,
+    ),
+    Metric(
+        "cpu_temperature_c", lambda sample: [((sensor.chip,), sensor.temperature_c) for sensor in sample.host.sensors],
+        "Temperature of the CPU where it is hottest.", "°C", title="CPU temperature",
+        prometheus="cpu_temperature_celsius", labels=("sensor",), panel=Panel.TEMPERATURE,
+        limits=lambda sample: {sensor.chip: sensor.limit_c for sensor in sample.host.sensors},
     ),
     Metric("memory_used_mb", one(lambda sample: sample.host.memory_used_mb), "Memory of the machine in use.", "MB"),
     Metric(
@@ -166,6 +182,7 @@ def row(sample: Sample) -> dict[str, Any]:
     detail = {
         "gpus": [{**asdict(gpu), "memory_percent": gpu.memory_percent} for gpu in sample.probe.gpus],
         "probe_error": sample.probe.error,
+        "sensors": [asdict(sensor) for sensor in sample.host.sensors],
         "disks": [asdict(disk) for disk in sample.host.disks],
         "children": [asdict(child) for child in sample.host.children],
         "restarts": dict(sample.restarts),

@@ -50,7 +50,8 @@ def _rule(declared: AlertRule, monitor: Monitor, change: RuleChange) -> Rule:
     for_s = monitor.for_seconds if declared.held else 0.0
     if change.for_seconds is not None:
         for_s = change.for_seconds
-    return Rule(declared.name, fire, clear, for_s, declared.says, declared.below)
+    yields = change.fire is None and change.clear is None
+    return Rule(declared.name, fire, clear, for_s, declared.says, declared.below, yields)
 
 
 def text(rule: Rule | None, name: str, subject: str, value: float | None) -> str:
@@ -107,9 +108,10 @@ class Reader:
             figures = {
                 subject: value for subject, value in (gone | figures).items() if (rule.name, subject) in self._known
             }
+        limits = BY_NAME[rule.metric].limits(sample)
         enough = sample.work.ended_in_window >= rule.jobs_min
         for subject, value in figures.items():
-            yield Reading(rule.name, subject, value, enough)
+            yield Reading(rule.name, subject, value, enough, limits.get(subject))
 
     def _gpus(self, sample: Sample) -> Iterator[Reading]:
         self._expected |= {gpu.subject for gpu in sample.probe.gpus}

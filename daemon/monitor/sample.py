@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+BELOW_CRITICAL_C = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
@@ -49,6 +51,20 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class Sensor:
+    """A CPU's temperature where it is hottest; `critical_c` is where the hardware says that it must not get to."""
+
+    chip: str
+    temperature_c: float | None
+    critical_c: float | None = None
+
+    @property
+    def limit_c(self) -> float | None:
+        """Where it is too hot. A CPU slows itself down at its critical temperature, and is never seen above it."""
+        return None if self.critical_c is None else self.critical_c - BELOW_CRITICAL_C
+
+
+@dataclass(frozen=True, slots=True)
 class ChildFigures:
     """A process of ours; `restarts` are those of its kind since the daemon's start."""
 
@@ -67,6 +83,7 @@ class Host:
     load_1m: float
     disks: tuple[Disk, ...]
     children: tuple[ChildFigures, ...]
+    sensors: tuple[Sensor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from daemon.monitor.metric import Kept, Metric
 from daemon.monitor.metrics import BY_NAME, METRICS
 from daemon.monitor.plot import PANELS, _panel_of, plot
 from daemon.monitor.prometheus import Collector
-from daemon.monitor.sample import ChildFigures, Disk, Gpu, Host, Probe, Sample, Work
+from daemon.monitor.sample import ChildFigures, Disk, Gpu, Host, Probe, Sample, Sensor, Work
 from daemon.store.schema import samples
 from tests.unit.test_alert_rules import rows
 
@@ -23,7 +23,7 @@ DISKS = (Disk("/a", 900.0, 1), Disk("/b", 900.0, 1), Disk("/c", 7.0, 2), Disk("/
 CHILDREN = (ChildFigures("daemon", 1, 50.0, 1.0), ChildFigures("decoder", 2, 25.5, 300.0))
 BUSY = Sample(
     "2026-01-01T00:00:00.000Z", Probe((HOT, COLD, Gpu(2, "GPU-cccccccc-1", "C"))),
-    Host(1.0, 10.0, 100.0, 0.0, 0.1, DISKS, CHILDREN), Work(done=3, batch_fill_percent=75.0), restarts={"decoder": 2},
+    Host(1.0, 10.0, 100.0, 0.0, 0.1, DISKS, CHILDREN, (Sensor("coretemp", 66.0),)), Work(done=3, batch_fill_percent=75.0), restarts={"decoder": 2},
 )  # fmt: skip
 UNIT_ENDS = {"°C": "celsius", "%": "ratio", "MB": "bytes", "MiB": "bytes", "s": "seconds", "W": "watts"}
 
@@ -82,6 +82,7 @@ def test_what_prometheus_reads_has_base_units_and_leaves_out_what_is_not_known()
     lines = exposed(BUSY)
     for line in (
         'transcribed_gpu_temperature_celsius{gpu="A GPU-aaaaaaaa"} 71.0',
+        'transcribed_cpu_temperature_celsius{sensor="coretemp"} 66.0',
         'transcribed_disk_free_bytes{path="/b"} 9e+08',
         'transcribed_process_resident_bytes{kind="decoder",pid="2"} 2.55e+07',
         'transcribed_process_cpu_ratio{kind="decoder",pid="2"} 3.0',
@@ -121,7 +122,7 @@ def test_every_metric_with_a_panel_is_drawn_once_it_is_known(monkeypatch, tmp_pa
 def test_alerts_are_marked_with_the_metric_they_are_about() -> None:
     temperature, use, throughput, errors, queue = drawn = [panel for panel, _ in PANELS]
     expected = {
-        "gpu_temperature": temperature, "gpu_gone": temperature, "memory": use, "stalled": throughput,
+        "gpu_temperature": temperature, "gpu_gone": temperature, "temperature_cpu": temperature, "memory": use, "stalled": throughput,
         "error_rate": errors, "waiting_long": queue, "accuracy": queue, "a rule of a later version": queue,
     }  # fmt: skip
     assert {rule: _panel_of(rule, drawn) for rule in expected} == expected
