@@ -16,6 +16,7 @@ from rich.text import Text
 from daemon.cli.show import clock
 from daemon.config import reader
 from daemon.errors import Unavailable
+from daemon.monitor.metrics import METRICS
 from daemon.store import database
 from daemon.store.backup import backup_path
 from daemon.store.queries import Queries
@@ -32,24 +33,6 @@ UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH, FIGURES_WIDTH = 48, 68
 """Cells of a sparkline, at most; and what the rest of the table takes of the terminal's width."""
-METRICS = {
-    "gpu_temperature_c": ("GPU temperature", "°C"),
-    "gpu_load_percent": ("GPU load", "%"),
-    "gpu_memory_percent": ("GPU memory", "%"),
-    "cpu_percent": ("CPU", "%"),
-    "memory_percent": ("memory", "%"),
-    "swap_percent": ("swap", "%"),
-    "rss_mb": ("daemon and children", "MB"),
-    "disk_free_mb": ("disk free", "MB"),
-    "queue_files": ("waiting", "files"),
-    "oldest_waiting_s": ("oldest waiting", "s"),
-    "files_per_hour": ("files an hour", ""),
-    "audio_hours_per_hour": ("audio hours an hour", ""),
-    "real_time_factor_mean": ("real-time factor", ""),
-    "real_time_factor_p95": ("its 95th percentile", ""),
-    "batch_fill_percent": ("batch fill", "%"),
-    "error_rate_percent": ("errors", "%"),
-}
 
 
 def alerts(
@@ -179,12 +162,12 @@ def _table(rows: list[dict[str, Any]], width: int) -> Table:
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for heading in ("", "", "now", "least", "mean", "most", ""):
         table.add_column(heading, no_wrap=True, justify="right" if heading else "left")
-    for name, (label, unit) in METRICS.items():
-        values = [row[name] for row in rows]
+    for metric in (each for each in METRICS if each.title):
+        values = [metric.of_row(row) for row in rows]
         known = [value for value in values if value is not None]
         if known:
             figures = (values[-1], min(known), sum(known) / len(known), max(known))
-            table.add_row(label, sparkline(values, width), *map(_figure, figures), unit)
+            table.add_row(metric.title, sparkline(values, width), *map(_figure, figures), metric.unit)
     return table
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from daemon.chunk import Options
+from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.languages import LANGUAGES
 
 SQLITE_PREFIX = "sqlite:///"
@@ -123,10 +124,13 @@ class Jobs(Table):
         return time(first, minute), time(last, last_minute)
 
 
-RuleName = Literal[
-    "gpu_temperature", "gpu_memory", "memory", "disk_free", "error_rate", "gpu_gone", "probe_failing", "no_sample",
-    "root_missing", "watcher_restarted", "child_restarting", "waiting_long", "stalled", "accuracy",
-]  # fmt: skip
+def _known_rule(name: str) -> str:
+    if name not in BY_NAME:
+        raise ValueError(f"must be one of {', '.join(BY_NAME)}")
+    return name
+
+
+RuleName = Annotated[str, AfterValidator(_known_rule)]
 
 
 class RuleChange(Table):
@@ -153,11 +157,11 @@ def _with_scheme(url: str) -> str:
 
 class Monitor(Table):
     interval_seconds: float = Field(60, gt=0)
-    gpu_temperature_c: float = Field(85, gt=0)
-    gpu_memory_percent: Percent = 90
-    memory_percent: Percent = 90
-    disk_free_mb: float = Field(500, ge=0)
-    error_rate_percent: Percent = 5
+    gpu_temperature_c: float = Field(default_limit("gpu_temperature"), gt=0)
+    gpu_memory_percent: Percent = default_limit("gpu_memory")
+    memory_percent: Percent = default_limit("memory")
+    disk_free_mb: float = Field(default_limit("disk_free"), ge=0)
+    error_rate_percent: Percent = default_limit("error_rate")
     for_seconds: float = Field(120, ge=0)
     probe_timeout_seconds: float = Field(10, ge=1, le=120)
     gpu_temperature_pause_c: float = Field(0, ge=0)

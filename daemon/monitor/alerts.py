@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from daemon.config.settings import Monitor
-from daemon.errors import Unavailable
+from daemon.errors import BadConfig, Unavailable
 from daemon.monitor.notifications import Notifier, check_addresses
 from daemon.monitor.readings import configured, text
 from daemon.monitor.rules import FIRING, RESOLVED, UNKNOWN, Alert, Event, Key, Reading, Rule, step
@@ -17,13 +18,19 @@ T = TypeVar("T")
 
 
 def check(monitor: Monitor) -> None:
-    """Whether rules and addresses are of use.
+    """Check rules and addresses.
 
     Raises:
-        BadConfig: they are not; the message names the keys.
+        BadConfig: some are of no use; the message names every such key.
     """
-    configured(monitor)
-    check_addresses(monitor.notify)
+    errors: list[BadConfig] = []
+    for look in (partial(configured, monitor), partial(check_addresses, monitor.notify)):
+        try:
+            look()
+        except BadConfig as error:
+            errors.append(error)
+    if errors:
+        raise BadConfig("\n".join(error.message for error in errors), errors[-1].hint)
 
 
 class AlertBook:
@@ -84,7 +91,7 @@ class AlertBook:
             return f"{event.rule} of {event.subject} is over" + ("" if event.value is None else f" ({event.value:g})")
         if event.state == UNKNOWN:
             return f"{event.rule} of {event.subject} is not known: it cannot be read"
-        return text(rule, event.rule, event.subject, event.value)
+        return text(rule and rule.at(event.limit), event.rule, event.subject, event.value)
 
 
 def or_none(what: str, work: Callable[[], T]) -> T | None:

@@ -1,19 +1,24 @@
-"""The machine and our processes, by psutil; a file system that does not answer holds nobody up."""
+"""The machine and our processes, by psutil; a file system or a sensor that does not answer holds nobody up."""
 
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import psutil
 
 from daemon.monitor.sample import ChildFigures, Disk, Host
+from daemon.monitor.sensors import sensors
+
+T = TypeVar("T")
 
 MB = 1_000_000
 ANSWER_S = 0.4
-"""File systems that take longer are not asked again before they have answered."""
+"""What takes longer is not asked again before it has answered."""
 
 
 class HostProbe:
@@ -24,7 +29,8 @@ class HostProbe:
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self._disks = [_DiskProbe(path) for path in dict.fromkeys(paths)]
+        self._disks = {path: _Question(f"disk {path}", partial(_free, path)) for path in dict.fromkeys(paths)}
+        self._sensors = _Question("sensors", sensors)
         self._processes: dict[int, psutil.Process] = {}
         psutil.cpu_percent()  # the first call has nothing to compare with
 
@@ -34,6 +40,10 @@ class HostProbe:
         Args:
             children: (kind, process id) of ours.
         """
+        self._sensors.ask()
+        for disk in self._disks.values():
+            disk.ask()
+        until = time.monotonic() + ANSWER_S
         memory = psutil.virtual_memory()
         return Host(
             cpu_percent=psutil.cpu_percent(),
@@ -41,15 +51,10 @@ class HostProbe:
             memory_used_mb=(memory.total - memory.available) / MB,
             swap_percent=psutil.swap_memory().percent,
             load_1m=psutil.getloadavg()[0],
-            disks=self._free(),
+            disks=tuple(disk.answer(until) or Disk(str(path), None) for path, disk in self._disks.items()),
             children=self._figures([("daemon", os.getpid()), *children]),
+            sensors=self._sensors.answer(until) or (),
         )
-
-    def _free(self) -> tuple[Disk, ...]:
-        for disk in self._disks:
-            disk.ask()
-        until = time.monotonic() + ANSWER_S
-        return tuple(disk.answer(until) for disk in self._disks)
 
     def _figures(self, processes: list[tuple[str, int]]) -> tuple[ChildFigures, ...]:
         found = []
@@ -64,30 +69,36 @@ class HostProbe:
         return tuple(found)
 
 
-class _DiskProbe:
-    """Free space below a path. statvfs on a network drive that is gone may wait for ever, so a thread does."""
+class _Question(Generic[T]):
+    """Something that may never be answered, so a thread asks: statvfs of a network drive that is gone, a sensor's bus.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        ask: an OSError or an error of psutil is no answer.
+    """
+
+    def __init__(self, name: str, ask: Callable[[], T]) -> None:
+        self._name, self._question = name, ask
         self._thread: threading.Thread | None = None
-        self._answer: Disk | None = None
+        self._answer: T | None = None
 
     def ask(self) -> None:
         """Ask, unless the last question is still unanswered."""
         if self._thread is None or not self._thread.is_alive():
             self._answer = None
-            self._thread = threading.Thread(target=self._look, name=f"disk {self.path}", daemon=True)
+            self._thread = threading.Thread(target=self._look, name=self._name, daemon=True)
             self._thread.start()
 
-    def answer(self, until: float) -> Disk:
-        """What is free; None if there is no answer by then, or no such path."""
+    def answer(self, until: float) -> T | None:
+        """The answer; None if there is none by then."""
         assert self._thread is not None
         self._thread.join(max(0.0, until - time.monotonic()))
-        unknown = Disk(str(self.path), None)
-        return unknown if self._thread.is_alive() else self._answer or unknown
+        return None if self._thread.is_alive() else self._answer
 
     def _look(self) -> None:
-        with suppress(OSError):
-            status = os.statvfs(self.path)
-            free_mb = status.f_bavail * status.f_frsize / MB
-            self._answer = Disk(str(self.path), free_mb, os.stat(self.path).st_dev)
+        with suppress(OSError, psutil.Error):
+            self._answer = self._question()
+
+
+def _free(path: Path) -> Disk:
+    status = os.statvfs(path)
+    return Disk(str(path), status.f_bavail * status.f_frsize / MB, os.stat(path).st_dev)

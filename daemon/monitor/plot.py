@@ -2,24 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
+from daemon.config import alert_rules
 from daemon.errors import Unavailable
+from daemon.monitor.metric import Metric, Panel
+from daemon.monitor.metrics import BY_NAME, METRICS
 
-PANELS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("°C", (("gpu_temperature_c", "GPU temperature"),)),
-    ("%", (("gpu_memory_percent", "GPU memory"), ("memory_percent", "memory"), ("cpu_percent", "CPU"))),
-    ("audio h / h", (("audio_hours_per_hour", "throughput"),)),
-    ("% of jobs", (("error_rate_percent", "error rate"),)),
-    ("files", (("queue_files", "waiting"),)),
-)
-PANEL_OF_RULE = {
-    "gpu_temperature": 0, "gpu_gone": 0, "probe_failing": 0,
-    "gpu_memory": 1, "memory": 1, "stalled": 2, "error_rate": 3, "waiting_long": 4,
-}  # fmt: skip
-COLOURS = ("#1b6ca8", "#d1802b", "#5b8c3e")
+PANELS = tuple((panel, [metric for metric in METRICS if metric.panel is panel]) for panel in Panel)
+COLOURS = ("#1b6ca8", "#d1802b", "#5b8c3e", "#7a4fa3", "#2a9d8f")
 ALERT, PAUSED = "#c0392b", "#9aa5b1"
 GAP_FACTOR = 3.0
 """Samples this many times further apart than usual have a gap between them, in which the daemon did not run."""
@@ -42,26 +35,25 @@ def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], path:
         raise Unavailable("pictures need the package matplotlib", "pip install 'transcribed[bench]'") from error
     times = [_local(row["sampled_at"]) for row in rows]
     broken = _gaps(times)
-    panels = [panel for panel in PANELS if any(row[name] is not None for name, _ in panel[1] for row in rows)]
+    panels = [(panel, lines) for panel, lines in PANELS if any(_known(rows, metric) for metric in lines)]
     figure = Figure(figsize=(10, 1.0 + 1.7 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for axis, panel in zip(axes, panels, strict=True):
-        unit, lines = panel
-        for (name, label), colour in zip(lines, COLOURS, strict=False):
-            values = [float("nan") if row[name] is None or at in broken else row[name] for at, row in enumerate(rows)]
-            if any(value == value for value in values):
+    for axis, (panel, lines) in zip(axes, panels, strict=True):
+        for metric, colour in zip(lines, cycle(COLOURS), strict=False):
+            if _known(rows, metric):
+                values = [_value(row, metric, gap=at in broken) for at, row in enumerate(rows)]
                 marker = "." if len(rows) < 3 else None
-                axis.plot(times, values, color=colour, linewidth=1.3, label=label, marker=marker)
-        axis.set_ylabel(unit, fontsize=9)
+                axis.plot(times, values, color=colour, linewidth=1.3, label=metric.title, marker=marker)
+        axis.set_ylabel(panel.value, fontsize=9)
         axis.legend(loc="upper left", fontsize=8, frameon=False, ncols=3, bbox_to_anchor=(0, 1.18))
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", alpha=0.25)
         axis.tick_params(labelsize=8)
-        if unit != "°C":
+        if panel is not Panel.TEMPERATURE:
             axis.set_ylim(bottom=0)
         for first, last in _paused(times, rows):
             axis.axvspan(first, last, color=PAUSED, alpha=0.25, linewidth=0)
-        mine = [alert for alert in alerts if _panel_of(alert, panels) is panel]
+        mine = [alert for alert in alerts if _panel_of(alert["rule"], [each for each, _ in panels]) is panel]
         _mark(axis, mine, times)
     axes[-1].xaxis.set_major_locator(locator := AutoDateLocator())  # type: ignore[no-untyped-call]
     axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=times[0].tzinfo))  # type: ignore[no-untyped-call]
@@ -74,10 +66,20 @@ def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], path:
         raise Unavailable(f"{path} cannot be written: {error}", "name another file, ending in .png") from error
 
 
-def _panel_of(alert: dict[str, Any], panels: Sequence[Any]) -> Any:
-    """The panel that an alert is marked in: of its figure; the last one if it has none, or that is not drawn."""
-    panel = PANELS[PANEL_OF_RULE.get(alert["rule"], -1)]
-    return panel if panel in panels else panels[-1]
+def _known(rows: Sequence[dict[str, Any]], metric: Metric) -> bool:
+    return any(metric.of_row(row) is not None for row in rows)
+
+
+def _value(row: dict[str, Any], metric: Metric, *, gap: bool) -> float:
+    value = metric.of_row(row)
+    return float("nan") if gap or value is None else value
+
+
+def _panel_of(name: str, drawn: Sequence[Panel]) -> Panel:
+    """The panel that alerts of a rule are marked in: of its metric; the last one if that is not drawn."""
+    rule = alert_rules.BY_NAME.get(name)
+    metric = BY_NAME.get(rule.plotted_with or rule.metric) if rule else None
+    return next((panel for panel in drawn if metric is not None and panel is metric.panel), drawn[-1])
 
 
 def _mark(axis: Any, alerts: Sequence[dict[str, Any]], times: Sequence[datetime]) -> None:

@@ -15,14 +15,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from daemon import __version__
 from daemon.errors import Unavailable
 from daemon.monitor.counters import Counters
+from daemon.monitor.metrics import METRICS
 from daemon.monitor.sample import Sample
 from daemon.monitor.sampling import Monitor
 
 log = logging.getLogger(__name__)
-
-MB = 1_000_000
-MIB = 1 << 20
-"""nvidia-smi counts in these."""
 
 
 class Collector:
@@ -48,88 +45,24 @@ class Collector:
         for key in self._monitor.firing:
             firing.add_metric(list(key), 1)
         yield firing
-        yield _gauge("sample_age_seconds", "Since the last good sample.", time.monotonic() - self._monitor.beat)
+        yield GaugeMetricFamily(
+            "transcribed_sample_age_seconds", "Since the last good sample.", time.monotonic() - self._monitor.beat
+        )
         if self._monitor.last is not None:
-            yield from _service(self._monitor.last)
-            yield from _machine(self._monitor.last)
-            yield from _gpus(self._monitor.last)
+            yield from _families(self._monitor.last)
 
 
-def _service(sample: Sample) -> Iterator[Metric]:
-    work = sample.work
-    yield _gauge("queue_files", "Recordings that wait.", work.queue_files)
-    yield _gauge("queue_audio_seconds", "Audio that waits.", work.queue_audio_s)
-    yield _gauge("queue_eta_seconds", "Until the backlog is done at the present speed.", work.eta_s)
-    yield _gauge("oldest_waiting_seconds", "How long the oldest recording has waited.", work.oldest_waiting_s)
-    yield _gauge("error_ratio", "Jobs of the last hour that came to a bad end.", _ratio(work.error_rate_percent))
-    yield _gauge("real_time_factor_mean", "Device seconds per second of audio.", work.real_time_factor_mean)
-    yield _gauge("real_time_factor_p95", "The same of the slowest twentieth.", work.real_time_factor_p95)
-    yield _gauge("files_per_hour", "Recordings done, over the last hour.", work.files_per_hour)
-    yield _gauge("audio_hours_per_hour", "Hours of audio done per hour.", work.audio_hours_per_hour)
-    yield _gauge("batch_fill_ratio", "How full the batches were.", _ratio(work.batch_fill_percent))
-    yield _gauge("paused", "1 while nothing is handed out on purpose.", float(sample.paused is not None))
-    yield _gauge("accuracy_ratio", "Of float32's, when last verified.", _ratio(sample.accuracy_percent))
-    cache = sample.model_cache_mb
-    yield _gauge("model_cache_bytes", "Models on the disk.", None if cache is None else cache * MB)
-    restarts = CounterMetricFamily("transcribed_restarts", "Of children and watchers.", labels=["kind"])
-    for kind, count in sample.restarts.items():
-        restarts.add_metric([kind], count)
-    yield restarts
-
-
-def _machine(sample: Sample) -> Iterator[Metric]:
-    host = sample.host
-    yield _gauge("cpu_ratio", "Use of the machine's CPUs.", _ratio(host.cpu_percent))
-    yield _gauge("memory_ratio", "Use of the machine's memory.", _ratio(host.memory_percent))
-    yield _gauge("swap_ratio", "Use of the machine's swap.", _ratio(host.swap_percent))
-    yield _gauge("load1", "Load average over a minute.", host.load_1m)
-    yield _labelled("disk_free_bytes", "Free space.", "path", ((d.path, _times(d.free_mb, MB)) for d in host.disks))
-    memory = GaugeMetricFamily("transcribed_process_resident_bytes", "Memory of ours.", labels=["kind", "pid"])
-    cpu = GaugeMetricFamily("transcribed_process_cpu_ratio", "CPU of ours; 1 is one core.", labels=["kind", "pid"])
-    for child in host.children:
-        memory.add_metric([child.kind, str(child.pid)], child.rss_mb * MB)
-        cpu.add_metric([child.kind, str(child.pid)], child.cpu_percent / 100)
-    yield memory
-    yield cpu
-
-
-def _gpus(sample: Sample) -> Iterator[Metric]:
-    gpus = [(gpu.subject, gpu) for gpu in sample.probe.gpus]
-    yield _gauge("gpu_probe_ok", "Whether nvidia-smi answers.", float(sample.probe.error is None))
-
-    def each(name: str, help_: str, value: Callable[[Any], float | None]) -> Metric:
-        return _labelled(name, help_, "gpu", ((subject, value(gpu)) for subject, gpu in gpus))
-
-    yield each("gpu_temperature_celsius", "Temperature.", lambda gpu: gpu.temperature_c)
-    yield each("gpu_load_ratio", "Load.", lambda gpu: _ratio(gpu.load_percent))
-    yield each("gpu_memory_used_bytes", "Memory in use.", lambda gpu: _times(gpu.memory_used_mb, MIB))
-    yield each("gpu_memory_total_bytes", "Memory.", lambda gpu: _times(gpu.memory_total_mb, MIB))
-    yield each("gpu_power_watts", "Power.", lambda gpu: gpu.power_w)
-    yield each("gpu_throttled", "1 while it is slowed down.", lambda gpu: float(bool(gpu.throttle)))
-
-
-def _gauge(name: str, help_: str, value: float | None) -> Metric:
-    """A gauge; without a sample where the value is not known."""
-    metric = GaugeMetricFamily(f"transcribed_{name}", help_, labels=[])
-    if value is not None:
-        metric.add_metric([], value)
-    return metric
-
-
-def _labelled(name: str, help_: str, label: str, values: Iterable[tuple[str, float | None]]) -> Metric:
-    metric = GaugeMetricFamily(f"transcribed_{name}", help_, labels=[label])
-    for subject, value in values:
-        if value is not None:
-            metric.add_metric([subject], value)
-    return metric
-
-
-def _ratio(percent: float | None) -> float | None:
-    return None if percent is None else percent / 100
-
-
-def _times(value: float | None, unit: int) -> float | None:
-    return None if value is None else value * unit
+def _families(sample: Sample) -> Iterator[Metric]:
+    """Every declared metric that Prometheus is to know; without a figure where the value is not known."""
+    for metric in METRICS:
+        if not metric.prometheus:
+            continue
+        kind = CounterMetricFamily if metric.counter else GaugeMetricFamily
+        family = kind(f"transcribed_{metric.prometheus}", metric.help, labels=metric.labels)
+        for labels, value in metric.read(sample):
+            if value is not None:
+                family.add_metric(labels, metric.in_base_unit(value))
+        yield family
 
 
 class Endpoint:

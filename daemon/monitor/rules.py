@@ -25,6 +25,14 @@ class Rule:
     for_s: float
     says: str
     below: bool = False
+    yields: bool = False
+    """A subject that states a limit of its own is judged by that one."""
+
+    def at(self, limit: float | None) -> "Rule":
+        """The rule for a subject that states its own limit, or None."""
+        if limit is None or not self.yields:
+            return self
+        return replace(self, fire=limit, clear=limit + self.clear - self.fire)
 
     def breached(self, value: float) -> bool:
         return value < self.fire if self.below else value > self.fire
@@ -42,6 +50,8 @@ class Reading:
     value: float | None
     enough: bool = True
     """False: it comes from too little to raise an alert, or to go on with one that is pending."""
+    limit: float | None = None
+    """Where the subject itself says that it fires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,8 @@ class Event:
     value: float | None
     news: bool = False
     """It fires or is resolved: people are told. One that fires still, after it was unknown, is no news."""
+    limit: float | None = None
+    """That of the reading."""
 
 
 Key = tuple[str, str]
@@ -93,11 +105,11 @@ def step(
             continue
         key = (reading.rule, reading.subject)
         seen.add(key)
-        alert, event = _take(rule, open_.get(key), reading, now)
+        alert, event = _take(rule.at(reading.limit), open_.get(key), reading, now)
         if alert is not None:
             after[key] = alert
         if event is not None:
-            events.append(event)
+            events.append(replace(event, limit=reading.limit))
     events += [_ended(alert, None) for key, alert in open_.items() if key not in seen]
     return after, events
 

@@ -1,8 +1,9 @@
 """What is seen of the machine and the service at one moment. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+
+BELOW_CRITICAL_C = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,20 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class Sensor:
+    """A CPU's temperature where it is hottest; `critical_c` is where the hardware says that it must not get to."""
+
+    chip: str
+    temperature_c: float | None
+    critical_c: float | None = None
+
+    @property
+    def limit_c(self) -> float | None:
+        """Where it is too hot. A CPU slows itself down at its critical temperature, and is never seen above it."""
+        return None if self.critical_c is None else self.critical_c - BELOW_CRITICAL_C
+
+
+@dataclass(frozen=True, slots=True)
 class ChildFigures:
     """A process of ours; `restarts` are those of its kind since the daemon's start."""
 
@@ -68,11 +83,7 @@ class Host:
     load_1m: float
     disks: tuple[Disk, ...]
     children: tuple[ChildFigures, ...]
-
-    @property
-    def rss_mb(self) -> float:
-        """Of the daemon and its children."""
-        return sum(child.rss_mb for child in self.children)
+    sensors: tuple[Sensor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,59 +135,3 @@ class Sample:
     accuracy_percent: float | None = None
     """What the last `verify` of this model found it to keep of float32's accuracy."""
     model_cache_mb: float | None = None
-
-    def row(self) -> dict[str, Any]:
-        """For the table `samples` and for JSON: the figures that people ask for as columns, the others as `detail`."""
-        gpus = self.probe.gpus
-        row = {
-            "sampled_at": self.sampled_at,
-            "gpu_temperature_c": _most(gpu.temperature_c for gpu in gpus),
-            "gpu_memory_percent": _most(gpu.memory_percent for gpu in gpus),
-            "gpu_load_percent": _most(gpu.load_percent for gpu in gpus),
-            "cpu_percent": self.host.cpu_percent,
-            "memory_percent": self.host.memory_percent,
-            "swap_percent": self.host.swap_percent,
-            "load_1m": self.host.load_1m,
-            "disk_free_mb": min((disk.free_mb for disk in self.host.disks if disk.free_mb is not None), default=None),
-            "rss_mb": self.host.rss_mb,
-            **{name: getattr(self.work, name) for name in WORK_COLUMNS},
-            "success_rate_percent": self.work.success_rate_percent,
-            "paused": self.paused,
-            "detail": {
-                "gpus": [{**asdict(gpu), "memory_percent": gpu.memory_percent} for gpu in gpus],
-                "probe_error": self.probe.error,
-                "disks": [asdict(disk) for disk in self.host.disks],
-                "children": [asdict(child) for child in self.host.children],
-                "restarts": dict(self.restarts),
-                "missing_roots": [root for root, missing in self.missing_roots.items() if missing],
-                "memory_used_mb": self.host.memory_used_mb,
-                "processing_s": self.work.processing_s,
-                "stalled_s": self.work.stalled_s,
-                "accuracy_percent": self.accuracy_percent,
-                "model_cache_mb": self.model_cache_mb,
-            },
-        }
-        return {name: _rounded(value) for name, value in row.items()}
-
-
-WORK_COLUMNS = (
-    "done", "failed", "audio_s", "error_rate_percent", "real_time_factor_mean", "real_time_factor_p95",
-    "files_per_hour", "audio_hours_per_hour", "batch_fill_percent", "queue_files", "queue_audio_s", "eta_s",
-    "oldest_waiting_s",
-)  # fmt: skip
-
-
-def _rounded(value: Any) -> Any:
-    """Figures as they are worth keeping, in lists and tables too."""
-    match value:
-        case float():
-            return round(value, 3)
-        case dict():
-            return {name: _rounded(each) for name, each in value.items()}
-        case list():
-            return [_rounded(each) for each in value]
-    return value
-
-
-def _most(values: Any) -> float | None:
-    return max((value for value in values if value is not None), default=None)

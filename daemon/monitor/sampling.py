@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from daemon.config.alert_rules import SERVICE
 from daemon.config.settings import Settings
+from daemon.monitor import metrics
 from daemon.monitor.alerts import AlertBook, or_none
 from daemon.monitor.counters import Counters
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.host import HostProbe
 from daemon.monitor.metrics_log import Lines
 from daemon.monitor.notifications import Notifier
-from daemon.monitor.readings import SERVICE, Reader, configured
+from daemon.monitor.readings import Reader, configured
 from daemon.monitor.rules import Event, Key, Reading
 from daemon.monitor.sample import Gpu, Probe, Sample, Work
 from daemon.store.monitoring import History
@@ -116,7 +118,7 @@ class Monitor:
             return []
         self.last = sample
         self.beat = self._clock()
-        row = sample.row()
+        row = metrics.row(sample)
         self._lines.write(row)
         or_none("keep a sample", lambda: self._history.sample(row))
         self._pauses(sample.probe)

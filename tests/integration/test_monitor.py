@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -19,6 +20,7 @@ from daemon.monitor.sampling import Monitor, Sources
 from daemon.store import migrate
 from daemon.store.monitoring import History
 from tests.support import alive, children_of, wait_until
+from tests.unit.test_sensors import Place
 
 TICKS = 30
 MINUTE_S = 60.0
@@ -60,6 +62,8 @@ class Bench:
         self.held: list[str | None] = []
         self.programs = folder / "programs"
         self.programs.mkdir()
+        self.sensors: Callable[[], dict] = dict
+        monkeypatch.setattr("psutil.sensors_temperatures", lambda: self.sensors(), raising=False)
         monkeypatch.setenv("PATH", f"{self.programs}{os.pathsep}{os.environ['PATH']}")
         self.start()
 
@@ -230,6 +234,83 @@ def test_figures_of_two_gpus(bench) -> None:
     ((temperature, memory, detail),) = here.query("SELECT gpu_temperature_c, gpu_memory_percent, detail FROM samples")
     assert temperature == 71.0 and memory == pytest.approx(100 * 12000 / 24564, abs=0.01)
     assert [gpu["uuid"][:12] for gpu in json.loads(detail)["gpus"]] == ["GPU-aaaaaaaa", "GPU-bbbbbbbb"]
+
+
+def core(temperature: float, critical: float | None = None) -> dict:
+    """What psutil says of a CPU with two cores, of which the second one is at 30 °C."""
+    return {"coretemp": [Place("Core 0", temperature, critical, critical), Place("Core 1", 30.0, critical, critical)]}
+
+
+CPU = ("temperature_cpu", "coretemp")
+
+
+@pytest.mark.parametrize(
+    ("extra", "critical", "limit", "clear"),
+    [
+        ("", None, 90, 85),
+        ("", 92.0, 82, 77),
+        ("", 105.0, 95, 90),
+        ("[monitor.rules.temperature_cpu]\nfire = 70", 92.0, 70, 65),
+        ("[monitor.rules.temperature_cpu]\nclear = 60", 92.0, 90, 60),
+    ],
+)
+def test_a_hot_cpu(extra, critical, limit, clear, bench) -> None:
+    here: Bench = bench(extra=extra)
+    found = []
+    for tick, temperature in enumerate([limit, limit + 1, limit + 1, limit + 1, clear + 1, clear]):
+        here.sensors = partial(core, temperature, critical)
+        found += [(tick, *event) for event in here.tick()]
+        if tick == 3:
+            assert here.query("SELECT text FROM alerts") == [
+                (f"the CPU (coretemp) is at {limit + 1} °C, over {limit}",)
+            ]
+            assert here.monitor.firing == [CPU]
+    assert found == [(1, *CPU, "pending"), (3, *CPU, "firing"), (5, *CPU, "resolved")]
+    kept = here.query("SELECT detail ->> 'cpu_temperature_c', detail -> '$.sensors' FROM samples")
+    assert kept[0][0] == limit and json.loads(kept[0][1]) == [
+        {"chip": "coretemp", "temperature_c": limit, "critical_c": critical}
+    ]
+
+
+def test_a_machine_without_sensors_never_hears_of_them(bench, caplog) -> None:
+    here: Bench = bench()
+    chips = [{}, {"nvme": [Place("", 99.0, 90.0, 90.0)]}, {"coretemp": [Place("Core 0", -273.0, None, None)]}]
+    for sensors in chips:
+        here.sensors = lambda sensors=sensors: sensors
+        assert here.tick() == []
+    assert not here.query("SELECT 1 FROM alerts") and caplog.text == ""
+    assert here.query("SELECT DISTINCT detail ->> 'cpu_temperature_c' FROM samples") == [(None,)]
+
+
+def test_a_cpu_sensor_that_falls_silent_is_unknown_once(bench) -> None:
+    here: Bench = bench()
+    here.sensors = partial(core, 95.0)
+    found = [event for _ in range(3) for event in here.tick()]
+    here.sensors = dict
+    found += [event for _ in range(3) for event in here.tick()]
+    here.sensors = partial(core, 50.0)
+    found += here.tick()
+    assert found == [(*CPU, state) for state in ("pending", "firing", "unknown", "resolved")]
+
+
+def test_a_sensor_that_does_not_answer_holds_nobody_up(bench) -> None:
+    here: Bench = bench()
+    here.sensors = partial(core, 50.0)
+    here.tick()
+    free, asked = threading.Event(), []
+
+    def hang() -> dict:
+        asked.append(1)
+        free.wait(30)
+        raise OSError("the bus is gone")
+
+    here.sensors = hang
+    began = time.monotonic()
+    assert [here.tick() for _ in range(3)] == [[(*CPU, "unknown")], [], []]
+    assert time.monotonic() - began < 3.0 and len(asked) == 1
+    free.set()
+    here.sensors = partial(core, 50.0)
+    wait_until(lambda: (*CPU, "ok") in here.tick(), 5, "the sensor being known again")
 
 
 def test_a_suspended_machine_was_not_hot_meanwhile(bench) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from daemon.config.settings import Monitor, RuleChange
 from daemon.errors import BadConfig
+from daemon.monitor.alerts import check
 from daemon.monitor.readings import Reader, configured
 from daemon.monitor.rules import Alert, Reading, Rule, step
 from daemon.monitor.sample import Gpu, Host, Probe, Sample, Work
@@ -102,17 +103,43 @@ def test_rules_are_changed_one_by_one() -> None:
     assert (rules["gpu_temperature"].fire, rules["gpu_temperature"].clear) == (70, 65)
     assert "memory" not in rules
     assert (rules["waiting_long"].fire, rules["waiting_long"].for_s) == (600, 1)
-    assert rules["waiting_long"].clear < 600
+    assert rules["waiting_long"].clear == 540
     assert (rules["disk_free"].fire, rules["disk_free"].clear) == (500, 9000)
     for rule in configured(Monitor()).values():
         assert rule.clear >= rule.fire if rule.below else rule.clear <= rule.fire
         assert rule.says.format(subject="s", value=1.0, fire=rule.fire)
 
 
+@pytest.mark.parametrize(
+    ("name", "fire", "clear"),
+    [
+        ("waiting_long", 600, 540),
+        ("stalled", 600, 0),
+        ("error_rate", 1, 0.5),
+        ("disk_free", 1000, 1200),
+        ("memory", 50, 45),
+    ],
+)
+def test_a_first_limit_that_is_changed_alone_leaves_the_second_within_reach(name, fire, clear) -> None:
+    rule = configured(Monitor(rules={name: RuleChange(fire=fire, for_seconds=0)}))[name]
+    assert rule.clear == clear
+    beyond = fire - 1 if rule.below else fire + 1
+    assert run(rule, [beyond, rule.clear]) == [(0, "firing"), (1, "resolved")]
+
+
 def test_a_second_limit_beyond_the_first_is_refused() -> None:
     for name, change in (("memory", RuleChange(clear=95)), ("disk_free", RuleChange(fire=1000, clear=900))):
         with pytest.raises(BadConfig, match=f"monitor.rules.{name}.clear: must be"):
             configured(Monitor(rules={name: change}))
+
+
+def test_rules_and_addresses_of_no_use_are_named_together() -> None:
+    with pytest.raises(BadConfig) as caught:
+        check(Monitor(rules={"memory": RuleChange(clear=95)}, notify=("nonsense://x",)))
+    assert [line.split(":")[0] for line in caught.value.message.splitlines()] == [
+        "monitor.rules.memory.clear",
+        "monitor.notify[0]",
+    ]
 
 
 def sample(**work) -> Sample:
