@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.errors import Unavailable
+from daemon.store.rows import AlertRow
 
 PANELS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("°C", (("gpu_temperature_c", "GPU temperature"),)),
@@ -25,7 +26,7 @@ GAP_FACTOR = 3.0
 """Samples this many times further apart than usual have a gap between them, in which the daemon did not run."""
 
 
-def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], path: Path) -> None:
+def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[AlertRow], path: Path) -> None:
     """Write a PNG (or what the ending asks for).
 
     Args:
@@ -74,17 +75,17 @@ def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], path:
         raise Unavailable(f"{path} cannot be written: {error}", "name another file, ending in .png") from error
 
 
-def _panel_of(alert: dict[str, Any], panels: Sequence[Any]) -> Any:
+def _panel_of(alert: AlertRow, panels: Sequence[Any]) -> Any:
     """The panel that an alert is marked in: of its figure; the last one if it has none, or that is not drawn."""
     panel = PANELS[PANEL_OF_RULE.get(alert["rule"], -1)]
     return panel if panel in panels else panels[-1]
 
 
-def _mark(axis: Any, alerts: Sequence[dict[str, Any]], times: Sequence[datetime]) -> None:
+def _mark(axis: Any, alerts: Sequence[AlertRow], times: Sequence[datetime]) -> None:
     """Shade the time of alerts, with their names."""
     height = 0.93
     for alert in alerts:
-        first = max(_local(alert["fired_at"]), times[0])
+        first = max(_local(alert["fired_at"] or alert["since"]), times[0])
         last = times[-1] if alert["resolved_at"] is None else _local(alert["resolved_at"])
         axis.axvspan(first, max(first, last), color=ALERT, alpha=0.15, linewidth=0)
         axis.axvline(first, color=ALERT, linewidth=1)
