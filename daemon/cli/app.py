@@ -1,4 +1,4 @@
-"""The command line: `transcribed run`, `status`, `jobs`, `check`."""
+"""The command line: `transcribed run`, `status`, `check`; the other commands are in files of their own."""
 
 import logging
 import os
@@ -24,6 +24,7 @@ from daemon.cli.common import (
     load_settings,
     print_json,
 )
+from daemon.cli.explain import explain
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
 from daemon.config import reader
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 app.command()(verify)
+app.command()(explain)
 register(app)
 
 
