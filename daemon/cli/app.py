@@ -1,14 +1,11 @@
-"""The command line: `transcribed run`, `status`, `jobs`, `check`."""
+"""The command line: `transcribed run`, `status`, `check`; the other commands are in files of their own."""
 
-import json
 import logging
 import os
 import signal
 import sys
 import time
-from enum import Enum
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,16 +14,24 @@ from rich.live import Live
 from daemon import __version__
 from daemon.cli import show
 from daemon.cli.bench import Preset, bench_app, verify
+from daemon.cli.common import (
+    EXIT_ENVIRONMENT,
+    EXIT_FAILED,
+    EXIT_RUNNING,
+    EXIT_USAGE,
+    ConfigOption,
+    JsonOption,
+    load_settings,
+    print_json,
+)
+from daemon.cli.explain import explain
+from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
 from daemon.config import reader
-from daemon.config.settings import Settings
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.monitor import alerts
 from daemon.service import Service
 from daemon.store.queries import Queries
-from daemon.store.schema import STATES
-
-EXIT_FAILED, EXIT_USAGE, EXIT_RUNNING, EXIT_ENVIRONMENT = 1, 2, 3, 4
 
 app = typer.Typer(
     name="transcribed",
@@ -36,18 +41,11 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # otherwise "[model]" is taken for a tag of Rich's and left out
     pretty_exceptions_enable=False,
 )
-jobs_app = typer.Typer(help="The jobs: one for each version of each recording.", no_args_is_help=True)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 app.command()(verify)
+app.command()(explain)
 register(app)
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="config.toml; else $TRANSCRIBED_CONFIG, ./, /etc/transcribed/.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Ids = Annotated[list[int], typer.Argument(help="Job ids, as `jobs list` shows them.")]
-State = Enum("State", {state: state for state in STATES}, type=str)  # type: ignore[misc]
 
 
 def main() -> None:
@@ -109,10 +107,10 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Counts by state, what is running, the backlog and when it will be done."""
-    settings = _settings(config_file)
+    settings = load_settings(config_file)
     with Queries(settings.database_path) as queries:
         if as_json:
-            _print_json(queries.status())
+            print_json(queries.status())
             return
         if not watch:
             Console().print(show.status(queries.status()))
@@ -146,7 +144,7 @@ def check(
             raise
         errors = error.message.splitlines()
     if as_json:
-        _print_json({"ok": not errors, "errors": errors})
+        print_json({"ok": not errors, "errors": errors})
     else:
         print(f"{file}: ok")
         for watch in settings.watch:
@@ -155,79 +153,6 @@ def check(
         print(f"  database {settings.database_path}")
     if errors:
         sys.exit(EXIT_USAGE)
-
-
-@jobs_app.command("list")
-def jobs_list(
-    config_file: ConfigOption = None,
-    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
-    as_json: JsonOption = False,
-) -> None:
-    """The newest jobs, with their states and reasons."""
-    with _queries(config_file) as queries:
-        found = queries.jobs([each.value for each in state or ()], limit)
-    if as_json:
-        _print_json(found)
-    else:
-        Console().print(show.jobs(found))
-
-
-@jobs_app.command("show")
-def jobs_show(
-    job_id: Annotated[int, typer.Argument()], config_file: ConfigOption = None, as_json: JsonOption = False
-) -> None:
-    """All about one job: its options, files, text and errors."""
-    with _queries(config_file) as queries:
-        job = queries.job(job_id)
-    if job is None:
-        print(f"transcribed: there is no job {job_id}", file=sys.stderr)
-        sys.exit(EXIT_FAILED)
-    if as_json:
-        _print_json(job)
-    else:
-        Console().print(show.job(job))
-
-
-@jobs_app.command("retry")
-def jobs_retry(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Queue ended jobs again, from the beginning, with the options that they were queued with."""
-    _request("retry", job_ids, config_file, as_json)
-
-
-@jobs_app.command("cancel")
-def jobs_cancel(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Take jobs that have not ended out of the work; their recordings stay untouched."""
-    _request("cancel", job_ids, config_file, as_json)
-
-
-def _request(command: str, job_ids: list[int], config_file: Path | None, as_json: bool) -> None:
-    with _queries(config_file) as queries:
-        found = queries.request(command, job_ids)
-        running = queries.pid is not None
-    missing = sorted(set(job_ids) - set(found))
-    if as_json:
-        _print_json({"command": command, "requested": found, "missing": missing, "daemon_running": running})
-    else:
-        when = "the daemon does so within a second" if running else "done when the daemon next runs"
-        if found:
-            print(f"{command} requested for {', '.join(map(str, found))}; {when}")
-        for job_id in missing:
-            print(f"transcribed: there is no job {job_id}", file=sys.stderr)
-    if missing:
-        sys.exit(EXIT_FAILED)
-
-
-def _settings(config_file: Path | None) -> Settings:
-    return reader.load(reader.find(config_file))
-
-
-def _queries(config_file: Path | None) -> Queries:
-    return Queries(_settings(config_file).database_path)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _log_to_stderr(level: int) -> None:

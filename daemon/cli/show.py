@@ -1,16 +1,18 @@
 """What the commands show to people, as Rich renderables."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from daemon.store.rows import Backlog, JobDetail, JobRow, LayoutRow, Status
+
 COLOURS = {"done": "green", "running": "cyan", "failed": "yellow", "dead": "red", "rejected": "red"}
 
 
-def status(data: dict[str, Any]) -> RenderableType:
+def status(data: Status) -> RenderableType:
     """`transcribed status`."""
     daemon = data["daemon"]
     head = Text(f"daemon: running, pid {daemon['pid']}" if daemon["running"] else "daemon: not running")
@@ -34,7 +36,7 @@ def status(data: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def jobs(rows: list[dict[str, Any]]) -> RenderableType:
+def jobs(rows: Sequence[JobRow]) -> RenderableType:
     """`transcribed jobs list`."""
     table = Table("id", "state", "recording", "length", "language", "reason", box=None, pad_edge=False)
     for row in rows:
@@ -49,7 +51,7 @@ def jobs(rows: list[dict[str, Any]]) -> RenderableType:
     return table if rows else Text("no jobs")
 
 
-def job(row: dict[str, Any]) -> RenderableType:
+def job(row: JobDetail) -> RenderableType:
     """`transcribed jobs show`."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
@@ -74,14 +76,14 @@ def clock(moment: str | None) -> str:
     return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _layout(row: dict[str, Any]) -> str:
+def _layout(row: LayoutRow) -> str:
     return (
         f"layout: {row['model']} on {row['device']}, {row['compute_type']}: {row['workers']} workers x "
         f"{row['cpu_threads']} threads, batches of {row['batch_size']} (measured {row['measured_at'][:10]})"
     )
 
 
-def _backlog(backlog: dict[str, Any]) -> str:
+def _backlog(backlog: Backlog) -> str:
     if not backlog["files"]:
         return "backlog: nothing waits"
     text = f"backlog: {backlog['files']} recordings, {backlog['bytes'] / 1e6:.1f} MB"

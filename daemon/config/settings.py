@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from daemon.chunk import Options
 from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.languages import LANGUAGES
 
@@ -210,22 +209,3 @@ class Settings(Table):
     @property
     def database_path(self) -> Path:
         return Path(self.database.url.removeprefix(SQLITE_PREFIX))
-
-    def options(self, watch: Watch) -> Options:
-        """The options that a recording in this folder is queued with."""
-        return Options(
-            language=watch.language,
-            task=watch.task,
-            formats=watch.formats,
-            naming=watch.naming,
-            model=self.model.name,
-            context=self.model.context,
-            beam_size=self.model.beam_size,
-            word_timestamps=self.model.word_timestamps,
-            condition_on_previous_text=watch.condition_on_previous_text,
-            vad=self.vad.enabled,
-            vad_threshold=self.vad.threshold,
-            vad_min_silence_ms=self.vad.min_silence_ms,
-            window_s=self.jobs.window_seconds,
-            max_hours=self.watching.max_hours,
-        )

@@ -10,6 +10,7 @@ from daemon.config import alert_rules
 from daemon.errors import Unavailable
 from daemon.monitor.metric import Metric, Panel
 from daemon.monitor.metrics import BY_NAME, METRICS
+from daemon.store.rows import AlertRow
 
 PANELS = tuple((panel, [metric for metric in METRICS if metric.panel is panel]) for panel in Panel)
 COLOURS = ("#1b6ca8", "#d1802b", "#5b8c3e", "#7a4fa3", "#2a9d8f")
@@ -18,7 +19,7 @@ GAP_FACTOR = 3.0
 """Samples this many times further apart than usual have a gap between them, in which the daemon did not run."""
 
 
-def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], path: Path) -> None:
+def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[AlertRow], path: Path) -> None:
     """Write a PNG (or what the ending asks for).
 
     Args:
@@ -82,11 +83,11 @@ def _panel_of(name: str, drawn: Sequence[Panel]) -> Panel:
     return next((panel for panel in drawn if metric is not None and panel is metric.panel), drawn[-1])
 
 
-def _mark(axis: Any, alerts: Sequence[dict[str, Any]], times: Sequence[datetime]) -> None:
+def _mark(axis: Any, alerts: Sequence[AlertRow], times: Sequence[datetime]) -> None:
     """Shade the time of alerts, with their names."""
     height = 0.93
     for alert in alerts:
-        first = max(_local(alert["fired_at"]), times[0])
+        first = max(_local(alert["fired_at"] or alert["since"]), times[0])
         last = times[-1] if alert["resolved_at"] is None else _local(alert["resolved_at"])
         axis.axvspan(first, max(first, last), color=ALERT, alpha=0.15, linewidth=0)
         axis.axvline(first, color=ALERT, linewidth=1)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from daemon.config.options import preset_values
 from daemon.config.parallelism import Parallelism, Setup, machine_name
-from daemon.config.presets import PRESETS
 from daemon.config.settings import Model
 from daemon.processes.protocol import LoadModel
 
@@ -12,13 +12,13 @@ def load_order(model: Model, layout: Parallelism | None = None) -> LoadModel:
     """What an engine is told to load: the configured values, else the preset's, else the measured layout's, else None
     for what the engine takes by itself.
     """
-    preset = PRESETS.get(model.preset)
+    preset = preset_values(model)
 
     def value(name: str) -> Any:
         configured = getattr(model, name)
         if configured != "auto":
             return configured
-        return getattr(preset, name, None) or getattr(layout, name, None)
+        return preset.get(name) or getattr(layout, name, None)
 
     return LoadModel(
         name=model.name,

@@ -1,6 +1,5 @@
 """A watched folder as the scanner sees it: its events, its file system, and what lies in which."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +33,3 @@ def events_of(watch: Watch, hint: Callable[[bytes], None]) -> FolderEvents | Non
     if watch.backend == "polling" or (watch.backend == "auto" and on_network(watch.path)):
         return None
     return FolderEvents(watch.path, recursive=watch.recursive, hint=hint)
-
-
-def below_of(root: Path, path: bytes) -> bytes | None:
-    """A path relative to a folder, or None if it lies elsewhere."""
-    top = os.fsencode(root) + b"/"
-    return path[len(top) :] if path.startswith(top) and len(path) > len(top) else None

@@ -98,7 +98,7 @@ def classify(path: bytes, status: os.stat_result, ignore: Sequence[str]) -> Foun
     if pattern := ignored(name, ignore):
         kind, reason = Kind.OTHER, f"matches the ignore pattern {pattern!r}"
     else:
-        kind, reason = _named(name)
+        kind, reason = named(name)
         if kind is Kind.RECORDING and not stat.S_ISREG(status.st_mode):
             kind, reason = Kind.SPECIAL, _special(status.st_mode)
         elif is_folder:
@@ -113,7 +113,8 @@ def ignored(name: bytes, ignore: Sequence[str]) -> str | None:
     return next((pattern for pattern in ignore if fnmatchcase(text, pattern)), None)
 
 
-def _named(name: bytes) -> tuple[Kind, str]:
+def named(name: bytes) -> tuple[Kind, str]:
+    """What a name says that a file is, and why it is no recording."""
     extension = os.path.splitext(os.fsdecode(name))[1].lower()
     if extension in MEDIA:
         return Kind.RECORDING, ""

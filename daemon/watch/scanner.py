@@ -13,13 +13,15 @@ from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
+from daemon.chunk import Options
+from daemon.config.options import locate, resolve
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
 from daemon.filesystem import away, being_written, device_of, exists, fingerprint, open_beneath
 from daemon.store.records import Seen, readable
 from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED
 from daemon.store.store import Store
-from daemon.watch.folder import Root, below_of, events_of
+from daemon.watch.folder import Root, events_of
 from daemon.watch.listing import Found, Kind, look, walk
 from daemon.watch.settler import Settler
 
@@ -173,11 +175,10 @@ class Scanner(threading.Thread):
     def _hinted(self, hints: Iterable[bytes]) -> Iterator[tuple[int, Found]]:
         """What lies at the hinted paths now; of a folder, everything below it."""
         for path in sorted(hints):
-            inside = [(index, below) for index, root in enumerate(self._roots) if (below := below_of(root.path, path))]
-            if not inside:
+            place = locate(self._settings, path)
+            if place is None:
                 continue
-            # Of folders within each other, the innermost decides.
-            index, below = min(inside, key=lambda each: len(each[1]))
+            index, below = place.folder, place.below
             root = self._roots[index]
             if b"/" in below and not root.watch.recursive:
                 continue
@@ -243,17 +244,17 @@ class Scanner(threading.Thread):
     def _settle(self) -> None:
         for keys in _groups(self._settler.due(time.monotonic())):
             ready = [settled for key in keys if (settled := self._settled(key))]
-            watches = [self._roots[index].watch for index, _ in ready]
-            self._store.queue(
-                (seen, self._settings.options(watch), watch.priority)
-                for (_, seen), watch in zip(ready, watches, strict=True)
-            )
+            self._store.queue(self._with_options(seen) for _, seen in ready)
             for index, seen in ready:
                 self._settler.drop((index, seen.path_bytes))
                 log.info("queued %s", readable(seen.path_bytes))
             if ready:
                 self._wake_dispatcher()
             self.beat = time.monotonic()
+
+    def _with_options(self, seen: Seen) -> tuple[Seen, Options, int]:
+        resolved = resolve(self._settings, os.path.join(os.fsencode(seen.root), seen.path_bytes))
+        return seen, resolved.options, resolved.priority
 
     def _settled(self, key: Key) -> tuple[int, Seen] | None:
         """The version that has settled, if it is the one seen last and nobody has it open for writing."""

@@ -139,9 +139,3 @@ def test_the_file_is_looked_up_in_order(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("TRANSCRIBED_CONFIG", "/else/where.toml")
     assert reader.find(None) == Path("/else/where.toml")
     assert reader.find(Path("given.toml")) == Path("given.toml")
-
-
-def test_options_of_a_folder_are_resolved(tmp_path: Path) -> None:
-    settings = load(tmp_path, '[model]\nname = "base"\nbeam_size = 2\n[[watch]]\nlanguage = "de"\ntask = "translate"\n')
-    options = settings.options(settings.watch[0])
-    assert (options.language, options.task, options.model, options.beam_size) == ("de", "translate", "base", 2)

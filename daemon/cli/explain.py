@@ -1,0 +1,107 @@
+"""`transcribed explain`: whether a path is taken, with which options, and where each of them comes from."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from daemon.cli.common import EXIT_FAILED, ConfigOption, JsonOption, print_json
+from daemon.config import reader
+from daemon.config.options import Resolved, Value, resolve
+from daemon.config.settings import Settings
+from daemon.errors import Unavailable
+from daemon.store.queries import Queries
+from daemon.store.records import readable
+from daemon.watch.admission import Admission, admission
+
+
+def explain(
+    path: Annotated[Path, typer.Argument(help="A recording, or a name that one would have.")],
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whether a path is taken (exit code 0, else 1) and why not, and every option with its source."""
+    file = reader.find(config_file)
+    settings = reader.load(file)
+    seen = admission(settings, os.fsencode(path))
+    resolved = resolve(settings, seen.path, file.absolute()) if seen.place else None
+    job = _job(settings, seen) if resolved else None
+    if as_json:
+        print_json(_report(seen, resolved, job))
+    else:
+        _show(seen, resolved, job)
+    if not seen.taken:
+        sys.exit(EXIT_FAILED)
+
+
+def _job(settings: Settings, seen: Admission) -> dict[str, Any] | None:
+    """The job of the newest version that the daemon has seen; None if it has seen none."""
+    if seen.place is None or not settings.database_path.is_file():
+        return None
+    try:
+        with Queries(settings.database_path) as queries:
+            row = queries.newest(str(settings.watch[seen.place.folder].path), seen.place.below)
+    except Unavailable as error:
+        print(f"transcribed: {error.message}", file=sys.stderr)
+        return None
+    if row is None:
+        return None
+    return {
+        "id": row["id"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "is_this_version": row["fingerprint"] == seen.version,
+    }
+
+
+def _report(seen: Admission, resolved: Resolved | None, job: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "path": readable(seen.path),
+        "taken": seen.taken,
+        "reason": seen.reason or None,
+        "watched_folder": None if resolved is None else str(resolved.watch.path),
+        "job": job,
+        "options": {} if resolved is None else {name: _plain(value) for name, value in resolved.values.items()},
+    }
+
+
+def _plain(value: Value) -> dict[str, Any]:
+    source = value.source
+    return {
+        "value": value.value,
+        "layer": source.layer,
+        "file": None if source.file is None else str(source.file),
+        "key": source.key,
+        "preset": source.name or None,
+    }
+
+
+def _show(seen: Admission, resolved: Resolved | None, job: dict[str, Any] | None) -> None:
+    lines = [Text(readable(seen.path))]
+    lines.append(Text(f"not taken: {seen.reason}", style="yellow") if seen.reason else Text("taken", style="green"))
+    if resolved is not None:
+        lines += [Text(f"watched folder: {resolved.watch.path}"), Text(_job_line(job)), Text()]
+        lines += [Text(line) for line in _columns(resolved.values)]
+    console = Console()
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _columns(values: Mapping[str, Value]) -> list[str]:
+    """A line for each option: its name, its value as TOML has it, its source."""
+    written = {name: json.dumps(value.value, ensure_ascii=False) for name, value in values.items()}
+    name_width, value_width = max(map(len, written)), max(map(len, written.values()))
+    return [f"{name:{name_width}}  {written[name]:{value_width}}  {values[name].source}" for name in values]
+
+
+def _job_line(job: dict[str, Any] | None) -> str:
+    if job is None:
+        return "job: none yet"
+    line = f"job {job['id']}: {job['state']}" + (f", {job['reason']}" if job["reason"] else "")
+    return line if job["is_this_version"] else f"{line} (of an earlier version of the file)"

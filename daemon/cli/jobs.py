@@ -1,0 +1,113 @@
+"""The command line of the jobs: `transcribed jobs list`, `show`, `retry`, `cancel`."""
+
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from daemon.cli import show
+from daemon.cli.common import EXIT_FAILED, EXIT_USAGE, ConfigOption, JsonOption, load_settings, print_json
+from daemon.store.job_queries import START, JobFilter
+from daemon.store.queries import Queries
+from daemon.store.schema import STATES
+
+jobs_app = typer.Typer(help="The jobs: one for each version of each recording.", no_args_is_help=True)
+
+Ids = Annotated[list[int], typer.Argument(help="Job ids, as `jobs list` shows them.")]
+State = Enum("State", {state: state for state in STATES}, type=str)  # type: ignore[misc]
+
+
+@jobs_app.command("list")
+def jobs_list(
+    config_file: ConfigOption = None,
+    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Only recordings of this watched folder.")] = None,
+    path: Annotated[
+        str | None,
+        typer.Option(help="Only these paths, whole or below the watched folder: '*.wav', '2026/*/talk-[0-9]?.*'."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out this many of the newest.")] = 0,
+    cursor: Annotated[
+        str | None, typer.Option(help=f"With --json, page by page: {START}, then what `next` said before.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest jobs, with their states and reasons."""
+    if cursor is not None and (offset or not as_json):
+        _wrong("--cursor goes with --json and without --offset")
+    wanted = JobFilter(
+        states=tuple(each.value for each in state or ()),
+        root=None if root is None else str(root.expanduser().resolve()),
+        path=None if path is None else os.fsencode(path),
+    )
+    with _queries(config_file) as queries:
+        if cursor is not None:
+            try:
+                print_json(queries.page(wanted, limit=limit, cursor=cursor))
+            except ValueError as error:
+                _wrong(f"--cursor: {error}")
+            return
+        found = queries.jobs(wanted, limit=limit, offset=offset)
+    if as_json:
+        print_json(found)
+    else:
+        Console().print(show.jobs(found))
+
+
+@jobs_app.command("show")
+def jobs_show(
+    job_id: Annotated[int, typer.Argument()], config_file: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """All about one job: its options, files, text and errors."""
+    with _queries(config_file) as queries:
+        job = queries.job(job_id)
+    if job is None:
+        print(f"transcribed: there is no job {job_id}", file=sys.stderr)
+        sys.exit(EXIT_FAILED)
+    if as_json:
+        print_json(job)
+    else:
+        Console().print(show.job(job))
+
+
+@jobs_app.command("retry")
+def jobs_retry(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Queue ended jobs again, from the beginning, with the options that they were queued with."""
+    _request("retry", job_ids, config_file, as_json)
+
+
+@jobs_app.command("cancel")
+def jobs_cancel(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Take jobs that have not ended out of the work; their recordings stay untouched."""
+    _request("cancel", job_ids, config_file, as_json)
+
+
+def _request(command: str, job_ids: list[int], config_file: Path | None, as_json: bool) -> None:
+    with _queries(config_file) as queries:
+        found = queries.request(command, job_ids)
+        running = queries.pid is not None
+    missing = sorted(set(job_ids) - set(found))
+    if as_json:
+        print_json({"command": command, "requested": found, "missing": missing, "daemon_running": running})
+    else:
+        when = "the daemon does so within a second" if running else "done when the daemon next runs"
+        if found:
+            print(f"{command} requested for {', '.join(map(str, found))}; {when}")
+        for job_id in missing:
+            print(f"transcribed: there is no job {job_id}", file=sys.stderr)
+    if missing:
+        sys.exit(EXIT_FAILED)
+
+
+def _queries(config_file: Path | None) -> Queries:
+    return Queries(load_settings(config_file).database_path)
+
+
+def _wrong(message: str) -> NoReturn:
+    print(f"transcribed: {message}", file=sys.stderr)
+    sys.exit(EXIT_USAGE)

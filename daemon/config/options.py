@@ -1,0 +1,186 @@
+"""The options of a recording: which values apply to it, and where each of them comes from. Pure.
+
+Values come in layers, the general ones first; of two layers that give a value, the later one is taken.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from daemon.chunk import Options
+from daemon.config.presets import PRESETS
+from daemon.config.settings import Model, Settings, Table, Watch
+
+RECORDING = {
+    "language": ("watch", "language"),
+    "task": ("watch", "task"),
+    "formats": ("watch", "formats"),
+    "naming": ("watch", "naming"),
+    "model": ("model", "name"),
+    "context": ("model", "context"),
+    "beam_size": ("model", "beam_size"),
+    "word_timestamps": ("model", "word_timestamps"),
+    "condition_on_previous_text": ("watch", "condition_on_previous_text"),
+    "vad": ("vad", "enabled"),
+    "vad_threshold": ("vad", "threshold"),
+    "vad_min_silence_ms": ("vad", "min_silence_ms"),
+    "window_s": ("jobs", "window_seconds"),
+    "max_hours": ("watching", "max_hours"),
+}
+"""The fields of `Options`, with the table and the key of config.toml that give each."""
+QUEUE = {"priority": ("watch", "priority")}
+ENGINE = {name: ("model", name) for name in ("device", "compute_type", "batch_size", "workers", "cpu_threads")}
+"""How the model is loaded: one for all recordings, and what a preset is about."""
+KEYS = RECORDING | QUEUE | ENGINE
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value comes from."""
+
+    layer: str
+    """`default`, `configuration` or `preset`."""
+    key: str
+    """The key that gives it, or would: `watch[0].language`."""
+    file: Path | None = None
+    """The file that the key is in; None if in none."""
+    name: str = ""
+    """Of the preset."""
+
+    def __str__(self) -> str:
+        place = f"{self.file.name}: {self.key}" if self.file else self.key
+        match self.layer:
+            case "default":
+                return f"default of {self.key}"
+            case "preset":
+                return f"preset {self.name} ({place})"
+            case _:
+                return place
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The value of an option, and where it comes from."""
+
+    value: Any
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path as the scanner knows it."""
+
+    folder: int
+    """Which of the watched folders."""
+    below: bytes
+    """The path below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A recording whose options are asked for."""
+
+    settings: Settings
+    file: Path | None
+    """That the settings were read from."""
+    place: Place
+
+    def table(self, name: str) -> Table:
+        """The table of the configuration that applies to the recording."""
+        if name == "watch":
+            return self.settings.watch[self.place.folder]
+        table: Table = getattr(self.settings, name)
+        return table
+
+    def key(self, option: str) -> str:
+        """Where the configuration has, or would have, an option."""
+        table, key = KEYS[option]
+        return f"watch[{self.place.folder}].{key}" if table == "watch" else f"{table}.{key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Everything that applies to a recording."""
+
+    place: Place
+    watch: Watch
+    values: Mapping[str, Value]
+    """Every option by its name."""
+
+    @property
+    def options(self) -> Options:
+        """The options that the recording is queued with."""
+        return Options(**{field.name: self.values[field.name].value for field in fields(Options)})
+
+    @property
+    def priority(self) -> int:
+        """The priority that the recording is queued with."""
+        return int(self.values["priority"].value)
+
+
+Layer = Callable[[Asked], Mapping[str, Value]]
+"""Gives the values that one place has for a recording; what it leaves out is left to the layers before."""
+
+
+def resolve(settings: Settings, path: bytes, file: Path | None = None) -> Resolved:
+    """Resolve the options of a recording.
+
+    Args:
+        path: absolute, with no links above the watched folder.
+        file: that the settings were read from, for the sources.
+
+    Raises:
+        LookupError: the path is below no watched folder.
+    """
+    place = locate(settings, path)
+    if place is None:
+        raise LookupError(f"{os.fsdecode(path)} is below no watched folder")
+    asked = Asked(settings, file, place)
+    values: dict[str, Value] = {}
+    for layer in LAYERS:
+        values |= layer(asked)
+    return Resolved(place, settings.watch[place.folder], values)
+
+
+def locate(settings: Settings, path: bytes) -> Place | None:
+    """Find the watched folder that a path belongs to; of folders within each other, the innermost."""
+    inside = []
+    for index, watch in enumerate(settings.watch):
+        top = os.path.join(os.fsencode(watch.path), b"")
+        if path.startswith(top) and path != top:
+            inside.append(Place(index, path[len(top) :]))
+    return min(inside, key=lambda place: len(place.below), default=None)
+
+
+def preset_values(model: Model) -> dict[str, Any]:
+    """What the chosen preset gives for the keys of `[model]` that are left on `auto`."""
+    preset = PRESETS.get(model.preset)
+    found = {name: getattr(preset, name, None) for name in ENGINE if getattr(model, name) == "auto"}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _defaults(asked: Asked) -> dict[str, Value]:
+    return {
+        option: Value(type(asked.table(table)).model_fields[key].default, Source("default", asked.key(option)))
+        for option, (table, key) in KEYS.items()
+    }
+
+
+def _configuration(asked: Asked) -> dict[str, Value]:
+    return {
+        option: Value(getattr(asked.table(table), key), Source("configuration", asked.key(option), asked.file))
+        for option, (table, key) in KEYS.items()
+        if key in asked.table(table).model_fields_set
+    }
+
+
+def _preset(asked: Asked) -> dict[str, Value]:
+    """Over the configuration, for `auto` that is written there is filled in, too."""
+    source = Source("preset", "model.preset", asked.file, asked.settings.model.preset)
+    return {option: Value(value, source) for option, value in preset_values(asked.settings.model).items()}
+
+
+LAYERS: tuple[Layer, ...] = (_defaults, _configuration, _preset)
+"""In this order. A further source of options is one more entry."""

@@ -1,0 +1,133 @@
+"""The jobs, listed, filtered, paged, and one by one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+
+from daemon.store.read_access import ReadAccess
+from daemon.store.records import readable
+from daemon.store.rows import JobDetail, JobPage, JobRow, OutputRow, SegmentRow
+from daemon.store.schema import DEAD, REJECTED, jobs, outputs, segments
+
+START = "START"
+"""The cursor of the first page."""
+BEFORE = "before-"
+"""Other cursors are this and the id of the last job of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are asked for; what is left empty lets all through."""
+
+    states: tuple[str, ...] = ()
+    root: str | None = None
+    """A watched folder, as the configuration has it once links are resolved."""
+    path: bytes | None = None
+    """A pattern as of a shell, for the path below the root or the whole path; `*` goes through folders too."""
+
+
+class JobQueries(ReadAccess):
+    """Reads about jobs."""
+
+    def jobs(self, wanted: JobFilter | None = None, *, limit: int = 50, offset: int = 0) -> list[JobRow]:
+        """List jobs, the newest first, leaving out the first `offset`."""
+        return self._listed(_ids(wanted).limit(limit).offset(offset))
+
+    def page(self, wanted: JobFilter | None = None, *, limit: int = 50, cursor: str = START) -> JobPage:
+        """List the jobs that come after those of an earlier page, the newest first.
+
+        The place is kept by id, not by number: whatever is added or forgotten meanwhile, no job comes twice and none
+        that was there from the first page on is passed over. Newer jobs are on the first page of the next walk.
+
+        Raises:
+            ValueError: the cursor is none.
+        """
+        before = _id_of(cursor)
+        ids = _ids(wanted).limit(limit + 1)
+        rows = self._listed(ids if before is None else ids.where(jobs.c.id < before))
+        has_more = len(rows) > limit
+        return {"jobs": rows[:limit], "next": f"{BEFORE}{rows[limit - 1]['id']}" if has_more else None}
+
+    def job(self, job_id: int) -> JobDetail | None:
+        """All about one job: its row, its files and its text."""
+        rows = self._typed(JobRow, select(jobs).where(jobs.c.id == job_id))
+        if not rows:
+            return None
+        files = select(outputs).where(outputs.c.job_id == job_id)
+        lines = select(segments).where(segments.c.job_id == job_id)
+        return {
+            **rows[0],
+            "outputs": self._typed(OutputRow, files),
+            "segments": self._typed(SegmentRow, lines.order_by(segments.c.chunk, segments.c.idx)),
+        }
+
+    def newest(self, root: str, path: bytes) -> JobRow | None:
+        """The job of the newest version of a path below a watched folder."""
+        mine = select(jobs).where(jobs.c.root == root, jobs.c.path_bytes == path)
+        return next(iter(self._typed(JobRow, mine.order_by(jobs.c.id.desc()).limit(1))), None)
+
+    def failed_since(self, since: str) -> int:
+        """How many jobs have come to a bad end since a time."""
+        ended = select(func.count()).where(jobs.c.state.in_((DEAD, REJECTED)), jobs.c.finished_at >= since)
+        return int(self._one(ended))
+
+    def _listed(self, ids: Select[Any]) -> list[JobRow]:
+        # Sorting all the jobs of a state by id is done on an index alone, and only those listed are read: of 100 000
+        # jobs in 30 ms, not 360.
+        statement = select(jobs).where(jobs.c.id.in_(ids.scalar_subquery()))
+        return self._typed(JobRow, statement.order_by(jobs.c.id.desc()))
+
+
+def _ids(wanted: JobFilter | None) -> Select[Any]:
+    wanted = wanted or JobFilter()
+    statement = select(jobs.c.id).order_by(jobs.c.id.desc())
+    if wanted.states:
+        statement = statement.where(jobs.c.state.in_(wanted.states))
+    if wanted.root is not None:
+        statement = statement.where(jobs.c.root == wanted.root)
+    if wanted.path is not None:
+        statement = statement.where(_named(wanted.path))
+    return statement
+
+
+def _named(path: bytes) -> ColumnElement[bool]:
+    """Whether the path below the root or the whole path is the given one, or matches it as a pattern.
+
+    The first, so that a name with brackets finds itself. The database holds readable text; so a pattern that is not
+    UTF-8, as a shell completes it from such a name, is made readable in the same way.
+    """
+    text = readable(path)
+    whole = func.rtrim(jobs.c.root, "/") + "/" + jobs.c.path
+    pattern = sqlite_glob(text)
+    return or_(
+        *(column == text for column in (jobs.c.path, whole)),
+        *(column.op("GLOB")(pattern) for column in (jobs.c.path, whole)),
+    )
+
+
+def sqlite_glob(pattern: str) -> str:
+    """A pattern as of a shell for SQLite's GLOB, which knows `[^a]` but not `[!a]`, and no `[` that stands alone."""
+    out, at = "", 0
+    while at < len(pattern):
+        if pattern[at] != "[":
+            out, at = out + pattern[at], at + 1
+            continue
+        inside = at + 2 if pattern[at + 1 : at + 2] in ("!", "^") else at + 1
+        end = pattern.find("]", inside + 1)  # a bracket that comes first is one of the characters
+        if end < 0:
+            out, at = out + "[[]", at + 1
+        else:
+            out += "[" + ("^" if inside == at + 2 else "") + pattern[inside : end + 1]
+            at = end + 1
+    return out
+
+
+def _id_of(cursor: str) -> int | None:
+    """The id that a page goes on below; None for the first page."""
+    if cursor == START:
+        return None
+    number = cursor.removeprefix(BEFORE)
+    if number == cursor or not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise ValueError(f"{cursor!r} is no cursor: begin with {START} and go on with what `next` says")
+    return int(number)

@@ -1,0 +1,69 @@
+"""jobs.db opened to be read only, while a daemon may be writing to it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from sqlalchemy import Select
+from sqlalchemy.exc import OperationalError
+
+from daemon.errors import Unavailable
+from daemon.store import database
+
+R = TypeVar("R")
+
+
+class ReadAccess:
+    """A reader of jobs.db, to be closed after use; as a context manager it says what is wrong with the database.
+
+    Raises:
+        Unavailable: there is no database yet, or it is not to be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise Unavailable(f"there is no database at {path} yet", "start the daemon: transcribed run")
+        self._path = path
+        self._engine = database.open_engine(path, read_only=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        if isinstance(error, OperationalError):
+            if "no such" in str(error.orig):
+                raise Unavailable(
+                    f"{self._path} has another schema than this version reads ({error.orig})",
+                    "run the daemon once, which upgrades it, or use the version that wrote it",
+                ) from error
+            raise database.unavailable(self._path, error) from error
+
+    @property
+    def pid(self) -> int | None:
+        """Of the daemon that works on it; None if none does."""
+        return database.running_pid(self._path)
+
+    def _rows(self, statement: Select[Any]) -> Sequence[Any]:
+        with self._engine.connect() as db:
+            return db.execute(statement).all()
+
+    def _one(self, statement: Select[Any]) -> Any:
+        with self._engine.connect() as db:
+            return db.execute(statement).scalar()
+
+    def _typed(self, kind: type[R], statement: Select[Any]) -> list[R]:
+        """The rows of a statement on a whole table, of which the columns are read that the class names."""
+        named = [statement.selected_columns[name] for name in kind.__annotations__]
+        return [cast(R, _plain(row)) for row in self._rows(statement.with_only_columns(*named))]
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    """A row for JSON: bytes, which are for machines that open files, as hexadecimal."""
+    return {key: value.hex() if isinstance(value, bytes) else value for key, value in row._mapping.items()}

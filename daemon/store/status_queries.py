@@ -1,0 +1,103 @@
+"""The service at this moment: counts, what runs and how far it is, what waits and for how long."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from daemon.store.monitor_queries import MonitorQueries
+from daemon.store.records import timestamp_in
+from daemon.store.rows import Backlog, LayoutRow, PauseRow, Progress, Status
+from daemon.store.schema import DONE, RUNNING, STATES, WAITING, batches, chunks, jobs, layouts, pauses
+
+SPEED_WINDOW_S = 900
+"""The speed that the backlog's end is reckoned with is that of the batches of the last quarter of an hour."""
+SAMPLE = 200
+"""Finished jobs whose seconds per byte are taken for those that are not decoded yet."""
+
+
+class StatusQueries(MonitorQueries):
+    """Reads about the service as a whole."""
+
+    def status(self) -> Status:
+        """Counts by state, what runs, and what waits with the time that it will take."""
+        counts = dict.fromkeys(STATES, 0)
+        counts |= dict(self._rows(select(jobs.c.state, func.count()).group_by("state")))
+        pid = self.pid
+        fill = self._one(select(func.sum(batches.c.size) * 1.0 / func.sum(batches.c.capacity)))
+        measured = select(layouts).order_by(layouts.c.measured_at.desc())
+        return {
+            "daemon": {"running": pid is not None, "pid": pid},
+            "counts": counts,
+            "running": [self._progress(row) for row in self._rows(select(jobs).where(jobs.c.state == RUNNING))],
+            "backlog": self.backlog(),
+            "layouts": self._typed(LayoutRow, measured),
+            "batch_fill": None if fill is None else round(fill, 3),
+            "pauses": self._typed(PauseRow, select(pauses).order_by(pauses.c.since)),
+            "alerts": [row for row in self.alerts(limit=50) if row["state"] in ("firing", "unknown")],
+        }
+
+    def backlog(self) -> Backlog:
+        """Files and seconds of audio that wait or run, and how long they take at the present speed."""
+        open_jobs = self._rows(
+            select(jobs.c.size_bytes, jobs.c.duration_s).where(jobs.c.state.in_((*WAITING, RUNNING)))
+        )
+        done_s = self._one(
+            select(func.sum(chunks.c.end_s - chunks.c.start_s))
+            .join(jobs, jobs.c.id == chunks.c.job_id)
+            .where(jobs.c.state.in_((*WAITING, RUNNING)))
+        )
+        sample = (
+            select(jobs.c.duration_s, jobs.c.size_bytes)
+            .where(jobs.c.state == DONE)
+            .order_by(jobs.c.id.desc())
+            .limit(SAMPLE)
+            .subquery()
+        )
+        per_byte = self._one(select(func.sum(sample.c.duration_s) / func.sum(sample.c.size_bytes)))
+        known = all(row.duration_s is not None for row in open_jobs)
+        audio_s = None
+        if known or per_byte is not None:
+            audio_s = sum(row.size_bytes * per_byte if row.duration_s is None else row.duration_s for row in open_jobs)
+            audio_s = max(0.0, audio_s - (done_s or 0.0))
+        speed = self._speed()
+        return {
+            "files": len(open_jobs),
+            "bytes": sum(row.size_bytes for row in open_jobs),
+            "audio_s": None if audio_s is None else round(audio_s, 1),
+            "eta_s": round(audio_s / speed, 1) if audio_s is not None and speed else None,
+        }
+
+    def _progress(self, row: Any) -> Progress:
+        done = select(func.sum(chunks.c.end_s - chunks.c.start_s), func.max(chunks.c.end_s))
+        ((done_s, reached_s),) = self._rows(done.where(chunks.c.job_id == row.id))
+        done_s = done_s or 0.0
+        elapsed_s = (datetime.now(UTC) - datetime.fromisoformat(row.started_at)).total_seconds()
+        percent = None
+        if row.chunks_total:
+            percent = 100.0 * row.chunks_done / row.chunks_total
+        elif row.duration_s and reached_s:
+            percent = min(100.0, 100.0 * reached_s / row.duration_s)
+        return {
+            "id": row.id,
+            "path": row.path,
+            "started_at": row.started_at,
+            "chunks_done": row.chunks_done,
+            "chunks_total": row.chunks_total,
+            "progress_percent": None if percent is None else round(percent, 1),
+            "audio_done_s": round(done_s, 1),
+            "times_real_time": round(done_s / elapsed_s, 1) if elapsed_s > 0 else None,
+        }
+
+    def _speed(self) -> float | None:
+        """Seconds of audio per second of wall time, from the batches that ran last."""
+        recent = self._rows(
+            select(batches.c.finished_at, batches.c.audio_s, batches.c.run_s).where(
+                batches.c.finished_at >= timestamp_in(-SPEED_WINDOW_S)
+            )
+        )
+        if not recent:
+            return None
+        ends = [datetime.fromisoformat(row.finished_at).timestamp() for row in recent]
+        began = min(end - float(row.run_s) for end, row in zip(ends, recent, strict=True))
+        return sum(float(row.audio_s) for row in recent) / max(0.1, max(ends) - began)

@@ -1,0 +1,95 @@
+"""Whether a path is taken as a recording, and why not: what the scanner would say of it."""
+
+import os
+from dataclasses import dataclass
+
+from daemon.config.options import Place, locate
+from daemon.config.settings import Settings, Watch
+from daemon.store.records import readable
+from daemon.watch.listing import Kind, classify, ignored, named
+
+TRANSCRIPT = "named like a transcript, which is never a recording"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What becomes of a path."""
+
+    path: bytes
+    """By which the scanner comes to it."""
+    place: Place | None
+    """None if it is below no watched folder."""
+    reason: str
+    """Why it is not taken; empty if it is."""
+    version: str | None = None
+    """What the scanner knows it by as it is now; None if it is not there."""
+
+    @property
+    def taken(self) -> bool:
+        """Whether it is, or will be, a recording to be transcribed."""
+        return not self.reason
+
+
+def admission(settings: Settings, path: bytes) -> Admission:
+    """Tell whether the scanner takes a path, by its name and by what is there now. Nothing is changed.
+
+    Args:
+        path: absolute; links are followed in so far as they lead into a watched folder from outside.
+    """
+    path = _as_scanned(settings, path)
+    place = locate(settings, path)
+    if place is not None:
+        return _below_folder(settings.watch[place.folder], path, place)
+    folders = [os.fsencode(watch.path) for watch in settings.watch]
+    if os.path.realpath(path) in folders:
+        return Admission(path, None, "is a watched folder itself, not a recording in it")
+    return Admission(path, None, "is not below a watched folder")
+
+
+def _as_scanned(settings: Settings, path: bytes) -> bytes:
+    """The path by which the scanner comes to a file: that of its folder without links, if this is watched. A link to
+    elsewhere in a watched folder stays what it is, for the scanner does not follow it.
+    """
+    path = os.path.abspath(path)
+    real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    return path if locate(settings, real) is None and locate(settings, path) is not None else real
+
+
+def _below_folder(watch: Watch, path: bytes, place: Place) -> Admission:
+    *folders, name = place.below.split(b"/")
+    if reason := _refused_folder(watch, folders):
+        return Admission(path, place, reason)
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Admission(path, place, _refused_name(watch, name) or "there is no such file")
+    except OSError as error:
+        return Admission(path, place, f"cannot be looked at: {error.strerror}")
+    found = classify(place.below, status, watch.ignore)
+    if found is None:
+        return Admission(path, place, "a folder, not a recording")
+    reason = "" if found.kind is Kind.RECORDING else found.reason or TRANSCRIPT
+    return Admission(path, place, reason, found.fingerprint)
+
+
+def _refused_folder(watch: Watch, parts: list[bytes]) -> str:
+    """Why nothing is taken from a sub-folder; empty if that is not so."""
+    if not watch.path.is_dir():
+        return f"the watched folder {watch.path} is missing"
+    if parts and not watch.recursive:
+        return f"is in a sub-folder, and those of {watch.path} are not watched (recursive = false)"
+    folder = os.fsencode(watch.path)
+    for part in parts:
+        folder = os.path.join(folder, part)
+        if pattern := ignored(part, watch.ignore):
+            return f"is in the folder {readable(part)}, which matches the ignore pattern {pattern!r}"
+        if os.path.islink(folder):
+            return f"is in {readable(part)}, which is a symbolic link to a folder and is not followed"
+    return ""
+
+
+def _refused_name(watch: Watch, name: bytes) -> str:
+    if pattern := ignored(name, watch.ignore):
+        return f"matches the ignore pattern {pattern!r}"
+    kind, reason = named(name)
+    return "" if kind is Kind.RECORDING else reason or TRANSCRIPT

@@ -1,0 +1,158 @@
+"""The options of a recording: which value applies, and where it comes from."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from daemon.chunk import Options
+from daemon.config import options, reader
+from daemon.config.options import KEYS, Place, Source, Value, locate, preset_values, resolve
+from daemon.config.settings import Model, Settings, Watch
+from daemon.processes.load_order import load_order
+
+FILE = Path("/etc/transcribed/config.toml")
+
+
+def load(tmp_path: Path, text: str) -> Settings:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    return reader.load(file)
+
+
+def source(settings: Settings, path: Path, option: str) -> Source:
+    return resolve(settings, str(path).encode(), FILE).values[option].source
+
+
+def test_every_field_of_the_options_has_a_key_of_the_configuration() -> None:
+    assert {field.name for field in fields(Options)} == options.RECORDING.keys()
+    for table, key in KEYS.values():
+        kind = Watch if table == "watch" else type(getattr(Settings(), table))
+        assert key in kind.model_fields
+
+
+def test_the_defaults_of_the_configuration_are_those_of_the_options(tmp_path: Path) -> None:
+    resolved = resolve(load(tmp_path, ""), bytes(tmp_path / "inbox" / "a.wav"))
+    assert (resolved.options, resolved.priority) == (Options(), 0)
+    assert {value.source.layer for value in resolved.values.values()} == {"default"}
+    assert resolved.values["vad"].source == Source("default", "vad.enabled")
+
+
+def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        """
+        [[watch]]
+        path = "a"
+        [[watch]]
+        path = "b"
+        language = "de"
+        task = "translate"
+        formats = ["txt"]
+        naming = "name"
+        priority = 4
+        condition_on_previous_text = true
+        [model]
+        name = "base"
+        context = "full"
+        beam_size = 2
+        word_timestamps = true
+        [vad]
+        enabled = false
+        threshold = 0.4
+        min_silence_ms = 100
+        [jobs]
+        window_seconds = 60
+        [watching]
+        max_hours = 2
+        """,
+    )
+    resolved = resolve(settings, bytes(tmp_path / "b" / "c.wav"), FILE)
+    assert resolved.options == Options(
+        language="de",
+        task="translate",
+        formats=("txt",),
+        naming="name",
+        model="base",
+        context="full",
+        beam_size=2,
+        word_timestamps=True,
+        condition_on_previous_text=True,
+        vad=False,
+        vad_threshold=0.4,
+        vad_min_silence_ms=100,
+        window_s=60,
+        max_hours=2,
+    )
+    assert (resolved.priority, resolved.watch, resolved.place) == (4, settings.watch[1], Place(1, b"c.wav"))
+    for option in (*options.RECORDING, "priority"):
+        table, key = KEYS[option]
+        place = f"watch[1].{key}" if table == "watch" else f"{table}.{key}"
+        assert resolved.values[option].source == Source("configuration", place, FILE), option
+    assert source(settings, tmp_path / "a" / "c.wav", "language") == Source("default", "watch[0].language")
+
+
+def test_a_default_that_the_file_states_comes_from_the_file(tmp_path: Path) -> None:
+    settings = load(tmp_path, "[model]\nbeam_size = 5\n")
+    assert source(settings, tmp_path / "inbox" / "a", "beam_size") == Source("configuration", "model.beam_size", FILE)
+
+
+def test_a_preset_fills_in_what_is_left_on_auto(tmp_path: Path) -> None:
+    settings = load(tmp_path, '[model]\npreset = "rtx3090"\nworkers = 2\nbatch_size = "auto"\n')
+    values = resolve(settings, bytes(tmp_path / "inbox" / "a.wav"), FILE).values
+    preset = Source("preset", "model.preset", FILE, "rtx3090")
+    assert values["device"] == Value("cuda", preset)
+    assert values["batch_size"] == Value(16, preset)
+    assert values["workers"] == Value(2, Source("configuration", "model.workers", FILE))
+    assert values["cpu_threads"] == Value("auto", Source("default", "model.cpu_threads"))
+    assert preset_values(Model()) == {}
+
+
+@pytest.mark.parametrize("preset", ["none", "rtx3090", "cpu", "edge"])
+def test_engines_are_told_what_is_explained(tmp_path: Path, preset: str) -> None:
+    settings = load(tmp_path, f'[model]\npreset = "{preset}"\ncompute_type = "int8_float32"\n')
+    values = resolve(settings, bytes(tmp_path / "inbox" / "a.wav")).values
+    order = load_order(settings.model)
+    for option in options.ENGINE:
+        explained = values[option].value
+        assert (getattr(order, option) or "auto") == explained, option
+
+
+def test_a_later_layer_is_taken_over_an_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = Source("recording", "beam_size", tmp_path / "a.toml")
+    monkeypatch.setattr(options, "LAYERS", (*options.LAYERS, lambda _asked: {"beam_size": Value(1, beside)}))
+    resolved = resolve(load(tmp_path, "[model]\nbeam_size = 2\n"), bytes(tmp_path / "inbox" / "a.wav"))
+    assert resolved.values["beam_size"] == Value(1, beside) and resolved.options.beam_size == 1
+    assert resolved.values["vad"].source.layer == "default"
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (b"/in/a.wav", Place(0, b"a.wav")),
+        (b"/in/deep/a.wav", Place(1, b"a.wav")),
+        (b"/in/deeper/a.wav", Place(0, b"deeper/a.wav")),
+        (b"/in/sub/\xff.wav", Place(0, b"sub/\xff.wav")),
+        (b"/in/deep", Place(0, b"deep")),
+        (b"/in", None),
+        (b"/in/", None),
+        (b"/inn/a.wav", None),
+        (b"in/a.wav", None),
+    ],
+)
+def test_the_innermost_folder_has_a_path(path: bytes, place: Place | None) -> None:
+    settings = Settings(watch=(Watch(path=Path("/in")), Watch(path=Path("/in/deep"))))
+    assert locate(settings, path) == place
+    if place is None:
+        with pytest.raises(LookupError, match="below no watched folder"):
+            resolve(settings, path)
+
+
+def test_everything_may_be_watched() -> None:
+    assert locate(Settings(watch=(Watch(path=Path("/")),)), b"/a/b.wav") == Place(0, b"a/b.wav")
+
+
+def test_sources_are_read_by_people() -> None:
+    assert str(Source("default", "vad.enabled")) == "default of vad.enabled"
+    assert str(Source("configuration", "watch[0].task", FILE)) == "config.toml: watch[0].task"
+    assert str(Source("preset", "model.preset", FILE, "cpu")) == "preset cpu (config.toml: model.preset)"
