@@ -1,6 +1,6 @@
 """A fake engine for tests: it speaks the engine's protocol, needs no model, and misbehaves on order.
 
-Run in place of the real one with TRANSCRIBED_ENGINE=daemon.children.fake; TRANSCRIBED_FAKE is a JSON object with
+Run in place of the real one with TRANSCRIBED_ENGINE=daemon.engine.fake; TRANSCRIBED_FAKE is a JSON object with
 the fields of `Plan`. The text of a chunk is a digest of its samples, so that a test knows what must come out.
 """
 

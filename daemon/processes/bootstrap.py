@@ -1,4 +1,4 @@
-"""The child's side of the connection: `python -m daemon.children.child MODULE FD` runs `MODULE.main(connection)`.
+"""The child's side of the connection: `python -m daemon.processes.bootstrap MODULE FD` runs `MODULE.main(connection)`.
 
 This module is light and imports the other one late, so that a child notices the daemon's end even while it is
 still loading its libraries.

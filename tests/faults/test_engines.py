@@ -11,7 +11,7 @@ import pytest
 from daemon.engine.fake import GARBAGE, POISON
 from tests.support import Daemon, children_of, reconcile, write_wav
 
-SHORT_DEADLINES = "import daemon.children.engines as e; e.BATCH_DEADLINE_S, e.BATCH_DEADLINE_PER_AUDIO_S = 1.0, 0.5"
+SHORT_DEADLINES = "import daemon.processes.engine_pool as e; e.BATCH_DEADLINE_S, e.BATCH_DEADLINE_PER_AUDIO_S = 1.0, 0.5"
 POISONS = ["segv", "abort", "kill", "exit", "hang", "raise", "memory", "sticky", "malformed", "flood", "short"]
 DOSES = [
     *(pytest.param(poison, 20, (4, 11), id=f"{poison}, 2 of 20") for poison in ("segv", "abort", "hang", "sticky")),
@@ -95,7 +95,7 @@ LEAKS = [
 @pytest.mark.parametrize(("files", "allowed_mb"), LEAKS)
 def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon, files: int, allowed_mb: int) -> None:
     """20 MB are lost with every recording, one after another: the more is under way, the later an engine has settled."""
-    patch = f"import daemon.children.engines as e; e.SETTLED_CHUNKS, e.RECYCLE_GROWTH_BYTES = 4, {allowed_mb} << 20"
+    patch = f"import daemon.processes.engine_pool as e; e.SETTLED_CHUNKS, e.RECYCLE_GROWTH_BYTES = 4, {allowed_mb} << 20"
     fake = {"leak_bytes": 20 << 20, "workers": 1, "batch_size": 1}
     daemon: Daemon = make_daemon(fake=fake, patch=patch if allowed_mb else "")
     recordings = [write_wav(daemon.inbox / f"{number:03}.wav", 0.2, seed=number) for number in range(files)]
@@ -117,7 +117,7 @@ def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon, files: in
 
 @pytest.mark.guarantee(23)
 def test_children_are_replaced_after_many_recordings_even_if_they_ignore_sigterm(make_daemon) -> None:
-    patch = "import daemon.children.engines as e, daemon.children.decoders as d; e.RECYCLE_CHUNKS = d.RECYCLE_RECORDINGS = 8"
+    patch = "import daemon.processes.engine_pool as e, daemon.processes.decoder_pool as d; e.RECYCLE_CHUNKS = d.RECYCLE_RECORDINGS = 8"
     daemon: Daemon = make_daemon(fake={"deaf_to_term": True, "delay_s": 0.05}, patch=patch)
     recordings = [write_wav(daemon.inbox / f"{number:02}.wav", seed=number) for number in range(40)]
     recordings.append(write_wav(daemon.inbox / "long.wav", 200.0, seed=41))

@@ -20,7 +20,7 @@ from daemon.store.migrate import migrate
 from tests.support import ROOT
 
 OLD = "0001"
-MIGRATE = "import sys; from pathlib import Path; from daemon.store.upgrade import migrate; migrate(Path(sys.argv[1]))"
+MIGRATE = "import sys; from pathlib import Path; from daemon.store.migrate import migrate; migrate(Path(sys.argv[1]))"
 
 
 def old_database(path: Path, jobs: int) -> None:

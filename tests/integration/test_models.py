@@ -25,7 +25,7 @@ FILES = {
     "README.md": b"of no use",
     "pytorch_model.bin": b"of no use either",
 }
-RESOLVE = "import sys; from daemon.children.models import resolve; print(resolve(sys.argv[1]))"
+RESOLVE = "import sys; from daemon.engine.model_files import resolve; print(resolve(sys.argv[1]))"
 
 
 class Hub(ThreadingHTTPServer):

@@ -73,7 +73,7 @@ class Evil:
 @pytest.mark.parametrize(
     "data",
     [b"", b"garbage", pickle.dumps(Close(1))[:-3], pickle.dumps(Evil()), pickle.dumps(print),
-        b"cdaemon.children.protocol\ndataclass\n.", b"cbuiltins\neval\n(V1+1\ntR."],
+        b"cdaemon.processes.protocol\ndataclass\n.", b"cbuiltins\neval\n(V1+1\ntR."],
 )  # fmt: skip
 def test_what_is_no_message_is_not_read(data: bytes) -> None:
     with pytest.raises(Unreadable):
