@@ -7,11 +7,12 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeVar
 
 from daemon.processes.environment import environment
 from daemon.processes.safe_pickle import MESSAGE_MAX_BYTES, Unreadable, message
@@ -89,12 +90,14 @@ class Child:
             self.unheard = True
             raise ChildDied(str(error)) from error
 
-    def receive(self) -> Any:
-        """The next message, which must be on its way.
+    def receive(self) -> object:
+        """Return the next message, which must be on its way.
 
         Raises:
-            ChildDied: or it says what is no message of the protocol.
+            ChildDied: the child is gone, overdue, or says what is no message of the protocol.
         """
+        if self.overdue:
+            raise ChildDied("no answer within its time")
         try:
             return message(self._conn.recv_bytes(MESSAGE_MAX_BYTES))
         except (OSError, EOFError, Unreadable) as error:
@@ -125,3 +128,20 @@ class Child:
         with suppress(OSError):
             self._conn.close()
         return f"signal {-code}" if code < 0 else f"exit {code}"
+
+
+Event = TypeVar("Event", covariant=True)
+
+
+class ChildPool(Protocol[Event]):
+    """Children of one kind, as the loop that waits for all of them sees them."""
+
+    @property
+    def children(self) -> Sequence[Child]:
+        """Return the children whose messages and deaths are to be waited for."""
+
+    def receive(self, child: Child) -> Event | None:
+        """Take what a child has to say, or its end; None if the pool has dealt with it alone.
+
+        A child that is gone, overdue or makes no sense is ended here, and is an event like any other.
+        """

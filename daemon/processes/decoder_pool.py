@@ -5,10 +5,10 @@ import os
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 from daemon.processes.child import Child, ChildDied
-from daemon.processes.protocol import Close, Next, Open
+from daemon.processes.protocol import Close, Next, Open, Opened, Refused, Window
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,9 @@ class LostRecordings:
     culprit: int | None
     innocent: tuple[int, ...]
     how: str
+
+
+DecoderEvent: TypeAlias = Opened | Window | Refused | LostRecordings
 
 
 class DecoderPool:
@@ -110,15 +113,15 @@ class DecoderPool:
             self._decoders.append(decoder)
             self._next_order(decoder)
 
-    def receive(self, child: Child) -> Any:
-        """The next answer of a child, or LostRecordings if it died (or must be ended, being overdue)."""
+    def receive(self, child: Child) -> DecoderEvent:
+        """Return the next answer of a child, or LostRecordings if it died (or must be ended, being overdue)."""
         decoder = next(decoder for decoder in self._decoders if decoder.child is child)
         try:
-            if child.overdue:
-                raise ChildDied("no answer within its time")
             answer = child.receive()
+            if not isinstance(answer, Opened | Window | Refused):
+                raise ChildDied(f"an answer to what it was not asked: {type(answer).__name__}")
         except ChildDied as error:
-            return self._bury(decoder, str(error))
+            return self._child_died(decoder, str(error))
         decoder.current, child.deadline = None, None
         decoder.recycle = decoder.opened >= RECYCLE_RECORDINGS or child.rss_bytes > RECYCLE_BYTES
         self.hand_out()
@@ -170,7 +173,7 @@ class DecoderPool:
         except ChildDied as error:
             log.debug("decoder %d does not listen: %s", decoder.child.pid, error)
 
-    def _bury(self, decoder: _Decoder, why: str) -> LostRecordings:
+    def _child_died(self, decoder: _Decoder, why: str) -> LostRecordings:
         how = decoder.child.end()
         self.restarts += 1
         self._decoders.remove(decoder)

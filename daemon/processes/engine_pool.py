@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
-from typing import Any
+from typing import TypeAlias
 
 from daemon.chunk import Chunk
 from daemon.config.parallelism import Parallelism
@@ -95,6 +95,25 @@ class LostBatches:
     """Whether they may have been the reason; not if the last one never reached it."""
 
 
+@dataclass(frozen=True, slots=True)
+class EngineReady:
+    """An engine has loaded the model, and hears what it should."""
+
+    ready: Ready
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnded:
+    """A batch has run, for better or worse, and these were its chunks."""
+
+    engine: Engine
+    answer: BatchDone | BatchFailed
+    chunks: tuple[Chunk, ...]
+
+
+EngineEvent: TypeAlias = EngineReady | BatchEnded | LostBatches
+
+
 class EnginePool:
     """EnginePool of one model on the configured devices.
 
@@ -157,44 +176,34 @@ class EnginePool:
         except ChildDied as error:
             log.debug("engine does not listen: %s", error)
 
-    def receive(self, child: Child) -> tuple[Engine, Any, tuple[Chunk, ...]]:
-        """The next answer of an engine, or LostBatches if it died (or must be ended, being overdue).
-
-        Returns:
-            The engine, its answer, and the chunks of the batch that the answer is about.
+    def receive(self, child: Child) -> EngineEvent | None:
+        """Return what an engine has to say, or LostBatches if it died (or must be ended, being overdue).
 
         Raises:
             Unavailable: the model cannot be loaded, and never could since the start.
         """
         engine = next(engine for engine in self.engines if engine.child is child)
         try:
-            if child.overdue:
-                raise ChildDied("no answer within its time")
             answer = child.receive()
         except ChildDied as error:
-            return engine, self.kill(engine, str(error) or "connection lost"), ()
+            return self.kill(engine, str(error) or "connection lost")
         match answer:
-            case Ready() if self._canary is not None and not _heard_again(self._canary, answer.canary):
-                log.error("engine on %s hears %r, not %r", answer.device, answer.canary, self._canary)
-                return engine, self.kill(engine, "it no longer hears what is said in its clip"), ()
             case Ready():
-                self._welcome(engine, answer)
+                return self._loaded(engine, answer)
             case Unready():
                 self.kill(engine, answer.message)
                 if self._canary is None:
                     raise Unavailable(answer.message, answer.hint)
                 log.error("engine on %s cannot load: %s", engine.load.device, answer.message)
+                return None
             case BatchDone() | BatchFailed():
-                chunks = engine.batches.get(answer.batch_id, ())
-                if not chunks or (isinstance(answer, BatchDone) and len(answer.results) != len(chunks)):
-                    return engine, self.kill(engine, "an answer to what it was not asked"), ()
-                if isinstance(answer, BatchDone):
-                    engine.batch_s = answer.run_s
-                    self._age(engine, len(chunks))
-                del engine.batches[answer.batch_id]
-                self._set_deadline(engine)
-                return engine, answer, chunks
-        return engine, answer, ()
+                return self._batch_ended(engine, answer)
+        return self.kill(engine, f"an answer to what it was not asked: {type(answer).__name__}")
+
+    def shrink(self, engine: Engine, batch_size: int) -> None:
+        """Give an engine no more than so many chunks at once from now on: its memory holds no more."""
+        engine.batch_size = max(1, batch_size)
+        log.warning("out of memory on %s: batches of %d from now on", engine.load.device, engine.batch_size)
 
     def kill(self, engine: Engine, why: str) -> LostBatches:
         """End an engine's process; it is started again after a while.
@@ -241,7 +250,7 @@ class EnginePool:
             engine.child.end(gently=True)
         engine.child, engine.ready, engine.recycle = None, None, False
 
-    def _age(self, engine: Engine, chunks: int) -> None:
+    def _check_growth(self, engine: Engine, chunks: int) -> None:
         """Count what an engine has done, and see whether it has grown."""
         assert engine.child is not None
         engine.chunks_run += chunks
@@ -255,7 +264,21 @@ class EnginePool:
         elif engine.chunks_run >= RECYCLE_CHUNKS:
             engine.recycle = True
 
-    def _welcome(self, engine: Engine, ready: Ready) -> None:
+    def _batch_ended(self, engine: Engine, answer: BatchDone | BatchFailed) -> BatchEnded | LostBatches:
+        chunks = engine.batches.get(answer.batch_id, ())
+        if not chunks or (isinstance(answer, BatchDone) and len(answer.results) != len(chunks)):
+            return self.kill(engine, "an answer to what it was not asked")
+        if isinstance(answer, BatchDone):
+            engine.batch_s = answer.run_s
+            self._check_growth(engine, len(chunks))
+        del engine.batches[answer.batch_id]
+        self._set_deadline(engine)
+        return BatchEnded(engine, answer, chunks)
+
+    def _loaded(self, engine: Engine, ready: Ready) -> EngineReady | LostBatches:
+        if self._canary is not None and not _heard_again(self._canary, ready.canary):
+            log.error("engine on %s hears %r, not %r", ready.device, ready.canary, self._canary)
+            return self.kill(engine, "it no longer hears what is said in its clip")
         engine.ready, engine.deaths, engine.chunks_run, engine.settled_bytes = ready, 0, 0, 0
         self._canary = self._canary or ready.canary
         engine.batch_size = min(engine.batch_size or ready.batch_size, ready.batch_size)
@@ -270,6 +293,7 @@ class EnginePool:
         engine.load = replace(engine.load, device=ready.device)
         if self._load.device in ("auto", "cuda") and len(self.engines) < ready.devices:
             self.engines += [Engine(replace(self._load, device=f"cuda:{index}")) for index in range(1, ready.devices)]
+        return EngineReady(ready)
 
     def _set_deadline(self, engine: Engine) -> None:
         assert engine.child is not None

@@ -66,8 +66,29 @@ class ActiveJob:
         """Chunks that are waiting, held back or in a batch."""
         return len(self._open) + len(self._held)
 
-    def add(self, chunks: Iterable[Chunk]) -> list[Chunk] | None:
-        """Take the chunks of a window; those to be submitted now, or None if the decoder cuts otherwise now."""
+    def opened(self, done: dict[int, tuple[float, float]], previous: str) -> None:
+        """Note that the decoder has opened the recording.
+
+        Args:
+            done: the chunks that earlier runs have finished.
+            previous: their text, where the next chunk is to know it.
+        """
+        self.asked = False
+        self.done = done
+        self.previous = previous
+
+    def ask(self) -> None:
+        """Note that a window has been asked for."""
+        self.asked = True
+
+    def add(self, chunks: Iterable[Chunk], *, last: bool = False) -> list[Chunk] | None:
+        """Take the chunks of a window; those to be submitted now, or None if the decoder cuts otherwise now.
+
+        Args:
+            last: whether it is the last window of the recording.
+        """
+        self.asked = False
+        self.decoded = last
         for chunk in chunks:
             self.chunks_total += 1
             if chunk.idx in self.done:

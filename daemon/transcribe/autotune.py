@@ -42,28 +42,27 @@ class Autotuner:
     def children(self) -> list[Child]:
         return [self._child] if self._child is not None else []
 
-    def turn(self, *, idle: bool) -> None:
-        """Once per turn of the dispatcher: begin when it has been idle for a while, give up when it is not."""
+    def tick(self, *, idle: bool) -> None:
+        """Begin a trial once the dispatcher has been idle for a while; give it up when there is work."""
         if not idle:
             self._busy_at = time.monotonic()
             self.end()
         elif self._untried and self._child is None and time.monotonic() - self._busy_at > IDLE_S:
             self._begin()
 
-    def receive(self) -> None:
-        """The child's answer, or its end."""
-        assert self._child is not None and self._setup is not None
+    def receive(self, child: Child) -> None:
+        """Take the child's answer, or its end."""
+        assert self._setup is not None
         try:
-            if self._child.overdue:
-                raise ChildDied("no answer within its time")
-            answer = self._child.receive()
+            answer = child.receive()
+            if not isinstance(answer, Calibrated):
+                raise ChildDied(f"an answer to what it was not asked: {type(answer).__name__}")
         except ChildDied as error:
             self._failures += 1
-            log.warning("the trial of layouts failed (%s; %s)", self._child.end(), error)
+            log.warning("the trial of layouts failed (%s; %s)", child.end(), error)
             self._child = None
             self._untried = self._failures < ATTEMPTS
             return
-        assert isinstance(answer, Calibrated)
         self.end()
         chosen = best(list(answer.trials))
         for trial in answer.trials:

@@ -15,9 +15,10 @@ from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.filesystem import exists
 from daemon.monitor.counters import Counters
-from daemon.processes.decoder_pool import DecoderPool, LostRecordings
-from daemon.processes.engine_pool import EnginePool
-from daemon.processes.protocol import Open, Opened, Ready, Refused, Window
+from daemon.processes.child import ChildPool
+from daemon.processes.decoder_pool import DecoderEvent, DecoderPool, LostRecordings
+from daemon.processes.engine_pool import BatchEnded, EngineEvent, EnginePool, EngineReady, LostBatches
+from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
 from daemon.store.records import Job
 from daemon.store.store import Store
@@ -58,10 +59,8 @@ class Dispatcher:
         self._outcomes = Outcomes(store, jobs, counters)
         self._drain_s = jobs.drain_seconds
         self._running: dict[int, ActiveJob] = {}
-        self._inference = Inference(
-            store, engines, self._running, counters,
-            finished=self._publish_if_complete, failed=self._stop, shrunk=tuner.remember,
-        )  # fmt: skip
+        self._pools: tuple[ChildPool[EngineEvent | DecoderEvent], ...] = (engines, decoders, tuner)
+        self._inference = Inference(store, engines, self._running, counters)
         self._runs = 0
         self._claim_at = 0.0
         self._requests_at = 0.0
@@ -100,7 +99,7 @@ class Dispatcher:
             Unavailable: the model cannot be loaded at all.
         """
         while not progress():
-            self._turn(claiming=True)
+            self._tick(claiming=True)
 
     def drain(self, hurry: Callable[[], bool]) -> None:
         """Stop in order: nothing new is claimed or handed out; what the engines still work on is checkpointed, for
@@ -108,42 +107,53 @@ class Dispatcher:
         """
         until = time.monotonic() + self._drain_s
         while self._engines.in_flight and time.monotonic() < until and not hurry():
-            self._turn(claiming=False)
+            self._tick(claiming=False)
         for job_id in list(self._running):
             self._drop(job_id)
             self._store.release(job_id, "released when the daemon stopped")
 
     # -- the loop --------------------------------------------------------------------------------------------
 
-    def _turn(self, *, claiming: bool) -> None:
+    def _tick(self, *, claiming: bool) -> None:
         self._engines.keep_alive()
-        self._inference.open = False
+        self._inference.hold()
         if claiming:
             self._apply_requests()
-            self._inference.open = not self.pauses.turn()
-            if self._inference.open:
+            if not self.pauses.tick():
                 self._claim()
                 self._ask_for_windows()
                 self._decoders.hand_out()
                 self._inference.hand_out()
-        self._tuner.turn(idle=claiming and self.idle and self.ready and self.pauses.reason is None)
-        children = [*self._engines.children, *self._decoders.children, *self._tuner.children]
-        ready = set(wait([self._wake_read, *(child.fileno() for child in children)], timeout=TICK_S))
+        self._tuner.tick(idle=claiming and self.idle and self.ready and self.pauses.reason is None)
+        children = [(pool, child) for pool in self._pools for child in pool.children]
+        ready = set(wait([self._wake_read, *(child.fileno() for _, child in children)], timeout=TICK_S))
         if self._wake_read in ready:
             os.read(self._wake_read, 4096)
             self._claim_at = 0.0
-        for child in children:
-            if child.fileno() not in ready and not child.overdue:
-                continue
-            if child in self._decoders.children:
-                self._from_decoder(self._decoders.receive(child))
-            elif child in self._engines.children:
-                engine, answer, chunks = self._engines.receive(child)
-                if isinstance(answer, Ready):
-                    self._claim_at = 0.0
-                self._inference.receive(engine, answer, chunks)
-            elif child in self._tuner.children:
-                self._tuner.receive()
+        for pool, child in children:
+            if (child.fileno() in ready or child.overdue) and child in pool.children:
+                self._apply(pool.receive(child))
+
+    def _apply(self, event: EngineEvent | DecoderEvent | None) -> None:
+        """Do what follows from an event of a child."""
+        match event:
+            case EngineReady():
+                self._claim_at = 0.0
+            case BatchEnded() | LostBatches():
+                outcome = self._inference.receive(event)
+                for job_id in outcome.checkpointed:
+                    self._publish_if_complete(job_id)
+                for job_id, error in outcome.failed:
+                    self._stop(job_id, error)
+                if outcome.shrunk is not None:
+                    self._tuner.remember(outcome.shrunk)
+            case LostRecordings():
+                for job_id in event.innocent:
+                    self._stop(job_id, None)
+                if event.culprit is not None:
+                    self._stop(event.culprit, FailedRecording(f"the decoder died of it ({event.how})"))
+            case Opened() | Window() | Refused() if self._is_current(event.job_id, event.run):
+                self._from_decoder(event)
 
     def _apply_requests(self) -> None:
         """What people asked for on the command line."""
@@ -217,22 +227,17 @@ class Dispatcher:
             # Up to twice the capacity is in hand, with what lies ahead; the rest is there to fill batches from.
             low_water = 4 * self._engines.capacity
             if not running.open_chunks or (running.open_chunks < low_water and self._inference.held_s < HELD_MAX_S):
-                running.asked = True
+                running.ask()
                 self._decoders.ask(job_id)
 
-    def _from_decoder(self, answer: object) -> None:
+    def _from_decoder(self, answer: Opened | Window | Refused) -> None:
         match answer:
-            case Opened(job_id, run) if self._is_current(job_id, run):
+            case Opened():
                 self._opened(answer)
-            case Window(job_id, run) if self._is_current(job_id, run):
+            case Window():
                 self._window(answer)
-            case Refused(job_id, run, message, retry) if self._is_current(job_id, run):
-                self._stop(job_id, (FailedRecording if retry else BadRecording)(message))
-            case LostRecordings():
-                for job_id in answer.innocent:
-                    self._stop(job_id, None)
-                if answer.culprit is not None:
-                    self._stop(answer.culprit, FailedRecording(f"the decoder died of it ({answer.how})"))
+            case Refused():
+                self._stop(answer.job_id, (FailedRecording if answer.retry else BadRecording)(answer.message))
 
     def _is_current(self, job_id: int, run: int) -> bool:
         """Whether an answer is about the job as it runs now, not about an earlier claim of it."""
@@ -241,7 +246,6 @@ class Dispatcher:
     def _opened(self, opened: Opened) -> None:
         job_id = opened.job_id
         running, ready = self._running[job_id], self._engines.ready
-        running.asked = False
         if ready is None:
             self._stop(job_id, None)
             return
@@ -260,14 +264,14 @@ class Dispatcher:
                 self._drop(job_id)
                 self._outcomes.publish(job_id)
                 return
-        running.done = self._store.chunks_done(job_id)
-        if running.job.options.condition_on_previous_text and running.done:
-            running.previous = " ".join(segment.text for segment in self._store.transcript(job_id))
+        done = self._store.chunks_done(job_id)
+        remembers = running.job.options.condition_on_previous_text and done
+        lines = self._store.transcript(job_id) if remembers else ()
+        running.opened(done, " ".join(segment.text for segment in lines))
 
     def _window(self, window: Window) -> None:
         running = self._running[window.job_id]
-        running.asked = False
-        chunks = running.add(window.chunks)
+        chunks = running.add(window.chunks, last=window.last)
         if chunks is None:
             self._store.restart(window.job_id)
             self._stop(window.job_id, None)
@@ -275,7 +279,6 @@ class Dispatcher:
         self._inference.submit(running, chunks)
         if window.last:
             self._decoders.close(window.job_id)
-            running.decoded = True
             self._store.decoded(
                 window.job_id,
                 chunks_total=running.chunks_total,

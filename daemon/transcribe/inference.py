@@ -1,13 +1,13 @@
 """Chunks out, results in: what is handed to which engine, and what becomes of the answers."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from daemon.chunk import Chunk
 from daemon.errors import FailedRecording
 from daemon.monitor.counters import Counters
-from daemon.processes.engine_pool import Engine, EnginePool, LostBatches
+from daemon.processes.engine_pool import BatchEnded, Engine, EnginePool, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.store.records import Batch, Result
 from daemon.store.store import Store
@@ -17,37 +17,39 @@ from daemon.transcribe.batcher import Batcher
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class InferenceOutcome:
+    """What a batch has come to, for the jobs whose chunks were in it."""
+
+    checkpointed: tuple[int, ...] = ()
+    """Jobs of which chunks were saved."""
+    failed: tuple[tuple[int, FailedRecording], ...] = ()
+    """Jobs that are to blame for the death of an engine, or whose speech it cannot take."""
+    shrunk: Engine | None = None
+    """The engine whose batches had to become smaller for want of memory."""
+
+
 class Inference:
     """The batcher and the engines, joined, for the jobs of the dispatcher.
 
     Args:
         running: the dispatcher's running jobs; results of others are ignored.
-        finished: called with a job some of whose chunks have their checkpoint now.
-        failed: called with a job that its own speech has brought down.
-        shrunk: called with an engine whose batches had to become smaller for want of memory.
     """
 
     def __init__(
         self,
         store: Store,
         engines: EnginePool,
-        running: dict[int, ActiveJob],
+        running: Mapping[int, ActiveJob],
         counters: Counters,
-        *,
-        finished: Callable[[int], None],
-        failed: Callable[[int, FailedRecording], None],
-        shrunk: Callable[[Engine], None],
     ) -> None:
         self._store = store
         self._engines = engines
         self._running = running
         self._counters = counters
-        self._finished = finished
-        self._failed = failed
-        self._shrunk = shrunk
         self._batcher = Batcher()
-        self.open = False
-        """Whether batches may be handed out: not while the daemon ends or brakes."""
+        self._holds = True
+        """Whether no batch may begin just now."""
         self.held_s = 0.0
         """Seconds of audio that wait for a batch."""
 
@@ -61,10 +63,18 @@ class Inference:
             self.held_s += chunk.duration_s
             self._batcher.submit(chunk, running.job.priority, first=first)
 
+    def hold(self) -> None:
+        """Hand out nothing until the next `hand_out`: the daemon ends or pauses."""
+        self._holds = True
+
     def hand_out(self) -> None:
-        """Batches for the workers that are idle; one full batch ahead for each that is not."""
+        """Begin batches on the workers that are idle; one full batch ahead on each that is not."""
+        self._holds = False
+        self._fill_workers()
+
+    def _fill_workers(self) -> None:
         for engine in self._engines.engines:
-            while self.open and len(self._batcher):
+            while not self._holds and len(self._batcher):
                 idle = sum(max(0, other.idle_workers) for other in self._engines.engines)
                 size = min(engine.batch_size, -(-len(self._batcher) // max(1, idle)))
                 full = size == engine.batch_size and self._batcher.full(size)
@@ -76,17 +86,18 @@ class Inference:
         self.held_s -= sum(chunk.duration_s for chunk in chunks)
         self._engines.run(engine, chunks)
 
-    def receive(self, engine: Engine, answer: object, chunks: Sequence[Chunk]) -> None:
-        """Take what `EnginePool.receive` gave."""
-        match answer:
-            case BatchDone():
-                self._batch_done(engine, answer, chunks)
-            case BatchFailed():
-                self._batch_failed(engine, answer, chunks)
+    def receive(self, event: BatchEnded | LostBatches) -> InferenceOutcome:
+        """Take what an engine has made of its chunks."""
+        match event:
+            case BatchEnded(engine, BatchDone() as answer, chunks):
+                return self._batch_done(engine, answer, chunks)
+            case BatchEnded(engine, BatchFailed() as answer, chunks):
+                return self._batch_failed(engine, answer, chunks)
             case LostBatches():
-                self._batches_lost(answer, "the engine died")
+                return self._batches_lost(event, "the engine died")
+        raise AssertionError(event)
 
-    def _batch_done(self, engine: Engine, answer: BatchDone, chunks: Sequence[Chunk]) -> None:
+    def _batch_done(self, engine: Engine, answer: BatchDone, chunks: Sequence[Chunk]) -> InferenceOutcome:
         finished: list[Result] = []
         audio_s = sum(chunk.duration_s for chunk in chunks)
         for chunk, result in zip(chunks, answer.results, strict=True):
@@ -101,7 +112,7 @@ class Inference:
             if done is not None:
                 finished.append(done)
         # The device need not wait for the disk.
-        self.hand_out()
+        self._fill_workers()
         batch = Batch(
             device=engine.ready.device if engine.ready else engine.load.device,
             size=len(chunks),
@@ -112,18 +123,15 @@ class Inference:
         )
         self._store.save(finished, batch)
         self._counters.batch(batch.size, batch.capacity)
-        for result_ in finished:
-            self._finished(result_.job_id)
+        return InferenceOutcome(checkpointed=tuple(each.job_id for each in finished))
 
-    def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> None:
+    def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> InferenceOutcome:
         if answer.out_of_memory and len(chunks) > 1:
-            engine.batch_size = max(1, len(chunks) // 2)
-            self._shrunk(engine)
-            log.warning("out of memory on %s: batches of %d from now on", engine.load.device, engine.batch_size)
+            self._engines.shrink(engine, len(chunks) // 2)
             for chunk in chunks:
                 if (running := self._of(chunk)) is not None:
                     self.submit(running, [chunk], first=True)
-            return
+            return InferenceOutcome(shrunk=engine)
         log.warning("a batch of %d failed on %s: %s", len(chunks), engine.load.device, answer.message)
         lost = [tuple(chunks)]
         if answer.out_of_memory:
@@ -133,10 +141,11 @@ class Inference:
             # Results after a CUDA error can be garbage while calls still return (docs/facts.md, fact 9).
             lost += self._engines.kill(engine, "a CUDA error").batches
         blamed = chunks[0].alone or not answer.out_of_memory
-        self._batches_lost(LostBatches(tuple(lost), "", blamed), answer.message)
+        return self._batches_lost(LostBatches(tuple(lost), "", blamed), answer.message)
 
-    def _batches_lost(self, lost: LostBatches, why: str) -> None:
+    def _batches_lost(self, lost: LostBatches, why: str) -> InferenceOutcome:
         """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
+        failed: list[tuple[int, FailedRecording]] = []
         for batch in lost.batches:
             for chunk in batch:
                 running = self._of(chunk)
@@ -144,9 +153,11 @@ class Inference:
                     continue
                 if lost.blamed and len(batch) == len(lost.batches) == 1:
                     how = f" ({lost.how})" if lost.how else ""
-                    self._failed(chunk.job_id, FailedRecording(f"{why} on its speech at {chunk.start_s:.0f} s{how}"))
+                    error = FailedRecording(f"{why} on its speech at {chunk.start_s:.0f} s{how}")
+                    failed.append((chunk.job_id, error))
                 else:
                     self.submit(running, [replace(chunk, alone=True)], first=True)
+        return InferenceOutcome(failed=tuple(failed))
 
     def _of(self, chunk: Chunk) -> ActiveJob | None:
         """The running job of a chunk; None if it has ended or began anew."""

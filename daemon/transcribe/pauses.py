@@ -42,8 +42,8 @@ class Pauses:
         """Why it holds, for people; None if it does not."""
         return "; ".join(sorted(self._told.values())) or None
 
-    def turn(self) -> bool:
-        """Once per turn of the dispatcher: whether it holds. Changes are recorded and logged."""
+    def tick(self) -> bool:
+        """Return whether there is a pause (called in every tick). Changes are recorded and logged."""
         if self._hours is not None:
             if within(datetime.now().time(), *self._hours):
                 self._wanted.pop(HOURS, None)

@@ -11,7 +11,9 @@ import pytest
 from daemon.engine.fake import GARBAGE, POISON
 from tests.support import Daemon, children_of, reconcile, write_wav
 
-SHORT_DEADLINES = "import daemon.processes.engine_pool as e; e.BATCH_DEADLINE_S, e.BATCH_DEADLINE_PER_AUDIO_S = 1.0, 0.5"
+SHORT_DEADLINES = (
+    "import daemon.processes.engine_pool as e; e.BATCH_DEADLINE_S, e.BATCH_DEADLINE_PER_AUDIO_S = 1.0, 0.5"
+)
 POISONS = ["segv", "abort", "kill", "exit", "hang", "raise", "memory", "sticky", "malformed", "flood", "short"]
 DOSES = [
     *(pytest.param(poison, 20, (4, 11), id=f"{poison}, 2 of 20") for poison in ("segv", "abort", "hang", "sticky")),
@@ -95,7 +97,9 @@ LEAKS = [
 @pytest.mark.parametrize(("files", "allowed_mb"), LEAKS)
 def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon, files: int, allowed_mb: int) -> None:
     """20 MB are lost with every recording, one after another: the more is under way, the later an engine has settled."""
-    patch = f"import daemon.processes.engine_pool as e; e.SETTLED_CHUNKS, e.RECYCLE_GROWTH_BYTES = 4, {allowed_mb} << 20"
+    patch = (
+        f"import daemon.processes.engine_pool as e; e.SETTLED_CHUNKS, e.RECYCLE_GROWTH_BYTES = 4, {allowed_mb} << 20"
+    )
     fake = {"leak_bytes": 20 << 20, "workers": 1, "batch_size": 1}
     daemon: Daemon = make_daemon(fake=fake, patch=patch if allowed_mb else "")
     recordings = [write_wav(daemon.inbox / f"{number:03}.wav", 0.2, seed=number) for number in range(files)]

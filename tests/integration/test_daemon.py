@@ -424,7 +424,9 @@ def test_a_decoder_that_is_stuck_in_one_file_holds_up_no_other(make_daemon) -> N
     wait_until(lambda: daemon.query("SELECT 1 FROM jobs WHERE chunks_done > 1"), 30)
     assert daemon.process is not None
     decoder = next(
-        pid for pid in children_of(daemon.process.pid) if "daemon.decode.worker" in Path(f"/proc/{pid}/cmdline").read_text()
+        pid
+        for pid in children_of(daemon.process.pid)
+        if "daemon.decode.worker" in Path(f"/proc/{pid}/cmdline").read_text()
     )
     os.kill(decoder, signal.SIGSTOP)
     try:

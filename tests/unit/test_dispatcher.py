@@ -1,0 +1,403 @@
+"""The dispatcher with a real store and pools that only note what they are asked: claims, windows, deaths, drain."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment
+from daemon.config.settings import Jobs
+from daemon.filesystem import fingerprint
+from daemon.monitor.counters import Counters
+from daemon.processes.decoder_pool import LostRecordings
+from daemon.processes.engine_pool import BatchEnded, Engine, EngineReady, LostBatches
+from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Open, Opened, Ready, Refused, Window
+from daemon.store.migrate import migrate
+from daemon.store.queries import Queries
+from daemon.store.records import Seen
+from daemon.store.store import Store
+from daemon.transcribe.dispatcher import LONG_BYTES, LONG_OPEN_MAX, Dispatcher
+
+READY = Ready("tiny.en", "cpu", "int8", 2, 1, 4, 1, False, 0.1, "a clip")
+
+
+class FakeChild:
+    """A connection on which something waits to be received."""
+
+    overdue = False
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self._events: list[object] = []
+
+    def fileno(self) -> int:
+        return self._read
+
+    def say(self, event: object) -> None:
+        self._events.append(event)
+        os.write(self._write, b".")
+
+    def heard(self) -> object:
+        os.read(self._read, 1)
+        return self._events.pop(0)
+
+    def close(self) -> None:
+        os.close(self._read)
+        os.close(self._write)
+
+
+class FakePool:
+    def __init__(self) -> None:
+        self.child = FakeChild()
+
+    @property
+    def children(self) -> list[FakeChild]:
+        return [self.child]
+
+    def receive(self, child: FakeChild) -> object:
+        return child.heard()
+
+
+class FakeDecoders(FakePool):
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[Open] = []
+        self.asked: list[int] = []
+        self.closed: list[int] = []
+
+    def open(self, order: Open, fd: int) -> None:
+        os.fstat(fd)
+        self.opened.append(order)
+
+    def ask(self, job_id: int) -> None:
+        self.asked.append(job_id)
+
+    def close(self, job_id: int) -> None:
+        self.closed.append(job_id)
+
+    def hand_out(self) -> None:
+        pass
+
+
+class FakeEngines(FakePool):
+    ready = READY
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = Engine(LoadModel("tiny.en", "cpu", "int8", 2, 1, 4), ready=READY, batch_size=4)
+        self.engines = [self.engine]
+        self.killed: list[str] = []
+        self._ids = iter(range(1, 1000))
+        self._answered: set[int] = set()
+
+    def receive(self, child: FakeChild) -> object:
+        event = child.heard()
+        if isinstance(event, BatchEnded):
+            del self.engine.batches[event.answer.batch_id]
+        return event
+
+    def _oldest(self) -> tuple[int, tuple[Chunk, ...]]:
+        batch_id = next(batch_id for batch_id in self.engine.batches if batch_id not in self._answered)
+        self._answered.add(batch_id)
+        return batch_id, self.engine.batches[batch_id]
+
+    @property
+    def capacity(self) -> int:
+        return 2 * self.engine.batch_size
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.engine.batches)
+
+    def keep_alive(self) -> None:
+        pass
+
+    def run(self, engine: Engine, chunks: list[Chunk]) -> None:
+        engine.batches[next(self._ids)] = tuple(chunks)
+
+    def shrink(self, engine: Engine, batch_size: int) -> None:
+        engine.batch_size = batch_size
+
+    def kill(self, engine: Engine, why: str) -> LostBatches:
+        self.killed.append(why)
+        lost = tuple(engine.batches.values())
+        engine.batches.clear()
+        return LostBatches(lost, why)
+
+    def done(self, text: str = "good morning everybody, this is what was said in twenty seconds") -> None:
+        """The oldest batch ends."""
+        batch_id, chunks = self._oldest()
+        results = tuple(decoded(chunk, text) for chunk in chunks)
+        self.child.say(BatchEnded(self.engine, BatchDone(batch_id, results, 0.1), chunks))
+
+    def failed(self, message: str, *, out_of_memory: bool) -> None:
+        batch_id, chunks = self._oldest()
+        self.child.say(BatchEnded(self.engine, BatchFailed(batch_id, message, out_of_memory), chunks))
+
+
+class FakeAutotuner(FakePool):
+    def __init__(self) -> None:
+        super().__init__()
+        self.remembered: list[int] = []
+        self.idle: list[bool] = []
+
+    def tick(self, *, idle: bool) -> None:
+        self.idle.append(idle)
+
+    def remember(self, engine: Engine) -> None:
+        self.remembered.append(engine.batch_size)
+
+
+def decoded(chunk: Chunk, text: str) -> Decoded:
+    segment = Segment(chunk.start_s, chunk.end_s, text, -0.1, 0.0, 1.0, chunk.temperature, "en")
+    return Decoded((segment,), -0.1, 0.0, 1.0, chunk.temperature, "en", 1.0, chunk.duration_s)
+
+
+class House:
+    """A dispatcher, and everything that it is joined to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inbox = folder / "inbox"
+        self.inbox.mkdir()
+        self.path = folder / "jobs.db"
+        migrate(self.path)
+        self.store = Store(self.path)
+        self.decoders, self.engines, self.tuner = FakeDecoders(), FakeEngines(), FakeAutotuner()
+        jobs = Jobs(attempts=2, retry_backoff_seconds=60, drain_seconds=1)
+        self.dispatcher = Dispatcher(self.store, self.decoders, self.engines, self.tuner, jobs, Counters())  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.store.close()
+        for pool in (self.decoders, self.engines, self.tuner):
+            pool.child.close()
+
+    def queue(self, *names: str, size: int = 10, priority: int = 0) -> None:
+        ready = []
+        for name in names:
+            file = self.inbox / name
+            with file.open("wb") as opened:
+                opened.truncate(size)
+            version = fingerprint(file.stat())
+            ready.append((Seen(str(self.inbox), name.encode(), version, size), Options(formats=("txt",)), priority))
+        self.store.queue(ready)
+        self.dispatcher.wake()
+
+    def until(self, condition: Callable[[], object], ticks: int = 40) -> None:
+        """Run the loop until something is true."""
+        left = iter(range(ticks))
+
+        def progress() -> bool:
+            assert next(left, None) is not None, f"not within {ticks} ticks; {self.states()}"
+            # Nothing to wait for: the loop would sleep for its second.
+            self.dispatcher.wake()
+            return bool(condition())
+
+        self.dispatcher.run(progress)
+
+    def ticks(self, count: int = 3) -> None:
+        left = iter(range(count))
+        self.until(lambda: next(left, None) is None)
+
+    def states(self) -> dict[str, str]:
+        with Queries(self.path) as queries:
+            return {row["path"]: row["state"] for row in queries.jobs(limit=100)}
+
+    def job(self, name: str) -> dict[str, object]:
+        with Queries(self.path) as queries:
+            return next(dict(row) for row in queries.jobs(limit=100) if row["path"] == name)
+
+    def open(self, order: Open) -> None:
+        """The decoder has opened a recording."""
+        self.decoders.child.say(Opened(order.job_id, order.run, f"hash-{order.job_id}", 20.0))
+        self.until(lambda: order.job_id in self.decoders.asked)
+
+    def window(self, order: Open, chunks: int, *, last: bool = True, first: int = 0, run: int | None = None) -> None:
+        made = tuple(
+            Chunk(
+                order.job_id, idx, ((idx * 20.0, idx * 20.0 + 20),), bytes(20 * BYTES_PER_SECOND), run=order.run,
+                language="en",
+            )
+            for idx in range(first, first + chunks)
+        )  # fmt: skip
+        self.decoders.child.say(Window(order.job_id, run or order.run, made, last, 20.0 * chunks, 20.0 * chunks, 0))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_recording_from_the_queue_to_its_transcript(house: House) -> None:
+    house.queue("a.wav")
+    house.until(lambda: house.decoders.opened)
+    (order,) = house.decoders.opened
+    house.open(order)
+    house.window(order, 2)
+    house.until(lambda: house.engines.in_flight)
+    while house.engines.in_flight:
+        house.engines.done()
+        house.ticks(2)
+    assert house.states() == {"a.wav": "done"}
+    assert (house.inbox / "a.txt").read_text().count("good morning") == 2
+    assert house.dispatcher.idle
+
+
+def test_no_more_is_claimed_than_there_are_places_and_short_ones_keep_theirs(house: House) -> None:
+    house.queue(*(f"long-{number}.wav" for number in range(8)), size=LONG_BYTES + 1)
+    house.queue(*(f"memo-{number:02}.wav" for number in range(40)))
+    house.ticks()
+    running = [name for name, state in house.states().items() if state == "running"]
+    assert sum(name.startswith("long") for name in running) == LONG_OPEN_MAX
+    assert sum(name.startswith("memo") for name in running) == 2 * house.engines.capacity + 4
+
+
+def test_what_has_priority_is_claimed_first(house: House) -> None:
+    house.queue(*(f"memo-{number:02}.wav" for number in range(40)))
+    house.queue("urgent.wav", priority=5)
+    house.until(lambda: house.decoders.opened)
+    assert house.states()["urgent.wav"] == "running"
+
+
+def test_the_next_window_is_asked_for_while_little_is_left_to_do_and_only_once(house: House) -> None:
+    house.queue("a.wav")
+    house.until(lambda: house.decoders.opened)
+    (order,) = house.decoders.opened
+    house.open(order)
+    house.ticks()
+    assert house.decoders.asked == [order.job_id], "asked for again before it came"
+    house.window(order, 4 * house.engines.capacity + 8, last=False)
+    house.ticks()
+    assert len(house.decoders.asked) == 1, "there is enough to do"
+    for _ in range(4):
+        house.engines.done()
+        house.ticks(2)
+    assert len(house.decoders.asked) == 2
+
+
+def test_a_dead_decoder_costs_its_culprit_an_attempt_and_nobody_else(house: House) -> None:
+    house.queue("bad.wav", "good.wav")
+    house.until(lambda: len(house.decoders.opened) == 2)
+    bad, good = (order.job_id for order in house.decoders.opened)
+    house.decoders.child.say(LostRecordings(bad, (good,), "signal 11"))
+    house.until(lambda: len(house.decoders.opened) == 3)
+    assert house.states() == {"bad.wav": "failed", "good.wav": "running"}
+    assert "signal 11" in str(house.job("bad.wav")["error"])
+    assert (house.job("bad.wav")["attempts"], house.job("good.wav")["attempts"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("retry", "state"), [(True, "failed"), (False, "rejected")])
+def test_what_a_decoder_refuses_is_rejected_or_tried_again(house: House, retry: bool, state: str) -> None:
+    house.queue("a.wav")
+    house.until(lambda: house.decoders.opened)
+    (order,) = house.decoders.opened
+    house.decoders.child.say(Refused(order.job_id, order.run, "no audio in it", retry))
+    house.until(lambda: house.states() == {"a.wav": state})
+
+
+def test_answers_for_an_earlier_claim_are_ignored(house: House) -> None:
+    house.queue("a.wav")
+    house.until(lambda: house.decoders.opened)
+    (first,) = house.decoders.opened
+    with Queries(house.path) as queries:
+        queries.request("cancel", [first.job_id])
+    house.until(lambda: house.states() == {"a.wav": "cancelled"}, ticks=2000)
+    with Queries(house.path) as queries:
+        queries.request("retry", [first.job_id])
+    house.until(lambda: len(house.decoders.opened) == 2, ticks=20_000)
+    second = house.decoders.opened[1]
+    assert second.job_id == first.job_id and second.run != first.run
+    house.decoders.child.say(Refused(first.job_id, first.run, "late", retry=False))
+    house.decoders.child.say(Opened(first.job_id, first.run, "late", 1.0))
+    house.window(first, 1)
+    house.ticks(5)
+    assert house.states() == {"a.wav": "running"} and not house.engines.in_flight and not house.decoders.asked
+
+
+def under_way(house: House, name: str = "a.wav", chunks: int = 3) -> Open:
+    """A recording whose chunks are in a batch."""
+    house.queue(name)
+    house.until(lambda: house.decoders.opened)
+    order = house.decoders.opened[-1]
+    house.open(order)
+    house.window(order, chunks)
+    house.until(lambda: house.engines.in_flight)
+    return order
+
+
+def test_after_the_death_of_an_engine_each_chunk_runs_alone_and_the_culprit_pays(house: House) -> None:
+    under_way(house)
+    house.engines.child.say(house.engines.kill(house.engines.engine, "signal 9"))
+    house.until(lambda: house.engines.in_flight)
+    assert [len(batch) for batch in house.engines.engine.batches.values()] == [1]
+    assert house.job("a.wav")["attempts"] == 1 and house.states() == {"a.wav": "running"}
+    house.engines.child.say(house.engines.kill(house.engines.engine, "signal 9"))
+    house.until(lambda: house.states() == {"a.wav": "failed"})
+    assert "the engine died on its speech at" in str(house.job("a.wav")["error"])
+
+
+def test_out_of_memory_halves_the_batch_and_the_size_is_remembered(house: House) -> None:
+    under_way(house, chunks=8)
+    before = house.engines.engine.batch_size
+    house.engines.failed("out of memory", out_of_memory=True)
+    house.until(lambda: house.tuner.remembered)
+    assert house.tuner.remembered == [before // 2] and not house.engines.killed
+    while house.engines.in_flight:
+        assert all(len(batch) <= before for batch in house.engines.engine.batches.values())
+        house.engines.done()
+        house.ticks(2)
+    assert house.states() == {"a.wav": "done"}
+
+
+def test_a_batch_that_fails_is_no_reason_to_end_the_engine_of_a_cpu(house: House) -> None:
+    under_way(house, chunks=1)
+    house.engines.failed("a strange tensor", out_of_memory=False)
+    house.until(lambda: house.states() == {"a.wav": "failed"})
+    assert house.engines.killed == [] and "a strange tensor" in str(house.job("a.wav")["error"])
+
+
+def test_after_a_cuda_error_the_engine_is_ended_and_all_its_batches_run_again(house: House) -> None:
+    house.engines.engine.load = replace(house.engines.engine.load, device="cuda:0")
+    under_way(house, chunks=8)
+    assert house.engines.in_flight == 2
+    house.engines.failed("CUDA failed", out_of_memory=False)
+    house.until(lambda: house.engines.killed)
+    assert house.engines.killed == ["a CUDA error"] and house.states() == {"a.wav": "running"}
+
+
+def test_an_engine_that_is_ready_has_the_queue_looked_at(house: House) -> None:
+    house.engines.ready = None  # type: ignore[assignment]
+    house.queue("a.wav")
+    house.ticks()
+    assert house.states() == {"a.wav": "queued"} and not house.dispatcher.ready
+    house.engines.ready = READY
+    house.engines.child.say(EngineReady(READY))
+    house.until(lambda: house.states() == {"a.wav": "running"})
+
+
+def test_a_drain_finishes_what_runs_and_gives_back_the_rest(house: House) -> None:
+    under_way(house, chunks=2)
+    house.queue("later.wav")
+    for _ in range(house.engines.in_flight):
+        house.engines.done()
+    house.dispatcher.drain(hurry=lambda: False)
+    assert house.states() == {"a.wav": "done", "later.wav": "queued"}
+
+
+def test_a_drain_in_a_hurry_gives_everything_back_without_charge(house: House) -> None:
+    under_way(house)
+    house.dispatcher.drain(hurry=lambda: True)
+    assert house.states() == {"a.wav": "queued"} and house.job("a.wav")["attempts"] == 0
+    assert house.dispatcher.idle
+
+
+def test_during_a_pause_nothing_is_begun(house: House) -> None:
+    house.dispatcher.pauses.hold("request", "by request")
+    house.queue("a.wav")
+    house.ticks()
+    assert house.states() == {"a.wav": "queued"} and not any(house.tuner.idle)
+    house.dispatcher.pauses.release("request")
+    house.until(lambda: house.states() == {"a.wav": "running"})
