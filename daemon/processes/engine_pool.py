@@ -179,10 +179,11 @@ class EnginePool:
                 return engine, self.kill(engine, "it no longer hears what is said in its clip"), ()
             case Ready():
                 self._welcome(engine, answer)
+            case Unready() if self._canary is None:
+                self._retire(engine)
+                raise Unavailable(answer.message, answer.hint)
             case Unready():
                 self.kill(engine, answer.message)
-                if self._canary is None:
-                    raise Unavailable(answer.message, answer.hint)
                 log.error("engine on %s cannot load: %s", engine.load.device, answer.message)
             case BatchDone() | BatchFailed():
                 chunks = engine.batches.get(answer.batch_id, ())
