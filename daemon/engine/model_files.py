@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from faster_whisper import available_models, download_model
@@ -74,11 +75,17 @@ def resolve(name: str) -> Path:
     if name in PACKAGES and (packaged := _packaged(name, PACKAGES[name])):
         return packaged
     if "/" not in name and name not in available_models():
-        raise Unavailable(
-            f"model {name!r} is neither a folder nor a known model",
-            f"use a folder, a Hugging Face id (owner/name) or one of {', '.join(available_models())}",
-        )
+        raise _unknown(name)
     return _cached(name) or _download(name)
+
+
+def _unknown(name: str) -> Unavailable:
+    known = list(dict.fromkeys((*available_models(), *PACKAGES)))
+    nearest = " or ".join(map(repr, get_close_matches(name.lower(), known)))
+    return Unavailable(
+        f"model {name!r} is neither a folder nor a known model" + (f"; did you mean {nearest}?" if nearest else ""),
+        f"use a folder, a Hugging Face id (owner/name) or one of {', '.join(known)}",
+    )
 
 
 def _cached(name: str) -> Path | None:

@@ -103,11 +103,7 @@ class Maintenance:
 
     def verify(self) -> None:
         """Run `transcribed verify` if it is due and there is nothing else to do; given up when there is."""
-        days = self._settings.monitor.verify_days
-        if not days or self._config_file is None or not self._idle():
-            return
-        last = self._history.verified_at(self._settings.model.name)
-        if last is None or datetime.now(UTC) - datetime.fromisoformat(last) < timedelta(days=days):
+        if self._config_file is None or not self._idle() or not self._verification_is_due():
             return
         if missing := [name for name in ("jiwer", "whisper_normalizer") if importlib.util.find_spec(name) is None]:
             if not self._told:
@@ -138,6 +134,18 @@ class Maintenance:
             assert process.stdout is not None
             lines = process.stdout.read().strip().splitlines()
         log.log(logging.INFO if code == 0 else logging.WARNING, "verification: %s", lines[-1] if lines else code)
+
+    def _verification_is_due(self) -> bool:
+        """Whether `verify_days` have passed since the last one; before there is one, since the first sample."""
+        days = self._settings.monitor.verify_days
+        if not days:
+            return False
+        since = self._history.verified_at(self._settings.model.name)
+        if since is None:
+            since = self._history.first_sampled_at()
+            # The oldest sample never gets older than this by more than a day, and would put it off for ever.
+            days = min(days, self._settings.monitor.keep_samples_days or days)
+        return since is not None and datetime.now(UTC) - datetime.fromisoformat(since) >= timedelta(days=days)
 
 
 def _is_gone(root: str, path: bytes, version: str) -> bool:

@@ -190,10 +190,11 @@ class EnginePool:
         match answer:
             case Ready():
                 return self._loaded(engine, answer)
+            case Unready() if self._canary is None:
+                self._retire(engine)
+                raise Unavailable(answer.message, answer.hint)
             case Unready():
                 self.kill(engine, answer.message)
-                if self._canary is None:
-                    raise Unavailable(answer.message, answer.hint)
                 log.error("engine on %s cannot load: %s", engine.load.device, answer.message)
                 return None
             case BatchDone() | BatchFailed():

@@ -6,12 +6,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 
 from daemon.errors import Unavailable
 
 NAME_MAX = 255
 """Bytes in a file name on Linux file systems."""
+UTF8_CHARACTER_MAX = 4
+SHORTENED_BYTES = 200
+"""How much of a name that is too long for a number stays before its hash."""
+NUMBER_MAX = 9_999
+"""Numbered names that are tried before the folder counts as full of them."""
+EXTENSION_BYTES = 5
+"""Room that a numbered name leaves for an extension at least: its base shall not depend on which formats a set has."""
 ENVIRONMENT_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE,
      errno.ESTALE, errno.ENOENT}
@@ -49,8 +55,12 @@ def plan(
 
     Returns:
         The plan, and a warning if the preferred name was taken.
+
+    Raises:
+        Unavailable: every name that could be tried is taken.
     """
-    for number, base in enumerate(_bases(recording, naming)):
+    extension_bytes = max(EXTENSION_BYTES, *(len(_extension(form)) for form in files))
+    for number, base in enumerate(_bases(recording, naming, NAME_MAX - extension_bytes)):
         planned = [_one(folder, base, form, content, owner) for form, content in files.items()]
         fitting = [file for file in planned if file is not None]
         if len(fitting) == len(files):
@@ -58,7 +68,10 @@ def plan(
             if number:
                 warning = f"transcript named {os.fsdecode(base)!r}: the usual name is taken by files of others"
             return fitting, warning
-    raise AssertionError("unreachable: the base names never end")
+    raise Unavailable(
+        f"no name is free for the transcript of {os.fsdecode(recording)!r}",
+        "move the files with numbered names out of its folder",
+    )
 
 
 def publish(folder: int, planned: list[Planned], scratch: str) -> None:
@@ -142,7 +155,7 @@ def _write_all(fd: int, content: bytes) -> None:
 
 def _one(folder: int, base: bytes, form: str, content: bytes, owner: Owner) -> Planned | None:
     """The plan of one file under a base name; None if that name is not ours to use."""
-    name = base + b"." + form.encode()
+    name = base + _extension(form)
     if len(name) > NAME_MAX:
         return None
     wanted = hashlib.sha256(content).hexdigest()
@@ -176,16 +189,32 @@ def _content_hash(folder: int, name: bytes) -> str | None:
             return "unreadable"
 
 
-def _bases(recording: bytes, naming: str) -> Iterator[bytes]:
-    """talk, talk.mp3, talk.mp3.1 … for talk.mp3; then a shortened name with a hash, which fits always."""
-    stem = os.path.splitext(recording)[0]
-    short = recording[:200] + b"-" + hashlib.sha256(recording).hexdigest()[:12].encode()
+def _extension(form: str) -> bytes:
+    return b"." + form.encode()
+
+
+def _bases(recording: bytes, naming: str, length_max: int) -> Iterator[bytes]:
+    """talk, talk.mp3, talk.mp3.1 … for talk.mp3; where a number would not fit, a shortened name with a hash.
+
+    Args:
+        length_max: bytes that a base may have; the numbered ones keep to it, whatever the recording's name.
+    """
     if naming == "stem":
-        yield stem
+        yield os.path.splitext(recording)[0]
     yield recording
-    longest = NAME_MAX - len(b".json") - len(b".99999")
-    base = recording if len(recording) <= longest else short
-    if base is short:
-        yield short
-    for number in count(1):
-        yield base + b"." + str(number).encode()
+    length_max -= len(f".{NUMBER_MAX}")
+    base = recording
+    if len(recording) > length_max:
+        digest = b"-" + hashlib.sha256(recording).hexdigest()[:12].encode()
+        base = _cut(recording, max(0, min(SHORTENED_BYTES, length_max - len(digest)))) + digest
+        yield base
+    for number in range(1, NUMBER_MAX + 1):
+        yield base + f".{number}".encode()
+
+
+def _cut(name: bytes, length: int) -> bytes:
+    """The first bytes of a name, at most `length`; a character of UTF-8 is left out rather than cut in two."""
+    for end in range(length, max(0, length - UTF8_CHARACTER_MAX), -1):
+        if end >= len(name) or name[end] & 0b1100_0000 != 0b1000_0000:
+            return name[:end]
+    return name[:length]  # This is no UTF-8.

@@ -101,10 +101,14 @@ class History(Access):
         return None if row is None else 100 * (100 - row.wer) / max(1e-9, 100 - row.reference_wer)
 
     def verified_at(self, model: str) -> str | None:
-        """When a model was last verified, or else when the daemon first saw a recording; None before that."""
+        """When a model was last verified; None if it never was."""
         last = select(func.max(verifications.c.verified_at)).where(verifications.c.model == model)
+        return self._read(lambda db: db.execute(last).scalar())
+
+    def first_sampled_at(self) -> str | None:
+        """When the oldest sample that is kept was taken; None before the first."""
         first = select(func.min(samples.c.sampled_at))
-        return self._read(lambda db: db.execute(last).scalar() or db.execute(first).scalar())
+        return self._read(lambda db: db.execute(first).scalar())
 
 
 def _change(db: Connection, rule: str, subject: str, state: str, value: float | None, text: str) -> None:

@@ -125,9 +125,7 @@ class Scanner(threading.Thread):
         if not self.compared:
             self.compared = True
             self._wake_dispatcher()
-        for group in _groups(self._hinted(hints)):
-            self._compare(group)
-            self._settle()
+        self._take(self._hinted(hints))
         self._settle()
         self.beat = time.monotonic()
         if self._woken.wait(self._idle_s()):
@@ -154,15 +152,9 @@ class Scanner(threading.Thread):
                 root.starts += 1
         others = [other.path for other in self._roots if other is not root]
         found = walk(root.path, root.watch.ignore, recursive=root.watch.recursive, skip=others)
-        empty = True
         root.next_scan = NEVER
         try:
-            for group in _groups((index, item) for item in found):
-                empty = False
-                self._compare(group)
-                self.beat = time.monotonic()
-                # Of ten thousand files the first is transcribed while the last is still to be seen.
-                self._settle()
+            empty = self._take((index, item) for item in found) == 0
             trouble = self._find_vanished(index, root, empty=empty)
         except OSError as error:
             trouble = f"cannot be listed: {error.strerror}"
@@ -190,6 +182,17 @@ class Scanner(threading.Thread):
                 with suppress(OSError):
                     for item in walk(root.path, root.watch.ignore, recursive=True, below=below, skip=others):
                         yield index, item
+
+    def _take(self, found: Iterable[tuple[int, Found]]) -> int:
+        """Compare what was found and queue what has settled meanwhile, group by group; how many were found."""
+        count = 0
+        for group in _groups(found):
+            count += len(group)
+            self._compare(group)
+            self.beat = time.monotonic()
+            # Of ten thousand files the first is transcribed while the last is still to be seen.
+            self._settle()
+        return count
 
     def _compare(self, group: list[tuple[int, Found]]) -> None:
         """Record what the store does not know yet, and start the wait for what may still be written to."""

@@ -168,3 +168,31 @@ def test_a_package_of_one_part_is_checked_each_time(tmp_path: Path, monkeypatch:
     file.write_bytes(b"tampered")
     with pytest.raises(Unavailable, match="SHA-256 differs"):
         resolve("tiny.en")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("tiny-en", "tiny.en"),
+        ("smal", "small"),
+        ("Large-V3", "large-v3"),
+        ("large-v3-trubo", "large-v3-turbo"),
+        ("distil-large-3", "distil-large-v3"),
+        ("bass", "base"),
+    ],
+)
+def test_a_misspelt_model_is_told_the_nearest_names(name: str, meant: str) -> None:
+    with pytest.raises(Unavailable) as caught:
+        resolve(name)
+    assert f"did you mean '{meant}'" in caught.value.message
+    assert "large-v3-turbo" in caught.value.hint
+
+
+def test_a_name_that_is_like_no_model_is_told_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(model_files.PACKAGES, "parakeet", Package((), (), ""))
+    with pytest.raises(Unavailable) as caught:
+        resolve("xyz")
+    assert "did you mean" not in caught.value.message
+    assert "turbo, parakeet" in caught.value.hint
+    with pytest.raises(Unavailable, match="did you mean 'parakeet'"):
+        resolve("parakit")

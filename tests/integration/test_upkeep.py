@@ -25,6 +25,7 @@ from daemon.monitor.sample import Gpu, Probe
 from daemon.monitor.sampling import Monitor, Sources
 from daemon.store import migrate
 from daemon.store.monitoring import History
+from daemon.store.records import timestamp_in
 from tests.support import ROOT, Daemon, wait_until, write_wav
 
 HEADER = "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, state, finished_at) VALUES "
@@ -176,6 +177,65 @@ def test_backups_are_made_when_due_and_the_oldest_go(settings, history, caplog) 
     assert "no backup of the database" in caplog.text
 
 
+def ago(days: float) -> str:
+    return timestamp_in(-86_400 * days)
+
+
+def sample(settings: Settings, days: float) -> None:
+    """Put a sample of so many days ago into the database."""
+    columns = (
+        "cpu_percent, memory_percent, swap_percent, load_1m, rss_mb, done, failed, audio_s, error_rate_percent,"
+        " success_rate_percent, files_per_hour, audio_hours_per_hour, queue_files, oldest_waiting_s"
+    )
+    ones = ", ".join("1" for _ in columns.split(","))
+    execute(settings, f"INSERT INTO samples (sampled_at, {columns}, detail) VALUES ('{ago(days)}', {ones}, '{{}}')")
+
+
+def verification(settings: Settings, model: str, days: float) -> None:
+    """Put a verification of so many days ago into the database."""
+    columns = (
+        "verified_at, model, compute_type, device, audio_s, wer, reference_wer, agreement, speed_up, peak_mb,"
+        " reference_peak_mb, passed"
+    )
+    execute(
+        settings,
+        f"INSERT INTO verifications ({columns}) VALUES ('{ago(days)}', '{model}', 'int8', 'cpu', 1, 4, 4, 99, 2, 1, 1, 1)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("verified", "sampled", "keep_days", "due"),
+    [
+        ([], [], 30, False),
+        ([], [6.9], 30, False),
+        ([], [6.9, 7.1], 30, True),
+        ([], [7.1], 0, True),
+        # Samples go before the week is over: it must not begin anew for ever.
+        ([], [2.9], 3, False),
+        ([], [3.1], 3, True),
+        ([("tiny.en", 6.9)], [20], 30, False),
+        ([("tiny.en", 6.9)], [3.1], 3, False),
+        ([("tiny.en", 7.1)], [0.1], 30, True),
+        ([("base", 1)], [7.1], 30, True),
+    ],
+)
+def test_a_verification_is_due_a_week_after_the_last_or_else_after_the_first_sample(
+    settings, history, tmp_path, monkeypatch, verified, sampled, keep_days, due
+) -> None:
+    (tmp_path / "config.toml").write_text(f"[model]\nname = 'tiny.en'\n[monitor]\nkeep_samples_days = {keep_days}\n")
+    settings = reader.load(tmp_path / "config.toml")
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("daemon.maintenance.tasks.sys.executable", str(program))
+    for days in sampled:
+        sample(settings, days)
+    for model, days in verified:
+        verification(settings, model, days)
+    Maintenance(settings, tmp_path / "config.toml", history, lambda: True).verify()
+    assert (tmp_path / "ran").exists() is due
+
+
 def test_verification_is_due_after_its_days_when_nothing_else_runs(settings, history, tmp_path, monkeypatch) -> None:
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\necho \"$@\" >> {tmp_path}/ran\necho 'passed: keeps 99 %'\n")
@@ -186,12 +246,7 @@ def test_verification_is_due_after_its_days_when_nothing_else_runs(settings, his
     ran = tmp_path / "ran"
     care.verify()
     assert not ran.exists()  # never sampled: not due
-    execute(
-        settings,
-        "INSERT INTO samples (sampled_at, cpu_percent, memory_percent, swap_percent, load_1m, rss_mb, done, failed, audio_s,"
-        " error_rate_percent, success_rate_percent, files_per_hour, audio_hours_per_hour, queue_files, oldest_waiting_s, detail)"
-        " VALUES ('2020-01-01T00:00:00.000Z', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, '{}')",
-    )
+    sample(settings, 8)
     idle[0] = False
     care.verify()
     assert not ran.exists()

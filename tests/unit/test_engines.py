@@ -1,4 +1,10 @@
-from daemon.processes.engine_pool import AHEAD_MAX_S, Engine
+import logging
+from multiprocessing.connection import wait
+
+import pytest
+
+from daemon.errors import Unavailable
+from daemon.processes.engine_pool import AHEAD_MAX_S, Engine, EnginePool
 from daemon.processes.protocol import LoadModel, Ready
 
 LOAD = LoadModel("tiny.en", "cpu", "int8", 2, 1, 4)
@@ -20,3 +26,21 @@ def test_only_a_full_batch_is_queued_ahead_and_only_where_batches_are_short() ->
     assert not engine(2, short).may_take(alone=False, full=False)
     assert not engine(2, long).may_take(alone=False, full=True)
     assert not engine(4, short).may_take(alone=False, full=True)
+
+
+def test_an_engine_that_cannot_load_at_start_is_one_error_without_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("TRANSCRIBED_ENGINE", raising=False)
+    pool = EnginePool(LoadModel("larg-v3", "cpu", "auto", 1, 1, 1))
+    caplog.set_level(logging.INFO)
+    try:
+        pool.keep_alive()
+        (child,) = pool.children
+        assert wait([child], 60)
+        with pytest.raises(Unavailable) as caught:
+            pool.receive(child)
+        assert "did you mean 'large-v3'" in caught.value.message
+        assert caplog.records == [] and pool.children == []
+    finally:
+        pool.end()

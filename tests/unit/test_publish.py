@@ -3,9 +3,11 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from daemon.config.settings import Format
 from daemon.errors import Unavailable
 from daemon.publish import files as room
 from daemon.publish.files import plan, publish
@@ -94,12 +96,45 @@ def test_the_transcript_of_another_recording_is_left_alone_even_if_equal(tmp_pat
 
 
 @pytest.mark.guarantee(13)
-@pytest.mark.parametrize("length", [246, 250, 251, 255])
-def test_names_of_any_legal_length(tmp_path: Path, folder: int, length: int) -> None:
-    recording = b"x" * (length - 4) + b".wav"
-    put(folder, recording=recording)
-    put(folder, recording=recording, files={"txt": b"other", "json": b"[]"})
-    assert len(names(tmp_path)) == 4
+@pytest.mark.parametrize("character", ["x", "é", "語", "𝄞", b"\xff", b"\xa9"], ids=repr)
+@pytest.mark.parametrize("forms", [*((form,) for form in get_args(Format)), get_args(Format), ("markdown",)], ids=repr)
+def test_names_of_any_legal_length(tmp_path: Path, forms: tuple[str, ...], character: str | bytes) -> None:
+    letter = character.encode() if isinstance(character, str) else character
+    for length in range(230, 256):
+        count, rest = divmod(length - len(b".wav"), len(letter))
+        recording = b"a" * rest + letter * count + b".wav"
+        assert len(recording) == length
+        within = tmp_path / str(length)
+        within.mkdir()
+        folder = os.open(within, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            # Each set differs from those before, whose names are therefore taken.
+            for number in range(5):
+                planned, _ = plan(folder, recording, dict.fromkeys(forms, b"%d" % number), "stem", nobody)
+                for file in planned:
+                    (within / os.fsdecode(file.name)).write_bytes(file.content)
+        finally:
+            os.close(folder)
+        made = [os.fsencode(name) for name in names(within)]
+        assert len(made) == 5 * len(forms)
+        if isinstance(character, str):
+            for name in made:
+                name.decode()  # no character is cut in two
+
+
+@pytest.mark.parametrize("length", [8, 244, 255])
+def test_the_search_for_a_free_name_ends(folder: int, length: int) -> None:
+    asked: list[bytes] = []
+
+    def others(name: bytes) -> tuple[bool, str]:
+        asked.append(name)
+        return False, ""
+
+    with pytest.raises(Unavailable, match="no name is free"):
+        plan(folder, b"x" * (length - 4) + b".wav", {"txt": b""}, "stem", others)
+    assert len(asked) == len(set(asked)) >= room.NUMBER_MAX
+    with pytest.raises(Unavailable, match="no name is free"):
+        plan(folder, b"x" * (length - 4) + b".wav", {"e" * 254: b""}, "stem", nobody)
 
 
 @pytest.mark.guarantee(9, 11)
