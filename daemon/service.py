@@ -35,6 +35,17 @@ LOADING_EXTENSION_S = 30
 """Asked of systemd again and again while a model is loaded or downloaded."""
 
 
+def read_settings(file: Path) -> Settings:
+    """Read a configuration file and check all of it, before anything is started with it.
+
+    Raises:
+        BadConfig: the file, a limit of an alert or an address is of no use; the message names every such key.
+    """
+    settings = reader.load(file)
+    alerts.check(settings.monitor)
+    return settings
+
+
 class Service:
     """One run of the daemon.
 
@@ -142,7 +153,7 @@ class Service:
         if self._config_file is None:
             return False
         try:
-            alerts.check(reader.load(self._config_file).monitor)
+            read_settings(self._config_file)
         except BadConfig as error:
             log.error("SIGHUP: the configuration is not taken, the old one stays:\n%s", error)
             return False

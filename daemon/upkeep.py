@@ -7,7 +7,6 @@ from pathlib import Path
 from daemon.config.settings import Settings
 from daemon.maintenance.scheduler import Scheduler
 from daemon.maintenance.tasks import Maintenance
-from daemon.monitor.alerts import check
 from daemon.monitor.counters import WINDOW_S, Counters, Ending
 from daemon.monitor.sampling import Monitor, Sources
 from daemon.processes.decoder_pool import DecoderPool
@@ -43,7 +42,6 @@ class Upkeep:
         config_file: where the settings are from; for the verification, which is a process of its own.
 
     Raises:
-        BadConfig: a rule or an address for alerts is of no use.
         Unavailable: the address for Prometheus is taken.
     """
 
@@ -59,7 +57,6 @@ class Upkeep:
         decoders: DecoderPool,
         tuner: Autotuner,
     ) -> None:
-        check(settings.monitor)
         self._engines, self._decoders, self._tuner = engines, decoders, tuner
         self._scanner = scanner
         self._monitor_silent_s = (

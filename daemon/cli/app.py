@@ -29,8 +29,7 @@ from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
 from daemon.config import reader
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
-from daemon.monitor import alerts
-from daemon.service import Service
+from daemon.service import Service, read_settings
 from daemon.store.queries import Queries
 
 app = typer.Typer(
@@ -87,7 +86,7 @@ def run(
 ) -> None:
     """Watch the folders and transcribe, until SIGTERM or Ctrl-C. SIGHUP: read the configuration anew."""
     file = reader.find(config_file)
-    settings = reader.load(file)
+    settings = read_settings(file)
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
@@ -137,8 +136,7 @@ def check(
     errors: list[str] = []
     try:
         file = reader.find(config_file)
-        settings = reader.load(file)
-        alerts.check(settings.monitor)
+        settings = read_settings(file)
     except BadConfig as error:
         if not as_json:
             raise

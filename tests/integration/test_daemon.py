@@ -43,6 +43,14 @@ def test_a_bad_configuration_ends_with_2_and_lists_everything(fake_daemon: Daemo
     assert not report["ok"] and len(report["errors"]) == 3
 
 
+@pytest.mark.parametrize("table", ['notify = ["nowhere://x"]', "[monitor.rules.memory]\nfire = 50\nclear = 60"])
+def test_what_is_wrong_with_alerts_is_said_before_anything_starts(make_daemon, table: str) -> None:
+    daemon: Daemon = make_daemon(fake={}, monitor=table)
+    run = daemon.run("run", "--once")
+    assert (run.returncode, daemon.database.exists()) == (2, False)
+    assert run.stderr == daemon.run("check").stderr != ""
+
+
 def test_check_says_ok(fake_daemon: Daemon) -> None:
     done = fake_daemon.run("check")
     assert done.returncode == 0 and "ok" in done.stdout and str(fake_daemon.inbox) in done.stdout
