@@ -4,14 +4,14 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from difflib import SequenceMatcher
-from typing import TypeAlias
 
 from daemon.chunk import Chunk
 from daemon.config.parallelism import Parallelism
 from daemon.errors import Unavailable
 from daemon.processes.child import Child, ChildDied
+from daemon.processes.engine import BatchEnded, Engine, EngineEvent, EngineReady, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
 
 log = logging.getLogger(__name__)
@@ -20,9 +20,6 @@ MODULE = "daemon.engine.worker"
 BATCH_DEADLINE_S = 120.0
 BATCH_DEADLINE_PER_AUDIO_S = 30.0
 """A batch may take this many seconds per second of its audio (large-v3 on an old laptop: about 5), plus the above."""
-AHEAD_MAX_S = 0.25
-"""A batch waits in the child, ahead of the running one, only where batches take less than this, as on a GPU: a memo
-that comes meanwhile has to wait for it."""
 LOAD_DEADLINE_S = 3600.0
 """A model may have to be downloaded first."""
 RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
@@ -38,80 +35,6 @@ RECYCLE_GROWTH_BYTES = 1 << 30
 """An engine that has grown by this, and to twice what it had, is replaced between batches."""
 CANARY_LEAST = 0.8
 """Share of the words of its clip that an engine must hear again: sums on a GPU may round differently."""
-
-
-@dataclass(slots=True)
-class Engine:
-    """One device and its child, if it lives."""
-
-    load: LoadModel
-    child: Child | None = None
-    ready: Ready | None = None
-    batches: dict[int, tuple[Chunk, ...]] = field(default_factory=dict)
-    deaths: int = 0
-    """In a row, without having been ready."""
-    restart_at: float = 0.0
-    batch_s: float = 0.0
-    """How long the last batch ran."""
-    batch_size: int = 0
-    """Halved when the device runs out of memory."""
-    restarts: int = 0
-    """Deaths since the daemon's start."""
-    chunks_run: int = 0
-    settled_bytes: int = 0
-    """Resident memory once the buffers had their size."""
-    recycle: bool = False
-    """To be replaced once its batches are done."""
-
-    @property
-    def idle_workers(self) -> int:
-        """How many more batches could begin at once; negative while batches wait in the child."""
-        return self.ready.workers - len(self.batches) if self.ready is not None else 0
-
-    def may_take(self, *, alone: bool, full: bool) -> bool:
-        """Whether to hand out a batch now.
-
-        Args:
-            alone: the batch is a chunk that must have the engine for itself.
-            full: the batch would be full; only such a one is queued ahead, for others may still join the rest. Where
-                batches take long, none is: the few milliseconds that this saves are nothing, and a memo that comes
-                meanwhile would wait for it.
-        """
-        if self.ready is None or self.recycle or any(chunk.alone for batch in self.batches.values() for chunk in batch):
-            return False
-        if alone:
-            return not self.batches
-        ahead = full and self.batch_s < AHEAD_MAX_S and self.idle_workers > -self.ready.workers
-        return self.idle_workers > 0 or ahead
-
-
-@dataclass(frozen=True, slots=True)
-class LostBatches:
-    """An engine died with these batches unfinished."""
-
-    batches: tuple[tuple[Chunk, ...], ...]
-    how: str
-    blamed: bool = True
-    """Whether they may have been the reason; not if the last one never reached it."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineReady:
-    """An engine has loaded the model, and hears what it should."""
-
-    ready: Ready
-
-
-@dataclass(frozen=True, slots=True)
-class BatchEnded:
-    """A batch has run, for better or worse, and these were its chunks."""
-
-    engine: Engine
-    answer: BatchDone | BatchFailed
-    chunks: tuple[Chunk, ...]
-
-
-EngineEvent: TypeAlias = EngineReady | BatchEnded | LostBatches
 
 
 class EnginePool:

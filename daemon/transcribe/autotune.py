@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 
 from daemon.config.parallelism import Parallelism, Setup, best
 from daemon.processes.child import Child, ChildDied
-from daemon.processes.engine_pool import Engine, EnginePool
+from daemon.processes.engine import Engine
+from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import Calibrate, Calibrated
 from daemon.store.store import Store
 

@@ -17,7 +17,8 @@ from daemon.filesystem import exists
 from daemon.monitor.counters import Counters
 from daemon.processes.child import ChildPool
 from daemon.processes.decoder_pool import DecoderEvent, DecoderPool, LostRecordings
-from daemon.processes.engine_pool import BatchEnded, EngineEvent, EnginePool, EngineReady, LostBatches
+from daemon.processes.engine import BatchEnded, EngineEvent, EngineReady, LostBatches
+from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
 from daemon.store.records import Job
@@ -27,6 +28,7 @@ from daemon.transcribe.autotune import Autotuner
 from daemon.transcribe.inference import Inference
 from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.pauses import REQUEST, REQUESTED, Pauses
+from daemon.transcribe.places import LONG_BYTES, free_places, needs_window
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +36,6 @@ TICK_S = 1.0
 """Requests from the command line are seen, and deadlines kept, within this time."""
 CLAIM_S = 30.0
 """The queue is looked at this often even though nothing says that it has changed."""
-LONG_BYTES = 4_000_000
-"""Larger files are taken for long recordings: four minutes of 128 kbit/s."""
-LONG_OPEN_MAX = 4
-"""Long recordings open at once; the other places are kept for short ones, so a memo never waits for a place."""
-HELD_MAX_S = 600.0
-"""Seconds of audio in the daemon above which only recordings that have nothing waiting are decoded on (19 MB)."""
 
 
 class Dispatcher:
@@ -181,15 +177,13 @@ class Dispatcher:
         ready = self._engines.ready
         if ready is None or time.monotonic() < self._claim_at:
             return
-        long = sum(running.job.size_bytes > LONG_BYTES for running in self._running.values())
-        short = len(self._running) - long
-        # Enough short ones to fill every worker's batch twice over.
-        places = 2 * self._engines.capacity + 4
-        if long < LONG_OPEN_MAX:
-            for job in self._store.claim(LONG_OPEN_MAX - long, above_bytes=LONG_BYTES):
+        sizes = (running.job.size_bytes for running in self._running.values())
+        long, short = free_places(sizes, self._engines.capacity)
+        if long > 0:
+            for job in self._store.claim(long, above_bytes=LONG_BYTES):
                 self._open(job)
-        if short < places:
-            for job in self._store.claim(places - short, max_bytes=LONG_BYTES):
+        if short > 0:
+            for job in self._store.claim(short, max_bytes=LONG_BYTES):
                 self._open(job)
         # Nothing more to claim until somebody wakes us, a job ends, or a retry is due.
         self._claim_at = time.monotonic() + min(self._store.next_due_s() or CLAIM_S, CLAIM_S)
@@ -224,9 +218,7 @@ class Dispatcher:
         for job_id, running in self._running.items():
             if running.asked or running.decoded:
                 continue
-            # Up to twice the capacity is in hand, with what lies ahead; the rest is there to fill batches from.
-            low_water = 4 * self._engines.capacity
-            if not running.open_chunks or (running.open_chunks < low_water and self._inference.held_s < HELD_MAX_S):
+            if needs_window(running.open_chunks, self._engines.capacity, self._inference.held_s):
                 running.ask()
                 self._decoders.ask(job_id)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from daemon.chunk import Chunk
 from daemon.errors import FailedRecording
 from daemon.monitor.counters import Counters
-from daemon.processes.engine_pool import BatchEnded, Engine, EnginePool, LostBatches
+from daemon.processes.engine import BatchEnded, Engine, LostBatches
+from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.store.records import Batch, Result
 from daemon.store.store import Store

@@ -12,13 +12,14 @@ from daemon.config.settings import Jobs
 from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
-from daemon.processes.engine_pool import BatchEnded, Engine, EngineReady, LostBatches
+from daemon.processes.engine import BatchEnded, Engine, EngineReady, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Open, Opened, Ready, Refused, Window
 from daemon.store.migrate import migrate
 from daemon.store.queries import Queries
 from daemon.store.records import Seen
 from daemon.store.store import Store
-from daemon.transcribe.dispatcher import LONG_BYTES, LONG_OPEN_MAX, Dispatcher
+from daemon.transcribe.dispatcher import Dispatcher
+from daemon.transcribe.places import LONG_BYTES, LONG_OPEN_MAX
 
 READY = Ready("tiny.en", "cpu", "int8", 2, 1, 4, 1, False, 0.1, "a clip")
 

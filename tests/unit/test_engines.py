@@ -4,7 +4,8 @@ from multiprocessing.connection import wait
 import pytest
 
 from daemon.errors import Unavailable
-from daemon.processes.engine_pool import AHEAD_MAX_S, Engine, EnginePool
+from daemon.processes.engine import AHEAD_MAX_S, Engine
+from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import LoadModel, Ready
 
 LOAD = LoadModel("tiny.en", "cpu", "int8", 2, 1, 4)

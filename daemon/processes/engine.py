@@ -1,0 +1,86 @@
+"""One device as the daemon sees it, and what can come of a batch there."""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from daemon.chunk import Chunk
+from daemon.processes.child import Child
+from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready
+
+AHEAD_MAX_S = 0.25
+"""A batch waits in the child, ahead of the running one, only where batches take less than this, as on a GPU: a memo
+that comes meanwhile has to wait for it."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """One device and its child, if it lives."""
+
+    load: LoadModel
+    child: Child | None = None
+    ready: Ready | None = None
+    batches: dict[int, tuple[Chunk, ...]] = field(default_factory=dict)
+    deaths: int = 0
+    """In a row, without having been ready."""
+    restart_at: float = 0.0
+    batch_s: float = 0.0
+    """How long the last batch ran."""
+    batch_size: int = 0
+    """Halved when the device runs out of memory."""
+    restarts: int = 0
+    """Deaths since the daemon's start."""
+    chunks_run: int = 0
+    settled_bytes: int = 0
+    """Resident memory once the buffers had their size."""
+    recycle: bool = False
+    """To be replaced once its batches are done."""
+
+    @property
+    def idle_workers(self) -> int:
+        """How many more batches could begin at once; negative while batches wait in the child."""
+        return self.ready.workers - len(self.batches) if self.ready is not None else 0
+
+    def may_take(self, *, alone: bool, full: bool) -> bool:
+        """Whether to hand out a batch now.
+
+        Args:
+            alone: the batch is a chunk that must have the engine for itself.
+            full: the batch would be full; only such a one is queued ahead, for others may still join the rest. Where
+                batches take long, none is: the few milliseconds that this saves are nothing, and a memo that comes
+                meanwhile would wait for it.
+        """
+        if self.ready is None or self.recycle or any(chunk.alone for batch in self.batches.values() for chunk in batch):
+            return False
+        if alone:
+            return not self.batches
+        ahead = full and self.batch_s < AHEAD_MAX_S and self.idle_workers > -self.ready.workers
+        return self.idle_workers > 0 or ahead
+
+
+@dataclass(frozen=True, slots=True)
+class LostBatches:
+    """An engine died with these batches unfinished."""
+
+    batches: tuple[tuple[Chunk, ...], ...]
+    how: str
+    blamed: bool = True
+    """Whether they may have been the reason; not if the last one never reached it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReady:
+    """An engine has loaded the model, and hears what it should."""
+
+    ready: Ready
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnded:
+    """A batch has run, for better or worse, and these were its chunks."""
+
+    engine: Engine
+    answer: BatchDone | BatchFailed
+    chunks: tuple[Chunk, ...]
+
+
+EngineEvent: TypeAlias = EngineReady | BatchEnded | LostBatches

@@ -1,0 +1,37 @@
+"""How many recordings are worked on at once, and how far ahead of the engines they are decoded. Pure."""
+
+from collections.abc import Iterable
+
+LONG_BYTES = 4_000_000
+"""Larger files are taken for long recordings: four minutes of 128 kbit/s."""
+LONG_OPEN_MAX = 4
+"""Long recordings open at once; the other places are kept for short ones, so a memo never waits for a place."""
+HELD_MAX_S = 600.0
+"""Seconds of audio in the daemon above which only recordings that have nothing waiting are decoded on (19 MB)."""
+
+
+def free_places(sizes: Iterable[int], capacity: int) -> tuple[int, int]:
+    """Count the recordings that may be begun.
+
+    Args:
+        sizes: bytes of the recordings that are worked on.
+        capacity: chunks that all workers compute on at once.
+
+    Returns:
+        How many long ones, and how many short ones: enough of these to fill every worker's batch twice over.
+    """
+    running = list(sizes)
+    long = sum(size > LONG_BYTES for size in running)
+    return LONG_OPEN_MAX - long, 2 * capacity + 4 - (len(running) - long)
+
+
+def needs_window(open_chunks: int, capacity: int, held_s: float) -> bool:
+    """Tell whether a recording should be decoded on: little of it is left to do, and not too much audio is held.
+
+    Args:
+        open_chunks: of the recording, waiting or in a batch.
+        capacity: chunks that all workers compute on at once. Up to twice as many are in hand, with those ahead; the
+            rest of four times as many fills batches.
+        held_s: seconds of audio that wait, of all recordings.
+    """
+    return not open_chunks or (open_chunks < 4 * capacity and held_s < HELD_MAX_S)
