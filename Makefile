@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-SOURCES := daemon migrations tests
+SOURCES := daemon migrations tests tools
 
 .PHONY: run demo test unit test-faults soak lint format clean help
 
