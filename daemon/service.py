@@ -13,6 +13,7 @@ from daemon.errors import BadConfig, Unavailable
 from daemon.monitor import alerts
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.engine_pool import EnginePool
+from daemon.processes.limits import check_limits
 from daemon.processes.load_order import load_order, setup_of
 from daemon.store import database
 from daemon.store.measurements import known_parallelism
@@ -74,6 +75,7 @@ class Service:
             AlreadyRunning: another daemon holds the database.
             Unavailable: the model, the device, the database or a thread of ours is not to be had.
         """
+        check_limits()
         path = self._settings.database_path
         with database.lock(path):
             # The children load their libraries and the model while the database is brought up to date.

@@ -41,9 +41,9 @@ class _Program(ctypes.Structure):
 
 def enter_sandbox() -> bool:
     """Take away what decoding does not need; whether the kernel took the filter."""
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _lower(resource.RLIMIT_AS, ADDRESS_SPACE_BYTES)
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_FSIZE, 0)
     machine = ARCHITECTURES.get(platform.machine())
     if machine is None:
         return False
@@ -58,6 +58,13 @@ def enter_sandbox() -> bool:
             return True
     log.debug("no seccomp filter: %s", os.strerror(ctypes.get_errno()))
     return False
+
+
+def _lower(limit: int, most: int) -> None:
+    """Set a limit, unless the daemon was started with a lower one (ulimit, LimitAS=), which only root could raise."""
+    _, hard = resource.getrlimit(limit)
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(limit, (least, least))
 
 
 def _filter(architecture: int, forbidden: Sequence[int]) -> bytes:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -458,3 +459,26 @@ def test_retrying_what_cannot_work_does_no_harm(fake_daemon: Daemon) -> None:
     write_wav(fake_daemon.inbox / "a.wav")
     fake_daemon.wait_for({"a.wav": "done"})
     assert fake_daemon.stop() == 0
+
+
+def limited(daemon: Daemon, kilobytes: int) -> subprocess.CompletedProcess[str]:
+    """`run --once` under `ulimit -v`."""
+    command = ["bash", "-c", f'ulimit -v {kilobytes}; exec "$@"', "-", *daemon.command("run", "--once")]
+    return subprocess.run(
+        command, env=daemon.environment, cwd=daemon.folder, capture_output=True, text=True, timeout=100
+    )
+
+
+def test_limits_that_the_daemon_was_started_with_are_kept(fake_daemon: Daemon) -> None:
+    write_wav(fake_daemon.inbox / "a.wav", 70.0)
+    run = limited(fake_daemon, 3_000_000)
+    assert run.returncode == 0 and "Traceback" not in run.stderr, run.stderr
+    assert "limited to 2929 MB" in run.stderr
+    assert fake_daemon.query("SELECT state, attempts FROM jobs") == [("done", 1)]
+
+
+def test_a_limit_under_which_nothing_can_be_decoded_is_said_and_costs_no_attempt(fake_daemon: Daemon) -> None:
+    write_wav(fake_daemon.inbox / "a.wav")
+    run = limited(fake_daemon, 700_000)
+    assert run.returncode == 4 and "limited to 683 MB" in run.stderr and "LimitAS" in run.stderr
+    assert not fake_daemon.database.exists()
