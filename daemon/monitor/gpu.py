@@ -67,7 +67,8 @@ class GpuProbe:
         inner_s = max(0.1, self._timeout_s - FOR_THE_PROBE_S)
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "daemon.monitor.nvidia", str(inner_s)],
-            stdin=subprocess.DEVNULL,
+            # Never written to: its closing tells the probe that the daemon has ended, however it did.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment(),
@@ -78,6 +79,8 @@ class GpuProbe:
         with process.stdout as pipe:
             output = _read(pipe.fileno(), until)
         self._running = None
+        assert process.stdin is not None
+        process.stdin.close()
         # Asked to end, it takes nvidia-smi with it; one that hangs in the driver takes nothing.
         for end in (process.terminate, process.kill):
             end()

@@ -7,10 +7,12 @@ through GPUtil, at once; then power and throttling, where NVML gives them. Whoev
 import json
 import math
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from types import FrameType, ModuleType
 from typing import Any
@@ -30,6 +32,8 @@ temperature."""
 NAME, AFTER_NAME = 7, 4
 MEMORY_TOTAL = 3
 NO_GPU = "No devices were found"
+GRACE_S = 1.0
+"""For nvidia-smi to be ended in order when the daemon is gone."""
 THROTTLE = {
     0x4: "power cap",
     0x8: "hardware slowdown",
@@ -200,5 +204,17 @@ def _nvml() -> dict[str, Any]:
     return found
 
 
+def _end_with_the_daemon() -> None:
+    """End, as if told to, when nobody holds the other end of our standard input any more."""
+    poll = select.poll()
+    poll.register(sys.stdin.fileno(), 0)
+    poll.poll()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
+    # The main thread hangs in the driver, and hears nothing.
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_the_daemon, daemon=True).start()
     main(float(sys.argv[1]))

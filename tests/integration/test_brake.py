@@ -182,3 +182,18 @@ def test_a_pause_is_not_a_standstill_for_the_watchdog_or_the_alerts(make_daemon,
         assert pings >= 2
         assert daemon.query("SELECT count(*) FROM alerts WHERE rule = 'stalled'") == [(0,)]
         assert daemon.stop() == 0
+
+
+def test_the_gpu_probe_ends_with_a_daemon_that_is_killed(make_daemon, tmp_path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    program = programs / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\necho $$ $PPID > {tmp_path}/new && mv {tmp_path}/new {tmp_path}/pids\nsleep 1000\n")
+    program.chmod(0o755)
+    daemon: Daemon = make_daemon(fake={}, monitor="interval_seconds = 30\nprobe_timeout_seconds = 100")
+    daemon.start(PATH=f"{programs}{os.pathsep}{os.environ['PATH']}").ready()
+    wait_until(lambda: (tmp_path / "pids").exists(), 20, "nvidia-smi being asked")
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert all(map(alive, pids))
+    daemon.kill()
+    wait_until(lambda: not any(map(alive, pids)), 5, "the probe and nvidia-smi to be gone")
