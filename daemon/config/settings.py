@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from daemon.config.alert_rules import BY_NAME, default_limit
+from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 
 SQLITE_PREFIX = "sqlite:///"
@@ -19,13 +20,19 @@ def _known_language(code: str) -> str:
     return code
 
 
+def _known_format(name: str) -> str:
+    if name not in FORMATS:
+        raise ValueError(f"Input should be {', '.join(map(repr, FORMATS[:-1]))} or {FORMATS[-1]!r}")
+    return name
+
+
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
         raise ValueError("lists an entry twice")
     return values
 
 
-Format = Literal["txt", "srt", "vtt", "json", "tsv", "lrc", "ass"]
+Format = AfterValidator(_known_format)
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
 Percent = Annotated[float, Field(gt=0, le=100)]
@@ -45,7 +52,7 @@ class Watch(Table):
     backend: Literal["auto", "inotify", "polling"] = "auto"
     language: Annotated[str, AfterValidator(_known_language)] = "auto"
     task: Literal["transcribe", "translate"] = "transcribe"
-    formats: Annotated[tuple[Format, ...], Tuple, Field(min_length=1), AfterValidator(_unique)] = (
+    formats: Annotated[tuple[Annotated[str, Format], ...], Tuple, Field(min_length=1), AfterValidator(_unique)] = (
         "txt",
         "srt",
         "json",

@@ -9,6 +9,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from daemon.config.formats import extensions
 from daemon.filesystem import fingerprint
 
 MEDIA = frozenset(
@@ -20,7 +21,7 @@ MEDIA = frozenset(
 )
 """Names that recordings have. Only these are decoded."""
 
-TRANSCRIPTS = frozenset(".txt .srt .vtt .json .tsv .lrc .ass".split())
+TRANSCRIPTS = extensions()
 """Names that transcripts have; they are never recordings and are not recorded as jobs."""
 
 NETWORK_FILE_SYSTEMS = frozenset(

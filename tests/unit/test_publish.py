@@ -3,11 +3,10 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from daemon.config.settings import Format
+from daemon.config.formats import FORMATS
 from daemon.errors import Unavailable
 from daemon.publish import files as room
 from daemon.publish.files import plan, publish
@@ -97,7 +96,7 @@ def test_the_transcript_of_another_recording_is_left_alone_even_if_equal(tmp_pat
 
 @pytest.mark.guarantee(13)
 @pytest.mark.parametrize("character", ["x", "é", "語", "𝄞", b"\xff", b"\xa9"], ids=repr)
-@pytest.mark.parametrize("forms", [*((form,) for form in get_args(Format)), get_args(Format), ("markdown",)], ids=repr)
+@pytest.mark.parametrize("forms", [*((form,) for form in FORMATS), FORMATS, ("markdown",)], ids=repr)
 def test_names_of_any_legal_length(tmp_path: Path, forms: tuple[str, ...], character: str | bytes) -> None:
     letter = character.encode() if isinstance(character, str) else character
     for length in range(230, 256):

@@ -1,13 +1,15 @@
 import json
+import re
 from dataclasses import replace
 
 import pysubs2
 
 from daemon.chunk import Options, Segment, Word
-from daemon.publish.formats import render
+from daemon.config.formats import FORMATS
+from daemon.publish.formats import RENDERERS, render
+from tests.support import ROOT
 from tests.unit.test_running import JOB
 
-FORMATS = ("json", "txt", "srt", "vtt", "tsv", "lrc", "ass")
 SEGMENTS = [
     Segment(0.0, 2.5, "Hello there.", -0.2, 0.01, 1.0, 0.0, "en"),
     Segment(62.0, 64.0, "A {brace} and a \\N.", -0.2, 0.01, 1.0, 0.0, "en"),
@@ -29,6 +31,15 @@ def test_the_json_is_published_last_and_says_where_it_comes_from() -> None:
     provenance = document["provenance"]
     assert provenance["model"] == "tiny.en" and provenance["content_hash"] == "ab"
     assert provenance["options"]["beam_size"] == 5 and provenance["transcribed"]
+
+
+def test_every_format_is_rendered_and_documented() -> None:
+    assert {*RENDERERS, "json"} == set(FORMATS)
+    assert set(render(job(), SEGMENTS)) == set(FORMATS)
+    for page in ("config.toml", "README.md", "docs/database.md"):
+        text = (ROOT / page).read_text("utf-8")
+        for name in FORMATS:
+            assert re.search(rf"\b{name}\b", text), f"{page} does not name {name}"
 
 
 def test_rendering_twice_gives_the_same_bytes() -> None:
