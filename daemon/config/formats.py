@@ -5,7 +5,7 @@ Configuration, scanner, renderers and tests go by this list.
 
 from collections.abc import Iterable
 
-FORMATS = ("txt", "srt", "vtt", "json", "tsv", "lrc", "ass")
+FORMATS = ("txt", "srt", "vtt", "json", "tsv", "lrc", "ass", "md")
 
 
 def extensions(formats: Iterable[str] = FORMATS) -> frozenset[str]:

@@ -9,6 +9,7 @@ import pysubs2
 
 from daemon import __version__
 from daemon.chunk import Segment, Suppressed
+from daemon.publish.markdown import markdown
 from daemon.publish.subtitles import cues
 from daemon.store.records import Job
 
@@ -90,4 +91,5 @@ RENDERERS: dict[str, Callable[[Job, Sequence[Segment]], str]] = {
     "ass": _subtitles("ass"),
     "tsv": _tsv,
     "lrc": _lrc,
+    "md": markdown,
 }

@@ -69,3 +69,37 @@ def test_words_are_in_the_json_if_there_are_any() -> None:
     spoken = replace(SEGMENTS[0], words=(Word(0.1, 0.5, " Hello", 0.9),))
     document = json.loads(render(job(), [spoken])["json"])
     assert document["segments"][0]["words"] == [{"start_s": 0.1, "end_s": 0.5, "word": " Hello", "probability": 0.9}]
+
+
+def line(start_s: float, end_s: float, text: str, language: str = "en") -> Segment:
+    return Segment(start_s, end_s, text, -0.2, 0.01, 1.0, 0.0, language)
+
+
+def test_markdown_is_headed_and_has_paragraphs_with_their_times() -> None:
+    spoken = [
+        line(0.0, 2.0, "Hello there."), line(2.5, 4.0, "It *is* me_[1] & <b>."),
+        line(7.0, 9.0, "After a pause."),
+        line(9.0, 70.0, "A minute, and"), line(70.0, 80.0, "not ended. Now it is."), line(80.0, 82.0, "New."),
+        line(3700.0, 3701.0, "你好。", "zh"), line(3701.0, 3702.0, "世界。", "zh"),
+    ]  # fmt: skip
+    made = render(job(path_bytes=b"sub/my_talk #1.mp3", duration_s=3725.4), spoken)["md"].decode()
+    assert (
+        made
+        == r"""# my\_talk \#1
+
+*length 01:02:05, language en, model tiny.en*
+
+**[00:00:00]** Hello there. It \*is\* me\_\[1\] \& \<b\>.
+
+**[00:00:07]** After a pause. A minute, and not ended. Now it is.
+
+**[00:01:20]** New.
+
+**[01:01:40]** 你好。世界。
+"""
+    )
+
+
+def test_markdown_of_silence_is_a_heading() -> None:
+    made = render(job(path_bytes=b"a\xff.mp3", duration_s=None, language=None), [])["md"].decode()
+    assert made == "# a\\\\xff\n\n*length 00:00:00, model tiny.en*\n"
