@@ -8,7 +8,7 @@ from daemon.chunk import Options, Segment, Word
 from daemon.config.formats import FORMATS
 from daemon.publish.formats import RENDERERS, render
 from tests.support import ROOT
-from tests.unit.test_running import JOB
+from tests.unit.test_active_job import JOB
 
 SEGMENTS = [
     Segment(0.0, 2.5, "Hello there.", -0.2, 0.01, 1.0, 0.0, "en"),
