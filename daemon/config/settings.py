@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from daemon.chunk import Options
 from daemon.config.alert_rules import BY_NAME, default_limit
+from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 
 SQLITE_PREFIX = "sqlite:///"
@@ -26,7 +27,13 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-Format = Literal["txt", "srt", "vtt", "json", "tsv", "lrc", "ass"]
+def _known_format(name: str) -> str:
+    if name not in FORMATS:
+        raise ValueError(f"must be one of {', '.join(FORMATS)}")
+    return name
+
+
+Format = Annotated[str, AfterValidator(_known_format)]
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
 Percent = Annotated[float, Field(gt=0, le=100)]
