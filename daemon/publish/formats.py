@@ -10,6 +10,7 @@ import pysubs2
 from daemon import __version__
 from daemon.chunk import Segment, Suppressed
 from daemon.config.formats import FORMATS
+from daemon.publish.markdown import markdown
 from daemon.publish.subtitles import cues
 from daemon.publish.transcript import Transcript
 from daemon.store.records import Job
@@ -102,6 +103,7 @@ RENDERERS: dict[str, Renderer] = {
     "ass": _subtitles("ass"),
     "tsv": _tsv,
     "lrc": _lrc,
+    "md": markdown,
     "json": _json,
 }
 """One for every name in `daemon.config.formats`."""

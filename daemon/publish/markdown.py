@@ -1,0 +1,95 @@
+"""A transcript as Markdown to paste into notes: heading, details, paragraphs with time stamps. Pure."""
+
+import os
+import re
+from collections.abc import Iterator
+
+from daemon.chunk import Segment
+from daemon.config.languages import WITHOUT_SPACES
+from daemon.publish.subtitles import SENTENCE_ENDS, columns
+from daemon.publish.transcript import Transcript
+
+PAUSE_S = 2.0
+"""A pause of this length after a sentence begins a new paragraph."""
+PAUSE_MAX_S = 5.0
+"""One of this length does so within a sentence, too."""
+PARAGRAPH_COLUMNS = 500
+"""After this much text the next end of a sentence begins a new paragraph: 80 to 90 words, some 35 s of speech."""
+PARAGRAPH_MAX_COLUMNS = 1000
+"""After this much text any segment does, for not every language, nor every model, writes full stops."""
+
+CLOSING = "\"'”’»)]」』）"
+"""What may stand between the end of a sentence and the next one."""
+SPECIAL = re.compile(r"[\\`*_\[\]<#~$]|==|&(?=#?\w+;)")
+"""What Markdown, or a common dialect of it, may take for markup within a line: code, emphasis, links, HTML, headings
+and tags, strike-through, formulas, highlights, entities."""
+
+
+def markdown(transcript: Transcript) -> str:
+    """Render a transcript as Markdown; one without speech has its heading and details only."""
+    heading = f"# {_escaped(os.path.basename(transcript.job.path))}"
+    texts = [
+        f"**[{_clock(paragraph[0].start_s)}]** {_escaped(_joined(paragraph, _is_translated(transcript)))}"
+        for paragraph in _paragraphs(transcript)
+    ]
+    return "\n\n".join([heading, _details(transcript), *texts]) + "\n"
+
+
+def _details(transcript: Transcript) -> str:
+    """Length, language and model, as far as they are known."""
+    job = transcript.job
+    details = []
+    if job.duration_s is not None:
+        details.append(f"Length {_clock(job.duration_s)}")
+    if job.language is not None:
+        translated = ", translated into English" if _is_translated(transcript) else ""
+        details.append(f"language {job.language}{translated}")
+    details.append(f"model {_escaped(job.model or job.options.model)}")
+    line = " · ".join(details)
+    return line[0].upper() + line[1:]
+
+
+def _is_translated(transcript: Transcript) -> bool:
+    return transcript.job.options.task == "translate"
+
+
+def _paragraphs(transcript: Transcript) -> Iterator[list[Segment]]:
+    paragraph: list[Segment] = []
+    length = 0
+    for segment in transcript.segments:
+        if not segment.text.strip():
+            continue
+        if paragraph and _ends(paragraph[-1], length, segment.start_s - paragraph[-1].end_s):
+            yield paragraph
+            paragraph, length = [], 0
+        paragraph.append(segment)
+        length += columns(segment.text)
+    if paragraph:
+        yield paragraph
+
+
+def _ends(last: Segment, length: int, pause_s: float) -> bool:
+    """Whether a paragraph of this many columns ends after its last segment, before a pause."""
+    if pause_s >= PAUSE_MAX_S or length >= PARAGRAPH_MAX_COLUMNS:
+        return True
+    is_sentence = last.text.rstrip().rstrip(CLOSING).endswith(SENTENCE_ENDS)
+    return is_sentence and (pause_s >= PAUSE_S or length >= PARAGRAPH_COLUMNS)
+
+
+def _joined(paragraph: list[Segment], is_translated: bool) -> str:
+    text = ""
+    for segment in paragraph:
+        # The language of a segment is the one that was spoken.
+        spaced = is_translated or segment.language not in WITHOUT_SPACES
+        text += (" " if spaced and text else "") + segment.text.strip()
+    return text
+
+
+def _escaped(text: str) -> str:
+    """Text on one line that Markdown shows as it is."""
+    return SPECIAL.sub(lambda match: "".join(f"\\{char}" for char in match.group()), " ".join(text.split()))
+
+
+def _clock(moment_s: float) -> str:
+    minutes, seconds = divmod(int(moment_s), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
