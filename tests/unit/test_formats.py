@@ -10,6 +10,7 @@ from daemon.chunk import Options, Segment, Suppressed, Word
 from daemon.config.formats import EXTENSIONS, FORMATS
 from daemon.config.reader import default_text
 from daemon.publish.formats import RENDERERS, render
+from daemon.watch.listing import MEDIA
 from tests.support import ROOT
 from tests.unit.test_running import JOB
 
@@ -69,9 +70,10 @@ def test_every_format_is_named_where_users_look_for_it(text: str, listed: str) -
     assert sorted(re.findall(r"\w+", " ".join(found.groups()))) == sorted(FORMATS)
 
 
-def test_a_name_is_an_extension() -> None:
+def test_a_name_is_an_extension_that_no_recording_has() -> None:
     assert all(re.fullmatch(r"[a-z0-9]+", form) for form in FORMATS)
     assert {f".{form}" for form in FORMATS} == EXTENSIONS and len(EXTENSIONS) == len(FORMATS)
+    assert EXTENSIONS.isdisjoint(MEDIA)
 
 
 def test_only_what_was_asked_for_is_rendered_and_the_json_is_published_last() -> None:
