@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pysubs2
@@ -11,7 +11,7 @@ from daemon import __version__
 from daemon.chunk import Segment, Suppressed
 from daemon.config.formats import FORMATS
 from daemon.publish.markdown import markdown
-from daemon.publish.subtitles import cues
+from daemon.publish.subtitles import Cue, cues
 from daemon.publish.transcript import Transcript
 from daemon.store.records import Job
 
@@ -68,10 +68,16 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
     return values
 
 
+def _cues(transcript: Transcript) -> list[Cue]:
+    if not transcript.is_translated:
+        return cues(transcript.segments)
+    return cues(replace(segment, language="en") for segment in transcript.segments)
+
+
 def _subtitles(form: str) -> Renderer:
     def render_subtitles(transcript: Transcript) -> str:
         file = pysubs2.SSAFile()
-        for cue in cues(transcript.segments):
+        for cue in _cues(transcript):
             # Braces and backslashes are commands in a subtitle file.
             text = cue.text.replace("{", "(").replace("}", ")").replace("\\", "/").replace("\n", "\\N")
             file.append(pysubs2.SSAEvent(start=round(cue.start_s * 1000), end=round(cue.end_s * 1000), text=text))
@@ -90,10 +96,11 @@ def _tsv(transcript: Transcript) -> str:
 
 
 def _lrc(transcript: Transcript) -> str:
-    return "".join(
-        f"[{int(cue.start_s) // 60:02}:{cue.start_s % 60:05.2f}]{cue.text.replace(chr(10), ' ')}\n"
-        for cue in cues(transcript.segments)
-    )
+    lines = []
+    for cue in _cues(transcript):
+        seconds, hundredths = divmod(round(cue.start_s * 100), 100)
+        lines.append(f"[{seconds // 60:02}:{seconds % 60:02}.{hundredths:02}]{cue.text.replace(chr(10), ' ')}\n")
+    return "".join(lines)
 
 
 RENDERERS: dict[str, Renderer] = {

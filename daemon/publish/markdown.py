@@ -29,7 +29,7 @@ def markdown(transcript: Transcript) -> str:
     """Render a transcript as Markdown; one without speech has its heading and details only."""
     heading = f"# {_escaped(os.path.basename(transcript.job.path))}"
     texts = [
-        f"**[{_clock(paragraph[0].start_s)}]** {_escaped(_joined(paragraph, _is_translated(transcript)))}"
+        f"**[{_clock(paragraph[0].start_s)}]** {_escaped(_joined(paragraph, transcript.is_translated))}"
         for paragraph in _paragraphs(transcript)
     ]
     return "\n\n".join([heading, _details(transcript), *texts]) + "\n"
@@ -42,15 +42,11 @@ def _details(transcript: Transcript) -> str:
     if job.duration_s is not None:
         details.append(f"Length {_clock(job.duration_s)}")
     if job.language is not None:
-        translated = ", translated into English" if _is_translated(transcript) else ""
+        translated = ", translated into English" if transcript.is_translated else ""
         details.append(f"language {job.language}{translated}")
     details.append(f"model {_escaped(job.model or job.options.model)}")
     line = " · ".join(details)
     return line[0].upper() + line[1:]
-
-
-def _is_translated(transcript: Transcript) -> bool:
-    return transcript.job.options.task == "translate"
 
 
 def _paragraphs(transcript: Transcript) -> Iterator[list[Segment]]:

@@ -16,3 +16,8 @@ class Transcript:
     """In the order of their times."""
     suppressed: Sequence[Suppressed]
     """What was left out of the transcript; only the JSON says so."""
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether the text is English, whatever was spoken, which is what `language` of job and segments says."""
+        return self.job.options.task == "translate"

@@ -105,3 +105,14 @@ def test_words_are_in_the_json_if_there_are_any() -> None:
     spoken = replace(SEGMENTS[0], words=(Word(0.1, 0.5, " Hello", 0.9),))
     document = json.loads(render(job(), [spoken])["json"])
     assert document["segments"][0]["words"] == [{"start_s": 0.1, "end_s": 0.5, "word": " Hello", "probability": 0.9}]
+
+
+def test_the_lines_of_lrc_never_have_sixty_seconds() -> None:
+    files = render(job(), [replace(SEGMENTS[0], start_s=59.996, end_s=61.0)])
+    assert files["lrc"] == b"[01:00.00]Hello there.\n"
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt", "ass", "lrc"])
+def test_a_translation_keeps_its_spaces_whatever_was_spoken(form: str) -> None:
+    translated = job(language="zh", options=Options(formats=FORMATS, task="translate"))
+    assert "Hello there." in render(translated, [replace(SEGMENTS[0], language="zh")])[form].decode()
