@@ -11,7 +11,7 @@ from pathlib import Path
 
 from daemon.chunk import BYTES_PER_SECOND, SAMPLE_RATE
 from daemon.clips import references
-from daemon.config.formats import extensions
+from daemon.config.formats import EXTENSIONS
 from daemon.decode.media import FORMATS, samples
 from daemon.errors import BadRecording, Unavailable
 
@@ -82,7 +82,7 @@ def of_user(source: Path, folder: Path) -> Workload:
     """
     items: list[Item] = []
     for path in sorted(path for path in source.rglob("*") if path.is_file()):
-        if path.suffix.lower() in extensions():
+        if path.suffix.lower() in EXTENSIONS:
             continue
         try:
             length_s = _length_s(path)

@@ -1,13 +1,8 @@
-"""The formats that a transcript may have, by name; each is also the extension of its files.
+"""Every transcript format, declared once: the configuration, the scanner, the benchmarks and the renderers go by it."""
 
-Configuration, scanner, renderers and tests go by this list.
-"""
+FORMATS = ("txt", "srt", "vtt", "ass", "tsv", "lrc", "md", "json")
+"""Their names, each of which is the extension of its files, too, in the order in which the files are published: the
+JSON last, so that whoever waits for it finds the set whole."""
 
-from collections.abc import Iterable
-
-FORMATS = ("txt", "srt", "vtt", "json", "tsv", "lrc", "ass", "md")
-
-
-def extensions(formats: Iterable[str] = FORMATS) -> frozenset[str]:
-    """Return the extensions, each with its dot, of files in these formats."""
-    return frozenset(f".{name}" for name in formats)
+EXTENSIONS = frozenset(f".{name}" for name in FORMATS)
+"""How the names of transcripts end, in lower case."""

@@ -20,19 +20,19 @@ def _known_language(code: str) -> str:
     return code
 
 
-def _known_format(name: str) -> str:
-    if name not in FORMATS:
-        raise ValueError(f"Input should be {', '.join(map(repr, FORMATS[:-1]))} or {FORMATS[-1]!r}")
-    return name
-
-
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
         raise ValueError("lists an entry twice")
     return values
 
 
-Format = AfterValidator(_known_format)
+def _known_format(name: str) -> str:
+    if name not in FORMATS:
+        raise ValueError(f"must be one of {', '.join(FORMATS)}")
+    return name
+
+
+Format = Annotated[str, AfterValidator(_known_format)]
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
 Percent = Annotated[float, Field(gt=0, le=100)]
@@ -52,7 +52,7 @@ class Watch(Table):
     backend: Literal["auto", "inotify", "polling"] = "auto"
     language: Annotated[str, AfterValidator(_known_language)] = "auto"
     task: Literal["transcribe", "translate"] = "transcribe"
-    formats: Annotated[tuple[Annotated[str, Format], ...], Tuple, Field(min_length=1), AfterValidator(_unique)] = (
+    formats: Annotated[tuple[Format, ...], Tuple, Field(min_length=1), AfterValidator(_unique)] = (
         "txt",
         "srt",
         "json",

@@ -2,43 +2,52 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pysubs2
 
 from daemon import __version__
 from daemon.chunk import Segment, Suppressed
+from daemon.config.formats import FORMATS
 from daemon.publish.markdown import markdown
-from daemon.publish.subtitles import cues
+from daemon.publish.subtitles import Cue, cues
+from daemon.publish.transcript import Transcript
 from daemon.store.records import Job
+
+Renderer = Callable[[Transcript], str]
+"""Gives the same text for the same transcript, always: what is published may be rendered again and compared."""
 
 
 def render(job: Job, segments: Sequence[Segment], suppressed: Sequence[Suppressed] = ()) -> dict[str, bytes]:
-    """format → content, in the order in which the files are published: the JSON last.
+    """Render a transcript in every format that its job asks for.
 
     Args:
+        job: the finished job.
+        segments: what was said, in the order of time.
         suppressed: what was left out of the transcript; the JSON says so.
+
+    Returns:
+        format → content, in the order in which the files are published: the JSON last.
     """
-    texts = {form: renderer(job, segments) for form, renderer in RENDERERS.items() if form in job.options.formats}
-    if "json" in job.options.formats:
-        texts["json"] = _json(job, segments, suppressed)
-    return {form: text.encode("utf-8") for form, text in texts.items()}
+    transcript = Transcript(job, segments, suppressed)
+    return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in job.options.formats}
 
 
-def _txt(_job: Job, segments: Sequence[Segment]) -> str:
-    return "".join(f"{segment.text}\n" for segment in segments)
+def _txt(transcript: Transcript) -> str:
+    return "".join(f"{segment.text}\n" for segment in transcript.segments)
 
 
-def _json(job: Job, segments: Sequence[Segment], suppressed: Sequence[Suppressed]) -> str:
+def _json(transcript: Transcript) -> str:
+    job = transcript.job
     document = {
-        "text": " ".join(segment.text for segment in segments),
+        "text": " ".join(segment.text for segment in transcript.segments),
         "language": job.language,
         "language_probability": job.language_probability,
         "duration_s": job.duration_s,
         "speech_s": job.speech_s,
-        "segments": [_segment(number, segment) for number, segment in enumerate(segments)],
-        "suppressed": [asdict(dropped) for dropped in suppressed],
+        "segments": [_segment(number, segment) for number, segment in enumerate(transcript.segments)],
+        "suppressed": [asdict(dropped) for dropped in transcript.suppressed],
         "provenance": {
             "transcribed": __version__,
             "model": job.model,
@@ -59,10 +68,16 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
     return values
 
 
-def _subtitles(form: str) -> Callable[[Job, Sequence[Segment]], str]:
-    def render_subtitles(_job: Job, segments: Sequence[Segment]) -> str:
+def _cues(transcript: Transcript) -> list[Cue]:
+    if not transcript.is_translated:
+        return cues(transcript.segments)
+    return cues(replace(segment, language="en") for segment in transcript.segments)
+
+
+def _subtitles(form: str) -> Renderer:
+    def render_subtitles(transcript: Transcript) -> str:
         file = pysubs2.SSAFile()
-        for cue in cues(segments):
+        for cue in _cues(transcript):
             # Braces and backslashes are commands in a subtitle file.
             text = cue.text.replace("{", "(").replace("}", ")").replace("\\", "/").replace("\n", "\\N")
             file.append(pysubs2.SSAEvent(start=round(cue.start_s * 1000), end=round(cue.end_s * 1000), text=text))
@@ -71,20 +86,24 @@ def _subtitles(form: str) -> Callable[[Job, Sequence[Segment]], str]:
     return render_subtitles
 
 
-def _tsv(_job: Job, segments: Sequence[Segment]) -> str:
+def _tsv(transcript: Transcript) -> str:
     """Start and end in milliseconds, as openai/whisper writes them."""
-    rows = (f"{round(s.start_s * 1000)}\t{round(s.end_s * 1000)}\t{s.text.replace(chr(9), ' ')}\n" for s in segments)
+    rows = (
+        f"{round(s.start_s * 1000)}\t{round(s.end_s * 1000)}\t{s.text.replace(chr(9), ' ')}\n"
+        for s in transcript.segments
+    )
     return "start\tend\ttext\n" + "".join(rows)
 
 
-def _lrc(_job: Job, segments: Sequence[Segment]) -> str:
-    return "".join(
-        f"[{int(cue.start_s) // 60:02}:{cue.start_s % 60:05.2f}]{cue.text.replace(chr(10), ' ')}\n"
-        for cue in cues(segments)
-    )
+def _lrc(transcript: Transcript) -> str:
+    lines = []
+    for cue in _cues(transcript):
+        seconds, hundredths = divmod(round(cue.start_s * 100), 100)
+        lines.append(f"[{seconds // 60:02}:{seconds % 60:02}.{hundredths:02}]{cue.text.replace(chr(10), ' ')}\n")
+    return "".join(lines)
 
 
-RENDERERS: dict[str, Callable[[Job, Sequence[Segment]], str]] = {
+RENDERERS: dict[str, Renderer] = {
     "txt": _txt,
     "srt": _subtitles("srt"),
     "vtt": _subtitles("vtt"),
@@ -92,4 +111,6 @@ RENDERERS: dict[str, Callable[[Job, Sequence[Segment]], str]] = {
     "tsv": _tsv,
     "lrc": _lrc,
     "md": markdown,
+    "json": _json,
 }
+"""One for every name in `daemon.config.formats`."""

@@ -1,63 +1,91 @@
-"""A transcript as one would paste it into notes: heading, facts, paragraphs with the time at which they begin."""
+"""A transcript as Markdown to paste into notes: heading, details, paragraphs with time stamps. Pure."""
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from daemon.chunk import Segment
 from daemon.config.languages import WITHOUT_SPACES
-from daemon.store.records import Job, readable
+from daemon.publish.subtitles import SENTENCE_ENDS, columns
+from daemon.publish.transcript import Transcript
 
 PAUSE_S = 2.0
-"""A longer pause begins a new paragraph."""
-PARAGRAPH_S = 60.0
-"""So does the next sentence once a paragraph has lasted this long."""
-SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
-CONTROL = re.compile(r"([\\`*_\[\]<>#|~&])")
-"""What Markdown might take for its own, within a line; no line begins with the text itself."""
+"""A pause of this length after a sentence begins a new paragraph."""
+PAUSE_MAX_S = 5.0
+"""One of this length does so within a sentence, too."""
+PARAGRAPH_COLUMNS = 500
+"""After this much text the next end of a sentence begins a new paragraph: 80 to 90 words, some 35 s of speech."""
+PARAGRAPH_MAX_COLUMNS = 1000
+"""After this much text any segment does, for not every language, nor every model, writes full stops."""
+
+CLOSING = "\"'”’»)]」』）"
+"""What may stand between the end of a sentence and the next one."""
+SPECIAL = re.compile(r"[\\`*_\[\]<#~$]|==|&(?=#?\w+;)")
+"""What Markdown, or a common dialect of it, may take for markup within a line: code, emphasis, links, HTML, headings
+and tags, strike-through, formulas, highlights, entities."""
 
 
-def markdown(job: Job, segments: Sequence[Segment]) -> str:
-    """Render a transcript as Markdown."""
-    name = os.path.splitext(os.path.basename(job.path_bytes))[0]
-    facts = [f"length {clock(job.duration_s or 0.0)}"]
-    facts += [
-        f"{what} {_escaped(value)}" for what, value in (("language", job.language), ("model", job.model)) if value
+def markdown(transcript: Transcript) -> str:
+    """Render a transcript as Markdown; one without speech has its heading and details only."""
+    heading = f"# {_escaped(os.path.basename(transcript.job.path))}"
+    texts = [
+        f"**[{_clock(paragraph[0].start_s)}]** {_escaped(_joined(paragraph, transcript.is_translated))}"
+        for paragraph in _paragraphs(transcript)
     ]
-    lines = [f"# {_escaped(readable(name))}", f"*{', '.join(facts)}*"]
-    lines += [f"**[{clock(spoken[0].start_s)}]** {_escaped(_text(spoken))}" for spoken in paragraphs(segments)]
-    return "\n\n".join(lines) + "\n"
+    return "\n\n".join([heading, _details(transcript), *texts]) + "\n"
 
 
-def paragraphs(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
-    """Group segments: a new paragraph after a pause, in another language, or after PARAGRAPH_S at a sentence's end."""
-    spoken: list[Segment] = []
-    for segment in segments:
-        if spoken and _ends(spoken, segment):
-            yield spoken
-            spoken = []
-        spoken.append(segment)
-    if spoken:
-        yield spoken
+def _details(transcript: Transcript) -> str:
+    """Length, language and model, as far as they are known."""
+    job = transcript.job
+    details = []
+    if job.duration_s is not None:
+        details.append(f"Length {_clock(job.duration_s)}")
+    if job.language is not None:
+        translated = ", translated into English" if transcript.is_translated else ""
+        details.append(f"language {job.language}{translated}")
+    details.append(f"model {_escaped(job.model or job.options.model)}")
+    line = " · ".join(details)
+    return line[0].upper() + line[1:]
 
 
-def clock(seconds: float) -> str:
-    """Return a time in the recording as HH:MM:SS."""
-    whole = int(seconds)
-    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
+def _paragraphs(transcript: Transcript) -> Iterator[list[Segment]]:
+    paragraph: list[Segment] = []
+    length = 0
+    for segment in transcript.segments:
+        if not segment.text.strip():
+            continue
+        if paragraph and _ends(paragraph[-1], length, segment.start_s - paragraph[-1].end_s):
+            yield paragraph
+            paragraph, length = [], 0
+        paragraph.append(segment)
+        length += columns(segment.text)
+    if paragraph:
+        yield paragraph
 
 
-def _ends(spoken: Sequence[Segment], following: Segment) -> bool:
-    first, last = spoken[0], spoken[-1]
-    if following.start_s - last.end_s > PAUSE_S or following.language != last.language:
+def _ends(last: Segment, length: int, pause_s: float) -> bool:
+    """Whether a paragraph of this many columns ends after its last segment, before a pause."""
+    if pause_s >= PAUSE_MAX_S or length >= PARAGRAPH_MAX_COLUMNS:
         return True
-    return last.end_s - first.start_s > PARAGRAPH_S and last.text.rstrip().endswith(SENTENCE_ENDS)
+    is_sentence = last.text.rstrip().rstrip(CLOSING).endswith(SENTENCE_ENDS)
+    return is_sentence and (pause_s >= PAUSE_S or length >= PARAGRAPH_COLUMNS)
 
 
-def _text(spoken: Sequence[Segment]) -> str:
-    between = "" if spoken[0].language in WITHOUT_SPACES else " "
-    return " ".join(between.join(segment.text.strip() for segment in spoken).split())
+def _joined(paragraph: list[Segment], is_translated: bool) -> str:
+    text = ""
+    for segment in paragraph:
+        # The language of a segment is the one that was spoken.
+        spaced = is_translated or segment.language not in WITHOUT_SPACES
+        text += (" " if spaced and text else "") + segment.text.strip()
+    return text
 
 
 def _escaped(text: str) -> str:
-    return CONTROL.sub(r"\\\1", text)
+    """Text on one line that Markdown shows as it is."""
+    return SPECIAL.sub(lambda match: "".join(f"\\{char}" for char in match.group()), " ".join(text.split()))
+
+
+def _clock(moment_s: float) -> str:
+    minutes, seconds = divmod(int(moment_s), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"

@@ -9,7 +9,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from daemon.config.formats import extensions
+from daemon.config.formats import EXTENSIONS
 from daemon.filesystem import fingerprint
 
 MEDIA = frozenset(
@@ -20,9 +20,6 @@ MEDIA = frozenset(
     """.split()
 )
 """Names that recordings have. Only these are decoded."""
-
-TRANSCRIPTS = extensions()
-"""Names that transcripts have; they are never recordings and are not recorded as jobs."""
 
 NETWORK_FILE_SYSTEMS = frozenset(
     "nfs nfs4 cifs smb3 smbfs 9p virtiofs ceph glusterfs afs fuse.sshfs fuse.rclone fuse.s3fs fuse.glusterfs".split()
@@ -37,6 +34,7 @@ class Kind(Enum):
     OTHER = "other"
     """Not named like a recording, or named by an ignore pattern."""
     TRANSCRIPT = "transcript"
+    """Named like a transcript: never a recording, and not recorded as a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ def named(name: bytes) -> tuple[Kind, str]:
     extension = os.path.splitext(os.fsdecode(name))[1].lower()
     if extension in MEDIA:
         return Kind.RECORDING, ""
-    if extension in TRANSCRIPTS:
+    if extension in EXTENSIONS:
         return Kind.TRANSCRIPT, ""
     return Kind.OTHER, f"not named like a recording ({extension or 'no extension'})"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.formats import FORMATS
 from daemon.watch.events import FolderEvents
 from daemon.watch.listing import on_network
 from tests.support import Daemon, reconcile, wait_until, write_wav
@@ -149,9 +150,7 @@ def test_what_is_no_recording_is_accounted_for(make_daemon) -> None:
 def test_own_transcripts_are_never_ingested_though_folders_overlap(make_daemon) -> None:
     daemon: Daemon = make_daemon(
         fake={},
-        **{
-            "[watch]": 'path = "inbox"\nformats = ["txt", "vtt", "json", "tsv", "lrc", "ass", "srt"]\n[[watch]]\npath = "inbox/sub"\nformats = ["txt"]'
-        },
+        **{"[watch]": f'path = "inbox"\nformats = {list(FORMATS)}\n[[watch]]\npath = "inbox/sub"\nformats = ["txt"]'},
     )
     (daemon.inbox / "sub").mkdir()
     write_wav(daemon.inbox / "a.wav", seed=1)

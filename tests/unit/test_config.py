@@ -84,7 +84,7 @@ def test_all_errors_are_reported_at_once_with_file_and_key(tmp_path: Path) -> No
     lines = caught.value.message.splitlines()
     assert all(line.startswith(str(tmp_path / "config.toml")) for line in lines)
     for key in (
-        "watch[0].formats[1]: Input should be 'txt'",
+        "watch[0].formats[1]: must be one of txt, srt, ",
         "watch[0].language: unknown language 'klingon'",
         "watch[0].colour: unknown key",
         "watching.settle_seconds: Input should be a valid number",

@@ -1,15 +1,20 @@
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pysubs2
+import pytest
 
-from daemon.chunk import Options, Segment, Word
-from daemon.config.formats import FORMATS
+from daemon import __version__
+from daemon.chunk import Options, Segment, Suppressed, Word
+from daemon.config.formats import EXTENSIONS, FORMATS
+from daemon.config.reader import default_text
 from daemon.publish.formats import RENDERERS, render
+from daemon.watch.listing import MEDIA
 from tests.support import ROOT
 from tests.unit.test_active_job import JOB
 
+GOLDEN = ROOT / "tests" / "unit" / "golden"
 SEGMENTS = [
     Segment(0.0, 2.5, "Hello there.", -0.2, 0.01, 1.0, 0.0, "en"),
     Segment(62.0, 64.0, "A {brace} and a \\N.", -0.2, 0.01, 1.0, 0.0, "en"),
@@ -18,41 +23,74 @@ SEGMENTS = [
 
 def job(**changes):
     options = Options(formats=FORMATS)
-    values = {"options": options, "content_hash": "ab", "language": "en", "duration_s": 64.0, "model": "tiny.en"}
+    values = {
+        "path": "sub/talk.mp3", "path_bytes": b"sub/talk.mp3", "options": options, "content_hash": "ab",
+        "language": "en", "duration_s": 64.0, "model": "tiny.en",
+    }  # fmt: skip
     return replace(JOB, **(values | changes))
 
 
-def test_the_json_is_published_last_and_says_where_it_comes_from() -> None:
-    files = render(job(), SEGMENTS)
-    assert list(files)[-1] == "json" and set(files) == set(FORMATS)
-    document = json.loads(files["json"])
-    assert document["text"] == "Hello there. A {brace} and a \\N."
-    assert document["segments"][0]["start_s"] == 0.0 and "words" not in document["segments"][0]
-    provenance = document["provenance"]
-    assert provenance["model"] == "tiny.en" and provenance["content_hash"] == "ab"
-    assert provenance["options"]["beam_size"] == 5 and provenance["transcribed"]
+def golden(file: str) -> str:
+    """The exact text of a file of a transcript, with this version and these options filled into a JSON."""
+    options = json.dumps(asdict(job().options), indent=1).replace("\n", "\n  ")
+    text = (GOLDEN / file).read_text("utf-8")
+    return text.replace('"VERSION"', json.dumps(__version__)).replace('"OPTIONS"', options)
 
 
-def test_every_format_is_rendered_and_documented() -> None:
-    assert {*RENDERERS, "json"} == set(FORMATS)
-    assert set(render(job(), SEGMENTS)) == set(FORMATS)
-    for page in ("config.toml", "README.md", "docs/database.md"):
-        text = (ROOT / page).read_text("utf-8")
-        for name in FORMATS:
-            assert re.search(rf"\b{name}\b", text), f"{page} does not name {name}"
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_transcript_in_this_format_is_exactly_this(form: str) -> None:
+    dropped = Suppressed(30.0, 31.0, "Thank you.", "nobody speaks")
+    assert render(job(), SEGMENTS, [dropped])[form].decode() == golden(f"talk.{form}")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_recording_without_speech_gives_exactly_this(form: str) -> None:
+    silent = job(language=None, model=None)
+    assert render(silent, [])[form].decode() == golden(f"silence.{form}")
+
+
+def test_every_format_has_a_renderer_and_a_text_to_compare_with() -> None:
+    assert list(RENDERERS) == list(FORMATS)
+    assert {file.name for file in GOLDEN.iterdir()} == {
+        f"{of}.{form}" for of in ("talk", "silence") for form in FORMATS
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        (default_text(), r"^formats = \[(.*)\] +# also (.*)$"),
+        ((ROOT / "README.md").read_text("utf-8"), r"^formats = \[(.*)\] +# also (.*)$"),
+        ((ROOT / "docs" / "database.md").read_text("utf-8"), r"files named like transcripts \((.*)\)"),
+    ],
+    ids=["config.toml", "README.md", "docs/database.md"],
+)
+def test_every_format_is_named_where_users_look_for_it(text: str, listed: str) -> None:
+    (found,) = re.finditer(listed, text, re.MULTILINE)
+    assert sorted(re.findall(r"\w+", " ".join(found.groups()))) == sorted(FORMATS)
+
+
+def test_a_name_is_an_extension_that_no_recording_has() -> None:
+    assert all(re.fullmatch(r"[a-z0-9]+", form) for form in FORMATS)
+    assert {f".{form}" for form in FORMATS} == EXTENSIONS and len(EXTENSIONS) == len(FORMATS)
+    assert EXTENSIONS.isdisjoint(MEDIA)
+
+
+def test_only_what_was_asked_for_is_rendered_and_the_json_is_published_last() -> None:
+    assert list(render(job(), SEGMENTS))[-1] == "json"
+    asked = job(options=Options(formats=("json", "lrc", "txt")))
+    assert list(render(asked, SEGMENTS)) == ["txt", "lrc", "json"]
 
 
 def test_rendering_twice_gives_the_same_bytes() -> None:
     assert render(job(), SEGMENTS) == render(job(), SEGMENTS)
 
 
-def test_silence_gives_empty_but_valid_files() -> None:
+def test_silence_gives_valid_files() -> None:
     files = render(job(), [])
-    assert files["txt"] == b""
     assert json.loads(files["json"])["segments"] == []
     for form in ("srt", "vtt", "ass"):
         assert len(pysubs2.SSAFile.from_string(files[form].decode() or "\n", format_=form)) == 0
-    assert files["vtt"].startswith(b"WEBVTT")
 
 
 def test_subtitles_are_read_back_as_they_were_said() -> None:
@@ -61,8 +99,6 @@ def test_subtitles_are_read_back_as_they_were_said() -> None:
         events = pysubs2.SSAFile.from_string(files[form].decode(), format_=form)
         assert [event.plaintext for event in events] == ["Hello there.", "A (brace) and a /N."]
         assert (events[1].start, events[1].end) == (62_000, 64_000)
-    assert files["lrc"].decode().splitlines()[1] == "[01:02.00]A {brace} and a \\N."
-    assert files["tsv"].decode().splitlines()[1] == "0\t2500\tHello there."
 
 
 def test_words_are_in_the_json_if_there_are_any() -> None:
@@ -71,35 +107,12 @@ def test_words_are_in_the_json_if_there_are_any() -> None:
     assert document["segments"][0]["words"] == [{"start_s": 0.1, "end_s": 0.5, "word": " Hello", "probability": 0.9}]
 
 
-def line(start_s: float, end_s: float, text: str, language: str = "en") -> Segment:
-    return Segment(start_s, end_s, text, -0.2, 0.01, 1.0, 0.0, language)
+def test_the_lines_of_lrc_never_have_sixty_seconds() -> None:
+    files = render(job(), [replace(SEGMENTS[0], start_s=59.996, end_s=61.0)])
+    assert files["lrc"] == b"[01:00.00]Hello there.\n"
 
 
-def test_markdown_is_headed_and_has_paragraphs_with_their_times() -> None:
-    spoken = [
-        line(0.0, 2.0, "Hello there."), line(2.5, 4.0, "It *is* me_[1] & <b>."),
-        line(7.0, 9.0, "After a pause."),
-        line(9.0, 70.0, "A minute, and"), line(70.0, 80.0, "not ended. Now it is."), line(80.0, 82.0, "New."),
-        line(3700.0, 3701.0, "你好。", "zh"), line(3701.0, 3702.0, "世界。", "zh"),
-    ]  # fmt: skip
-    made = render(job(path_bytes=b"sub/my_talk #1.mp3", duration_s=3725.4), spoken)["md"].decode()
-    assert (
-        made
-        == r"""# my\_talk \#1
-
-*length 01:02:05, language en, model tiny.en*
-
-**[00:00:00]** Hello there. It \*is\* me\_\[1\] \& \<b\>.
-
-**[00:00:07]** After a pause. A minute, and not ended. Now it is.
-
-**[00:01:20]** New.
-
-**[01:01:40]** 你好。世界。
-"""
-    )
-
-
-def test_markdown_of_silence_is_a_heading() -> None:
-    made = render(job(path_bytes=b"a\xff.mp3", duration_s=None, language=None), [])["md"].decode()
-    assert made == "# a\\\\xff\n\n*length 00:00:00, model tiny.en*\n"
+@pytest.mark.parametrize("form", ["srt", "vtt", "ass", "lrc"])
+def test_a_translation_keeps_its_spaces_whatever_was_spoken(form: str) -> None:
+    translated = job(language="zh", options=Options(formats=FORMATS, task="translate"))
+    assert "Hello there." in render(translated, [replace(SEGMENTS[0], language="zh")])[form].decode()

@@ -15,7 +15,7 @@ def found(root: Path, **options) -> dict[str, Kind]:
 
 
 def test_recordings_are_told_from_the_rest(tmp_path: Path) -> None:
-    for name in ("a.wav", "b.MP3", "c.txt", "d.json", "e.pdf", "f.wav.part", ".g.wav", "~h.wav", "plain"):
+    for name in ("a.wav", "b.MP3", "c.txt", "d.json", "notes.md", "e.pdf", "f.wav.part", ".g.wav", "~h.wav", "plain"):
         (tmp_path / name).touch()
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "i.opus").touch()
@@ -23,7 +23,7 @@ def test_recordings_are_told_from_the_rest(tmp_path: Path) -> None:
     (tmp_path / ".hidden" / "j.wav").touch()
     assert found(tmp_path) == {
         "a.wav": Kind.RECORDING, "b.MP3": Kind.RECORDING, "sub/i.opus": Kind.RECORDING,
-        "c.txt": Kind.TRANSCRIPT, "d.json": Kind.TRANSCRIPT,
+        "c.txt": Kind.TRANSCRIPT, "d.json": Kind.TRANSCRIPT, "notes.md": Kind.TRANSCRIPT,
         "e.pdf": Kind.OTHER, "plain": Kind.OTHER, "f.wav.part": Kind.OTHER, ".g.wav": Kind.OTHER,
         "~h.wav": Kind.OTHER, ".hidden": Kind.OTHER,
     }  # fmt: skip

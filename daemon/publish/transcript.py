@@ -1,0 +1,23 @@
+"""What every format is rendered from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from daemon.chunk import Segment, Suppressed
+from daemon.store.records import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A finished job and what was said in its recording."""
+
+    job: Job
+    segments: Sequence[Segment]
+    """In the order of their times."""
+    suppressed: Sequence[Suppressed]
+    """What was left out of the transcript; only the JSON says so."""
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether the text is English, whatever was spoken, which is what `language` of job and segments says."""
+        return self.job.options.task == "translate"
