@@ -14,7 +14,7 @@ from daemon.decode.chunker import Chunker, Cut
 from daemon.decode.media import Media
 from daemon.decode.sandbox import enter_sandbox
 from daemon.errors import BadRecording
-from daemon.processes.protocol import Close, Next, Open, Opened, Refused, Window
+from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, Window
 
 HASH_BLOCK = 1 << 20
 
@@ -91,7 +91,7 @@ class OpenRecording:
 
 def main(conn: Connection) -> None:
     """Answer the daemon's orders until it closes the connection."""
-    enter_sandbox()
+    conn.send(DecoderReady(enter_sandbox()))
     recordings: dict[int, OpenRecording] = {}
     while True:
         order = conn.recv()

@@ -7,8 +7,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from daemon.errors import Unavailable
 from daemon.processes.child import Child, ChildDied
-from daemon.processes.protocol import Close, Next, Open, Opened, Refused, Window
+from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, Window
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +28,17 @@ RECYCLE_BYTES = 1 << 30
 ends when it has closed those that it has."""
 
 
+START_ATTEMPTS = 3
+"""Deaths while loading, before the first success, that are put down to the environment."""
+RESTART_S, RESTART_MAX_S = 5.0, 60.0
+"""Wait before a start after two that failed, longer by as much after each further one, and at most."""
+
+
 @dataclass(slots=True)
 class _Decoder:
     child: Child
+    ready: bool = False
+    """Its libraries are loaded; what ends it before that is the environment, never a recording."""
     open: set[int] = field(default_factory=set)
     current: int | None = None
     """The job whose order it works on; a decoder is never given a second one before it has answered."""
@@ -67,6 +76,12 @@ class DecoderPool:
         self._decoders: list[_Decoder] = []
         self._of: dict[int, _Decoder] = {}
         self._unopened: deque[tuple[Open, int]] = deque()
+        self._worked = False
+        """A decoder has loaded its libraries since the daemon's start."""
+        self._failed_starts = 0
+        """In a row."""
+        self._start_at = 0.0
+        self._told: set[str] = set()
         self.restarts = 0
         """Deaths since the daemon's start."""
 
@@ -112,12 +127,22 @@ class DecoderPool:
             decoder = _Decoder(Child(MODULE))
             self._decoders.append(decoder)
             self._next_order(decoder)
+        if not self._worked and self._may_start():
+            self.warm_up()
 
-    def receive(self, child: Child) -> DecoderEvent:
-        """Return the next answer of a child, or LostRecordings if it died (or must be ended, being overdue)."""
+    def receive(self, child: Child) -> DecoderEvent | None:
+        """Return the next answer of a child, or LostRecordings if it died (or must be ended, being overdue); None if it
+        has just become ready.
+
+        Raises:
+            Unavailable: decoders die while they load, and none ever was ready.
+        """
         decoder = next(decoder for decoder in self._decoders if decoder.child is child)
         try:
             answer = child.receive()
+            if isinstance(answer, DecoderReady) and not decoder.ready:
+                self._loaded(decoder, answer)
+                return None
             if not isinstance(answer, Opened | Window | Refused):
                 raise ChildDied(f"an answer to what it was not asked: {type(answer).__name__}")
         except ChildDied as error:
@@ -137,7 +162,12 @@ class DecoderPool:
         self._unopened.clear()
         self._of.clear()
 
+    def _may_start(self) -> bool:
+        return time.monotonic() >= self._start_at
+
     def _may_grow(self) -> bool:
+        if not self._may_start():
+            return False
         taking = [decoder for decoder in self._decoders if not decoder.recycle]
         if len(taking) < self._usual:
             return True
@@ -173,14 +203,35 @@ class DecoderPool:
         except ChildDied as error:
             log.debug("decoder %d does not listen: %s", decoder.child.pid, error)
 
+    def _loaded(self, decoder: _Decoder, answer: DecoderReady) -> None:
+        decoder.ready = self._worked = True
+        self._failed_starts, self._start_at = 0, 0.0
+        for kept in answer.kept:
+            if kept not in self._told:
+                log.warning("decoders are less confined than they should be, they keep %s", kept)
+                self._told.add(kept)
+
+    def _failed_to_start(self, how: str) -> None:
+        """Wait before the next start; give up where there was never one that did not fail."""
+        self._failed_starts += 1
+        self._start_at = time.monotonic() + min(RESTART_S * (self._failed_starts - 1), RESTART_MAX_S)
+        if self._failed_starts >= START_ATTEMPTS and not self._worked:
+            raise Unavailable(
+                f"decoders died {START_ATTEMPTS} times while loading their libraries ({how})",
+                "see the log above; a limit (ulimit, a unit's Limit…=) is too low, or the installation is broken",
+            )
+
     def _child_died(self, decoder: _Decoder, why: str) -> LostRecordings:
         how = decoder.child.end()
         self.restarts += 1
         self._decoders.remove(decoder)
         for job_id in decoder.open:
             del self._of[job_id]
-        culprit = decoder.current if decoder.current in decoder.open and not decoder.child.unheard else None
+        to_blame = decoder.ready and decoder.current in decoder.open and not decoder.child.unheard
+        culprit = decoder.current if to_blame else None
         innocent = tuple(sorted(decoder.open - {culprit}))
         log.warning("decoder %d died (%s; %s)", decoder.child.pid, how, why or "connection lost")
+        if not decoder.ready:
+            self._failed_to_start(how)
         self.hand_out()
         return LostRecordings(culprit, innocent, how)

@@ -7,6 +7,14 @@ from daemon.config.parallelism import Parallelism, Trial
 
 
 @dataclass(frozen=True, slots=True)
+class DecoderReady:
+    """From a decoder, before anything else: its libraries are loaded, and it has given up what it does not need."""
+
+    kept: tuple[str, ...]
+    """What the environment did not let it give up, and why: for the log."""
+
+
+@dataclass(frozen=True, slots=True)
 class Open:
     """To a decoder: a recording to decode. Its descriptor follows as an SCM_RIGHTS message."""
 

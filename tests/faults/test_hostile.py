@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from daemon.chunk import Options
 from daemon.clips import CLIPS
 from daemon.processes.child import Child, ChildDied
-from daemon.processes.protocol import Close, Next, Open, Opened, Refused, Window
+from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, Window
 from tests.faults import hostile
 from tests.support import ENDED, SHARED_AUDIO, Daemon, check_text, fake_texts, wait_until, write_wav
 
@@ -128,8 +128,14 @@ class Decoding:
     """A decoder child that is replaced when a file has brought it down."""
 
     def __init__(self) -> None:
-        self.child = Child("daemon.decode.worker")
+        self.child = self._start()
         self.ended: dict[str, int] = {}
+
+    @staticmethod
+    def _start() -> Child:
+        child = Child("daemon.decode.worker")
+        assert isinstance(child.receive(), DecoderReady)
+        return child
 
     def decode(self, path: Path, job_id: int) -> None:
         """Send a file through; every end but a mistake of our own code is a legal one."""
@@ -144,7 +150,7 @@ class Decoding:
         except ChildDied:
             end = self.child.end()
             assert end != "exit 1", "an exception that the decoder does not expect"
-            self.child = Child("daemon.decode.worker")
+            self.child = self._start()
         finally:
             os.close(fd)
         self.ended[end] = self.ended.get(end, 0) + 1

@@ -461,24 +461,68 @@ def test_retrying_what_cannot_work_does_no_harm(fake_daemon: Daemon) -> None:
     assert fake_daemon.stop() == 0
 
 
-def limited(daemon: Daemon, kilobytes: int) -> subprocess.CompletedProcess[str]:
-    """`run --once` under `ulimit -v`."""
-    command = ["bash", "-c", f'ulimit -v {kilobytes}; exec "$@"', "-", *daemon.command("run", "--once")]
+def limited(daemon: Daemon, limit: str) -> subprocess.CompletedProcess[str]:
+    """`run --once` under an `ulimit`."""
+    command = ["bash", "-c", f'ulimit {limit}; exec "$@"', "-", *daemon.command("run", "--once")]
     return subprocess.run(
         command, env=daemon.environment, cwd=daemon.folder, capture_output=True, text=True, timeout=100
     )
 
 
-def test_limits_that_the_daemon_was_started_with_are_kept(fake_daemon: Daemon) -> None:
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("-v 3000000", "the address space is limited to 2929 MB"),
+        ("-v 1050000", "the address space is limited to 1025 MB"),
+        ("-S -v 2000000", "the address space is limited to 1953 MB"),
+        ("-d 600000", "the memory for data is limited to 585 MB"),
+    ],
+)
+def test_limits_that_the_daemon_was_started_with_are_kept(fake_daemon: Daemon, limit: str, said: str) -> None:
     write_wav(fake_daemon.inbox / "a.wav", 70.0)
-    run = limited(fake_daemon, 3_000_000)
+    run = limited(fake_daemon, limit)
     assert run.returncode == 0 and "Traceback" not in run.stderr, run.stderr
-    assert "limited to 2929 MB" in run.stderr
+    assert said in run.stderr
     assert fake_daemon.query("SELECT state, attempts FROM jobs") == [("done", 1)]
 
 
-def test_a_limit_under_which_nothing_can_be_decoded_is_said_and_costs_no_attempt(fake_daemon: Daemon) -> None:
+@pytest.mark.parametrize(
+    ("limit", "said", "unit"),
+    [
+        ("-v 1000000", "976 MB", "LimitAS"), ("-v 700000", "683 MB", "LimitAS"), ("-v 250000", "244 MB", "LimitAS"),
+        ("-S -v 250000", "244 MB", "LimitAS"), ("-d 130000", "126 MB", "LimitDATA"),
+    ],
+)  # fmt: skip
+def test_a_limit_under_which_nothing_can_be_decoded_is_said_and_costs_no_attempt(
+    fake_daemon: Daemon, limit: str, said: str, unit: str
+) -> None:
     write_wav(fake_daemon.inbox / "a.wav")
-    run = limited(fake_daemon, 700_000)
-    assert run.returncode == 4 and "limited to 683 MB" in run.stderr and "LimitAS" in run.stderr
+    run = limited(fake_daemon, limit)
+    assert run.returncode == 4 and f"limited to {said}" in run.stderr and f"{unit}=" in run.stderr
+    assert "Traceback" not in run.stderr
     assert not fake_daemon.database.exists()
+
+
+def test_decoders_that_cannot_load_end_the_daemon_and_cost_no_attempt(make_daemon) -> None:
+    daemon: Daemon = make_daemon(
+        fake={}, patch="import daemon.processes.decoder_pool as d; d.MODULE = 'daemon.nowhere'"
+    )
+    write_wav(daemon.inbox / "a.wav")
+    assert daemon.once() == 4
+    assert "decoders died 3 times while loading their libraries (exit 1)" in daemon.log_text()
+    daemon.patch = ""
+    assert daemon.once() == 0
+    assert daemon.query("SELECT state, attempts FROM jobs") == [("done", 1)]
+
+
+def test_what_a_decoder_could_not_give_up_is_said_once_at_start(make_daemon) -> None:
+    worker = "import daemon.decode.sandbox as s; s.ARCHITECTURES = {}; from daemon.decode.worker import main"
+    daemon: Daemon = make_daemon(fake={}, patch="import daemon.processes.decoder_pool as d; d.MODULE = 'unfiltered'")
+    (daemon.folder / "unfiltered.py").write_text(worker)
+    daemon.environment["PYTHONPATH"] += f"{os.pathsep}{daemon.folder}"
+    daemon.start().ready()
+    wait_until(lambda: "they keep network and programs" in daemon.log_text(), what="the warning")
+    for number in range(3):
+        write_wav(daemon.inbox / f"{number}.wav", seed=number)
+    daemon.wait_for({f"{number}.wav": "done" for number in range(3)})
+    assert daemon.stop() == 0 and daemon.log_text().count("they keep") == 1

@@ -13,7 +13,7 @@ from daemon.clips import CLIPS
 from daemon.decode.worker import OpenRecording
 from daemon.errors import BadRecording
 from daemon.processes.child import Child
-from daemon.processes.protocol import Next, Open, Opened, Refused, Window
+from daemon.processes.protocol import DecoderReady, Next, Open, Opened, Refused, Window
 from tests.faults import hostile
 from tests.support import write_wav
 
@@ -59,6 +59,13 @@ def encode(path: Path, codec: str, seconds: float = 4.0, rate: int = 44_100, lay
             out.mux(stream.encode(block))
         out.mux(stream.encode(None))
     return path
+
+
+def decoder() -> Child:
+    """A decoder that has said that it is ready."""
+    child = Child("daemon.decode.worker")
+    assert isinstance(child.receive(), DecoderReady)
+    return child
 
 
 def decode(path: Path, **options) -> tuple[list, Window]:
@@ -200,7 +207,7 @@ def test_hours_of_silence_are_decoded_as_a_stream(tmp_path: Path) -> None:
             frame.pts = None
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    child = Child("daemon.decode.worker")
+    child = decoder()
     fd = os.open(path, os.O_RDONLY)
     child.send(Open(1, 1, Options(), path.stat().st_size, "auto"), fd)
     os.close(fd)
@@ -249,7 +256,7 @@ def test_speech_is_found_and_silence_left_out(tmp_path: Path) -> None:
 
 
 def test_a_child_serves_many_recordings_at_once(tmp_path: Path) -> None:
-    child = Child("daemon.decode.worker")
+    child = decoder()
     for job_id in (1, 2, 3):
         path = write_wav(tmp_path / f"{job_id}.wav", 60.0 * job_id, seed=job_id)
         fd = os.open(path, os.O_RDONLY)
