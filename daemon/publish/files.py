@@ -54,20 +54,22 @@ def plan(
         owner: who wrote a name, as far as the daemon knows.
 
     Returns:
-        The plan, and a warning if the preferred name was taken.
+        The plan, and a warning if it is not under the usual name.
 
     Raises:
         Unavailable: every name that could be tried is taken.
     """
+    usual = os.path.splitext(recording)[0] if naming == "stem" else recording
     extension_bytes = max(EXTENSION_BYTES, *(len(_extension(form)) for form in files))
-    for number, base in enumerate(_bases(recording, naming, NAME_MAX - extension_bytes)):
+    for base in _bases(recording, naming, NAME_MAX - extension_bytes):
         planned = [_one(folder, base, form, content, owner) for form, content in files.items()]
         fitting = [file for file in planned if file is not None]
         if len(fitting) == len(files):
-            warning = None
-            if number:
-                warning = f"transcript named {os.fsdecode(base)!r}: the usual name is taken by files of others"
-            return fitting, warning
+            if base == usual:
+                return fitting, None
+            too_long = max(len(usual + _extension(form)) for form in files) > NAME_MAX
+            why = "would be too long" if too_long else "is taken by files of others"
+            return fitting, f"transcript named {os.fsdecode(base)!r}: the usual name {why}"
     raise Unavailable(
         f"no name is free for the transcript of {os.fsdecode(recording)!r}",
         "move the files with numbered names out of its folder",

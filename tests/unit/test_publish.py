@@ -136,6 +136,14 @@ def test_the_search_for_a_free_name_ends(folder: int, length: int) -> None:
         plan(folder, b"x" * (length - 4) + b".wav", {"e" * 254: b""}, "stem", nobody)
 
 
+@pytest.mark.parametrize(("length", "too_long"), [(254, False), (255, True)])
+def test_a_name_that_is_too_long_is_not_put_down_to_others(folder: int, length: int, too_long: bool) -> None:
+    recording = b"x" * (length - 4) + b".wav"
+    assert ("would be too long" in (put(folder, recording=recording) or "")) is too_long
+    warning = put(folder, recording=recording, files={"txt": b"other", "json": b"[]"}) or ""
+    assert ("is taken" in warning) is not too_long
+
+
 @pytest.mark.guarantee(9, 11)
 def test_a_race_leaves_nothing_of_ours(tmp_path: Path, folder: int) -> None:
     planned, _ = plan(folder, b"talk.mp3", FILES, "stem", nobody)
