@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.cli.monitoring import sparkline
 from daemon.config import reader
+from daemon.config.formats import FORMATS
 from daemon.config.settings import Settings
 from daemon.maintenance.scheduler import Scheduler
 from daemon.maintenance.tasks import Maintenance
@@ -136,17 +137,19 @@ def test_old_rows_go_and_what_is_still_there_keeps_its_row(settings, history) ->
 def test_temporary_files_left_behind_go_and_no_others(settings, history) -> None:
     inbox = settings.watch[0].path
     (inbox / "sub").mkdir()
-    orphan, fresh = inbox / "sub" / ".transcribed-7-txt.tmp", inbox / ".transcribed-8-json.tmp"
-    foreign = inbox / ".transcribed-notes.tmp"
-    for path in (orphan, fresh, foreign):
+    orphans = [inbox / "sub" / f".transcribed-7-{form}.tmp" for form in FORMATS]
+    fresh = inbox / ".transcribed-8-json.tmp"
+    foreign = [inbox / ".transcribed-notes.tmp", inbox / ".transcribed-7-notes.tmp"]
+    for path in (*orphans, fresh, *foreign):
         path.write_text("x")
     outside = settings.database_path.parent / ".transcribed-9-txt.tmp"
     outside.write_text("x")
     (inbox / "link").symlink_to(settings.database_path.parent)
-    for path in (orphan, foreign, outside):
+    for path in (*orphans, *foreign, outside):
         age(path, 7200)
     Maintenance(settings, None, history, lambda: True).tidy()
-    assert not orphan.exists() and fresh.exists() and foreign.exists() and outside.exists()
+    assert not any(path.exists() for path in orphans)
+    assert all(path.exists() for path in (fresh, *foreign, outside))
 
 
 def test_backups_are_made_when_due_and_the_oldest_go(settings, history, caplog) -> None:
