@@ -71,10 +71,10 @@ class Intake(Access):
         )
         return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
 
-    def forget_ignored(self, root: str, there: Callable[[bytes], bool]) -> None:
-        """ignored → (no row): a path that was never a recording and is gone."""
+    def forget_ignored(self, root: str, still: Callable[[bytes], bool]) -> None:
+        """ignored → (no row): a path that was never a recording, and is gone or bears the name of a format by now."""
         statement = select(jobs.c.id, jobs.c.path_bytes).where(jobs.c.root == root, jobs.c.state == IGNORED)
-        gone = [job_id for job_id, path in self._read(lambda db: db.execute(statement).all()) if not there(path)]
+        gone = [job_id for job_id, path in self._read(lambda db: db.execute(statement).all()) if not still(path)]
         if gone:
             self._write(lambda db: db.execute(delete(jobs).where(jobs.c.id.in_(gone))))
 

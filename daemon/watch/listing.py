@@ -112,6 +112,12 @@ def ignored(name: bytes, ignore: Sequence[str]) -> str | None:
     return next((pattern for pattern in ignore if fnmatchcase(text, pattern)), None)
 
 
+def is_transcript(path: bytes, ignore: Sequence[str]) -> bool:
+    """Whether a path counts as a transcript by its name, so that nothing is recorded of it."""
+    name = os.path.basename(path)
+    return not ignored(name, ignore) and named(name)[0] is Kind.TRANSCRIPT
+
+
 def named(name: bytes) -> tuple[Kind, str]:
     """What a name says that a file is, and why it is no recording."""
     extension = os.path.splitext(os.fsdecode(name))[1].lower()

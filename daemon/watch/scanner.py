@@ -22,7 +22,7 @@ from daemon.store.records import Seen, readable
 from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED
 from daemon.store.store import Store
 from daemon.watch.folder import Root, events_of
-from daemon.watch.listing import Found, Kind, look, walk
+from daemon.watch.listing import Found, Kind, is_transcript, look, walk
 from daemon.watch.settler import Settler
 
 log = logging.getLogger(__name__)
@@ -239,7 +239,7 @@ class Scanner(threading.Thread):
         for _, path in gone:
             self._settler.drop((index, path))
             log.info("vanished %s", readable(path))
-        self._store.forget_ignored(top, lambda path: exists(top, path))
+        self._store.forget_ignored(top, lambda path: exists(top, path) and not is_transcript(path, root.watch.ignore))
         return None
 
     # -- settling --------------------------------------------------------------------------------------------

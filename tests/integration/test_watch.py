@@ -147,6 +147,21 @@ def test_what_is_no_recording_is_accounted_for(make_daemon) -> None:
     assert "half.wav.part" not in daemon.states()
 
 
+def test_what_was_ignored_before_its_format_was_known_is_no_longer_listed(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    for name in ("notes.md", ".hidden.md", "slides.pdf"):
+        (daemon.inbox / name).write_text("mine")
+    daemon.patch = "from daemon.watch import listing; listing.EXTENSIONS = listing.EXTENSIONS - {'.md'}"
+    assert daemon.once() == 0
+    assert daemon.states() == dict.fromkeys((".hidden.md", "notes.md", "slides.pdf"), "ignored")
+    daemon.patch = ""
+    before = daemon.query("SELECT id FROM jobs WHERE path != 'notes.md' ORDER BY id")
+    assert daemon.once() == 0
+    assert daemon.states() == dict.fromkeys((".hidden.md", "slides.pdf"), "ignored")
+    assert daemon.query("SELECT id FROM jobs ORDER BY id") == before
+    assert (daemon.inbox / "notes.md").read_text() == "mine"
+
+
 def test_own_transcripts_are_never_ingested_though_folders_overlap(make_daemon) -> None:
     daemon: Daemon = make_daemon(
         fake={},
