@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.engine.fake import POISON
-from tests.support import ROOT, Daemon, alive, children_of, reconcile, wait_until, write_wav
+from tests.support import ROOT, Daemon, alive, children_of, fake_texts, reconcile, wait_until, write_wav
 
 
 def test_once_ends_with_0_when_all_is_done_and_1_when_something_failed(fake_daemon: Daemon) -> None:
@@ -162,6 +162,26 @@ def test_a_file_of_the_users_is_left_alone(fake_daemon: Daemon) -> None:
     assert (fake_daemon.inbox / "talk.srt").read_text() == "mine"
     assert (fake_daemon.inbox / "talk.wav.srt").exists() and not (fake_daemon.inbox / "talk.txt").exists()
     assert "usual name" in fake_daemon.reasons()["talk.wav"]
+
+
+@pytest.mark.guarantee(11)
+def test_notes_of_the_users_in_markdown_are_left_alone(make_daemon) -> None:
+    daemon: Daemon = make_daemon(fake={}, **{"[watch]": 'path = "inbox"\nformats = ["md"]'})
+    mine = [daemon.inbox / name for name in ("notes.md", "taken.md", "README.MD")]
+    for path in mine:
+        path.write_text("mine")
+    free, taken = write_wav(daemon.inbox / "free.wav", seed=1), write_wav(daemon.inbox / "taken.wav", seed=2)
+    for _ in range(2):
+        assert daemon.once() == 0
+        assert [path.read_text() for path in mine] == ["mine"] * 3
+        assert daemon.states() == {"free.wav": "done", "taken.wav": "done"}
+        assert {path.name for path in daemon.inbox.iterdir()} == {
+            "notes.md", "README.MD", "free.wav", "free.md", "taken.wav", "taken.md", "taken.wav.md",
+        }  # fmt: skip
+    for recording, transcript in ((free, "free.md"), (taken, "taken.wav.md")):
+        text = (daemon.inbox / transcript).read_text()
+        assert text.startswith(f"# {recording.name}\n\nLength 00:00:01 · language en")
+        assert " ".join(fake_texts(recording)) in text
 
 
 @pytest.mark.guarantee(13)
