@@ -99,7 +99,9 @@ def _nvidia_smi(timeout_s: float) -> bytes:
     GPUtil.Popen = note
     GPUtil.getGPUs()
     process: subprocess.Popen[bytes] | None = None
-    overdue, told_to_end = threading.Event(), threading.Event()
+    overdue = threading.Event()
+    # Not an Event: a second signal within its `set` would wait for the first one for ever.
+    told_to_end = False
 
     def give_up() -> None:
         overdue.set()
@@ -111,7 +113,8 @@ def _nvidia_smi(timeout_s: float) -> bytes:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def terminated(_number: int, _frame: FrameType | None) -> None:
-        told_to_end.set()
+        nonlocal told_to_end
+        told_to_end = True
         if process is not None:
             end()
             os._exit(1)
@@ -125,7 +128,7 @@ def _nvidia_smi(timeout_s: float) -> bytes:
         )
     except OSError as error:
         raise ProbeError(f"nvidia-smi cannot be run: {error.strerror}") from error
-    if told_to_end.is_set():
+    if told_to_end:
         end()
         os._exit(1)
     timer = threading.Timer(timeout_s, give_up)
