@@ -1,4 +1,4 @@
-"""Monitor, care, schedule and endpoint, built and joined to the parts that they look at."""
+"""Monitor, maintenance, scheduler and endpoint, built and joined to the parts that they look at."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import TEMPERATURE
 from daemon.watch.scanner import Scanner
 
-CARE_FIRST_S, CARE_S = 300.0, 86_400.0
+MAINTENANCE_FIRST_S, MAINTENANCE_S = 300.0, 86_400.0
 """After the start, which has enough to do; then daily."""
 DUE_S = 3600.0
 """Whether a backup or a verification is due is looked at this often."""
@@ -87,9 +87,9 @@ class Upkeep:
             self._endpoint = Endpoint(settings.monitor.prometheus, self.monitor, counters, self.ages)
         self._scheduler = Scheduler()
         self._scheduler.every(settings.monitor.interval_seconds, "monitor", self.monitor.tick)
-        self._scheduler.every(CARE_S, "care", self._tidy, first_s=CARE_FIRST_S)
-        self._scheduler.every(DUE_S, "backup", self._maintenance.back_up, first_s=CARE_FIRST_S)
-        self._scheduler.every(DUE_S, "verify", self._maintenance.verify, first_s=CARE_FIRST_S)
+        self._scheduler.every(MAINTENANCE_S, "maintenance", self._tidy, first_s=MAINTENANCE_FIRST_S)
+        self._scheduler.every(DUE_S, "backup", self._maintenance.back_up, first_s=MAINTENANCE_FIRST_S)
+        self._scheduler.every(DUE_S, "verify", self._maintenance.verify, first_s=MAINTENANCE_FIRST_S)
         self._turned_at = time.monotonic()
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from daemon.cli.common import EXIT_FAILED
 from daemon.config import reader
 from daemon.config.presets import PRESETS, advice
 from daemon.config.settings import Model, Settings
@@ -24,7 +25,6 @@ if TYPE_CHECKING:  # the studies load PyAV and NumPy, which `transcribed run` mu
     from daemon.bench.report import Report
     from daemon.bench.studies import Bench, Step
 
-EXIT_FAILED = 1
 
 bench_app = typer.Typer(
     help="Measure this machine: speed, memory and errors, side by side. Needs pip install 'transcribed[bench]'.",

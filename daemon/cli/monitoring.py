@@ -13,17 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli.common import EXIT_USAGE, JsonOption, load_settings, print_json
 from daemon.cli.show import clock
-from daemon.config import reader
 from daemon.errors import Unavailable
 from daemon.monitor.metrics import METRICS
 from daemon.store import database
 from daemon.store.backup import backup_path
 from daemon.store.queries import Queries
 
-EXIT_USAGE = 2
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="config.toml, as for `run`.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 db_app = typer.Typer(help="The database itself.", no_args_is_help=True)
 
@@ -42,12 +40,12 @@ def alerts(
     as_json: JsonOption = False,
 ) -> None:
     """What is wrong: alerts that are pending, firing or unknown."""
-    settings = reader.load(reader.find(config_file))
+    settings = load_settings(config_file)
     with Queries(settings.database_path) as queries:
         found = queries.alerts(limit, ended=every)
         running = queries.pid is not None
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
         return
     if not running:
         print("the daemon does not run; this is what it said last")
@@ -74,12 +72,12 @@ def metrics(
         print(f"transcribed: --since {since}: is no time such as 30m, 24h or 7d", file=sys.stderr)
         sys.exit(EXIT_USAGE)
     since_s = float(match[1]) * UNIT_S[match[2]]
-    settings = reader.load(reader.find(config_file))
+    settings = load_settings(config_file)
     with Queries(settings.database_path) as queries:
         rows = queries.samples(since_s)
         fired = queries.alerts_between(since_s)
     if as_json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
     elif not rows:
         print(f"no samples in the last {since}; the daemon takes one every {settings.monitor.interval_seconds:g} s")
     else:
@@ -110,7 +108,7 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy the database while it is used; the copy is checked."""
-    path = reader.load(reader.find(config_file)).database_path
+    path = load_settings(config_file).database_path
     if not path.is_file():
         raise Unavailable(f"there is no database at {path} yet", "start the daemon: transcribed run")
     target = target or backup_path(path)
@@ -172,7 +170,7 @@ def _table(rows: list[dict[str, Any]], width: int) -> Table:
 
 
 def _request(command: str, config_file: Path | None) -> None:
-    with Queries(reader.load(reader.find(config_file)).database_path) as queries:
+    with Queries(load_settings(config_file).database_path) as queries:
         queries.request_all(command)
         running = queries.pid is not None
     when = "within a second" if running else "when it next runs"

@@ -1,4 +1,4 @@
-"""Maintenance that is taken now and then: old rows, lost temporary files, backups, the model's accuracy.
+"""What is done now and then: old rows, lost temporary files, backups, the model's accuracy.
 
 Every task runs on a thread of the scheduler's and may take its time; none raises.
 """

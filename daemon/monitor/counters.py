@@ -9,7 +9,7 @@ from itertools import count
 WINDOW_S = 3600.0
 """Rates are those of the last hour, or since the start."""
 KEPT = 50_000
-"""Outcomes and batches that are remembered."""
+"""Endings and batches that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)

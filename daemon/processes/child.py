@@ -23,6 +23,8 @@ STALL_S = 20
 """A child that stops in the middle of a message is treated as dead after this long."""
 GRACE_S = 2.0
 """From TERM to KILL."""
+START_ATTEMPTS = 3
+"""Deaths while loading, before the first success, that are put down to the environment."""
 
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from daemon.errors import Unavailable
-from daemon.processes.child import Child, ChildDied
+from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
 from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, Window
 
 log = logging.getLogger(__name__)
@@ -21,15 +21,12 @@ HASH_BYTES_PER_S = 20e6
 PATIENCE_S = 1.0
 """A decoder that works on one order for longer is stuck in a strange file; a spare one takes over what waits."""
 SPARES = 2
-"""DecoderPool above the usual number, for when others are stuck."""
+"""Decoders above the usual number, for when others are stuck."""
 RECYCLE_RECORDINGS = 2_000
 RECYCLE_BYTES = 1 << 30
 """A decoder that has opened this many, or holds this much memory (usual are 150 MB), is given no more recordings, and
 ends when it has closed those that it has."""
 
-
-START_ATTEMPTS = 3
-"""Deaths while loading, before the first success, that are put down to the environment."""
 RESTART_S, RESTART_MAX_S = 5.0, 60.0
 """Wait before a start after two that failed, longer by as much after each further one, and at most."""
 

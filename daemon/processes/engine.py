@@ -71,8 +71,6 @@ class LostBatches:
 class EngineReady:
     """An engine has loaded the model, and hears what it should."""
 
-    ready: Ready
-
 
 @dataclass(frozen=True, slots=True)
 class BatchEnded:

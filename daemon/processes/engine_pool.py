@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from daemon.chunk import Chunk
 from daemon.config.parallelism import Parallelism
 from daemon.errors import Unavailable
-from daemon.processes.child import Child, ChildDied
+from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
 from daemon.processes.engine import BatchEnded, Engine, EngineEvent, EngineReady, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
 
@@ -25,8 +25,6 @@ LOAD_DEADLINE_S = 3600.0
 RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
 """Wait before the first, second … restart in a row. One that has heard its clip right begins the row anew: its device
 works, and whatever ends it then is a recording, which pays."""
-START_ATTEMPTS = 3
-"""Deaths while loading, before the first success, that are put down to the environment."""
 RECYCLE_CHUNKS = 50_000
 """After this many (some 200 hours of speech) an engine is replaced between batches, whatever it looks like."""
 SETTLED_CHUNKS = 32
@@ -38,7 +36,7 @@ CANARY_LEAST = 0.8
 
 
 class EnginePool:
-    """EnginePool of one model on the configured devices.
+    """Engines of one model on the configured devices.
 
     Args:
         load: the model; `device` may name several (`cuda:0,1`).
@@ -217,7 +215,7 @@ class EnginePool:
         engine.load = replace(engine.load, device=ready.device)
         if self._load.device in ("auto", "cuda") and len(self.engines) < ready.devices:
             self.engines += [Engine(replace(self._load, device=f"cuda:{index}")) for index in range(1, ready.devices)]
-        return EngineReady(ready)
+        return EngineReady()
 
     def _set_deadline(self, engine: Engine) -> None:
         assert engine.child is not None

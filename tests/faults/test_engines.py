@@ -1,4 +1,4 @@
-"""EnginePool that die, hang, run out of memory, hear nonsense or leak: their recordings pay, and nobody else's."""
+"""Engines that die, hang, run out of memory, hear nonsense or leak: their recordings pay, and nobody else's."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Scheduler, care, the endpoint for Prometheus, and the commands that show what the monitor has seen."""
+"""The scheduler, maintenance, the endpoint for Prometheus, and the commands that show what the monitor has seen."""
 
 import json
 import os

@@ -375,7 +375,7 @@ def test_an_engine_that_is_ready_has_the_queue_looked_at(house: House) -> None:
     house.ticks()
     assert house.states() == {"a.wav": "queued"} and not house.dispatcher.ready
     house.engines.ready = READY
-    house.engines.child.say(EngineReady(READY))
+    house.engines.child.say(EngineReady())
     house.until(lambda: house.states() == {"a.wav": "running"})
 
 
