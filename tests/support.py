@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,24 @@ def words(text: str) -> list[str]:
     from whisper_normalizer.english import EnglishTextNormalizer
 
     return str(EnglishTextNormalizer()(text)).split()
+
+
+def monitored(
+    processes: Sequence[tuple[str, int]] = (),
+    restarts: Mapping[str, int] | None = None,
+    watchers: Mapping[str, int] | None = None,
+    held: list[str | None] | None = None,
+) -> Any:
+    """What a monitor looks at; the reason of each pause that it asks for goes into `held`, None when it ends."""
+    from daemon.monitor.sampling import Sources
+
+    told: list[str | None] = [] if held is None else held
+    pauses = SimpleNamespace(
+        reason=None, hold=lambda _cause, reason: told.append(reason), release=lambda _cause: told.append(None)
+    )
+    pool = SimpleNamespace(processes=processes, restarts=restarts or {})
+    folders = SimpleNamespace(missing={}, restarts=watchers or {})
+    return Sources((pool,), folders, pauses, SimpleNamespace(model_cache_mb=None))
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float = 30.0, what: str = "condition") -> Any:

@@ -5,7 +5,7 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.formats import FORMATS
@@ -155,12 +155,6 @@ def _address(value: str) -> str:
     return value
 
 
-def _with_scheme(url: str) -> str:
-    if not re.match(r"[a-z][a-z0-9+.-]*://.", url, re.IGNORECASE):
-        raise ValueError("is no Apprise URL such as 'mailto://...', 'json://...', 'ntfy://...'")
-    return url
-
-
 class Monitor(Table):
     interval_seconds: float = Field(60, gt=0)
     gpu_temperature_c: float = Field(default_limit("gpu_temperature"), gt=0)
@@ -173,7 +167,7 @@ class Monitor(Table):
     gpu_temperature_pause_c: float = Field(0, ge=0)
     gpu_temperature_resume_c: float = Field(0, ge=0)
     prometheus: Annotated[str, AfterValidator(_address)] = ""
-    notify: Annotated[tuple[Annotated[str, AfterValidator(_with_scheme)], ...], Tuple, AfterValidator(_unique)] = ()
+    notify: Annotated[tuple[str, ...], Tuple, AfterValidator(_unique)] = ()
     keep_samples_days: float = Field(30, ge=0)
     verify_days: float = Field(7, ge=0)
     rules: dict[RuleName, RuleChange] = {}
@@ -184,15 +178,9 @@ class Monitor(Table):
         """The temperature at which work goes on: as configured, or 5 degrees below the one at which it pauses."""
         return self.gpu_temperature_resume_c or self.gpu_temperature_pause_c - 5
 
-    @model_validator(mode="after")
-    def _marks(self) -> "Monitor":
-        if self.gpu_temperature_pause_c and self.resume_c >= self.gpu_temperature_pause_c:
-            raise ValueError("gpu_temperature_resume_c must be below gpu_temperature_pause_c")
-        return self
-
 
 class Settings(Table):
-    """The whole configuration. Paths are absolute once `load` has returned it."""
+    """The whole configuration. Paths are absolute, and the keys go together, once `load` has returned it."""
 
     watch: Annotated[tuple[Watch, ...], Tuple, Field(min_length=1)] = (Watch(),)
     watching: Watching = Watching()
@@ -201,17 +189,6 @@ class Settings(Table):
     vad: Vad = Vad()
     jobs: Jobs = Jobs()
     monitor: Monitor = Monitor()
-
-    @model_validator(mode="after")
-    def _possible_together(self) -> "Settings":
-        if self.model.name.endswith(".en"):
-            for watch in self.watch:
-                if watch.language not in ("auto", "en") or watch.task == "translate":
-                    raise ValueError(
-                        f"model.name {self.model.name!r} knows English only, but the folder {watch.path} asks for "
-                        f"language {watch.language!r}, task {watch.task!r}; use a multilingual model such as 'base'"
-                    )
-        return self
 
     @property
     def database_path(self) -> Path:

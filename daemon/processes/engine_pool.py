@@ -57,6 +57,16 @@ class EnginePool:
         return [engine.child for engine in self.engines if engine.child is not None]
 
     @property
+    def processes(self) -> list[tuple[str, int]]:
+        """(name, process id) of the children, for the monitor's thread."""
+        return [(f"engine {each.load.device}", child.pid) for each in list(self.engines) if (child := each.child)]
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Deaths of each engine since the daemon's start, for the monitor's thread."""
+        return {f"engine {each.load.device}": each.restarts for each in list(self.engines)}
+
+    @property
     def ready(self) -> Ready | None:
         """What one of the engines says of itself, once one is ready."""
         return next((engine.ready for engine in self.engines if engine.ready is not None), None)
@@ -159,7 +169,7 @@ class EnginePool:
                 engine.batch_size = 0
                 self._retire(engine)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End all children."""
         for engine in self.engines:
             if engine.child is not None:

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 
 from daemon.config.settings import Jobs
@@ -21,6 +21,7 @@ from daemon.processes.engine import BatchEnded, EngineEvent, EngineReady, LostBa
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
+from daemon.signals import Wakeup
 from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.transcribe.active_job import ActiveJob
@@ -38,42 +39,40 @@ CLAIM_S = 30.0
 """The queue is looked at this often even though nothing says that it has changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The pools of the children that the dispatcher waits for."""
+
+    engines: EnginePool
+    decoders: DecoderPool
+    tuner: Autotuner
+
+
 class Dispatcher:
     """Takes queued jobs through decoders, batcher and engines to their transcripts.
 
     Args:
+        wakeup: ends the wait when other threads have something new.
         jobs: the configured attempts and times.
     """
 
     def __init__(
-        self, store: Store, decoders: DecoderPool, engines: EnginePool, tuner: Autotuner, jobs: Jobs, counters: Counters
+        self, store: Store, children: Children, pauses: Pauses, wakeup: Wakeup, jobs: Jobs, counters: Counters
     ) -> None:
         self._store = store
-        self._tuner = tuner
-        self._decoders = decoders
-        self._engines = engines
-        self._outcomes = Outcomes(store, jobs, counters)
+        self._engines, self._decoders, self._tuner = children.engines, children.decoders, children.tuner
+        self._pools: tuple[ChildPool[EngineEvent | DecoderEvent], ...] = (self._engines, self._decoders, self._tuner)
+        self._pauses = pauses
+        self._wakeup = wakeup
         self._drain_s = jobs.drain_seconds
+        self._outcomes = Outcomes(store, jobs, counters)
         self._running: dict[int, ActiveJob] = {}
-        self._pools: tuple[ChildPool[EngineEvent | DecoderEvent], ...] = (engines, decoders, tuner)
-        self._inference = Inference(store, engines, self._running, counters)
+        self._inference = Inference(store, self._engines, self._running, counters)
         self._runs = 0
         self._claim_at = 0.0
         self._requests_at = 0.0
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
-        self.pauses = Pauses(store, jobs.between, self.wake)
-
-    @property
-    def wake_fd(self) -> int:
-        """A byte written here wakes the loop (also `signal.set_wakeup_fd`)."""
-        return self._wake_write
-
-    def wake(self) -> None:
-        """There may be something new (called from any thread)."""
-        with suppress(BlockingIOError):  # full of wake-ups already
-            os.write(self._wake_write, b"w")
+        self.beat = time.monotonic()
+        """When the loop last went round, on the monotonic clock."""
 
     @property
     def idle(self) -> bool:
@@ -85,16 +84,16 @@ class Dispatcher:
         """An engine has loaded the model."""
         return self._engines.ready is not None
 
-    def run(self, progress: Callable[[], bool]) -> None:
+    def run(self, stops: Callable[[], bool]) -> None:
         """Work until asked to stop.
 
         Args:
-            progress: called in every turn of the loop; True asks to stop.
+            stops: called in every round of the loop; True asks to stop.
 
         Raises:
             Unavailable: the model cannot be loaded at all.
         """
-        while not progress():
+        while not stops():
             self._tick(claiming=True)
 
     def drain(self, hurry: Callable[[], bool]) -> None:
@@ -111,20 +110,21 @@ class Dispatcher:
     # -- the loop --------------------------------------------------------------------------------------------
 
     def _tick(self, *, claiming: bool) -> None:
+        self.beat = time.monotonic()
         self._engines.keep_alive()
         self._inference.hold()
         if claiming:
             self._apply_requests()
-            if not self.pauses.tick():
+            if not self._pauses.tick():
                 self._claim()
                 self._ask_for_windows()
                 self._decoders.hand_out()
                 self._inference.hand_out()
-        self._tuner.tick(idle=claiming and self.idle and self.ready and self.pauses.reason is None)
+        self._tuner.tick(idle=claiming and self.idle and self.ready and self._pauses.reason is None)
         children = [(pool, child) for pool in self._pools for child in pool.children]
-        ready = set(wait([self._wake_read, *(child.fileno() for _, child in children)], timeout=TICK_S))
-        if self._wake_read in ready:
-            os.read(self._wake_read, 4096)
+        ready = set(wait([self._wakeup.fileno(), *(child.fileno() for _, child in children)], timeout=TICK_S))
+        if self._wakeup.fileno() in ready:
+            self._wakeup.clear()
             self._claim_at = 0.0
         for pool, child in children:
             if (child.fileno() in ready or child.overdue) and child in pool.children:
@@ -148,8 +148,14 @@ class Dispatcher:
                     self._stop(job_id, None)
                 if event.culprit is not None:
                     self._stop(event.culprit, FailedRecording(f"the decoder died of it ({event.how})"))
-            case Opened() | Window() | Refused() if self._is_current(event.job_id, event.run):
-                self._from_decoder(event)
+            case Opened() | Window() | Refused() if not self._is_current(event.job_id, event.run):
+                log.debug("too late: %s of an earlier run of job %d", type(event).__name__, event.job_id)
+            case Opened():
+                self._opened(event)
+            case Window():
+                self._window(event)
+            case Refused():
+                self._stop(event.job_id, (FailedRecording if event.retry else BadRecording)(event.message))
 
     def _apply_requests(self) -> None:
         """What people asked for on the command line."""
@@ -165,9 +171,9 @@ class Dispatcher:
                 case "retry", int():
                     self._store.retry(job_id)
                 case "pause", None:
-                    self.pauses.hold(REQUEST, REQUESTED)
+                    self._pauses.hold(REQUEST, REQUESTED)
                 case "resume", None:
-                    self.pauses.release(REQUEST)
+                    self._pauses.release(REQUEST)
             self._claim_at = 0.0
 
     # -- claiming and decoding -------------------------------------------------------------------------------
@@ -194,7 +200,7 @@ class Dispatcher:
         try:
             fd = current_file(job)
         except TranscribedError as error:
-            self._outcomes.end(job, error)
+            self._outcomes.fail(job, error)
             return
         detects = ready.multilingual and job.options.language == "auto" and job.language is None
         language = job.options.language if ready.multilingual else "en"
@@ -221,15 +227,6 @@ class Dispatcher:
             if needs_window(running.open_chunks, self._engines.capacity, self._inference.held_s):
                 running.ask()
                 self._decoders.ask(job_id)
-
-    def _from_decoder(self, answer: Opened | Window | Refused) -> None:
-        match answer:
-            case Opened():
-                self._opened(answer)
-            case Window():
-                self._window(answer)
-            case Refused():
-                self._stop(answer.job_id, (FailedRecording if answer.retry else BadRecording)(answer.message))
 
     def _is_current(self, job_id: int, run: int) -> bool:
         """Whether an answer is about the job as it runs now, not about an earlier claim of it."""
@@ -270,7 +267,7 @@ class Dispatcher:
             return
         self._inference.submit(running, chunks)
         if window.last:
-            self._decoders.close(window.job_id)
+            self._decoders.forget(window.job_id)
             self._store.decoded(
                 window.job_id,
                 chunks_total=running.chunks_total,
@@ -296,11 +293,11 @@ class Dispatcher:
         if error is None:
             self._store.release(job_id, "its decoder or engine died; it was not to blame")
         else:
-            self._outcomes.end(running.job, error)
+            self._outcomes.fail(running.job, error)
 
     def _drop(self, job_id: int) -> None:
         """Forget a running job; results that still come for it are ignored."""
         self._running.pop(job_id, None)
         self._inference.drop(job_id)
-        self._decoders.close(job_id)
+        self._decoders.forget(job_id)
         self._claim_at = 0.0

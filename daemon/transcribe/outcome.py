@@ -31,7 +31,7 @@ class Outcomes:
         try:
             warning = publish_job(self._store, job)
         except TranscribedError as error:
-            self.end(job, error)
+            self.fail(job, error)
             return
         if warning:
             log.warning("job %d %s: %s", job_id, job.path, warning)
@@ -39,8 +39,8 @@ class Outcomes:
         self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
 
-    def end(self, job: Job, error: TranscribedError) -> None:
-        """The one place where an error becomes a state."""
+    def fail(self, job: Job, error: TranscribedError) -> None:
+        """Turn an error into the job's state; this is the one place that does."""
         log.warning("job %d %s: %s", job.id, job.path, error)
         match error:
             case Unavailable():

@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,13 +22,14 @@ from daemon.config.settings import Settings
 from daemon.maintenance.scheduler import Scheduler
 from daemon.maintenance.tasks import Maintenance
 from daemon.monitor.counters import Counters, Ending
+from daemon.monitor.liveness import Liveness
 from daemon.monitor.prometheus import Endpoint
 from daemon.monitor.sample import Gpu, Probe
-from daemon.monitor.sampling import Monitor, Sources
+from daemon.monitor.sampling import Monitor
 from daemon.store import migrate
 from daemon.store.monitoring import History
 from daemon.store.records import timestamp_in
-from tests.support import ROOT, Daemon, wait_until, write_wav
+from tests.support import ROOT, Daemon, monitored, wait_until, write_wav
 
 HEADER = "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, state, finished_at) VALUES "
 
@@ -59,6 +61,17 @@ def execute(settings: Settings, *statements: str) -> None:
             db.execute(statement)
 
 
+@dataclass
+class Work:
+    idle: bool = True
+
+
+@dataclass
+class Loop:
+    beat: float
+    limit_s: float
+
+
 # -- schedule ------------------------------------------------------------------------------------------------
 
 
@@ -78,7 +91,7 @@ def test_a_task_that_hangs_holds_up_no_other_and_is_made_up_for_once() -> None:
     assert len(slow) == 1
     free.set()
     wait_until(lambda: len(slow) >= 3, 10, "the slow task going on")
-    schedule.end()
+    schedule.close()
     assert max(after - before for before, after in pairwise(quick)) < 5.0
 
 
@@ -97,12 +110,12 @@ def test_a_clock_that_is_set_back_by_a_day_does_not_silence_it(monkeypatch) -> N
     before = len(runs)
     time.sleep(0.5)
     assert len(runs) == before
-    schedule.keep_time()  # no jump seen yet
+    schedule.tick()  # no jump seen yet
     real = time.time
     monkeypatch.setattr("daemon.maintenance.scheduler.time.time", lambda: real() - 86_400)
-    schedule.keep_time()
+    schedule.tick()
     wait_until(lambda: len(runs) > before + 2, 10, "runs after the jump")
-    schedule.end()
+    schedule.close()
 
 
 # -- care ----------------------------------------------------------------------------------------------------
@@ -126,7 +139,7 @@ def test_old_rows_go_and_what_is_still_there_keeps_its_row(settings, history) ->
         "INSERT INTO batches (finished_at, device, size, capacity, recordings, audio_s, run_s)"
         " VALUES ('2020-01-01T00:00:00.000Z', 'cpu', 1, 1, 1, 1, 1), ('2999-01-01T00:00:00.000Z', 'cpu', 1, 1, 1, 1, 1)",
     )
-    Maintenance(settings, None, history, lambda: True).tidy()
+    Maintenance(settings, None, history, Work()).tidy()
     with sqlite3.connect(settings.database_path) as db:
         paths = db.execute("SELECT path, fingerprint = 'older' FROM jobs ORDER BY id").fetchall()
         assert paths == [("there.wav", 0), ("new.wav", 0), ("open.wav", 0), ("far.wav", 0)]
@@ -147,13 +160,13 @@ def test_temporary_files_left_behind_go_and_no_others(settings, history) -> None
     (inbox / "link").symlink_to(settings.database_path.parent)
     for path in (*orphans, *foreign, outside):
         age(path, 7200)
-    Maintenance(settings, None, history, lambda: True).tidy()
+    Maintenance(settings, None, history, Work()).tidy()
     assert not any(path.exists() for path in orphans)
     assert all(path.exists() for path in (fresh, *foreign, outside))
 
 
 def test_backups_are_made_when_due_and_the_oldest_go(settings, history, caplog) -> None:
-    care = Maintenance(settings, None, history, lambda: True)
+    care = Maintenance(settings, None, history, Work())
     folder = settings.database_path.parent / "backups"
     care.back_up()
     (first,) = folder.iterdir()
@@ -235,7 +248,7 @@ def test_a_verification_is_due_a_week_after_the_last_or_else_after_the_first_sam
         sample(settings, days)
     for model, days in verified:
         verification(settings, model, days)
-    Maintenance(settings, tmp_path / "config.toml", history, lambda: True).verify()
+    Maintenance(settings, tmp_path / "config.toml", history, Work()).verify()
     assert (tmp_path / "ran").exists() is due
 
 
@@ -244,21 +257,21 @@ def test_verification_is_due_after_its_days_when_nothing_else_runs(settings, his
     program.write_text(f"#!/bin/sh\necho \"$@\" >> {tmp_path}/ran\necho 'passed: keeps 99 %'\n")
     program.chmod(0o755)
     monkeypatch.setattr("daemon.maintenance.tasks.sys.executable", str(program))
-    idle = [True]
-    care = Maintenance(settings, tmp_path / "config.toml", history, lambda: idle[0])
+    work = Work()
+    care = Maintenance(settings, tmp_path / "config.toml", history, work)
     ran = tmp_path / "ran"
     care.verify()
     assert not ran.exists()  # never sampled: not due
     sample(settings, 8)
-    idle[0] = False
+    work.idle = False
     care.verify()
     assert not ran.exists()
-    idle[0] = True
+    work.idle = True
     care.verify()
     assert "daemon verify --config" in ran.read_text()
     program.write_text("#!/bin/sh\nexec sleep 60\n")
-    idle[0] = True
-    threading.Timer(0.5, lambda: idle.__setitem__(0, False)).start()
+    work.idle = True
+    threading.Timer(0.5, lambda: setattr(work, "idle", False)).start()
     began = time.monotonic()
     care.verify()
     assert time.monotonic() - began < 50  # it gives way long before the minute that it would take
@@ -301,20 +314,19 @@ def endpoint(settings, history, monkeypatch):
     counters = Counters()
     counters.ended("done", 60.0, 3.0)
     counters.batch(3, 4)
-    sources = Sources(
-        children=lambda: [("engine cpu", os.getpid())], restarts=lambda: {"decoder": 2, "watcher:/in": 1},
-        missing_roots=lambda: {}, paused=lambda: None, hold=lambda _: None, release=lambda: None,
-    )  # fmt: skip
+    sources = monitored(processes=[("engine cpu", os.getpid())], restarts={"decoder": 2}, watchers={"watcher:/in": 1})
     gpu = Gpu(0, "GPU-aaaaaaaa-1", 'RTX "x"\\', 45.0, 12000.0, 24564.0, 71.0, 250.0, ("power cap",))
     two = Probe((gpu, Gpu(1, "GPU-bbbbbbbb-1", "RTX")))
     monkeypatch.setattr("daemon.monitor.sampling.GpuProbe.__call__", lambda _probe: two)
     monitor = Monitor(settings, history, counters, sources)
     monitor.tick()
-    ages = {"dispatcher": (0.1, 30.0), "scanner": (1.0, 60.0), "monitor": (2.0, 180.0)}
-    made = Endpoint("127.0.0.1:0", monitor, counters, lambda: ages)
-    yield f"http://127.0.0.1:{made._server.server_port}", ages
-    made.end()
-    monitor.end()
+    now = time.monotonic()
+    loops = {"dispatcher": Loop(now, 30.0), "scanner": Loop(now - 1, 60.0), "monitor": Loop(now - 2, 180.0)}
+    liveness = Liveness({name: (loop, loop.limit_s) for name, loop in loops.items()})
+    made = Endpoint("127.0.0.1:0", monitor, counters, liveness)
+    yield f"http://127.0.0.1:{made._server.server_port}", loops
+    made.close()
+    monitor.close()
 
 
 def get(url: str) -> tuple[int, str]:
@@ -369,9 +381,9 @@ def test_the_dashboard_uses_these_names_only(endpoint) -> None:
 
 @pytest.mark.guarantee(25)
 def test_health_is_that_of_every_loop(endpoint) -> None:
-    url, ages = endpoint
+    url, loops = endpoint
     assert get(f"{url}/healthz")[0] == 200
-    ages["scanner"] = (61.0, 60.0)
+    loops["scanner"].beat = time.monotonic() - 61
     status, text = get(f"{url}/healthz")
     assert status == 503 and json.loads(text)["hanging"] == ["scanner"]
     assert get(f"{url}/other")[0] == 404

@@ -16,10 +16,10 @@ from daemon.config import reader
 from daemon.config.settings import RuleChange
 from daemon.monitor.counters import Counters
 from daemon.monitor.gpu import GpuProbe
-from daemon.monitor.sampling import Monitor, Sources
+from daemon.monitor.sampling import Monitor
 from daemon.store import migrate
 from daemon.store.monitoring import History
-from tests.support import alive, children_of, wait_until
+from tests.support import alive, children_of, monitored, wait_until
 from tests.unit.test_sensors import Place
 
 TICKS = 30
@@ -68,15 +68,9 @@ class Bench:
         self.start()
 
     def start(self) -> None:
-        sources = Sources(
-            children=lambda: [],
-            restarts=lambda: {},
-            missing_roots=lambda: {},
-            paused=lambda: None,
-            hold=self.held.append,
-            release=lambda: self.held.append(None),
+        self.monitor = Monitor(
+            self.settings, self.history, self.counters, monitored(held=self.held), clock=lambda: self.now
         )
-        self.monitor = Monitor(self.settings, self.history, self.counters, sources, clock=lambda: self.now)
 
     def program(self, text: str | bytes | None) -> None:
         """Put an nvidia-smi in place; None: there is none."""
@@ -103,7 +97,7 @@ class Bench:
             return db.execute(statement).fetchall()
 
     def end(self) -> None:
-        self.monitor.end()
+        self.monitor.close()
         self.history.close()
 
 
@@ -326,7 +320,7 @@ def test_an_alert_outlives_a_restart_and_fires_once(bench) -> None:
     here: Bench = bench()
     here.program(says(line(90)))
     assert [event for _ in range(5) for event in here.tick()] == [(T, A, "pending"), (T, A, "firing")]
-    here.monitor.end()
+    here.monitor.close()
     here.start()
     assert [event for _ in range(5) for event in here.tick()] == []
     here.program(OK_LINE)

@@ -9,8 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from daemon.config import reader
 from daemon.errors import BadConfig
-from daemon.monitor.notifications import Notifier, check_addresses
+from daemon.monitor.notifications import Notifier, is_known
 from tests.support import Daemon, wait_until
 
 SECRET = "hunter2-secret"
@@ -76,7 +77,7 @@ def test_a_hanging_address_and_a_dead_one_hold_up_no_other(server: Server, hangi
         ("alert 0", "warning"), ("alert 1", "warning"), ("alert 2", "warning"), ("alert 3", "success"),
     ]  # fmt: skip
     wait_until(lambda: "given up: alert 3" in caplog.text, 10, "the dead address being given up")
-    notifier.end(0.1)
+    notifier.close(0.1)
     assert SECRET not in caplog.text and "monitor.notify[1] (JSON)" in caplog.text
 
 
@@ -85,17 +86,20 @@ def test_a_message_is_sent_again_until_it_is_taken() -> None:
     notifier = Notifier([server.url], retry_s=(0.05, 0.05, 0.05))
     notifier.send("alert", "text", firing=True)
     wait_until(lambda: server.messages, 5, "the message")
-    notifier.end()
+    notifier.close()
     assert (server.requests, len(server.messages)) == (3, 1)
     server.shutdown()
     server.server_close()
 
 
-def test_addresses_that_are_of_no_use_are_named_by_place_not_by_text() -> None:
+def test_addresses_that_cannot_be_used_are_named_by_place_not_by_text(tmp_path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'[monitor]\nnotify = ["nosuch://{SECRET}", "json://127.0.0.1", "mailto://", "{SECRET}"]\n')
     with pytest.raises(BadConfig) as caught:
-        check_addresses([f"nosuch://{SECRET}", "json://127.0.0.1", "mailto://"])
+        reader.load(file, is_known)
     assert SECRET not in str(caught.value)
-    assert [line[:18] for line in caught.value.message.splitlines()] == ["monitor.notify[0]:", "monitor.notify[2]:"]
+    found = [line.removeprefix(f"{file}: ")[:18] for line in caught.value.message.splitlines()]
+    assert found == ["monitor.notify[0]:", "monitor.notify[2]:", "monitor.notify[3]:"]
 
 
 def test_the_daemon_refuses_a_bad_address_without_showing_it(make_daemon) -> None:

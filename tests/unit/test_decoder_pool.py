@@ -23,7 +23,7 @@ NONE_SUCH = "daemon.nowhere"
 def pool() -> Iterator[DecoderPool]:
     made = DecoderPool(1)
     yield made
-    made.end()
+    made.close()
 
 
 @pytest.fixture

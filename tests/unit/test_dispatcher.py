@@ -14,11 +14,13 @@ from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, Engine, EngineReady, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Open, Opened, Ready, Refused, Window
+from daemon.signals import Wakeup
 from daemon.store.migrate import migrate
 from daemon.store.queries import Queries
 from daemon.store.records import Seen
 from daemon.store.store import Store
-from daemon.transcribe.dispatcher import Dispatcher
+from daemon.transcribe.dispatcher import Children, Dispatcher
+from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import LONG_BYTES, LONG_OPEN_MAX
 
 READY = Ready("tiny.en", "cpu", "int8", 2, 1, 4, 1, False, 0.1, "a clip")
@@ -75,7 +77,7 @@ class FakeDecoders(FakePool):
     def ask(self, job_id: int) -> None:
         self.asked.append(job_id)
 
-    def close(self, job_id: int) -> None:
+    def forget(self, job_id: int) -> None:
         self.closed.append(job_id)
 
     def hand_out(self) -> None:
@@ -167,10 +169,14 @@ class House:
         self.store = Store(self.path)
         self.decoders, self.engines, self.tuner = FakeDecoders(), FakeEngines(), FakeAutotuner()
         jobs = Jobs(attempts=2, retry_backoff_seconds=60, drain_seconds=1)
-        self.dispatcher = Dispatcher(self.store, self.decoders, self.engines, self.tuner, jobs, Counters())  # type: ignore[arg-type]
+        self.wakeup = Wakeup()
+        self.pauses = Pauses(self.store, None, self.wakeup)
+        children = Children(self.engines, self.decoders, self.tuner)  # type: ignore[arg-type]
+        self.dispatcher = Dispatcher(self.store, children, self.pauses, self.wakeup, jobs, Counters())
 
     def close(self) -> None:
         self.store.close()
+        self.wakeup.close()
         for pool in (self.decoders, self.engines, self.tuner):
             pool.child.close()
 
@@ -183,7 +189,7 @@ class House:
             version = fingerprint(file.stat())
             ready.append((Seen(str(self.inbox), name.encode(), version, size), Options(formats=("txt",)), priority))
         self.store.queue(ready)
-        self.dispatcher.wake()
+        self.wakeup.wake()
 
     def until(self, condition: Callable[[], object], ticks: int = 40) -> None:
         """Run the loop until something is true."""
@@ -192,7 +198,7 @@ class House:
         def progress() -> bool:
             assert next(left, None) is not None, f"not within {ticks} ticks; {self.states()}"
             # Nothing to wait for: the loop would sleep for its second.
-            self.dispatcher.wake()
+            self.wakeup.wake()
             return bool(condition())
 
         self.dispatcher.run(progress)
@@ -396,9 +402,9 @@ def test_a_drain_in_a_hurry_gives_everything_back_without_charge(house: House) -
 
 
 def test_during_a_pause_nothing_is_begun(house: House) -> None:
-    house.dispatcher.pauses.hold("request", "by request")
+    house.pauses.hold("request", "by request")
     house.queue("a.wav")
     house.ticks()
     assert house.states() == {"a.wav": "queued"} and not any(house.tuner.idle)
-    house.dispatcher.pauses.release("request")
+    house.pauses.release("request")
     house.until(lambda: house.states() == {"a.wav": "running"})

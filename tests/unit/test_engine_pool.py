@@ -44,4 +44,4 @@ def test_an_engine_that_cannot_load_at_start_is_one_error_without_a_warning(
         assert "did you mean 'large-v3'" in caught.value.message
         assert caplog.records == [] and pool.children == []
     finally:
-        pool.end()
+        pool.close()
