@@ -15,6 +15,10 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+from daemon.chunk import Options
+from daemon.store.store import Store
+from tests.builders import seen
+
 ROOT = Path(__file__).parent.parent
 SHARED_AUDIO = ROOT.parent / "shared" / "audio"
 ENDED = ("done", "dead", "rejected", "ignored", "cancelled", "vanished")
@@ -269,3 +273,8 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def queue(store: Store, *names: str | bytes, root: str = "/root", priority: int = 0) -> None:
+    """Put recordings in the queue, with the default options."""
+    store.queue([(seen(name, root=root), Options(), priority) for name in names])

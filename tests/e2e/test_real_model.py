@@ -150,8 +150,8 @@ def long_recording(path: Path, minutes: float) -> Path:
 
 
 def test_kills_during_a_long_recording_repeat_no_finished_chunk(make_daemon) -> None:
-    daemon: Daemon = make_daemon()
-    path = long_recording(daemon.inbox / "long.wav", 8)
+    daemon: Daemon = make_daemon(jobs="window_seconds = 60")
+    path = long_recording(daemon.inbox / "long.wav", 4)
     done = 0
     for _ in range(3):
         daemon.start().ready()

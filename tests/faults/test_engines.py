@@ -16,7 +16,8 @@ SHORT_DEADLINES = (
 )
 POISONS = ["segv", "abort", "kill", "exit", "hang", "raise", "memory", "sticky", "malformed", "flood", "short"]
 DOSES = [
-    *(pytest.param(poison, 20, (4, 11), id=f"{poison}, 2 of 20") for poison in ("segv", "abort", "hang", "sticky")),
+    *(pytest.param(poison, 20, (4, 11), id=f"{poison}, 2 of 20") for poison in ("segv", "abort", "sticky")),
+    pytest.param("hang", 8, (4,), id="hang, 1 of 8"),
     *(
         pytest.param(poison, 100, (3, 20, 51, 52, 99), id=f"{poison}, 5 of 100", marks=pytest.mark.faults)
         for poison in POISONS
@@ -48,7 +49,7 @@ def test_only_the_poisonous_recordings_pay(make_daemon, poison: str, files: int,
 
 
 @pytest.mark.guarantee(21)
-@pytest.mark.parametrize("fits", [1, 5, *(pytest.param(k, marks=pytest.mark.faults) for k in range(1, 17))])
+@pytest.mark.parametrize("fits", [5, *(pytest.param(k, marks=pytest.mark.faults) for k in range(1, 17))])
 def test_out_of_memory_above_a_number_of_chunks(make_daemon, fits: int) -> None:
     daemon: Daemon = make_daemon(
         fake={"memory_chunks": fits, "batch_size": 16, "workers": 1, "delay_s": 0.3},

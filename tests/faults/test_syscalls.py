@@ -67,7 +67,7 @@ def outcome(daemon: Daemon) -> dict[str, bytes]:
 
 KILLS = [
     pytest.param(["linkat"], 1, id="each link"),
-    pytest.param(["write"], 4, id="one write in 4"),
+    pytest.param(["write"], 8, id="one write in 8"),
     pytest.param(CALLS, 1, id="every call", marks=pytest.mark.faults),
 ]
 
@@ -98,7 +98,7 @@ def test_a_kill_at_each_system_call(once_started, calls: list[str], step: int) -
 
 
 FAILURES = [
-    pytest.param(["linkat", "fdatasync"], 3, id="one link and sync of the database in 3"),
+    pytest.param(["linkat", "fdatasync"], 6, id="one link and sync of the database in 6"),
     pytest.param([*CALLS, "openat"], 1, id="every call", marks=pytest.mark.faults),
 ]
 

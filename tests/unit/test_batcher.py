@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 
 from daemon.chunk import Chunk
 from daemon.transcribe.batcher import PASSES_MAX, Batcher
+from tests import builders
 
 
 def chunk(job_id: int, idx: int, temperature: float = 0.0, alone: bool = False) -> Chunk:
-    return Chunk(job_id, idx, ((0.0, 1.0),), b"\0" * 4, temperature=temperature, alone=alone)
+    return builders.chunk(job_id, idx, 2 / 16_000, temperature=temperature, alone=alone)
 
 
 chunks = st.builds(

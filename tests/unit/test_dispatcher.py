@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment
+from daemon.chunk import Chunk, Options
 from daemon.config.settings import Jobs
 from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, Engine, EngineReady, LostBatches
-from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Open, Opened, Ready, Refused, Window
+from daemon.processes.protocol import BatchDone, BatchFailed, Open, Opened, Refused, Window
 from daemon.signals import Wakeup
 from daemon.store.migrate import migrate
 from daemon.store.queries import Queries
@@ -22,8 +22,9 @@ from daemon.store.store import Store
 from daemon.transcribe.dispatcher import Children, Dispatcher
 from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import LONG_BYTES, LONG_OPEN_MAX
+from tests.builders import chunk, heard, load_model, ready
 
-READY = Ready("tiny.en", "cpu", "int8", 2, 1, 4, 1, False, 0.1, "a clip")
+READY = ready()
 
 
 class FakeChild:
@@ -89,7 +90,7 @@ class FakeEngines(FakePool):
 
     def __init__(self) -> None:
         super().__init__()
-        self.engine = Engine(LoadModel("tiny.en", "cpu", "int8", 2, 1, 4), ready=READY, batch_size=4)
+        self.engine = Engine(load_model(), ready=READY, batch_size=4)
         self.engines = [self.engine]
         self.killed: list[str] = []
         self._ids = iter(range(1, 1000))
@@ -132,7 +133,7 @@ class FakeEngines(FakePool):
     def done(self, text: str = "good morning everybody, this is what was said in twenty seconds") -> None:
         """The oldest batch ends."""
         batch_id, chunks = self._oldest()
-        results = tuple(decoded(chunk, text) for chunk in chunks)
+        results = tuple(heard(chunk, text) for chunk in chunks)
         self.child.say(BatchEnded(self.engine, BatchDone(batch_id, results, 0.1), chunks))
 
     def failed(self, message: str, *, out_of_memory: bool) -> None:
@@ -151,11 +152,6 @@ class FakeAutotuner(FakePool):
 
     def remember(self, engine: Engine) -> None:
         self.remembered.append(engine.batch_size)
-
-
-def decoded(chunk: Chunk, text: str) -> Decoded:
-    segment = Segment(chunk.start_s, chunk.end_s, text, -0.1, 0.0, 1.0, chunk.temperature, "en")
-    return Decoded((segment,), -0.1, 0.0, 1.0, chunk.temperature, "en", 1.0, chunk.duration_s)
 
 
 class House:
@@ -222,12 +218,8 @@ class House:
 
     def window(self, order: Open, chunks: int, *, last: bool = True, first: int = 0, run: int | None = None) -> None:
         made = tuple(
-            Chunk(
-                order.job_id, idx, ((idx * 20.0, idx * 20.0 + 20),), bytes(20 * BYTES_PER_SECOND), run=order.run,
-                language="en",
-            )
-            for idx in range(first, first + chunks)
-        )  # fmt: skip
+            chunk(order.job_id, idx, 20.0, run=order.run, language="en") for idx in range(first, first + chunks)
+        )
         self.decoders.child.say(Window(order.job_id, run or order.run, made, last, 20.0 * chunks, 20.0 * chunks, 0))
 
 

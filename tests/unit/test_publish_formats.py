@@ -1,33 +1,32 @@
 import json
-import re
 from dataclasses import asdict, replace
+from typing import Any
 
 import pysubs2
 import pytest
 
 from daemon import __version__
-from daemon.chunk import Options, Segment, Suppressed, Word
-from daemon.config.formats import EXTENSIONS, FORMATS
-from daemon.config.reader import default_text
+from daemon.chunk import Options, Suppressed, Word
+from daemon.config.formats import FORMATS
 from daemon.publish.formats import RENDERERS, render
-from daemon.watch.listing import MEDIA
+from daemon.store.records import Job
+from tests import builders
+from tests.builders import segment
 from tests.support import ROOT
-from tests.unit.test_active_job import JOB
 
 GOLDEN = ROOT / "tests" / "unit" / "golden"
 SEGMENTS = [
-    Segment(0.0, 2.5, "Hello there.", -0.2, 0.01, 1.0, 0.0, "en"),
-    Segment(62.0, 64.0, "A {brace} and a \\N.", -0.2, 0.01, 1.0, 0.0, "en"),
+    segment("Hello there.", 0.0, 2.5, no_speech_prob=0.01),
+    segment("A {brace} and a \\N.", 62.0, 64.0, no_speech_prob=0.01),
 ]
 
 
-def job(**changes):
-    options = Options(formats=FORMATS)
+def job(**changes: Any) -> Job:
     values = {
-        "path": "sub/talk.mp3", "path_bytes": b"sub/talk.mp3", "options": options, "content_hash": "ab",
+        "path": "sub/talk.mp3", "path_bytes": b"sub/talk.mp3", "options": Options(formats=FORMATS), "content_hash": "ab",
         "language": "en", "duration_s": 64.0, "model": "tiny.en",
     }  # fmt: skip
-    return replace(JOB, **(values | changes))
+    return builders.job(**{**values, **changes})
 
 
 def golden(file: str) -> str:
@@ -54,26 +53,6 @@ def test_every_format_has_a_renderer_and_a_text_to_compare_with() -> None:
     assert {file.name for file in GOLDEN.iterdir()} == {
         f"{of}.{form}" for of in ("talk", "silence") for form in FORMATS
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "listed"),
-    [
-        (default_text(), r"^formats = \[(.*)\] +# also (.*)$"),
-        ((ROOT / "README.md").read_text("utf-8"), r"^formats = \[(.*)\] +# also (.*)$"),
-        ((ROOT / "docs" / "database.md").read_text("utf-8"), r"files named like transcripts \((.*)\)"),
-    ],
-    ids=["config.toml", "README.md", "docs/database.md"],
-)
-def test_every_format_is_named_where_users_look_for_it(text: str, listed: str) -> None:
-    (found,) = re.finditer(listed, text, re.MULTILINE)
-    assert sorted(re.findall(r"\w+", " ".join(found.groups()))) == sorted(FORMATS)
-
-
-def test_a_name_is_an_extension_that_no_recording_has() -> None:
-    assert all(re.fullmatch(r"[a-z0-9]+", form) for form in FORMATS)
-    assert {f".{form}" for form in FORMATS} == EXTENSIONS and len(EXTENSIONS) == len(FORMATS)
-    assert EXTENSIONS.isdisjoint(MEDIA)
 
 
 def test_only_what_was_asked_for_is_rendered_and_the_json_is_published_last() -> None:

@@ -1,88 +1,22 @@
-"""The read side of the store: what its rows hold, how jobs are found, and that pages neither repeat nor lose any."""
+"""How jobs are found, and that pages neither repeat nor lose any."""
 
-import json
-from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
-from sqlalchemy import Table, event
+from sqlalchemy import event
 
 from daemon.chunk import Options
-from daemon.store import migrate
 from daemon.store.job_queries import START, JobFilter, sqlite_glob
 from daemon.store.queries import Queries
 from daemon.store.records import Seen
-from daemon.store.rows import AlertRow, JobDetail, JobRow, LayoutRow, OutputRow, PauseRow, SegmentRow
-from daemon.store.schema import alerts, jobs, layouts, outputs, pauses, segments
+from daemon.store.rows import JobRow
+from daemon.store.schema import jobs
 from daemon.store.store import Store
-from tests.support import Daemon
-
-JOB_KEYS = (
-    "id root path path_bytes size_bytes fingerprint content_hash state reason damaged priority attempts next_attempt_at "
-    "language language_probability task model compute_type device options duration_s speech_s chunks_total chunks_done "
-    "queued_at started_at finished_at processing_s error_kind error"
-).split()
-"""What `jobs list --json` has printed since the first version, in this order."""
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    path = tmp_path / "var" / "jobs.db"
-    migrate.migrate(path)
-    opened = Store(path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def queries(store: Store, tmp_path: Path):  # noqa: ARG001 (it makes the database)
-    with Queries(tmp_path / "var" / "jobs.db") as opened:
-        yield opened
-
-
-def queue(store: Store, *names: str | bytes, root: str = "/root") -> None:
-    paths = [name if isinstance(name, bytes) else name.encode() for name in names]
-    store.queue([(Seen(root, path, "1:1:1:1:1", 10), Options(), 0) for path in paths])
+from tests.support import queue
 
 
 def paths(rows: list[JobRow]) -> list[str]:
     return [row["path"] for row in rows]
-
-
-@pytest.mark.parametrize(
-    ("kind", "table", "whole"),
-    [
-        (JobRow, jobs, True),
-        (AlertRow, alerts, True),
-        (PauseRow, pauses, True),
-        (LayoutRow, layouts, False),
-        (OutputRow, outputs, False),
-        (SegmentRow, segments, False),
-    ],
-)
-def test_rows_are_typed_as_the_schema_has_them(kind: type, table: Table, whole: bool) -> None:
-    types_of = {"TEXT": str, "BLOB": str, "INTEGER": int, "FLOAT": float, "BOOLEAN": bool}
-    hints = get_type_hints(kind)
-    for name, hint in hints.items():
-        column = table.c[name]
-        expected: Any = types_of[str(column.type)]
-        assert hint == (expected | None if column.nullable else expected), name
-    if whole:
-        assert list(hints) == [column.name for column in table.columns]
-
-
-def test_json_keeps_its_keys_in_their_order(store: Store, queries: Queries) -> None:
-    queue(store, b"\xff.wav")
-    (row,) = queries.jobs()
-    assert list(row) == JOB_KEYS == list(JobRow.__annotations__)
-    assert (row["path"], row["path_bytes"]) == (r"\xff.wav", b"\xff.wav".hex())
-    detail = queries.job(row["id"])
-    assert detail is not None and list(detail) == [*JOB_KEYS, "outputs", "segments"]
-    assert set(get_type_hints(JobDetail)) == set(detail)
-    assert list(queries.status()) == [
-        "daemon", "counts", "running", "backlog", "layouts", "batch_fill", "pauses", "alerts",
-    ]  # fmt: skip
-    assert json.loads(json.dumps(detail)) == detail
 
 
 def test_jobs_are_paged_by_number(store: Store, queries: Queries) -> None:
@@ -209,36 +143,3 @@ def test_long_tables_are_read_by_an_index(store: Store, queries: Queries, wanted
 def test_brackets_that_mean_nothing_stand_for_themselves() -> None:
     assert sqlite_glob("a[") == "a[[]" and sqlite_glob("[]") == "[[]]" and sqlite_glob("[]a]") == "[]a]"
     assert sqlite_glob("[!]a]") == "[^]a]" and sqlite_glob("[!") == "[[]!" and sqlite_glob("[a[!]") == "[a[!]"
-
-
-def test_the_command_lists_filters_and_pages(make_daemon, store: Store, tmp_path: Path) -> None:
-    daemon: Daemon = make_daemon()
-    inbox = str(daemon.inbox)
-    queue(store, "a.wav", "sub/b.wav", b"\xe9.wav", root=inbox)
-    queue(store, "a.wav", root="/elsewhere")
-
-    def listed(*arguments: str) -> Any:
-        done = daemon.run("jobs", "list", "--json", *arguments)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    everything = listed()
-    assert isinstance(everything, list) and list(everything[0]) == JOB_KEYS
-    assert paths(everything) == ["a.wav", r"\xe9.wav", "sub/b.wav", "a.wav"]
-    (tmp_path / "link").symlink_to(daemon.inbox)
-    assert paths(listed("--root", "link", "--offset", "1")) == ["sub/b.wav", "a.wav"]
-    assert paths(listed("--path", f"{inbox}/*.wav", "--limit", "2")) == [r"\xe9.wav", "sub/b.wav"]
-    assert paths(listed("--path", "\udce9.wav")) == [r"\xe9.wav"]
-    page = listed("--cursor", "START", "--limit", "3")
-    assert list(page) == ["jobs", "next"] and len(page["jobs"]) == 3
-    assert listed("--cursor", page["next"]) == {"jobs": everything[3:], "next": None}
-    shown = daemon.run("jobs", "list", "--path", "sub/*").stdout
-    assert "sub/b.wav" in shown and "a.wav" not in shown.replace("sub/b.wav", "")
-
-
-@pytest.mark.parametrize(
-    "arguments", [("--cursor", "START"), ("--json", "--cursor", "x"), ("--json", "--cursor", "START", "--offset", "1")]
-)
-def test_a_cursor_that_cannot_be_is_bad_usage(make_daemon, store: Store, arguments: tuple[str, ...]) -> None:  # noqa: ARG001
-    done = make_daemon().run("jobs", "list", *arguments)
-    assert (done.returncode, done.stdout) == (2, "") and "cursor" in done.stderr
