@@ -96,10 +96,12 @@ class Daemon:
             "vad": "enabled = false" if fake is not None else "enabled = true",
             **settings,
         }
+        if fake is not None:
+            tables["model"] = f'engine = "fake"\n{tables["model"]}'
         self.config.write_text("".join(f"[{name}]\n{body}\n\n" for name, body in tables.items()))
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         if fake is not None:
-            self.environment |= {"TRANSCRIBED_ENGINE": "daemon.engine.fake", "TRANSCRIBED_FAKE": json.dumps(fake)}
+            self.environment["TRANSCRIBED_FAKE"] = json.dumps(fake)
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "daemon.log"
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from daemon.config.alert_limits import wrong_limits
+from daemon.config.engines import WHISPER
 from daemon.config.settings import Settings
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://.", re.IGNORECASE)
@@ -65,7 +66,8 @@ def _doubled_folders(settings: Settings) -> Iterator[Problem]:
 
 def _more_than_english(settings: Settings) -> Iterator[Problem]:
     name = settings.model.name
-    for index, watch in enumerate(settings.watch if name.endswith(".en") else ()):
+    english = name.endswith(".en") and settings.model.engine == WHISPER
+    for index, watch in enumerate(settings.watch if english else ()):
         if watch.language not in ("auto", "en") or watch.task == "translate":
             yield Problem(
                 f"watch[{index}]",

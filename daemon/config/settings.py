@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from daemon.config.alert_rules import BY_NAME, default_limit
+from daemon.config.engines import WHISPER, module_of
 from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 
@@ -82,8 +83,14 @@ class Database(Table):
         return url
 
 
+def _known_engine(name: str) -> str:
+    module_of(name)
+    return name
+
+
 class Model(Table):
     name: str = Field("tiny.en", min_length=1)
+    engine: Annotated[str, AfterValidator(_known_engine)] = WHISPER
     preset: Literal["none", "rtx4090", "rtx3090", "a100", "h100", "cpu", "edge"] = "none"
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+(,\d+)*)?)$")
     compute_type: Literal[

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from daemon.chunk import Chunk, Decoded, Segment, Suppressed
 from daemon.store.records import Job, Result
+from daemon.transcribe.policies import Policy
 from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
 
 PREVIOUS_CHARACTERS = 1000
@@ -44,6 +45,8 @@ class ActiveJob:
     """idx → (start_s, end_s) of the chunks that earlier runs have finished."""
     run: int = 0
     """Which claim of the job this is."""
+    policy: Policy = judge
+    """What is done when a result of its engine is bad."""
     language: str = ""
     language_probability: float | None = None
     asked: bool = False
@@ -111,7 +114,7 @@ class ActiveJob:
         progress = self._open[chunk.idx]
         progress.attempts += 1
         progress.run_s += run_s
-        verdict = judge(chunk, result, progress.earlier)
+        verdict = self.policy(chunk, result, progress.earlier)
         if verdict.again is not None:
             if verdict.guarded:
                 progress.guards += 1

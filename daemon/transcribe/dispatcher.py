@@ -24,12 +24,14 @@ from daemon.recording import current_file
 from daemon.signals import Wakeup
 from daemon.store.records import Job
 from daemon.store.store import Store
+from daemon.transcribe.abilities import Abilities
 from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.autotune import Autotuner
 from daemon.transcribe.inference import Inference
 from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.pauses import REQUEST, REQUESTED, Pauses
 from daemon.transcribe.places import LONG_BYTES, free_places, needs_window
+from daemon.transcribe.policies import POLICIES
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Dispatcher:
         self._drain_s = jobs.drain_seconds
         self._outcomes = Outcomes(store, jobs, counters)
         self._running: dict[int, ActiveJob] = {}
+        self._abilities = Abilities()
         self._inference = Inference(store, self._engines, self._running, counters)
         self._runs = 0
         self._claim_at = 0.0
@@ -198,24 +201,25 @@ class Dispatcher:
         ready = self._engines.ready
         assert ready is not None
         try:
+            options = self._abilities.fit(job.options, ready)
             fd = current_file(job)
         except TranscribedError as error:
             self._outcomes.fail(job, error)
             return
-        detects = ready.multilingual and job.options.language == "auto" and job.language is None
-        language = job.options.language if ready.multilingual else "en"
+        detects = options.language == "auto" and job.language is None
         self._runs += 1
         self._running[job.id] = ActiveJob(
             job,
             detects,
             run=self._runs,
+            policy=POLICIES[ready.policy],
             language=job.language or "",
             language_probability=job.language_probability,
             asked=True,
         )
         log.info("started job %d %s (attempt %d)", job.id, job.path, job.attempts)
         try:
-            self._decoders.open(Open(job.id, self._runs, job.options, job.size_bytes, language), fd)
+            self._decoders.open(Open(job.id, self._runs, options, job.size_bytes, options.language), fd)
         finally:
             os.close(fd)
 
@@ -245,7 +249,7 @@ class Dispatcher:
             model=ready.model,
             compute_type=ready.compute_type,
             device=ready.device,
-            language=None if ready.multilingual else "en",
+            language=ready.languages[0] if len(ready.languages) == 1 else None,
         )
         for source_id, root, path in self._store.same_content(running.job, opened.content_hash, ready.model):
             if (root, path) == (running.job.root, running.job.path_bytes) or not exists(root, path):

@@ -282,7 +282,7 @@ def test_an_engine_that_cannot_load_again_for_a_while_ends_no_daemon(make_daemon
     daemon.start(TRANSCRIBED_FAKE_STARTS=str(tmp_path / "starts")).ready()
     assert daemon.process is not None
     for pid in children_of(daemon.process.pid):
-        if b"daemon.engine.fake" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"daemon.engine.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
     for number in range(5):
         write_wav(daemon.inbox / f"{number}.wav", seed=number)

@@ -39,4 +39,4 @@ def test_the_shipped_folder_of_a_model_can_be_named_directly(tmp_path: Path) -> 
     link = tmp_path / "my-model"
     link.symlink_to(resolve("tiny.en"))
     _, ready = load(load_model(name=str(link)))
-    assert ready.model == str(link) and not ready.multilingual
+    assert ready.model == str(link) and ready.languages == ("en",)

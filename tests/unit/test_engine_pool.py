@@ -10,10 +10,7 @@ from daemon.processes.engine_pool import EnginePool
 from tests.builders import load_model
 
 
-def test_an_engine_that_cannot_load_at_start_is_one_error_without_a_warning(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.delenv("TRANSCRIBED_ENGINE", raising=False)
+def test_an_engine_that_cannot_load_at_start_is_one_error_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     pool = EnginePool(load_model(name="larg-v3"))
     caplog.set_level(logging.INFO)
     try:

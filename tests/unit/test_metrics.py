@@ -68,7 +68,7 @@ def test_prometheus_names_end_in_their_base_unit(metric: Metric) -> None:
 
 class _Monitor:
     firing = ()
-    beat = 0.0
+    sampled_at = 0.0
 
     def __init__(self, last: Sample) -> None:
         self.last = last
