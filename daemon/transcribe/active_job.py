@@ -77,6 +77,11 @@ class ActiveJob:
         self.done = done
         self.previous = previous
 
+    def adopted(self) -> None:
+        """Note that all of its chunks were taken over from a job with the same content."""
+        self.asked = False
+        self.decoded = True
+
     def ask(self) -> None:
         """Note that a window has been asked for."""
         self.asked = True

@@ -29,6 +29,7 @@ from daemon.transcribe.inference import Inference
 from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.pauses import REQUEST, REQUESTED, Pauses
 from daemon.transcribe.places import LONG_BYTES, free_places, needs_window
+from daemon.transcribe.stages import StageRunner
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Dispatcher:
         self._running: dict[int, ActiveJob] = {}
         self._pools: tuple[ChildPool[EngineEvent | DecoderEvent], ...] = (engines, decoders, tuner)
         self._inference = Inference(store, engines, self._running, counters)
+        self._stages = StageRunner(store)
         self._runs = 0
         self._claim_at = 0.0
         self._requests_at = 0.0
@@ -102,7 +104,7 @@ class Dispatcher:
         it is paid for, within `drain_seconds` or until `hurry`; then every running job goes back to the queue.
         """
         until = time.monotonic() + self._drain_s
-        while self._engines.in_flight and time.monotonic() < until and not hurry():
+        while (self._engines.in_flight or self._stages.unfinished) and time.monotonic() < until and not hurry():
             self._tick(claiming=False)
         for job_id in list(self._running):
             self._drop(job_id)
@@ -112,6 +114,8 @@ class Dispatcher:
 
     def _tick(self, *, claiming: bool) -> None:
         self._engines.keep_alive()
+        for job_id in self._stages.unfinished:
+            self._publish_if_complete(job_id)
         self._inference.hold()
         if claiming:
             self._apply_requests()
@@ -122,7 +126,8 @@ class Dispatcher:
                 self._inference.hand_out()
         self._tuner.tick(idle=claiming and self.idle and self.ready and self.pauses.reason is None)
         children = [(pool, child) for pool in self._pools for child in pool.children]
-        ready = set(wait([self._wake_read, *(child.fileno() for _, child in children)], timeout=TICK_S))
+        timeout_s = 0.0 if self._stages.unfinished else TICK_S
+        ready = set(wait([self._wake_read, *(child.fileno() for _, child in children)], timeout=timeout_s))
         if self._wake_read in ready:
             os.read(self._wake_read, 4096)
             self._claim_at = 0.0
@@ -253,8 +258,9 @@ class Dispatcher:
         for source_id, root, path in self._store.same_content(running.job, opened.content_hash, ready.model):
             if (root, path) == (running.job.root, running.job.path_bytes) or not exists(root, path):
                 self._store.adopt(job_id, source_id)
-                self._drop(job_id)
-                self._outcomes.publish(job_id)
+                self._decoders.close(job_id)
+                running.adopted()
+                self._publish_if_complete(job_id)
                 return
         done = self._store.chunks_done(job_id)
         remembers = running.job.options.condition_on_previous_text and done
@@ -283,9 +289,12 @@ class Dispatcher:
     # -- ends ------------------------------------------------------------------------------------------------
 
     def _publish_if_complete(self, job_id: int) -> None:
+        """Publish a job whose chunks and stages are all finished; a stage that is not goes one step on."""
         if job_id in self._running and self._running[job_id].complete:
-            self._drop(job_id)
-            self._outcomes.publish(job_id)
+            stages = self._stages.advance(job_id)
+            if stages is not None:
+                self._drop(job_id)
+                self._outcomes.publish(job_id, stages)
 
     def _stop(self, job_id: int, error: TranscribedError | None) -> None:
         """End a running job with an error, or put it back in the queue if it is not to blame."""
@@ -302,5 +311,6 @@ class Dispatcher:
         """Forget a running job; results that still come for it are ignored."""
         self._running.pop(job_id, None)
         self._inference.drop(job_id)
+        self._stages.drop(job_id)
         self._decoders.close(job_id)
         self._claim_at = 0.0
