@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from daemon.store.records import StageProgress, StoredChunk
 from daemon.store.store import Store
+from daemon.transcribe import languages
 
 S = TypeVar("S")
 
@@ -30,7 +31,7 @@ class Stage(Generic[S]):
     """Anything but None, which in the database means that there is no result yet."""
 
 
-STAGES: tuple[Stage[Any], ...] = ()
+STAGES: tuple[Stage[Any], ...] = (Stage("languages", languages.begin, languages.step, languages.result),)
 
 
 class StageRunner:
