@@ -31,7 +31,8 @@ from daemon.store.records import timestamp
 from daemon.store.store import Store
 from daemon.systemd import notify
 from daemon.transcribe.autotune import Autotuner
-from daemon.transcribe.dispatcher import Children, Dispatcher
+from daemon.transcribe.children import Children
+from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import Pauses
 from daemon.watch.scanner import Scanner
 

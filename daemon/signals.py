@@ -8,6 +8,9 @@ from types import FrameType
 
 log = logging.getLogger(__name__)
 
+PIPE_BYTES = 65_536
+"""What a pipe holds on Linux; see pipe(7)."""
+
 
 class Wakeup:
     """A pipe that ends a wait for several descriptors."""
@@ -31,9 +34,12 @@ class Wakeup:
         with suppress(BlockingIOError):  # full of wake-ups already
             os.write(self._write, b"w")
 
-    def clear(self) -> None:
-        """Forget the wake-ups so far."""
-        os.read(self._read, 4096)
+    def take(self) -> bool:
+        """Return whether there were wake-ups since the last call, and forget them."""
+        try:
+            return bool(os.read(self._read, PIPE_BYTES))
+        except BlockingIOError:
+            return False
 
     def close(self) -> None:
         """Close the pipe."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from daemon.chunk import Chunk, Decoded, Segment, Suppressed
+from daemon.chunk import Chunk, Decoded, Options, Segment, Suppressed
 from daemon.store.records import Job, Result
 from daemon.transcribe.policies import Policy
 from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
@@ -59,6 +59,25 @@ class ActiveJob:
     _open: dict[int, _Progress] = field(default_factory=dict)
     _held: list[Chunk] = field(default_factory=list)
 
+    @classmethod
+    def claimed(cls, job: Job, options: Options, run: int, policy: Policy) -> "ActiveJob":
+        """Return a job whose opening has been asked for.
+
+        Args:
+            options: those of the job, as far as the engine goes.
+            run: which claim of the job this is.
+            policy: what is done when a result of its engine is bad.
+        """
+        return cls(
+            job,
+            detects=options.language == "auto" and job.language is None,
+            run=run,
+            policy=policy,
+            language=job.language or "",
+            language_probability=job.language_probability,
+            asked=True,
+        )
+
     @property
     def complete(self) -> bool:
         """Every chunk of the recording has its checkpoint."""
@@ -79,6 +98,11 @@ class ActiveJob:
         self.asked = False
         self.done = done
         self.previous = previous
+
+    def adopted(self) -> None:
+        """Note that all of its chunks were taken over from a job with the same content."""
+        self.asked = False
+        self.decoded = True
 
     def ask(self) -> None:
         """Note that a window has been asked for."""

@@ -8,17 +8,13 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing.connection import wait
 
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.filesystem import exists
 from daemon.monitor.counters import Counters
-from daemon.processes.child import ChildPool
-from daemon.processes.decoder_pool import DecoderEvent, DecoderPool, LostRecordings
-from daemon.processes.engine import BatchEnded, EngineEvent, EngineReady, LostBatches
-from daemon.processes.engine_pool import EnginePool
+from daemon.processes.decoder_pool import LostRecordings
+from daemon.processes.engine import BatchEnded, EngineReady, LostBatches
 from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
 from daemon.signals import Wakeup
@@ -26,12 +22,13 @@ from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.transcribe.abilities import Abilities
 from daemon.transcribe.active_job import ActiveJob
-from daemon.transcribe.autotune import Autotuner
+from daemon.transcribe.children import Children, Event
 from daemon.transcribe.inference import Inference
 from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.pauses import REQUEST, REQUESTED, Pauses
 from daemon.transcribe.places import LONG_BYTES, free_places, needs_window
 from daemon.transcribe.policies import POLICIES
+from daemon.transcribe.stages import StageRunner
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +36,6 @@ TICK_S = 1.0
 """Requests from the command line are seen, and deadlines kept, within this time."""
 CLAIM_S = 30.0
 """The queue is looked at this often even though nothing says that it has changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Children:
-    """The pools of the children that the dispatcher waits for."""
-
-    engines: EnginePool
-    decoders: DecoderPool
-    tuner: Autotuner
 
 
 class Dispatcher:
@@ -62,8 +50,8 @@ class Dispatcher:
         self, store: Store, children: Children, pauses: Pauses, wakeup: Wakeup, jobs: Jobs, counters: Counters
     ) -> None:
         self._store = store
+        self._children = children
         self._engines, self._decoders, self._tuner = children.engines, children.decoders, children.tuner
-        self._pools: tuple[ChildPool[EngineEvent | DecoderEvent], ...] = (self._engines, self._decoders, self._tuner)
         self._pauses = pauses
         self._wakeup = wakeup
         self._drain_s = jobs.drain_seconds
@@ -71,6 +59,7 @@ class Dispatcher:
         self._running: dict[int, ActiveJob] = {}
         self._abilities = Abilities()
         self._inference = Inference(store, self._engines, self._running, counters)
+        self._stages = StageRunner(store)
         self._runs = 0
         self._claim_at = 0.0
         self._requests_at = 0.0
@@ -104,7 +93,7 @@ class Dispatcher:
         it is paid for, within `drain_seconds` or until `hurry`; then every running job goes back to the queue.
         """
         until = time.monotonic() + self._drain_s
-        while self._engines.in_flight and time.monotonic() < until and not hurry():
+        while (self._engines.in_flight or self._stages.unfinished) and time.monotonic() < until and not hurry():
             self._tick(claiming=False)
         for job_id in list(self._running):
             self._drop(job_id)
@@ -115,6 +104,8 @@ class Dispatcher:
     def _tick(self, *, claiming: bool) -> None:
         self.beat = time.monotonic()
         self._engines.keep_alive()
+        for job_id in self._stages.unfinished:
+            self._publish_if_complete(job_id)
         self._inference.hold()
         if claiming:
             self._apply_requests()
@@ -124,16 +115,12 @@ class Dispatcher:
                 self._decoders.hand_out()
                 self._inference.hand_out()
         self._tuner.tick(idle=claiming and self.idle and self.ready and self._pauses.reason is None)
-        children = [(pool, child) for pool in self._pools for child in pool.children]
-        ready = set(wait([self._wakeup.fileno(), *(child.fileno() for _, child in children)], timeout=TICK_S))
-        if self._wakeup.fileno() in ready:
-            self._wakeup.clear()
+        for event in self._children.events(self._wakeup, 0.0 if self._stages.unfinished else TICK_S):
+            self._apply(event)
+        if self._wakeup.take():
             self._claim_at = 0.0
-        for pool, child in children:
-            if (child.fileno() in ready or child.overdue) and child in pool.children:
-                self._apply(pool.receive(child))
 
-    def _apply(self, event: EngineEvent | DecoderEvent | None) -> None:
+    def _apply(self, event: Event) -> None:
         """Do what follows from an event of a child."""
         match event:
             case EngineReady():
@@ -206,17 +193,8 @@ class Dispatcher:
         except TranscribedError as error:
             self._outcomes.fail(job, error)
             return
-        detects = options.language == "auto" and job.language is None
         self._runs += 1
-        self._running[job.id] = ActiveJob(
-            job,
-            detects,
-            run=self._runs,
-            policy=POLICIES[ready.policy],
-            language=job.language or "",
-            language_probability=job.language_probability,
-            asked=True,
-        )
+        self._running[job.id] = ActiveJob.claimed(job, options, self._runs, POLICIES[ready.policy])
         log.info("started job %d %s (attempt %d)", job.id, job.path, job.attempts)
         try:
             self._decoders.open(Open(job.id, self._runs, options, job.size_bytes, options.language), fd)
@@ -254,8 +232,9 @@ class Dispatcher:
         for source_id, root, path in self._store.same_content(running.job, opened.content_hash, ready.model):
             if (root, path) == (running.job.root, running.job.path_bytes) or not exists(root, path):
                 self._store.adopt(job_id, source_id)
-                self._drop(job_id)
-                self._outcomes.publish(job_id)
+                self._decoders.forget(job_id)
+                running.adopted()
+                self._publish_if_complete(job_id)
                 return
         done = self._store.chunks_done(job_id)
         remembers = running.job.options.condition_on_previous_text and done
@@ -284,9 +263,12 @@ class Dispatcher:
     # -- ends ------------------------------------------------------------------------------------------------
 
     def _publish_if_complete(self, job_id: int) -> None:
+        """Publish a job whose chunks and stages are all finished; a stage that is not goes one step on."""
         if job_id in self._running and self._running[job_id].complete:
-            self._drop(job_id)
-            self._outcomes.publish(job_id)
+            stages = self._stages.advance(job_id)
+            if stages is not None:
+                self._drop(job_id)
+                self._outcomes.publish(job_id, stages)
 
     def _stop(self, job_id: int, error: TranscribedError | None) -> None:
         """End a running job with an error, or put it back in the queue if it is not to blame."""
@@ -303,5 +285,6 @@ class Dispatcher:
         """Forget a running job; results that still come for it are ignored."""
         self._running.pop(job_id, None)
         self._inference.drop(job_id)
+        self._stages.drop(job_id)
         self._decoders.forget(job_id)
         self._claim_at = 0.0

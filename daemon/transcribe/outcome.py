@@ -2,12 +2,13 @@
 
 import logging
 import random
+from collections.abc import Sequence
 
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
 from daemon.monitor.counters import Counters
 from daemon.publish.publisher import publish_job
-from daemon.store.records import Job
+from daemon.store.records import Job, StageProgress
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
 
@@ -25,11 +26,11 @@ class Outcomes:
         self._counters = counters
         self._jobs = jobs
 
-    def publish(self, job_id: int) -> None:
-        """Publish what the store holds of a job whose chunks are all done, then record that."""
+    def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
+        """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
         job = self._store.job(job_id)
         try:
-            warning = publish_job(self._store, job)
+            warning = publish_job(self._store, job, stages)
         except TranscribedError as error:
             self.fail(job, error)
             return

@@ -48,7 +48,7 @@ def test_json_keeps_its_keys_in_their_order(store: Store, queries: Queries) -> N
     assert list(row) == JOB_KEYS == list(JobRow.__annotations__)
     assert (row["path"], row["path_bytes"]) == (r"\xff.wav", b"\xff.wav".hex())
     detail = queries.job(row["id"])
-    assert detail is not None and list(detail) == [*JOB_KEYS, "outputs", "segments"]
+    assert detail is not None and list(detail) == [*JOB_KEYS, "outputs", "stages", "segments"]
     assert set(get_type_hints(JobDetail)) == set(detail)
     assert list(queries.status()) == [
         "daemon", "counts", "running", "backlog", "layouts", "batch_fill", "pauses", "alerts",

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from daemon.signals import Wakeup
 from daemon.store.migrate import migrate
 from daemon.store.queries import Queries
 from daemon.store.records import Seen
+from daemon.store.schema import stages
 from daemon.store.store import Store
-from daemon.transcribe.dispatcher import Children, Dispatcher
+from daemon.transcribe.children import Children
+from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import LONG_BYTES, LONG_OPEN_MAX
 from tests.builders import chunk, heard, load_model, ready
@@ -400,3 +403,91 @@ def test_during_a_pause_nothing_is_begun(house: House) -> None:
     assert house.states() == {"a.wav": "queued"} and not any(house.tuner.idle)
     house.pauses.release("request")
     house.until(lambda: house.states() == {"a.wav": "running"})
+
+
+def run_to_the_end(house: House) -> None:
+    """Every batch ends; the last tick takes the first step of the stages."""
+    while house.engines.in_flight:
+        house.engines.done()
+        house.ticks(2)
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage sees one chunk in a step."""
+    monkeypatch.setattr("daemon.transcribe.stages.CHUNKS_PER_STEP", 1)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_long_recording_is_published_after_many_steps_of_its_stages_one_in_a_tick(house: House) -> None:
+    order = under_way(house, chunks=12)
+    steps = []
+    while house.states() == {"a.wav": "running"}:
+        if house.engines.in_flight:
+            house.engines.done()
+        house.ticks(1)
+        steps += [stage.chunks_done for stage in house.store.stages(order.job_id).values()]
+    assert sorted(set(steps)) == list(range(1, 13)), "more than one step in a tick"
+    (stage,) = house.store.stages(order.job_id).values()
+    assert [(each["language"], each["words"]) for each in stage.result] == [("en", 12 * 11)]
+    assert house.states() == {"a.wav": "done"} and house.dispatcher.idle
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_the_loop_does_not_sleep_while_there_are_steps_to_take(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts = []
+
+    def noted(waited_for: list[object], timeout: float) -> list[object]:
+        timeouts.append(timeout)
+        return wait(waited_for, timeout)
+
+    monkeypatch.setattr("daemon.transcribe.children.wait", noted)
+    under_way(house, chunks=8)
+    run_to_the_end(house)
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    assert 0.0 in timeouts and timeouts[-1] > 0.0
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_job_that_is_cancelled_between_two_steps_stays_so(house: House) -> None:
+    order = under_way(house, chunks=100)
+    while not house.store.stages(order.job_id):
+        house.engines.done()
+        house.ticks(1)
+    with Queries(house.path) as queries:
+        queries.request("cancel", [order.job_id])
+    house.until(lambda: house.states() == {"a.wav": "cancelled"}, ticks=2000)
+    kept = house.store.stages(order.job_id)
+    house.ticks(3)
+    assert house.store.stages(order.job_id) == kept and house.dispatcher.idle
+    assert not (house.inbox / "a.txt").exists()
+
+
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize(("hurry", "state"), [(False, "done"), (True, "queued")])
+def test_a_drain_takes_the_steps_that_are_left_unless_in_a_hurry(house: House, hurry: bool, state: str) -> None:
+    order = under_way(house, chunks=8)
+    while not house.store.stages(order.job_id):
+        house.engines.done()
+        house.ticks(1)
+    house.dispatcher.drain(hurry=lambda: hurry)
+    assert house.states() == {"a.wav": state}
+    assert len(house.store.stages(order.job_id)) == 1
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_the_stages_of_a_copy_of_an_older_transcript_are_computed(house: House) -> None:
+    """The transcript that it takes over is from a version that had no stages."""
+    order = under_way(house, chunks=3)
+    run_to_the_end(house)
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    house.store._write(lambda db: db.execute(stages.delete()))
+    (house.inbox / "a.wav").rename(house.inbox / "b.wav")
+    house.queue("b.wav")
+    house.until(lambda: len(house.decoders.opened) == 2)
+    copy = house.decoders.opened[-1]
+    house.decoders.child.say(Opened(copy.job_id, copy.run, f"hash-{order.job_id}", 20.0))
+    house.until(lambda: house.states()["b.wav"] == "done")
+    (stage,) = house.store.stages(copy.job_id).values()
+    assert stage.chunks_done == 3 and stage.result[0]["words"] == 3 * 11
+    assert not house.engines.in_flight and copy.job_id in house.decoders.closed

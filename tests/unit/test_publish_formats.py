@@ -39,13 +39,14 @@ def golden(file: str) -> str:
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_transcript_in_this_format_is_exactly_this(form: str) -> None:
     dropped = Suppressed(30.0, 31.0, "Thank you.", "nobody speaks")
-    assert render(job(), SEGMENTS, [dropped])[form].decode() == golden(f"talk.{form}")
+    spoken = [{"language": "en", "words": 6, "speaking_s": 4.5}]
+    assert render(job(), SEGMENTS, [dropped], {"languages": spoken})[form].decode() == golden(f"talk.{form}")
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_recording_without_speech_gives_exactly_this(form: str) -> None:
     silent = job(language=None, model=None)
-    assert render(silent, [])[form].decode() == golden(f"silence.{form}")
+    assert render(silent, [], (), {"languages": []})[form].decode() == golden(f"silence.{form}")
 
 
 def test_every_format_has_a_renderer_and_a_text_to_compare_with() -> None:

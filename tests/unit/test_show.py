@@ -13,10 +13,11 @@ EMPTY = {
     "backlog": {"files": 0, "bytes": 0, "audio_s": None, "eta_s": None}, "layouts": [], "batch_fill": None,
     "pauses": [], "alerts": [],
 }  # fmt: skip
+STAGE = {"name": "languages", "chunks_done": 50, "result": None}
 JOB = {
     "id": 3, "state": "done", "path": "a [bold].wav", "duration_s": 65.4, "language": "en", "reason": None,
     "outputs": [{"format": "txt", "path": "/r/a.txt"}], "segments": [{"start_s": 3.2, "text": "[red] hello"}],
-    "path_bytes": "00",
+    "path_bytes": "00", "chunks_total": 60, "stages": [STAGE],
 }  # fmt: skip
 
 
@@ -45,8 +46,8 @@ def test_a_daemon_that_has_seen_nothing() -> None:
 
 def test_a_daemon_at_work() -> None:
     running = {
-        "id": 1, "path": "x [link].wav", "chunks_done": 2, "chunks_total": None, "progress_percent": 40.0,
-        "times_real_time": 12.34,
+        "id": 1, "path": "x [link].wav", "chunks_done": 2, "chunks_total": 60, "progress_percent": 40.0,
+        "times_real_time": 12.34, "stages": [STAGE],
     }  # fmt: skip
     text = status(
         daemon={"running": True, "pid": 42},
@@ -58,7 +59,7 @@ def test_a_daemon_at_work() -> None:
         alerts=[{"rule": "memory", "state": "firing", "text": None}],
     )
     for part in (
-        "running, pid 42", "paused: by request (since ", "jobs: 2 done, 1 dead", "x [link].wav", "2/? chunks, 40 %",
+        "running, pid 42", "paused: by request (since ", "jobs: 2 done, 1 dead", "x [link].wav", "2/60 chunks, 40 %, languages 50/60",
         "12.3 x real time", "3 recordings, 1.5 MB, 1:30 of audio, done in about 1:01:40", "50 % full on average",
         "alert firing: memory",
     ):  # fmt: skip
