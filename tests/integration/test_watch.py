@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from daemon.config.formats import FORMATS
-from daemon.watch.events import FolderEvents
 from daemon.watch.listing import on_network
 from tests.support import Daemon, reconcile, wait_until, write_wav
 
@@ -223,41 +222,6 @@ def test_a_root_that_goes_away_while_its_files_settle(make_daemon) -> None:
     wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'root_missing'") == [("firing",)], 15)
     assert not daemon.ended and daemon.states() == {"a.wav": "settling"}
     assert daemon.stop() == 0
-
-
-@pytest.mark.guarantee(2)
-def test_events_of_a_folder_made_again_arrive_after_a_restart_of_the_watch(tmp_path: Path) -> None:
-    hints: list[bytes] = []
-    folder = tmp_path / "f"
-    assert FolderEvents(folder, recursive=True, hint=hints.append).start() == "the folder is missing"
-    folder.mkdir()
-    events = FolderEvents(folder, recursive=True, hint=hints.append)
-    assert events.start() is None and events.alive
-    shutil.rmtree(folder)
-    folder.mkdir()
-    wait_until(lambda: not events.alive, 5, "the watch being dead")
-    assert events.start() is None and events.alive
-    (folder / "a.wav").touch()
-    wait_until(lambda: os.fsencode(folder / "a.wav") in hints, 5)
-    events.stop()
-
-
-@pytest.mark.guarantee(2)
-def test_a_handler_that_fails_does_not_kill_the_watcher(tmp_path: Path) -> None:
-    hints: list[bytes] = []
-
-    def hint(path: bytes) -> None:
-        hints.append(path)
-        raise RuntimeError("on purpose")
-
-    events = FolderEvents(tmp_path, recursive=True, hint=hint)
-    events.start()
-    (tmp_path / "a").touch()
-    wait_until(lambda: hints, 5)
-    (tmp_path / "b").touch()
-    wait_until(lambda: os.fsencode(tmp_path / "b") in hints, 5)
-    assert events.alive
-    events.stop()
 
 
 def test_local_folders_are_not_taken_for_network_folders(tmp_path: Path) -> None:
