@@ -1,6 +1,7 @@
 """Transactions are tried again while the machine is at fault, and only as long as somebody wants to wait."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.support import queue
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(database.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
 
 
 def test_a_database_that_another_program_holds_is_waited_for(path: Path) -> None:

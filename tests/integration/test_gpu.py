@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.integration.monitor_house import GONE, OK_LINE, PROBE, SMI, A, B, Ben
 from tests.support import alive, children_of, wait_until
 
 TICKS = 30
+Program = TypeVar("Program", bound=str | None)
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GpuProbe, "__call__", look)
 
 
-def between(first: int, last: int, inside, outside):
+def between(first: int, last: int, inside: Program, outside: Program) -> Callable[[int], Program]:
     return lambda tick: inside if first <= tick < last else outside
 
 
@@ -60,7 +63,7 @@ FROM_A_SENSOR_LOST = [
 NO_DRIVER = "NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver."
 
 
-CASES = {
+CASES: dict[str, tuple[Callable[[int], str | bytes | None], list[tuple[int, str, str, str]]]] = {
     "cool": (lambda _: OK_LINE, []),
     "hot": (lambda _: says(line(90)), [(0, T, A, "pending"), (2, T, A, "firing")]),
     "hot for ten minutes": (
@@ -110,7 +113,8 @@ CASES = {
 
 @pytest.mark.guarantee(27)
 @pytest.mark.parametrize("case", CASES)
-def test_fake_nvidia_smi(case: str, bench, once: None) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("once")
+def test_fake_nvidia_smi(case: str, bench: Callable[..., Bench]) -> None:
     program, expected = CASES[case]
     here: Bench = bench()
     found = []
@@ -129,7 +133,7 @@ def test_fake_nvidia_smi(case: str, bench, once: None) -> None:  # noqa: ARG001
 
 @pytest.mark.guarantee(27)
 @pytest.mark.parametrize("program", ["sleep 1000", "trap '' TERM INT HUP\nsleep 1000", "sleep 1000 &\nwait"])
-def test_an_nvidia_smi_that_hangs(program: str, bench) -> None:
+def test_an_nvidia_smi_that_hangs(program: str, bench: Callable[..., Bench]) -> None:
     timeout_s = 0.5
     here: Bench = bench(probe_s=timeout_s)
     here.program(f"#!/bin/sh\necho $$ >> {here.folder}/pids\n{program}\n")
@@ -147,7 +151,7 @@ def test_an_nvidia_smi_that_hangs(program: str, bench) -> None:
     wait_until(lambda: not [pid for pid in pids if alive(pid)], what="every nvidia-smi to be gone")
 
 
-def test_figures_of_two_gpus(bench) -> None:
+def test_figures_of_two_gpus(bench: Callable[..., Bench]) -> None:
     here: Bench = bench()
     here.program(says(line(71), line(64, gpu="b", name="Tesla, P40")))
     gpus = GpuProbe(10.0)().gpus

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +33,7 @@ CPU = ("temperature_cpu", "coretemp")
         ("[monitor.rules.temperature_cpu]\nclear = 60", 92.0, 90, 60),
     ],
 )
-def test_a_hot_cpu(extra, critical, limit, clear, bench) -> None:
+def test_a_hot_cpu(extra: str, critical: float | None, limit: float, clear: float, bench: Callable[..., Bench]) -> None:
     here: Bench = bench(extra=extra)
     found = []
     for tick, temperature in enumerate([limit, limit + 1, limit + 1, limit + 1, clear + 1, clear]):
@@ -50,17 +51,23 @@ def test_a_hot_cpu(extra, critical, limit, clear, bench) -> None:
     ]
 
 
-def test_a_machine_without_sensors_never_hears_of_them(bench, caplog) -> None:
+def test_a_machine_without_sensors_never_hears_of_them(
+    bench: Callable[..., Bench], caplog: pytest.LogCaptureFixture
+) -> None:
     here: Bench = bench()
-    chips = [{}, {"nvme": [Place("", 99.0, 90.0, 90.0)]}, {"coretemp": [Place("Core 0", -273.0, None, None)]}]
+    chips: list[dict[str, list[Place]]] = [
+        {},
+        {"nvme": [Place("", 99.0, 90.0, 90.0)]},
+        {"coretemp": [Place("Core 0", -273.0, None, None)]},
+    ]
     for sensors in chips:
-        here.sensors = lambda sensors=sensors: sensors
+        here.sensors = partial(dict, sensors)
         assert here.tick() == []
     assert not here.query("SELECT 1 FROM alerts") and caplog.text == ""
     assert here.query("SELECT DISTINCT detail ->> 'cpu_temperature_c' FROM samples") == [(None,)]
 
 
-def test_a_cpu_sensor_that_falls_silent_is_unknown_once(bench) -> None:
+def test_a_cpu_sensor_that_falls_silent_is_unknown_once(bench: Callable[..., Bench]) -> None:
     here: Bench = bench()
     here.sensors = partial(core, 95.0)
     found = [event for _ in range(3) for event in here.tick()]
@@ -71,7 +78,7 @@ def test_a_cpu_sensor_that_falls_silent_is_unknown_once(bench) -> None:
     assert found == [(*CPU, state) for state in ("pending", "firing", "unknown", "resolved")]
 
 
-def test_a_sensor_that_does_not_answer_holds_nobody_up(bench) -> None:
+def test_a_sensor_that_does_not_answer_holds_nobody_up(bench: Callable[..., Bench]) -> None:
     here: Bench = bench()
     here.sensors = partial(core, 50.0)
     here.tick()
@@ -91,7 +98,9 @@ def test_a_sensor_that_does_not_answer_holds_nobody_up(bench) -> None:
     wait_until(lambda: (*CPU, "ok") in here.tick(), 5, "the sensor being known again")
 
 
-def test_a_disk_that_does_not_answer_is_unknown_and_asked_once(bench, monkeypatch) -> None:
+def test_a_disk_that_does_not_answer_is_unknown_and_asked_once(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
     here: Bench = bench()
     here.settings = here.settings.model_copy(update={"monitor": here.settings.monitor.model_copy(update={"rules": {}})})
     here.start()

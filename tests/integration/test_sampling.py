@@ -1,6 +1,7 @@
 """The monitor with fake nvidia-smi programs, minute after minute of a fake clock."""
 
 import sqlite3
+from collections.abc import Callable
 
 import pytest
 
@@ -8,7 +9,7 @@ from daemon.config.settings import RuleChange
 from tests.integration.monitor_house import OK_LINE, A, Bench, T, fails, line, says
 
 
-def test_a_suspended_machine_was_not_hot_meanwhile(bench) -> None:
+def test_a_suspended_machine_was_not_hot_meanwhile(bench: Callable[..., Bench]) -> None:
     here: Bench = bench()
     here.program(says(line(90)))
     assert here.tick() == [(T, A, "pending")]
@@ -17,7 +18,7 @@ def test_a_suspended_machine_was_not_hot_meanwhile(bench) -> None:
 
 
 @pytest.mark.guarantee(27)
-def test_an_alert_outlives_a_restart_and_fires_once(bench) -> None:
+def test_an_alert_outlives_a_restart_and_fires_once(bench: Callable[..., Bench]) -> None:
     here: Bench = bench()
     here.program(says(line(90)))
     assert [event for _ in range(5) for event in here.tick()] == [(T, A, "pending"), (T, A, "firing")]
@@ -29,7 +30,7 @@ def test_an_alert_outlives_a_restart_and_fires_once(bench) -> None:
     assert here.query("SELECT count(*), count(resolved_at) FROM alerts") == [(1, 1)]
 
 
-def test_a_clock_that_is_set_makes_no_recording_old(bench) -> None:
+def test_a_clock_that_is_set_makes_no_recording_old(bench: Callable[..., Bench]) -> None:
     here: Bench = bench(extra="[monitor.rules.waiting_long]\nfire = 3570")
     here.job("queued")
     here.tick()
@@ -41,7 +42,7 @@ def test_a_clock_that_is_set_makes_no_recording_old(bench) -> None:
     assert found == [(57, "firing")]  # after an hour, of which two minutes had gone before
 
 
-def test_work_that_stands_still(bench) -> None:
+def test_work_that_stands_still(bench: Callable[..., Bench]) -> None:
     here: Bench = bench()
     here.job("running")
     found = []
@@ -52,7 +53,7 @@ def test_work_that_stands_still(bench) -> None:
     assert found == [(31, "stalled", "service", "firing"), (40, "stalled", "service", "resolved")]
 
 
-def test_a_recording_that_is_still_written_to_is_no_work_that_stands_still(bench) -> None:
+def test_a_recording_that_is_still_written_to_is_no_work_that_stands_still(bench: Callable[..., Bench]) -> None:
     here: Bench = bench()
     with sqlite3.connect(here.settings.database_path) as db:
         db.execute(
@@ -62,7 +63,7 @@ def test_a_recording_that_is_still_written_to_is_no_work_that_stands_still(bench
     assert [event for _ in range(60) for event in here.tick()] == []
 
 
-def test_no_good_sample_for_three_intervals(bench, monkeypatch) -> None:
+def test_no_good_sample_for_three_intervals(bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
     here: Bench = bench()
     here.tick()
 
@@ -85,7 +86,7 @@ def test_no_good_sample_for_three_intervals(bench, monkeypatch) -> None:
     assert here.query("SELECT rule, state FROM alerts") == [("no_sample", "resolved")]
 
 
-def test_the_brake_holds_while_it_is_hot_or_was_and_cannot_be_read(bench) -> None:
+def test_the_brake_holds_while_it_is_hot_or_was_and_cannot_be_read(bench: Callable[..., Bench]) -> None:
     here: Bench = bench(extra="gpu_temperature_pause_c = 88\ngpu_temperature_resume_c = 75")
     states = []
     for program in (
@@ -99,7 +100,7 @@ def test_the_brake_holds_while_it_is_hot_or_was_and_cannot_be_read(bench) -> Non
     assert any(reason and "88 °C" in reason for reason in here.held)
 
 
-def test_a_full_disk_that_holds_everything_is_one_alert(bench) -> None:
+def test_a_full_disk_that_holds_everything_is_one_alert(bench: Callable[..., Bench]) -> None:
     here: Bench = bench()
     rules = {"disk_free": RuleChange(fire=1e15), "memory": RuleChange(enabled=False)}
     here.settings = here.settings.model_copy(
@@ -109,7 +110,7 @@ def test_a_full_disk_that_holds_everything_is_one_alert(bench) -> None:
     assert here.tick() == [("disk_free", str(here.folder / "inbox"), "firing")]
 
 
-def test_a_model_that_has_lost_accuracy(bench) -> None:
+def test_a_model_that_has_lost_accuracy(bench: Callable[..., Bench]) -> None:
     here: Bench = bench()
     columns = "verified_at, model, compute_type, device, audio_s, wer, reference_wer, agreement, speed_up, peak_mb, reference_peak_mb, passed"
     for wer, expected in (
@@ -127,7 +128,9 @@ def test_a_model_that_has_lost_accuracy(bench) -> None:
     assert here.tick() == [("accuracy", "model", "unknown")]
 
 
-def test_a_database_that_cannot_be_written_stops_no_sample(bench, caplog) -> None:
+def test_a_database_that_cannot_be_written_stops_no_sample(
+    bench: Callable[..., Bench], caplog: pytest.LogCaptureFixture
+) -> None:
     here: Bench = bench()
     here.program(says(line(90)))
     with sqlite3.connect(here.settings.database_path) as db:

@@ -66,7 +66,7 @@ def test_one_that_says_what_is_no_message_is_dead_to_us(start: Callable[[str], C
 
 def test_one_that_has_ended_says_how_and_cannot_be_told_anything(start: Callable[[str], Child]) -> None:
     child = start(QUITS)
-    assert wait([child], 60)
+    assert wait([child.fileno()], 60)
     with pytest.raises(ChildDied):
         child.receive()
     with pytest.raises(ChildDied):
@@ -80,14 +80,14 @@ def test_one_that_has_ended_says_how_and_cannot_be_told_anything(start: Callable
 def test_one_that_is_ended_in_order_ends_with_the_connection(start: Callable[[str], Child], program: str) -> None:
     child = start(program)
     child.send(Next(1))
-    assert wait([child], 60)
+    assert wait([child.fileno()], 60)
     assert child.end(gently=True) in ("exit 0", "signal 15") and not alive(child.pid)
 
 
 def test_an_answer_that_waits_is_in_time_and_none_is_overdue(start: Callable[[str], Child]) -> None:
     child = start(ECHO)
     child.send(Next(1))
-    assert wait([child], 60)
+    assert wait([child.fileno()], 60)
     child.deadline = time.monotonic() - 1
     assert not child.overdue and child.receive() == Next(1)
     assert child.overdue
@@ -99,6 +99,6 @@ def test_an_answer_that_waits_is_in_time_and_none_is_overdue(start: Callable[[st
 
 def test_it_ends_with_our_end_of_the_connection(start: Callable[[str], Child]) -> None:
     child = start(STUBBORN)
-    assert wait([child], 60)
+    assert wait([child.fileno()], 60)
     child._conn.close()
     wait_until(lambda: not alive(child.pid), 10, "the end of the child")
