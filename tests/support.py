@@ -199,6 +199,10 @@ class Daemon:
         return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
 
 
+MakeDaemon = Callable[..., Daemon]
+"""The fixture `make_daemon`: takes what `Daemon` takes, but for its folder."""
+
+
 def reconcile(
     daemon: Daemon, recordings: Sequence[Path], formats: Sequence[str] = ("txt", "srt", "json"), *, gone: bool = False
 ) -> None:

@@ -7,12 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from daemon.engine.registry import load
+from daemon.engine.registry import Load
+from daemon.engine.registry import load as load_engine
 from daemon.errors import TranscribedError
 from daemon.processes.protocol import BatchDone, BatchFailed, RunBatch, Unready
 
 
 def main(conn: Connection) -> None:
+    """Serve with the engine that the daemon names."""
+    serve(conn, load_engine)
+
+
+def serve(conn: Connection, load: Load) -> None:
     """Load the model that the daemon names, say so, and run its batches until it closes the connection."""
     try:
         runner, ready = load(conn.recv())

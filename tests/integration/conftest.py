@@ -1,7 +1,8 @@
-"""Fixtures: a migrated database where a daemon in `tmp_path` would have it, and what reads and writes it."""
+"""Fixtures: a database where a daemon in `tmp_path` would have it, what reads and writes it, and a monitor on it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from daemon.store.migrate import migrate
 from daemon.store.monitoring import History
 from daemon.store.queries import Queries
 from daemon.store.store import Store
+from tests.integration.monitor_house import Bench
 
 
 @pytest.fixture
@@ -37,3 +39,16 @@ def history(path: Path) -> Iterator[History]:
     made = History(path, lambda _reason: False)
     yield made
     made.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
+    made: list[Bench] = []
+
+    def make(**options: Any) -> Bench:
+        made.append(Bench(tmp_path, monkeypatch, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()

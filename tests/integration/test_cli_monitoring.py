@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
+from pathlib import Path
 
-from tests.support import Daemon, wait_until, write_wav
+from tests.support import Daemon, MakeDaemon, wait_until, write_wav
 
 
-def test_what_the_monitor_saw_is_shown_and_drawn(make_daemon, tmp_path) -> None:
+def test_what_the_monitor_saw_is_shown_and_drawn(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     daemon: Daemon = make_daemon(fake={}, monitor="interval_seconds = 0.2\n[monitor.rules.disk_free]\nfire = 1e15")
     write_wav(daemon.inbox / "a.wav")
     daemon.start().ready()
@@ -28,7 +29,7 @@ def test_what_the_monitor_saw_is_shown_and_drawn(make_daemon, tmp_path) -> None:
     assert daemon.run("metrics", "--plot", str(tmp_path / "no" / "out.png")).returncode == 4
 
 
-def test_a_backup_by_hand_while_the_daemon_writes(make_daemon, tmp_path) -> None:
+def test_a_backup_by_hand_while_the_daemon_writes(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     daemon: Daemon = make_daemon(fake={})
     assert daemon.run("db", "backup").returncode == 4
     daemon.start().ready()

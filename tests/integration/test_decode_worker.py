@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from daemon.chunk import Options
+from daemon.chunk import Chunk, Options
 from daemon.processes.child import Child
 from daemon.processes.protocol import DecoderReady, Next, Open, Opened, Refused, Window
 from tests.support import write_wav
@@ -58,12 +58,13 @@ def test_a_child_serves_many_recordings_at_once(tmp_path: Path) -> None:
         child.send(Open(job_id, 1, Options(vad=False), path.stat().st_size, "auto"), fd)
         os.close(fd)
         assert isinstance(child.receive(), Opened)
-    chunks: dict[int, list] = {1: [], 2: [], 3: []}
+    chunks: dict[int, list[Chunk]] = {1: [], 2: [], 3: []}
     waiting = [1, 2, 3]
     while waiting:
         job_id = waiting.pop(0)
         child.send(Next(job_id))
         window = child.receive()
+        assert isinstance(window, Window)
         chunks[window.job_id] += window.chunks
         if not window.last:
             waiting.append(job_id)

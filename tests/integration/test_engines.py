@@ -1,22 +1,23 @@
 """`[model] engine`: another engine with other abilities, in a real daemon; engines that cannot be used."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
-from tests.support import write_wav
+from tests.support import Daemon, MakeDaemon, write_wav
 
 PLAIN = 'engine = "tests.plain_engine"\nword_timestamps = true\nworkers = 1\ncpu_threads = 1\nbatch_size = 2'
 
 
-def text_of(daemon, name: str) -> str:
+def text_of(daemon: Daemon, name: str) -> str:
     ((text,),) = daemon.query("SELECT text FROM segments JOIN jobs ON jobs.id = job_id WHERE path = ?", name)
     return text
 
 
 @pytest.fixture
-def plain_daemon(make_daemon):
-    def make(watch: str = ""):
+def plain_daemon(make_daemon: MakeDaemon) -> Callable[..., Daemon]:
+    def make(watch: str = "") -> Daemon:
         return make_daemon(
             model=PLAIN, vad="enabled = false", **{"[watch]": f'path = "inbox"\nformats = ["txt", "json"]\n{watch}'}
         )
@@ -24,7 +25,9 @@ def plain_daemon(make_daemon):
     return make
 
 
-def test_what_an_engine_cannot_do_is_left_out_and_its_results_are_accepted_as_they_are(plain_daemon) -> None:
+def test_what_an_engine_cannot_do_is_left_out_and_its_results_are_accepted_as_they_are(
+    plain_daemon: Callable[..., Daemon],
+) -> None:
     daemon = plain_daemon()
     write_wav(daemon.inbox / "a.wav", 2, seed=1)
     write_wav(daemon.inbox / "b.wav", 3, seed=2)
@@ -38,7 +41,9 @@ def test_what_an_engine_cannot_do_is_left_out_and_its_results_are_accepted_as_th
     assert daemon.query("SELECT DISTINCT language, device FROM jobs") == [("de", "here")]
 
 
-def test_a_language_that_the_engine_does_not_know_is_said_and_nothing_else_stops(plain_daemon) -> None:
+def test_a_language_that_the_engine_does_not_know_is_said_and_nothing_else_stops(
+    plain_daemon: Callable[..., Daemon],
+) -> None:
     daemon = plain_daemon('language = "fr"')
     (daemon.folder / "english").mkdir()
     daemon.config.write_text(f'{daemon.config.read_text()}\n[[watch]]\npath = "english"\nlanguage = "en"\n')
@@ -59,16 +64,18 @@ def test_a_language_that_the_engine_does_not_know_is_said_and_nothing_else_stops
         ("tests.plain_engine", "policy", "asks for the policy 'hope'"),
     ],
 )
-def test_an_engine_that_cannot_be_used_is_said_and_the_recording_waits(make_daemon, engine, wrong, message) -> None:
+def test_an_engine_that_cannot_be_used_is_said_and_the_recording_waits(
+    make_daemon: MakeDaemon, engine: str, wrong: str, message: str
+) -> None:
     daemon = make_daemon(model=f'engine = "{engine}"')
     write_wav(daemon.inbox / "a.wav", 1)
     daemon.start("--once", PLAIN_ENGINE=wrong)
-    assert daemon.process.wait(60) == 4
+    assert daemon.process is not None and daemon.process.wait(60) == 4
     assert message in daemon.log_text()
     assert set(daemon.states().values()) <= {"settling", "queued"} and not list(daemon.inbox.glob("*.txt"))
 
 
-def test_a_name_that_is_no_engine_is_refused_with_the_nearest_one(make_daemon) -> None:
+def test_a_name_that_is_no_engine_is_refused_with_the_nearest_one(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon(model='engine = "wisper"')
     done = daemon.run("check")
     assert done.returncode == 2

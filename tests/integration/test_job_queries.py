@@ -1,9 +1,10 @@
 """How jobs are found, and that pages neither repeat nor lose any."""
 
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, Delete, event
 
 from daemon.chunk import Options
 from daemon.store.job_queries import START, JobFilter, sqlite_glob
@@ -13,6 +14,10 @@ from daemon.store.rows import JobRow
 from daemon.store.schema import jobs
 from daemon.store.store import Store
 from tests.support import queue
+
+
+def _execute(db: Connection, statement: Delete) -> None:
+    db.execute(statement)
 
 
 def paths(rows: list[JobRow]) -> list[str]:
@@ -37,7 +42,8 @@ def test_pages_neither_repeat_nor_lose_jobs_while_others_come_and_go(store: Stor
         cursor, walked = page["next"], walked + 1
         queue(store, *(f"new-{walked}-{number}.wav" for number in range(4)))
         last = page["jobs"][-1]["id"]
-        store._write(lambda db, last=last: db.execute(jobs.delete().where(jobs.c.id == last)))  # as `keep_days` does
+        forgotten = jobs.delete().where(jobs.c.id == last)  # as `keep_days` does
+        store._write(partial(_execute, statement=forgotten))
     assert seen == [f"{number}.wav" for number in reversed(range(20))]
     assert paths(queries.page(limit=1)["jobs"]) == [f"new-{walked}-3.wav"]
 

@@ -3,12 +3,13 @@
 import os
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from daemon.chunk import SAMPLE_RATE, Options
+from daemon.chunk import SAMPLE_RATE, Chunk, Options
 from daemon.clips import CLIPS
 from daemon.decode.worker import OpenRecording
 from daemon.errors import BadRecording
@@ -60,12 +61,12 @@ def encode(path: Path, codec: str, seconds: float = 4.0, rate: int = 44_100, lay
     return path
 
 
-def decode(path: Path, **options) -> tuple[list, Window]:
+def decode(path: Path, **options: Any) -> tuple[list[Chunk], Window]:
     """All chunks of a file and its last window, in this process."""
     fd = os.open(path, os.O_RDONLY)
     values = {"vad": False} | options
     recording = OpenRecording(Open(1, 1, Options(**values), path.stat().st_size, "auto"), fd)
-    chunks = []
+    chunks: list[Chunk] = []
     while True:
         window = recording.next_window()
         chunks += window.chunks

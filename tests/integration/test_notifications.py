@@ -6,13 +6,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from daemon.config import reader
 from daemon.errors import BadConfig
 from daemon.monitor.notifications import Notifier, is_known
-from tests.support import Daemon, wait_until
+from tests.support import Daemon, MakeDaemon, wait_until
 
 SECRET = "hunter2-secret"
 
@@ -65,7 +66,9 @@ def hanging() -> Iterator[str]:
         yield f"json://user:{SECRET}@127.0.0.1:{listener.getsockname()[1]}/"
 
 
-def test_a_hanging_address_and_a_dead_one_hold_up_no_other(server: Server, hanging: str, caplog) -> None:
+def test_a_hanging_address_and_a_dead_one_hold_up_no_other(
+    server: Server, hanging: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     dead = f"json://user:{SECRET}@127.0.0.1:1/{SECRET}"
     notifier = Notifier([hanging, dead, server.url], retry_s=(0.1, 0.1))
@@ -92,7 +95,7 @@ def test_a_message_is_sent_again_until_it_is_taken() -> None:
     server.server_close()
 
 
-def test_addresses_that_cannot_be_used_are_named_by_place_not_by_text(tmp_path) -> None:
+def test_addresses_that_cannot_be_used_are_named_by_place_not_by_text(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text(f'[monitor]\nnotify = ["nosuch://{SECRET}", "json://127.0.0.1", "mailto://", "{SECRET}"]\n')
     with pytest.raises(BadConfig) as caught:
@@ -102,7 +105,7 @@ def test_addresses_that_cannot_be_used_are_named_by_place_not_by_text(tmp_path) 
     assert found == ["monitor.notify[0]:", "monitor.notify[2]:", "monitor.notify[3]:"]
 
 
-def test_the_daemon_refuses_a_bad_address_without_showing_it(make_daemon) -> None:
+def test_the_daemon_refuses_a_bad_address_without_showing_it(make_daemon: MakeDaemon) -> None:
     for url in (f"nosuch://{SECRET}", f"{SECRET}"):
         daemon: Daemon = make_daemon(fake={}, monitor=f'notify = ["{url}"]')
         assert daemon.once() == 2
@@ -112,7 +115,7 @@ def test_the_daemon_refuses_a_bad_address_without_showing_it(make_daemon) -> Non
     assert SECRET not in daemon.log_text() and "notify[0]" in daemon.log_text()
 
 
-def test_a_firing_alert_reaches_people(make_daemon, server: Server) -> None:
+def test_a_firing_alert_reaches_people(make_daemon: MakeDaemon, server: Server) -> None:
     daemon: Daemon = make_daemon(
         fake={}, monitor=f'interval_seconds = 0.2\nnotify = ["{server.url}"]\n[monitor.rules.disk_free]\nfire = 1e15'
     )

@@ -20,7 +20,7 @@ from daemon.monitor.sample import Gpu, Probe
 from daemon.monitor.sampling import Monitor
 from daemon.store.monitoring import History
 from tests.builders import settings
-from tests.support import ROOT, Daemon, monitored
+from tests.support import ROOT, Daemon, MakeDaemon, monitored
 
 
 @dataclass
@@ -61,7 +61,7 @@ def get(url: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def test_metrics_are_what_prometheus_reads(endpoint) -> None:
+def test_metrics_are_what_prometheus_reads(endpoint: tuple[str, dict[str, Loop]]) -> None:
     url, _ = endpoint
     status, text = get(f"{url}/metrics")
     families = {family.name: family for family in text_string_to_metric_families(text)}
@@ -87,7 +87,7 @@ def test_metrics_are_what_prometheus_reads(endpoint) -> None:
         assert not re.search(r"_(mb|percent|ms|minutes)\b", family.name), f"{family.name}: base units"
 
 
-def test_the_dashboard_uses_these_names_only(endpoint) -> None:
+def test_the_dashboard_uses_these_names_only(endpoint: tuple[str, dict[str, Loop]]) -> None:
     url, _ = endpoint
     served = {
         sample.name for family in text_string_to_metric_families(get(f"{url}/metrics")[1]) for sample in family.samples
@@ -103,7 +103,7 @@ def test_the_dashboard_uses_these_names_only(endpoint) -> None:
 
 
 @pytest.mark.guarantee(25)
-def test_health_is_that_of_every_loop(endpoint) -> None:
+def test_health_is_that_of_every_loop(endpoint: tuple[str, dict[str, Loop]]) -> None:
     url, loops = endpoint
     assert get(f"{url}/healthz")[0] == 200
     loops["scanner"].beat = time.monotonic() - 61
@@ -112,7 +112,7 @@ def test_health_is_that_of_every_loop(endpoint) -> None:
     assert get(f"{url}/other")[0] == 404
 
 
-def test_an_address_that_is_taken_is_an_error_with_a_way_out(make_daemon) -> None:
+def test_an_address_that_is_taken_is_an_error_with_a_way_out(make_daemon: MakeDaemon) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -4,6 +4,8 @@ import threading
 import time
 from itertools import pairwise
 
+import pytest
+
 from daemon.maintenance.scheduler import Scheduler
 from tests.support import wait_until
 
@@ -28,7 +30,7 @@ def test_a_task_that_hangs_holds_up_no_other_and_is_made_up_for_once() -> None:
     assert max(after - before for before, after in pairwise(quick)) < 5.0
 
 
-def test_a_clock_that_is_set_back_by_a_day_does_not_silence_it(monkeypatch) -> None:
+def test_a_clock_that_is_set_back_by_a_day_does_not_silence_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from datetime import timedelta
 
     runs: list[float] = []

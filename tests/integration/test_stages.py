@@ -12,7 +12,7 @@ from alembic.config import Config
 from daemon.store import database
 from daemon.store.migrate import migrate
 from daemon.store.queries import Queries
-from tests.support import ROOT, Daemon, fake_texts, reconcile, wait_until, write_wav
+from tests.support import ROOT, Daemon, MakeDaemon, fake_texts, reconcile, wait_until, write_wav
 
 KEPT = 3
 ONE_CHUNK_IN_A_STEP = f"""
@@ -43,7 +43,7 @@ def languages(recording: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.guarantee(7)
-def test_stages_go_on_after_a_kill_with_the_step_that_was_not_kept(make_daemon) -> None:
+def test_stages_go_on_after_a_kill_with_the_step_that_was_not_kept(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={}, patch=ONE_CHUNK_IN_A_STEP)
     daemon.environment["COLUMNS"] = "200"
     recording = write_wav(daemon.inbox / "long.wav", 150.0)
@@ -81,7 +81,7 @@ def test_what_a_stage_has_found_is_shown_and_can_be_queried(fake_daemon: Daemon)
     assert fake_daemon.query(query) == [("en", expected[0]["words"], round(50 / 3600, 2))]
 
 
-def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_retried(make_daemon) -> None:
+def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_retried(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     recording = write_wav(daemon.inbox / "old.wav", 20.0)
     assert daemon.once() == 0

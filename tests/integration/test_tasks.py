@@ -14,6 +14,7 @@ from daemon.config.formats import FORMATS
 from daemon.config.settings import Settings
 from daemon.maintenance.tasks import Maintenance
 from daemon.store import migrate
+from daemon.store.monitoring import History
 from daemon.store.records import timestamp_in
 
 HEADER = "INSERT INTO jobs (root, path, path_bytes, size_bytes, fingerprint, state, finished_at) VALUES "
@@ -44,7 +45,7 @@ def execute(settings: Settings, *statements: str) -> None:
             db.execute(statement)
 
 
-def test_old_rows_go_and_what_is_still_there_keeps_its_row(settings, history) -> None:
+def test_old_rows_go_and_what_is_still_there_keeps_its_row(settings: Settings, history: History) -> None:
     inbox = settings.watch[0].path
     (inbox / "there.wav").write_bytes(b"x")
     from daemon.filesystem import fingerprint
@@ -70,7 +71,7 @@ def test_old_rows_go_and_what_is_still_there_keeps_its_row(settings, history) ->
         assert db.execute("SELECT count(*) FROM segments_fts WHERE segments_fts MATCH 'budget'").fetchone() == (0,)
 
 
-def test_temporary_files_left_behind_go_and_no_others(settings, history) -> None:
+def test_temporary_files_left_behind_go_and_no_others(settings: Settings, history: History) -> None:
     inbox = settings.watch[0].path
     (inbox / "sub").mkdir()
     orphans = [inbox / "sub" / f".transcribed-7-{form}.tmp" for form in FORMATS]
@@ -88,7 +89,9 @@ def test_temporary_files_left_behind_go_and_no_others(settings, history) -> None
     assert all(path.exists() for path in (fresh, *foreign, outside))
 
 
-def test_backups_are_made_when_due_and_the_oldest_go(settings, history, caplog) -> None:
+def test_backups_are_made_when_due_and_the_oldest_go(
+    settings: Settings, history: History, caplog: pytest.LogCaptureFixture
+) -> None:
     care = Maintenance(settings, None, history, Work())
     folder = settings.database_path.parent / "backups"
     care.back_up()
@@ -159,7 +162,14 @@ def verification(settings: Settings, model: str, days: float) -> None:
     ],
 )
 def test_a_verification_is_due_a_week_after_the_last_or_else_after_the_first_sample(
-    settings, history, tmp_path, monkeypatch, verified, sampled, keep_days, due
+    settings: Settings,
+    history: History,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verified: list[tuple[str, float]],
+    sampled: list[float],
+    keep_days: int,
+    due: bool,
 ) -> None:
     (tmp_path / "config.toml").write_text(f"[model]\nname = 'tiny.en'\n[monitor]\nkeep_samples_days = {keep_days}\n")
     settings = reader.load(tmp_path / "config.toml")
@@ -175,7 +185,9 @@ def test_a_verification_is_due_a_week_after_the_last_or_else_after_the_first_sam
     assert (tmp_path / "ran").exists() is due
 
 
-def test_verification_is_due_after_its_days_when_nothing_else_runs(settings, history, tmp_path, monkeypatch) -> None:
+def test_verification_is_due_after_its_days_when_nothing_else_runs(
+    settings: Settings, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\necho \"$@\" >> {tmp_path}/ran\necho 'passed: keeps 99 %'\n")
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-from collections import Counter, defaultdict
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +65,7 @@ def test_jobs_take_turns(counts: dict[int, int]) -> None:
     for job_id, count in counts.items():
         for idx in range(count):
             batcher.submit(chunk(job_id, idx))
-    left, served = dict(counts), defaultdict(int)
+    left, served = dict(counts), Counter[int]()
     while batch := batcher.take(1):
         job_id = batch[0].job_id
         served[job_id] += 1

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -437,7 +438,7 @@ def test_a_long_recording_is_published_after_many_steps_of_its_stages_one_in_a_t
 def test_the_loop_does_not_sleep_while_there_are_steps_to_take(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     timeouts = []
 
-    def noted(waited_for: list[object], timeout: float) -> list[object]:
+    def noted(waited_for: Any, timeout: float) -> Any:
         timeouts.append(timeout)
         return wait(waited_for, timeout)
 

@@ -9,7 +9,7 @@ import pytest
 from daemon.config.formats import FORMATS
 from daemon.errors import Unavailable
 from daemon.publish import files as room
-from daemon.publish.files import plan, publish
+from daemon.publish.files import Owner, plan, publish
 
 FILES = {"txt": b"text\n", "json": b"{}\n"}
 
@@ -25,7 +25,13 @@ def nobody(_name: bytes) -> None:
     return None
 
 
-def put(folder: int, recording: bytes = b"talk.mp3", naming: str = "stem", owner=nobody, files=FILES) -> str | None:
+def put(
+    folder: int,
+    recording: bytes = b"talk.mp3",
+    naming: str = "stem",
+    owner: Owner = nobody,
+    files: dict[str, bytes] = FILES,
+) -> str | None:
     planned, warning = plan(folder, recording, files, naming, owner)
     publish(folder, planned, "test")
     return warning
@@ -159,7 +165,7 @@ def test_a_race_leaves_nothing_of_ours(tmp_path: Path, folder: int) -> None:
 def test_a_disk_at_fault_is_the_environments_and_leaves_nothing(
     tmp_path: Path, folder: int, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = []
+    written: list[int] = []
 
     def write(fd: int, content: memoryview) -> int:
         if written:
@@ -178,13 +184,13 @@ def test_a_disk_at_fault_is_the_environments_and_leaves_nothing(
 def test_file_systems_without_unnamed_files_or_links(
     tmp_path: Path, folder: int, links: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room.os, "O_TMPFILE", os.O_DIRECTORY | os.O_EXCL)  # gives EISDIR, as an old kernel does
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY | os.O_EXCL)  # gives EISDIR, as an old kernel does
 
     def no_link(*_arguments: object, **_options: object) -> None:
         raise OSError(errno.EPERM, "no hard links here")
 
     if not links:
-        monkeypatch.setattr(room.os, "link", no_link)
+        monkeypatch.setattr(os, "link", no_link)
     put(folder)
     assert names(tmp_path) == {"talk.txt", "talk.json"}
     (tmp_path / "next.json").write_text("theirs")
@@ -194,7 +200,7 @@ def test_file_systems_without_unnamed_files_or_links(
 
 
 def test_leftovers_of_a_crash_do_not_hinder(tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room.os, "O_TMPFILE", os.O_DIRECTORY | os.O_EXCL)
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY | os.O_EXCL)
     (tmp_path / ".test-txt.tmp").write_text("half")
     put(folder)
     assert names(tmp_path) == {"talk.txt", "talk.json"}

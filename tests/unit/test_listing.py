@@ -1,6 +1,7 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from daemon.watch.listing import Kind, look, walk
 IGNORE = ("*.part", "*.crdownload", ".*", "~*")
 
 
-def found(root: Path, **options) -> dict[str, Kind]:
+def found(root: Path, **options: Any) -> dict[str, Kind]:
     return {os.fsdecode(item.path): item.kind for item in walk(root, IGNORE, recursive=True, **options)}
 
 

@@ -1,5 +1,8 @@
 """The table of metrics, and everything that goes by it."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from prometheus_client import generate_latest
@@ -106,13 +109,13 @@ def test_the_table_shows_every_metric_with_a_title_that_is_known() -> None:
     assert titles == [metric.title for metric in known] and len(known) > 8
 
 
-def test_every_metric_with_a_panel_is_drawn_once_it_is_known(monkeypatch, tmp_path) -> None:
+def test_every_metric_with_a_panel_is_drawn_once_it_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     figures: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_args, **_options: figures.append(figure))
     for each in (BUSY, NOTHING):
         plot([metrics.row(each)] * 2, [], tmp_path / "out.png")
     for figure, each in zip(figures, (BUSY, NOTHING), strict=True):
-        drawn = {line.get_label(): list(line.get_ydata()) for axis in figure.axes for line in axis.lines}
+        drawn = {line.get_label(): np.asarray(line.get_ydata()).tolist() for axis in figure.axes for line in axis.lines}
         assert drawn == {
             metric.title: [metric.of_row(metrics.row(each))] * 2
             for metric in METRICS

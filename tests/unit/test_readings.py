@@ -41,7 +41,9 @@ def test_rules_are_changed_one_by_one() -> None:
         ("memory", 50, 45),
     ],
 )
-def test_a_first_limit_that_is_changed_alone_leaves_the_second_within_reach(name, fire, clear) -> None:
+def test_a_first_limit_that_is_changed_alone_leaves_the_second_within_reach(
+    name: str, fire: float, clear: float
+) -> None:
     rule = configured(Monitor(rules={name: RuleChange(fire=fire, for_seconds=0)}))[name]
     assert rule.clear == clear
     beyond = fire - 1 if rule.below else fire + 1

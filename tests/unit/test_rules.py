@@ -1,6 +1,8 @@
 """The pure rules of alerts: sample after sample in, the exact list of events out."""
 
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ HOT = Rule("hot", fire=85, clear=80, for_s=120, says="{subject} {value} {fire}")
 LOW = Rule("low", fire=500, clear=600, for_s=0, says="", below=True)
 
 
-def run(rule: Rule, values, *, tick_s: float = TICK_S, enough: bool = True) -> list[tuple[int, str]]:
+def run(rule: Rule, values: Sequence[Any], *, tick_s: float = TICK_S, enough: bool = True) -> list[tuple[int, str]]:
     """(tick, state) of every event; a value of ... has no reading at all."""
     open_: dict[tuple[str, str], Alert] = {}
     found = []
@@ -40,7 +42,7 @@ def run(rule: Rule, values, *, tick_s: float = TICK_S, enough: bool = True) -> l
         ([None, ...], [(0, "unknown"), (1, "ok")]),
     ],
 )  # fmt: skip
-def test_a_value_over_time(values, expected) -> None:
+def test_a_value_over_time(values: list[Any], expected: list[tuple[int, str]]) -> None:
     assert run(HOT, values) == expected
 
 

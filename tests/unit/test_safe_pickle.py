@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,7 @@ from daemon.processes.safe_pickle import Unreadable, message
 
 
 class Evil:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
         return os.system, ("touch /tmp/transcribed-evil",)
 
 

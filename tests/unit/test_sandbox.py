@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,7 @@ print(json.dumps({
 
 
 @pytest.mark.guarantee(14, 15)
-def test_a_decoder_has_no_network_no_programs_no_files_and_no_end_of_memory(tmp_path) -> None:
+def test_a_decoder_has_no_network_no_programs_no_files_and_no_end_of_memory(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("content")
     done = subprocess.run(
         [sys.executable, "-c", INSIDE, tmp_path / "in", tmp_path / "out"], capture_output=True, text=True, timeout=60

@@ -25,7 +25,8 @@ def test_a_workload_is_the_same_each_time_and_knows_what_is_said(tmp_path: Path)
 
 def test_the_users_recordings_are_copied_and_references_found(tmp_path: Path) -> None:
     source, copies = tmp_path / "mine", tmp_path / "copies"
-    source.mkdir(), copies.mkdir()
+    source.mkdir()
+    copies.mkdir()
     write_wav(source / "a.wav")
     (source / "a.ref.txt").write_text("what is said")
     write_wav(source / "b.wav", seed=1)

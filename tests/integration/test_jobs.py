@@ -8,14 +8,14 @@ import pytest
 
 from daemon.store.rows import JobRow
 from daemon.store.store import Store
-from tests.support import Daemon, queue
+from tests.support import Daemon, MakeDaemon, queue
 
 
 def paths(rows: list[JobRow]) -> list[str]:
     return [row["path"] for row in rows]
 
 
-def test_the_command_lists_filters_and_pages(make_daemon, store: Store, tmp_path: Path) -> None:
+def test_the_command_lists_filters_and_pages(make_daemon: MakeDaemon, store: Store, tmp_path: Path) -> None:
     daemon: Daemon = make_daemon()
     inbox = str(daemon.inbox)
     queue(store, "a.wav", "sub/b.wav", b"\xe9.wav", root=inbox)
@@ -43,6 +43,7 @@ def test_the_command_lists_filters_and_pages(make_daemon, store: Store, tmp_path
 @pytest.mark.parametrize(
     "arguments", [("--cursor", "START"), ("--json", "--cursor", "x"), ("--json", "--cursor", "START", "--offset", "1")]
 )
-def test_a_cursor_that_cannot_be_is_bad_usage(make_daemon, store: Store, arguments: tuple[str, ...]) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("store")
+def test_a_cursor_that_cannot_be_is_bad_usage(make_daemon: MakeDaemon, arguments: tuple[str, ...]) -> None:
     done = make_daemon().run("jobs", "list", *arguments)
     assert (done.returncode, done.stdout) == (2, "") and "cursor" in done.stderr
