@@ -193,8 +193,8 @@ class ActiveJob:
 
     def _prepared(self, chunk: Chunk) -> Chunk:
         """The chunk with what is known of its recording by now."""
-        return replace(
-            chunk,
-            fallback_language=self.language if chunk.language == "auto" else "",
-            previous=self.previous if self.job.options.condition_on_previous_text else "",
-        )
+        fallback = self.language if chunk.language == "auto" else ""
+        previous = self.previous if self.job.options.condition_on_previous_text else ""
+        if (fallback, previous) == (chunk.fallback_language, chunk.previous):
+            return chunk
+        return replace(chunk, fallback_language=fallback, previous=previous)
