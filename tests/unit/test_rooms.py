@@ -49,3 +49,26 @@ def test_most_modules_have_a_test_file_of_their_name() -> None:
         and (rooms[file.stem] > 1 or f"test_{file.stem}" not in there)
     )
     assert len(without) <= (1 - NAMED_LEAST) * len(modules), without
+
+
+def _set_on_self(function: ast.FunctionDef) -> set[str]:
+    stored = (
+        node for node in ast.walk(function) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    )
+    return {node.attr for node in stored if isinstance(node.value, ast.Name) and node.value.id == "self"}
+
+
+def test_no_attribute_is_first_set_after_construction() -> None:
+    late = []
+    for file in (ROOT / "daemon").rglob("*.py"):
+        for found in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(found, ast.ClassDef):
+                fields = {
+                    node.target.id
+                    for node in found.body
+                    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+                }
+                methods = [node for node in found.body if isinstance(node, ast.FunctionDef)]
+                made = fields.union(*(_set_on_self(method) for method in methods if method.name == "__init__"))
+                late += [f"{file}: {found.name}.{name}" for method in methods for name in _set_on_self(method) - made]
+    assert not late
