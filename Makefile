@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := daemon migrations tests tools
 
-.PHONY: run demo test unit test-faults soak lint format clean help
+.PHONY: run demo test unit coverage test-faults soak lint format clean help
 
 run: $(VENV)/run.stamp ## watch ./inbox and transcribe with the packaged tiny.en model
 	@mkdir -p inbox
@@ -18,10 +18,16 @@ demo: $(VENV)/run.stamp ## transcribe the shipped clip once and print the transc
 	@echo && cat demo/inbox/demo.txt
 
 test: $(VENV)/test.stamp lint ## check and test everything but the full fault doses (under 20 minutes)
-	$(BIN)/pytest -m "not faults and not soak" -n 2
+	$(BIN)/pytest -m "not faults and not soak" -n 2 --dist worksteal
 
 unit: $(VENV)/test.stamp ## run the unit tests but the slow ones (under a minute)
 	$(BIN)/pytest tests/unit -m "not slow" -n 2
+
+coverage: $(VENV)/test.stamp ## test with coverage and fail below 95 % of lines; daemons and children count
+	$(BIN)/coverage erase
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest -m "not faults and not soak and not slow" -n 2 --dist worksteal
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 test-faults: $(VENV)/test.stamp ## test every promise of docs/reliability.md with the full fault doses (under an hour)
 	$(BIN)/pytest -m "guarantee and not soak" -n 2 --guarantees -rP
@@ -40,7 +46,7 @@ format: $(VENV)/test.stamp ## format the code and fix what ruff can fix by itsel
 	$(BIN)/ruff format $(SOURCES)
 
 clean: ## remove the virtual environment, the demo and the caches
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .grimp_cache .import_linter_cache
 
 help: ## list the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'

@@ -1,20 +1,28 @@
-"""The daemon: built, started, kept honest, stopped."""
+"""The daemon: its parts, made in order and closed in reverse, and the rounds of its main thread."""
 
 import logging
 import os
-import signal
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from types import FrameType
 
 from daemon.config import reader
 from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
-from daemon.monitor import alerts
+from daemon.maintenance.scheduler import Scheduler
+from daemon.maintenance.tasks import Maintenance
+from daemon.monitor.counters import Counters, counters_of
+from daemon.monitor.liveness import Liveness
+from daemon.monitor.notifications import is_known
+from daemon.monitor.sampling import Monitor, Sources
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.limits import check_limits
 from daemon.processes.load_order import load_order, setup_of
+from daemon.signals import Signals, Wakeup
 from daemon.store import database
 from daemon.store.measurements import known_parallelism
 from daemon.store.monitoring import History
@@ -23,198 +31,235 @@ from daemon.store.records import timestamp
 from daemon.store.store import Store
 from daemon.systemd import notify
 from daemon.transcribe.autotune import Autotuner
+from daemon.transcribe.children import Children
 from daemon.transcribe.dispatcher import Dispatcher
-from daemon.upkeep import Upkeep, counters_of
+from daemon.transcribe.pauses import Pauses
 from daemon.watch.scanner import Scanner
 
 log = logging.getLogger(__name__)
 
-DONE, FAILED = 0, 1
 DECODERS_MAX = 4
 """Working side by side; more would only wait for the engines."""
 LOADING_EXTENSION_S = 30
 """Asked of systemd again and again while a model is loaded or downloaded."""
+LOOK_S = 1.0
+"""Between two looks at the clock, the monitor and the loops."""
+MAINTENANCE_FIRST_S, MAINTENANCE_S = 300.0, 86_400.0
+"""Maintenance begins some time after the start, which has enough to do; then daily."""
+DUE_S = 3600.0
+"""How often the scheduler looks whether a backup or a verification is due."""
+DISPATCHER_SILENT_S, SCANNER_SILENT_S = 30.0, 60.0
+"""They beat every second, and every few seconds even within a comparison; silent for this long they hang."""
+MONITOR_SILENT_INTERVALS, MONITOR_SLACK_S = 3.0, 30.0
 
 
-def read_settings(file: Path) -> Settings:
-    """Read a configuration file and check all of it, before anything is started with it.
+class Result(Enum):
+    """How a run of the daemon ended."""
 
-    Raises:
-        BadConfig: the file, a limit of an alert or an address is of no use; the message names every such key.
-    """
-    settings = reader.load(file)
-    alerts.check(settings.monitor)
-    return settings
+    DONE = "done"
+    FAILED = "failed"
+    """With `once`: a recording could not be transcribed."""
+    RELOAD = "reload"
+    """SIGHUP asked for a new configuration, which is good: the caller starts the program again."""
 
 
+@dataclass(slots=True)
 class Service:
-    """One run of the daemon.
+    """One run of the daemon."""
 
-    Args:
-        once: end when everything in the folders is done.
-        config_file: where the settings are from.
-    """
+    settings: Settings
+    config_file: Path | None
+    """Where the settings are from."""
+    once: bool
+    """End when everything in the folders is done."""
+    signals: Signals
+    store: Store
+    dispatcher: Dispatcher
+    scanner: Scanner
+    monitor: Monitor
+    scheduler: Scheduler
+    liveness: Liveness
+    began: str
+    announced: bool = False
+    reload: bool = False
+    looked_at: float = 0.0
 
-    def __init__(self, settings: Settings, *, once: bool, config_file: Path | None = None) -> None:
-        self._settings = settings
-        self._config_file = config_file
-        self._once = once
-        self._stops = 0
-        self._hung_up = False
-        self.again = False
-        """SIGHUP asked for the configuration to be read anew, and it is good: the caller starts the program again."""
-        self._trouble: str | None = None
-        self._announced = False
-        self._pinged_at = 0.0
-        self._began = timestamp()
-
-    def run(self) -> int:
-        """Run until a signal (or, with `once`, until nothing is left); the exit code.
+    def run(self) -> Result:
+        """Run until a signal or, with `once`, until nothing is left.
 
         Raises:
-            AlreadyRunning: another daemon holds the database.
-            Unavailable: the model, the device, the database or a thread of ours is not to be had.
+            Unavailable: the model, the device, the database or a thread of the daemon is not available.
         """
-        check_limits()
-        path = self._settings.database_path
-        with database.lock(path):
-            # The children load their libraries and the model while the database is brought up to date.
-            self._setup = setup_of(self._settings.model)
-            layout = None if self._setup is None else known_parallelism(path, self._setup)
-            self._untried = layout is None and not self._once
-            decoders, engines = DecoderPool(_decoder_count()), EnginePool(load_order(self._settings.model, layout))
-            try:
-                engines.keep_alive()
-                decoders.warm_up()
-                # Not at the top: Alembic's modules would hold up the children by a tenth of a second.
-                from daemon.store.migrate import migrate
+        self.scanner.start()
+        self.scheduler.start()
+        self.looked_at = time.monotonic()
+        self.dispatcher.run(self._stops)
+        if not self.reload:
+            notify("STOPPING=1")
+        # The order of the stop: the scanner first, for it makes new work; then the batches in flight, which
+        # are paid for; then, when the parts are closed, the children, which have nothing left to do.
+        self.scanner.stop()
+        self.dispatcher.drain(self._hurries)
+        self.scanner.close()
+        if self.scanner.failure is not None:
+            raise Unavailable(f"the scanner failed: {self.scanner.failure}", "see the log above")
+        if self.reload:
+            return Result.RELOAD
+        return Result.FAILED if self.once and self._any_failed() else Result.DONE
 
-                migrate(path)
-                self._store = Store(path, self._keep_waiting)
-                # The monitor gives up at once where the database cannot be written; its next look comes soon.
-                history = History(path, lambda _reason: False)
-                try:
-                    return self._run(decoders, engines, history)
-                finally:
-                    history.close()
-                    self._store.close()
-            finally:
-                decoders.end()
-                engines.end()
-
-    def _run(self, decoders: DecoderPool, engines: EnginePool, history: History) -> int:
-        if resumed := self._store.release_orphans():
-            log.info("resumed %d jobs that were running when the daemon last ended", resumed)
-        tuner = Autotuner(self._store, engines, self._setup, untried=self._untried)
-        counters = counters_of(history)
-        self._dispatcher = Dispatcher(self._store, decoders, engines, tuner, self._settings.jobs, counters)
-        self._scanner = Scanner(self._settings, self._store, self._dispatcher.wake)
-        self._upkeep = Upkeep(
-            self._settings, self._config_file, history, counters,
-            self._dispatcher, self._scanner, engines, decoders, tuner,
-        )  # fmt: skip
-        self._handle_signals()
-        self._scanner.start()
-        self._upkeep.start()
-        try:
-            self._dispatcher.run(self._progress)
-            if not self.again:
-                notify("STOPPING=1")
-            # The order of the stop: the scanner first, for it makes new work; then the batches in flight, which
-            # are paid for; then the children, which have nothing left to do.
-            self._scanner.stop()
-            self._dispatcher.drain(hurry=lambda: self._stops > 1)
-        finally:
-            tuner.end()
-            self._upkeep.end()
-            self._scanner.stop()
-            self._scanner.join(timeout=10)
-        if self._scanner.failure is not None:
-            raise Unavailable(f"the scanner failed: {self._scanner.failure}", "see the log above")
-        if self._once and self._failed():
-            return FAILED
-        return DONE
-
-    def _progress(self) -> bool:
-        """Once per turn of the dispatcher: tell systemd, and whether to stop."""
-        if self._dispatcher.ready and not self._announced:
-            self._announced = True
-            folders = ", ".join(str(watch.path) for watch in self._settings.watch)
+    def _stops(self) -> bool:
+        """Look after everything besides the work, and return whether to stop; called in every round."""
+        if self.dispatcher.ready and not self.announced:
+            self.announced = True
+            folders = ", ".join(str(watch.path) for watch in self.settings.watch)
             log.info("ready: drop recordings into %s; transcripts appear beside them", folders)
             notify("READY=1")
-        self._ping()
-        if self._scanner.failure is not None:
-            return True
-        if self._hung_up:
-            self._hung_up = False
-            self.again = self._is_good()
-        return bool(self._stops) or self.again or (self._once and self._finished())
+        if (elapsed_s := time.monotonic() - self.looked_at) >= LOOK_S:
+            self.looked_at += elapsed_s
+            self._look(elapsed_s)
+        if self.signals.take_hang_up():
+            self.reload = self._config_is_good()
+        stopped = bool(self.signals.stops) or self.scanner.failure is not None
+        return stopped or self.reload or (self.once and self._finished())
 
-    def _is_good(self) -> bool:
-        """Whether the configuration as it is now can be used; the old one stays in force where it cannot."""
-        if self._config_file is None:
+    def _hurries(self) -> bool:
+        return self.signals.stops > 1
+
+    def _look(self, elapsed_s: float) -> None:
+        """Notice a clock that was set and a monitor that is silent; tell systemd that every loop makes progress."""
+        self.scheduler.tick()
+        self.monitor.watch_silence(elapsed_s)
+        if not self.announced:
+            notify(f"EXTEND_TIMEOUT_USEC={LOADING_EXTENSION_S * 1_000_000}")
+        if not self.liveness.hanging:
+            notify("WATCHDOG=1")
+
+    def _config_is_good(self) -> bool:
+        """Return whether the configuration as it is now can be used; the old one stays in force where it cannot."""
+        if self.config_file is None:
             return False
         try:
-            read_settings(self._config_file)
+            reader.load(self.config_file, is_known)
         except BadConfig as error:
-            log.error("SIGHUP: the configuration is not taken, the old one stays:\n%s", error)
+            log.error("SIGHUP: the configuration has errors, the old one stays in force:\n%s", error)
             return False
         log.info("SIGHUP: starting again with the new configuration")
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         return True
 
     def _finished(self) -> bool:
-        if not (self._scanner.compared and self._dispatcher.idle):
+        if not (self.scanner.compared and self.dispatcher.idle):
             return False
-        if self._store.nothing_left():
+        if self.store.nothing_left():
             return True
-        if held_up := self._store.held_up():
+        if held_up := self.store.held_up():
             raise Unavailable(f"cannot go on: {held_up}", "the work that is left is kept for the next run")
         return False
 
-    def _failed(self) -> bool:
-        with Queries(self._settings.database_path) as queries:
-            return queries.failed_since(self._began) > 0
+    def _any_failed(self) -> bool:
+        with Queries(self.settings.database_path) as queries:
+            return queries.failed_since(self.began) > 0
 
-    def _ping(self) -> None:
-        """Tell systemd that we live, if every loop has made progress."""
-        now = time.monotonic()
-        if now - self._pinged_at < 1.0:
-            return
-        self._pinged_at = now
-        self._upkeep.turn()
-        if not self._announced:
-            notify(f"EXTEND_TIMEOUT_USEC={LOADING_EXTENSION_S * 1_000_000}")
-        if self._upkeep.alive:
-            notify("WATCHDOG=1")
 
-    def _keep_waiting(self, reason: str) -> bool:
-        """The database cannot be written just now; the work waits until it can."""
-        if reason != self._trouble:
-            self._trouble = reason
+class Patience:
+    """What a writer does while the database cannot be written: wait, say so once, and stop when asked to."""
+
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
+        self._told: str | None = None
+
+    def __call__(self, reason: str) -> bool:
+        """Return whether to go on waiting."""
+        if reason != self._told:
+            self._told = reason
             log.error("the database cannot be written, everything waits: %s", reason)
         notify("WATCHDOG=1")
-        return not self._stops
+        return not self._signals.stops
 
-    def _handle_signals(self) -> None:
-        def stop(number: int, _frame: FrameType | None) -> None:
-            self._stops += 1
-            log.info("%s: stopping%s", signal.Signals(number).name, " now" if self._stops > 1 else "")
 
-        def hang_up(_number: int, _frame: FrameType | None) -> None:
-            self._hung_up = True
+@contextmanager
+def build(settings: Settings, *, once: bool = False, config_file: Path | None = None) -> Iterator[Service]:
+    """Make the parts of the daemon in the order in which they need each other, and close them in reverse.
 
-        signal.set_wakeup_fd(self._dispatcher.wake_fd, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGHUP, hang_up)
-        # Blocked by the program before us, if it was SIGHUP that started us: another one meanwhile is not lost.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
-        # The kernel breaks our read lease with SIGIO when somebody opens the file for writing just then; the
-        # default action would end the daemon.
-        signal.signal(signal.SIGIO, signal.SIG_IGN)
+    Args:
+        once: end when everything in the folders is done.
+        config_file: where the settings are from; needed for SIGHUP and for verifications.
+
+    Raises:
+        AlreadyRunning: another daemon holds the database.
+        Unavailable: the database cannot be used, or the address for Prometheus is taken.
+    """
+    check_limits()
+    path, began = settings.database_path, timestamp()
+    with ExitStack() as parts:
+        parts.enter_context(database.lock(path))
+        setup = setup_of(settings.model)
+        known = None if setup is None else known_parallelism(path, setup)
+        # The children load their libraries and the model while the database is brought up to date.
+        engines = parts.enter_context(closing(EnginePool(load_order(settings.model, known))))
+        decoders = parts.enter_context(closing(DecoderPool(_decoder_count())))
+        engines.keep_alive()
+        decoders.warm_up()
+        _migrate(path)
+        wakeup = parts.enter_context(closing(Wakeup()))
+        signals = parts.enter_context(closing(Signals(wakeup)))
+        store = parts.enter_context(closing(Store(path, Patience(signals))))
+        # The monitor gives up at once where the database cannot be written; its next look comes soon.
+        history = parts.enter_context(closing(History(path, lambda _reason: False)))
+        if resumed := store.release_orphans():
+            log.info("resumed %d jobs that were running when the daemon last ended", resumed)
+        tuner = parts.enter_context(closing(Autotuner(store, engines, setup, untried=known is None and not once)))
+        children, pauses = Children(engines, decoders, tuner), Pauses(store, settings.jobs.between, wakeup)
+        counters = counters_of(history)
+        dispatcher = Dispatcher(store, children, pauses, wakeup, settings.jobs, counters)
+        scanner = parts.enter_context(closing(Scanner(settings, store, wakeup)))
+        maintenance = parts.enter_context(closing(Maintenance(settings, config_file, history, dispatcher)))
+        sources = Sources((engines, decoders, tuner), scanner, pauses, maintenance)
+        monitor = parts.enter_context(closing(Monitor(settings, history, counters, sources)))
+        liveness = _liveness(settings, dispatcher, scanner, monitor)
+        if address := settings.monitor.prometheus:
+            parts.enter_context(_endpoint(address, monitor, counters, liveness))
+        scheduler = parts.enter_context(closing(_scheduler(settings, monitor, maintenance)))
+        yield Service(
+            settings, config_file, once, signals, store, dispatcher, scanner, monitor, scheduler, liveness, began
+        )
 
 
 def _decoder_count() -> int:
     """Decoding takes a tenth of what the engine takes on a CPU; a GPU needs more of it at once."""
     return max(1, min(DECODERS_MAX, len(os.sched_getaffinity(0)) // 2))
+
+
+def _migrate(path: Path) -> None:
+    # Not at the top: Alembic's modules would hold up the children by a tenth of a second.
+    from daemon.store.migrate import migrate
+
+    migrate(path)
+
+
+def _endpoint(address: str, monitor: Monitor, counters: Counters, liveness: Liveness) -> AbstractContextManager[object]:
+    # Who does not ask for metrics does not pay for the library.
+    from daemon.monitor.prometheus import Endpoint
+
+    return closing(Endpoint(address, monitor, counters, liveness))
+
+
+def _liveness(settings: Settings, dispatcher: Dispatcher, scanner: Scanner, monitor: Monitor) -> Liveness:
+    silent_s = MONITOR_SILENT_INTERVALS * settings.monitor.interval_seconds
+    silent_s += settings.monitor.probe_timeout_seconds + MONITOR_SLACK_S
+    return Liveness(
+        {
+            "dispatcher": (dispatcher, DISPATCHER_SILENT_S),
+            "scanner": (scanner, SCANNER_SILENT_S),
+            "monitor": (monitor, silent_s),
+        }
+    )
+
+
+def _scheduler(settings: Settings, monitor: Monitor, maintenance: Maintenance) -> Scheduler:
+    scheduler = Scheduler()
+    scheduler.every(settings.monitor.interval_seconds, "monitor", monitor.tick)
+    scheduler.every(MAINTENANCE_S, "maintenance", maintenance.tidy, first_s=MAINTENANCE_FIRST_S)
+    scheduler.every(DUE_S, "backup", maintenance.back_up, first_s=MAINTENANCE_FIRST_S)
+    scheduler.every(DUE_S, "verify", maintenance.verify, first_s=MAINTENANCE_FIRST_S)
+    return scheduler

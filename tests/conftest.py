@@ -12,8 +12,10 @@ import pytest
 
 from daemon.processes.environment import NO_TELEMETRY
 from tests import guarantees
-from tests.support import SHARED_AUDIO, Daemon
+from tests.support import ROOT, SHARED_AUDIO, Daemon
 
+# Whatever is started from a test is of this checkout, wherever `transcribed` is installed from.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 # The tests that run the VAD in their own process report to nobody either.
 os.environ.update(NO_TELEMETRY)
 

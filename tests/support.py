@@ -9,10 +9,15 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
+
+from daemon.chunk import Options
+from daemon.store.store import Store
+from tests.builders import seen
 
 ROOT = Path(__file__).parent.parent
 SHARED_AUDIO = ROOT.parent / "shared" / "audio"
@@ -35,6 +40,24 @@ def words(text: str) -> list[str]:
     from whisper_normalizer.english import EnglishTextNormalizer
 
     return str(EnglishTextNormalizer()(text)).split()
+
+
+def monitored(
+    processes: Sequence[tuple[str, int]] = (),
+    restarts: Mapping[str, int] | None = None,
+    watchers: Mapping[str, int] | None = None,
+    held: list[str | None] | None = None,
+) -> Any:
+    """What a monitor looks at; the reason of each pause that it asks for goes into `held`, None when it ends."""
+    from daemon.monitor.sampling import Sources
+
+    told: list[str | None] = [] if held is None else held
+    pauses = SimpleNamespace(
+        reason=None, hold=lambda _cause, reason: told.append(reason), release=lambda _cause: told.append(None)
+    )
+    pool = SimpleNamespace(processes=processes, restarts=restarts or {})
+    folders = SimpleNamespace(missing={}, restarts=watchers or {})
+    return Sources((pool,), folders, pauses, SimpleNamespace(model_cache_mb=None))
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float = 30.0, what: str = "condition") -> Any:
@@ -73,10 +96,12 @@ class Daemon:
             "vad": "enabled = false" if fake is not None else "enabled = true",
             **settings,
         }
+        if fake is not None:
+            tables["model"] = f'engine = "fake"\n{tables["model"]}'
         self.config.write_text("".join(f"[{name}]\n{body}\n\n" for name, body in tables.items()))
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         if fake is not None:
-            self.environment |= {"TRANSCRIBED_ENGINE": "daemon.engine.fake", "TRANSCRIBED_FAKE": json.dumps(fake)}
+            self.environment["TRANSCRIBED_FAKE"] = json.dumps(fake)
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "daemon.log"
 
@@ -174,6 +199,10 @@ class Daemon:
         return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
 
 
+MakeDaemon = Callable[..., Daemon]
+"""The fixture `make_daemon`: takes what `Daemon` takes, but for its folder."""
+
+
 def reconcile(
     daemon: Daemon, recordings: Sequence[Path], formats: Sequence[str] = ("txt", "srt", "json"), *, gone: bool = False
 ) -> None:
@@ -250,3 +279,8 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def queue(store: Store, *names: str | bytes, root: str = "/root", priority: int = 0) -> None:
+    """Put recordings in the queue, with the default options."""
+    store.queue([(seen(name, root=root), Options(), priority) for name in names])

@@ -21,7 +21,7 @@ def engine_loop(model: str, at: Placement, files: list[str]) -> list[str]:
     whisper, ready = load(LoadModel(model, at.name, at.compute_type, None, None, None))
     batcher = Batcher()
     for number, file in enumerate(files):
-        for chunk in _chunks(number, Path(file), multilingual=ready.multilingual):
+        for chunk in _chunks(number, Path(file), language="auto" if len(ready.languages) > 1 else ready.languages[0]):
             batcher.submit(chunk)
     texts: list[dict[tuple[int, int], str]] = [{} for _ in files]
     earlier: dict[tuple[int, int, int], list[Decoded]] = {}
@@ -48,11 +48,10 @@ def engine_loop(model: str, at: Placement, files: list[str]) -> list[str]:
     return [" ".join(parts[place] for place in sorted(parts)) for parts in texts]
 
 
-def _chunks(job_id: int, file: Path, *, multilingual: bool) -> list[Chunk]:
+def _chunks(job_id: int, file: Path, *, language: str) -> list[Chunk]:
     chunker = Chunker(Options())
     audio = np.frombuffer(samples(file), dtype="<i2")
     cuts = [*chunker.feed(audio), *chunker.finish()]
-    language = "auto" if multilingual else "en"
     return [
         Chunk(job_id, idx, spans, cut, language=language, full_context=False) for idx, (spans, cut) in enumerate(cuts)
     ]

@@ -29,7 +29,8 @@ from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
 from daemon.config import reader
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
-from daemon.service import Service, read_settings
+from daemon.monitor.notifications import is_known
+from daemon.service import Result, build
 from daemon.store.queries import Queries
 
 app = typer.Typer(
@@ -86,17 +87,17 @@ def run(
 ) -> None:
     """Watch the folders and transcribe, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration."""
     file = reader.find(config_file)
-    settings = read_settings(file)
+    settings = reader.load(file, is_known)
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
-    service = Service(settings, once=once, config_file=file.absolute())
-    code = service.run()
-    if service.again:
+    with build(settings, once=once, config_file=file.absolute()) as service:
+        result = service.run()
+    if result is Result.RELOAD:
         # Keep the process id, so that systemd and whoever sent the signal still recognize the daemon.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    sys.exit(code)
+    sys.exit(EXIT_FAILED if result is Result.FAILED else 0)
 
 
 @app.command()
@@ -136,7 +137,7 @@ def check(
     errors: list[str] = []
     try:
         file = reader.find(config_file)
-        settings = read_settings(file)
+        settings = reader.load(file, is_known)
     except BadConfig as error:
         if not as_json:
             raise

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.store.rows import Backlog, JobDetail, JobRow, LayoutRow, Status
+from daemon.store.rows import Backlog, JobDetail, JobRow, LayoutRow, StageRow, Status
 
 COLOURS = {"done": "green", "running": "cyan", "failed": "yellow", "dead": "red", "rejected": "red"}
 
@@ -26,6 +26,9 @@ def status(data: Status) -> RenderableType:
             progress = f"{row['chunks_done']}/{row['chunks_total'] or '?'} chunks"
             if row["progress_percent"] is not None:
                 progress += f", {row['progress_percent']:.0f} %"
+            for stage in row["stages"]:
+                if stage["result"] is None:
+                    progress += f", {stage['name']} {stage['chunks_done']}/{row['chunks_total']}"
             table.add_row(str(row["id"]), Text(row["path"]), progress, f"{row['times_real_time'] or 0:.1f} x real time")
         parts.append(table)
     parts.append(Text(_backlog(data["backlog"])))
@@ -57,8 +60,10 @@ def job(row: JobDetail) -> RenderableType:
     table.add_column()
     table.add_column(overflow="fold")
     for key, value in row.items():
-        if value is not None and key not in ("outputs", "segments", "path_bytes"):
+        if value is not None and key not in ("outputs", "stages", "segments", "path_bytes"):
             table.add_row(Text(key, style="bold"), Text(str(value)))
+    for stage in row["stages"]:
+        table.add_row(Text(stage["name"], style="bold"), Text(_stage(stage, row["chunks_total"])))
     for file in row["outputs"]:
         table.add_row(Text(f"{file['format']} file", style="bold"), Text(file["path"]))
     lines = [Text(f"[{length(line['start_s'])}] {line['text']}") for line in row["segments"]]
@@ -74,6 +79,18 @@ def length(seconds: float) -> str:
 def clock(moment: str | None) -> str:
     """Return a timestamp of the database in local time, or "" for None."""
     return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _stage(stage: StageRow, chunks_total: int | None) -> str:
+    """What a stage has found, one thing to a line; while it goes on, how far it is."""
+    if stage["result"] is None:
+        return f"{stage['chunks_done']}/{chunks_total} chunks"
+    found = stage["result"] if isinstance(stage["result"], list) else [stage["result"]]
+    lines = [
+        ", ".join(f"{key} {value}" for key, value in each.items()) if isinstance(each, dict) else str(each)
+        for each in found
+    ]
+    return "\n".join(lines) or "none"
 
 
 def _layout(row: LayoutRow) -> str:

@@ -2,12 +2,12 @@
 
 import os
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from daemon.config.check import KnownAddress, check
 from daemon.config.settings import SQLITE_PREFIX, Settings
 from daemon.errors import BadConfig
 
@@ -32,8 +32,12 @@ def find(option: Path | None) -> Path:
     )
 
 
-def load(file: Path) -> Settings:
+def load(file: Path, known_address: KnownAddress | None = None) -> Settings:
     """Read and check a configuration file.
+
+    Args:
+        file: relative paths in it are relative to its folder.
+        known_address: checks the addresses for messages; None where none will be sent.
 
     Raises:
         BadConfig: The file cannot be read, or some keys are wrong; the message lists them all with the reasons.
@@ -45,14 +49,12 @@ def load(file: Path) -> Settings:
         raise BadConfig(f"{file}: cannot be read: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{file}: is not TOML: {error}") from error
-    try:
-        settings = Settings.model_validate(raw)
-    except ValidationError as error:
-        raise BadConfig("\n".join(f"{file}: {line}" for line in _lines(error))) from error
+    settings, wrong = _parse(raw)
     settings = _absolute(settings, file.absolute().parent)
-    paths = [watch.path for watch in settings.watch]
-    if doubled := {path for path in paths if paths.count(path) > 1}:
-        raise BadConfig("\n".join(f"{file}: watch: {path} is listed twice" for path in sorted(doubled)))
+    # What a wrong key stands for is its default here, which no other key may be blamed for.
+    problems = [each for each in check(settings, known_address) if not any(map(each.depends_on, wrong))]
+    if errors := [f"{key}: {reason}" for key, reason in wrong.items()] + [f"{p.key}: {p.reason}" for p in problems]:
+        raise BadConfig("\n".join(f"{file}: {error}" for error in errors))
     return settings
 
 
@@ -79,9 +81,37 @@ def _absolute(settings: Settings, base: Path) -> Settings:
     )
 
 
-def _lines(error: ValidationError) -> Iterator[str]:
-    for item in error.errors():
-        yield f"{_key(item['loc'])}: {_reason(item)}"
+def _parse(raw: dict[str, Any]) -> tuple[Settings, dict[str, str]]:
+    """Return the settings, with defaults for the keys that are wrong, and key -> reason of those."""
+    wrong: dict[str, str] = {}
+    while True:
+        try:
+            return Settings.model_validate(raw), wrong
+        except ValidationError as error:
+            items = error.errors()
+        for item in items:
+            key, reason = _key(item["loc"]), _reason(item)
+            wrong[key] = f"{wrong[key]}; {reason}" if key in wrong else reason
+        for owner, name in [_place(raw, item["loc"]) for item in items]:
+            owner.pop(name, None)
+
+
+def _place(raw: dict[str, Any], location: tuple[int | str, ...]) -> tuple[dict[str, Any], str]:
+    """Return the innermost table of a wrong value, and its key there.
+
+    A list counts as one value: removing an element would shift the places of the others.
+    """
+    owner, name = raw, str(location[0])
+    at: Any = raw
+    for part in location:
+        if isinstance(at, dict) and part in at:
+            owner, name = at, str(part)
+            at = at[part]
+        elif isinstance(at, list) and isinstance(part, int):
+            at = at[part]
+        else:
+            break
+    return owner, name
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -5,9 +5,10 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from daemon.config.alert_rules import BY_NAME, default_limit
+from daemon.config.engines import WHISPER, module_of
 from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 
@@ -86,8 +87,16 @@ class Database(Table):
         return url
 
 
+def _known_engine(name: str) -> str:
+    module_of(name)
+    return name
+
+
 class Model(Table):
+    """The model, its engine, and how it is loaded."""
+
     name: str = Field("tiny.en", min_length=1)
+    engine: Annotated[str, AfterValidator(_known_engine)] = WHISPER
     preset: Literal["none", "rtx4090", "rtx3090", "a100", "h100", "cpu", "edge"] = "none"
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+(,\d+)*)?)$")
     compute_type: Literal[
@@ -163,12 +172,6 @@ def _address(value: str) -> str:
     return value
 
 
-def _with_scheme(url: str) -> str:
-    if not re.match(r"[a-z][a-z0-9+.-]*://.", url, re.IGNORECASE):
-        raise ValueError("must be an Apprise URL such as 'mailto://...', 'json://...', 'ntfy://...'")
-    return url
-
-
 class Monitor(Table):
     """What is sampled and for how long it is kept, when alerts fire, and who is told."""
 
@@ -183,7 +186,7 @@ class Monitor(Table):
     gpu_temperature_pause_c: float = Field(0, ge=0)
     gpu_temperature_resume_c: float = Field(0, ge=0)
     prometheus: Annotated[str, AfterValidator(_address)] = ""
-    notify: Annotated[tuple[Annotated[str, AfterValidator(_with_scheme)], ...], Tuple, AfterValidator(_unique)] = ()
+    notify: Annotated[tuple[str, ...], Tuple, AfterValidator(_unique)] = ()
     keep_samples_days: float = Field(30, ge=0)
     verify_days: float = Field(7, ge=0)
     rules: dict[RuleName, RuleChange] = {}
@@ -194,15 +197,9 @@ class Monitor(Table):
         """The temperature at which work resumes: as configured, or 5 degrees below the one at which it pauses."""
         return self.gpu_temperature_resume_c or self.gpu_temperature_pause_c - 5
 
-    @model_validator(mode="after")
-    def _marks(self) -> "Monitor":
-        if self.gpu_temperature_pause_c and self.resume_c >= self.gpu_temperature_pause_c:
-            raise ValueError("gpu_temperature_resume_c must be below gpu_temperature_pause_c")
-        return self
-
 
 class Settings(Table):
-    """The whole configuration. Paths are absolute once `load` has returned it."""
+    """The whole configuration. Paths are absolute, and the keys go together, once `load` has returned it."""
 
     watch: Annotated[tuple[Watch, ...], Tuple, Field(min_length=1)] = (Watch(),)
     watching: Watching = Watching()
@@ -211,17 +208,6 @@ class Settings(Table):
     vad: Vad = Vad()
     jobs: Jobs = Jobs()
     monitor: Monitor = Monitor()
-
-    @model_validator(mode="after")
-    def _possible_together(self) -> "Settings":
-        if self.model.name.endswith(".en"):
-            for watch in self.watch:
-                if watch.language not in ("auto", "en") or watch.task == "translate":
-                    raise ValueError(
-                        f"model.name {self.model.name!r} knows English only, but the folder {watch.path} asks for "
-                        f"language {watch.language!r}, task {watch.task!r}; use a multilingual model such as 'base'"
-                    )
-        return self
 
     @property
     def database_path(self) -> Path:

@@ -10,8 +10,7 @@ from daemon.chunk import SAMPLE_RATE, Chunk
 from daemon.clips import CLIPS
 from daemon.config.parallelism import Parallelism, Trial, candidates
 from daemon.decode.media import samples
-from daemon.engine.loader import load
-from daemon.engine.whisper import Whisper
+from daemon.engine.registry import Runner, load
 from daemon.errors import Unavailable
 from daemon.processes.protocol import Calibrate, Calibrated, LoadModel
 
@@ -60,7 +59,7 @@ def _speed(usual: LoadModel, layout: Parallelism, speech: list[Chunk]) -> float:
     return sum(chunk.duration_s for batch in batches for chunk in batch) / took_s
 
 
-def _run(model: Whisper, pool: ThreadPoolExecutor, batches: Sequence[list[Chunk]]) -> None:
+def _run(model: Runner, pool: ThreadPoolExecutor, batches: Sequence[list[Chunk]]) -> None:
     for _ in pool.map(model.run, batches):
         pass
 

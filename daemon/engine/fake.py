@@ -1,7 +1,7 @@
 """A fake engine for tests: it speaks the engine's protocol, needs no model, and misbehaves on order.
 
-Run in place of the real one with TRANSCRIBED_ENGINE=daemon.engine.fake; TRANSCRIBED_FAKE is a JSON object with
-the fields of `Plan`. The text of a chunk is a digest of its samples, so that a test knows what must come out.
+`engine = "fake"` in [model] names it; the environment variable TRANSCRIBED_FAKE is a JSON object with the fields of
+`Plan`. The text of a chunk is a digest of its samples, so that a test knows what must come out.
 """
 
 import hashlib
@@ -11,12 +11,10 @@ import signal
 import textwrap
 import time
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from daemon.chunk import Chunk, Decoded, Segment
-from daemon.engine import worker
 from daemon.errors import Unavailable
 from daemon.processes.protocol import LoadModel, Ready
 
@@ -115,7 +113,8 @@ def load(order: LoadModel) -> tuple[FakeModel, Ready]:
     garbage = bool(plan.garbage_after) and _is_next(starts, plan.garbage_after)
     ready = Ready(
         model=order.name, device=plan.device, compute_type="none", workers=plan.workers, cpu_threads=1,
-        batch_size=plan.batch_size, devices=1, multilingual=False, load_s=0.0,
+        batch_size=plan.batch_size, devices=1, languages=("en",), word_times=False, cut_context=True,
+        policy="whisper", load_s=0.0,
         canary=GARBAGE if garbage else "the words of a clip",
     )  # fmt: skip
     return FakeModel(plan, garbage), ready
@@ -130,8 +129,3 @@ def _count_start() -> int:
 
 def _is_next(start: int, allowed: int) -> bool:
     return allowed < start <= allowed + 2
-
-
-def main(conn: Connection) -> None:
-    """Serve with the fake model."""
-    worker.serve(conn, load)

@@ -71,7 +71,10 @@ def load(order: LoadModel) -> tuple[Whisper, Ready]:
         cpu_threads=threads,
         batch_size=order.batch_size or BATCH_SIZE[at.device],
         devices=1 if on_cpu else ctranslate2.get_cuda_device_count(),
-        multilingual=model.multilingual,
+        languages=model.languages,
+        word_times=True,
+        cut_context=True,
+        policy="whisper",
         load_s=round(time.monotonic() - began, 2),
         canary=" ".join(segment.text for segment in heard.segments),
     )

@@ -71,7 +71,8 @@ class Whisper:
             num_workers=workers,
             local_files_only=True,
         )
-        self.multilingual: bool = self._model.model.is_multilingual
+        self._multilingual: bool = self._model.model.is_multilingual
+        self.languages: tuple[str, ...] = tuple(self._model.supported_languages)
         self._tokenizer = lru_cache(maxsize=None)(self._make_tokenizer)
         self._silence = lru_cache(maxsize=None)(self._encode_silence)
 
@@ -141,7 +142,7 @@ class Whisper:
 
     def _languages(self, chunks: Sequence[Chunk], encoded: Any) -> list[tuple[str, float]]:
         """(language, probability) of every chunk: as ordered, or detected from its own speech."""
-        if not self.multilingual:
+        if not self._multilingual:
             return [("en", 1.0)] * len(chunks)
         if all(chunk.language != "auto" for chunk in chunks):
             return [(chunk.language, 1.0) for chunk in chunks]
@@ -149,7 +150,7 @@ class Whisper:
         return [_language(chunk, *found) for chunk, found in zip(chunks, detected, strict=True)]
 
     def _make_tokenizer(self, task: str, language: str) -> Tokenizer:
-        return Tokenizer(self._model.hf_tokenizer, self.multilingual, task=task, language=language)
+        return Tokenizer(self._model.hf_tokenizer, self._multilingual, task=task, language=language)
 
     def _generate(self, chunks: Sequence[Chunk], tokenizers: Sequence[Tokenizer], encoded: Any) -> list[Any]:
         """One ctranslate2 WhisperGenerationResult a chunk. CTranslate2 wants prompts of one length in a batch."""

@@ -2,33 +2,35 @@
 
 import threading
 import time
-from collections.abc import Callable
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Protocol
 
-from daemon.chunk import Chunk, Decoded
+from daemon.engine.registry import Load
+from daemon.engine.registry import load as load_engine
 from daemon.errors import TranscribedError
-from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
+from daemon.processes.protocol import BatchDone, BatchFailed, RunBatch, Unready
 
 
-class Runner(Protocol):
-    """A loaded model."""
-
-    def run(self, chunks: tuple[Chunk, ...]) -> tuple[Decoded, ...]: ...
-
-
-Load = Callable[[LoadModel], tuple[Runner, Ready]]
+def main(conn: Connection) -> None:
+    """Serve with the engine that the daemon names."""
+    serve(conn, load_engine)
 
 
 def serve(conn: Connection, load: Load) -> None:
     """Load the model that the daemon names, say so, and run its batches until it closes the connection."""
     try:
         runner, ready = load(conn.recv())
-    except (TranscribedError, RuntimeError, ValueError, OSError) as error:
-        hint = error.hint if isinstance(error, TranscribedError) else ""
-        conn.send(Unready(getattr(error, "message", str(error)), hint))
+    except TranscribedError as error:
+        conn.send(Unready(error.message, error.hint))
+        return
+    except (RuntimeError, ValueError, OSError) as error:
+        conn.send(Unready(str(error), ""))
+        return
+    except Exception as error:  # an engine of the user's may raise anything
+        traceback.print_exc()
+        conn.send(Unready(f"the engine failed to load: {type(error).__name__}: {error}", "its traceback is above"))
         return
     conn.send(ready)
     answering = threading.Lock()
@@ -48,10 +50,3 @@ def serve(conn: Connection, load: Load) -> None:
     with ThreadPoolExecutor(ready.workers) as pool:
         while True:
             pool.submit(run, conn.recv())
-
-
-def main(conn: Connection) -> None:
-    """Serve with the real model."""
-    from daemon.engine.loader import load
-
-    serve(conn, load)

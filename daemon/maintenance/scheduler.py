@@ -43,9 +43,10 @@ class Scheduler:
     def start(self) -> None:
         self._scheduler.start()
 
-    def keep_time(self) -> None:
-        """Called every second or so: APScheduler reckons with the wall clock, and would sleep for a day when that is
-        set back by a day.
+    def tick(self) -> None:
+        """Notice a clock that was set (called every second or so).
+
+        APScheduler reckons with the wall clock, and would sleep for a day when that is set back by a day.
         """
         ahead_s = time.time() - time.monotonic()
         if abs(ahead_s - self._ahead_s) < CLOCK_JUMP_S:
@@ -55,7 +56,7 @@ class Scheduler:
         for job in self._scheduler.get_jobs():
             job.reschedule(IntervalTrigger(seconds=job.trigger.interval_length, timezone="UTC"))
 
-    def end(self) -> None:
+    def close(self) -> None:
         """No task begins any more; those that run are not waited for."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from daemon.config.formats import FORMATS
 from daemon.config.paths import hugging_face, packaged
@@ -37,12 +38,20 @@ VERIFY_POLL_S, VERIFY_GRACE_S = 1.0, 10.0
 MB = 1_000_000
 
 
+class Work(Protocol):
+    """What the daemon does besides."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do just now."""
+
+
 class Maintenance:
     """The tasks.
 
     Args:
         config_file: for `transcribed verify`; None where the settings come from no file, which is then not run.
-        idle: whether the daemon has nothing to do.
+        work: what the daemon does besides.
     """
 
     def __init__(
@@ -50,21 +59,23 @@ class Maintenance:
         settings: Settings,
         config_file: Path | None,
         history: History,
-        idle: Callable[[], bool],
+        work: Work,
     ) -> None:
         self._settings = settings
         self._config_file = config_file
         self._history = history
-        self._idle = idle
+        self._work = work
         self._ending = threading.Event()
         self._told = False
+        self.model_cache_mb: float | None = None
+        """Size of the models on the disk, when `tidy` last looked."""
 
-    def end(self) -> None:
-        """A verification that runs is given up."""
+    def close(self) -> None:
+        """Give up a verification that runs."""
         self._ending.set()
 
-    def tidy(self) -> float:
-        """Forget what is old, remove what was left behind; the size of the models' cache in MB."""
+    def tidy(self) -> None:
+        """Forget what is old, remove what was left behind, and measure the models' cache."""
         retention = Retention(self._settings.database_path, lambda _reason: not self._ending.is_set())
         try:
             if days := self._settings.monitor.keep_samples_days:
@@ -77,9 +88,8 @@ class Maintenance:
         for watch in self._settings.watch:
             _say(_remove_orphans(watch.path), f"temporary files left behind removed in {watch.path}")
         caches = (packaged(), hugging_face())
-        size_mb = sum(map(_size, caches)) / MB
-        log.info("the models take %.0f MB in %s", size_mb, " and ".join(map(str, caches)))
-        return size_mb
+        self.model_cache_mb = sum(map(_size, caches)) / MB
+        log.info("the models take %.0f MB in %s", self.model_cache_mb, " and ".join(map(str, caches)))
 
     def back_up(self) -> None:
         """Copy the database if the newest copy is old enough, and drop the oldest copies."""
@@ -104,7 +114,7 @@ class Maintenance:
 
     def verify(self) -> None:
         """Run `transcribed verify` if it is due and there is nothing else to do; given up when there is."""
-        if self._config_file is None or not self._idle() or not self._verification_is_due():
+        if self._config_file is None or not self._work.idle or not self._verification_is_due():
             return
         if missing := [name for name in ("jiwer", "whisper_normalizer") if importlib.util.find_spec(name) is None]:
             if not self._told:
@@ -123,7 +133,7 @@ class Maintenance:
             start_new_session=True,
         ) as process:
             while (code := process.poll()) is None:
-                if self._ending.wait(VERIFY_POLL_S) or not self._idle():
+                if self._ending.wait(VERIFY_POLL_S) or not self._work.idle:
                     log.info("verification given up: there is work")
                     # The daemons that it runs are of its group, and their children end with them.
                     os.killpg(process.pid, signal.SIGINT)

@@ -2,35 +2,17 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import TypeVar
 
-from daemon.config.settings import Monitor
-from daemon.errors import BadConfig, Unavailable
-from daemon.monitor.notifications import Notifier, check_addresses
-from daemon.monitor.readings import configured, text
+from daemon.errors import Unavailable
+from daemon.monitor.notifications import Notifier
+from daemon.monitor.readings import text
 from daemon.monitor.rules import FIRING, RESOLVED, UNKNOWN, Alert, Event, Key, Reading, Rule, step
 from daemon.store.monitoring import History
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-def check(monitor: Monitor) -> None:
-    """Check rules and addresses.
-
-    Raises:
-        BadConfig: some are of no use; the message names every such key.
-    """
-    errors: list[BadConfig] = []
-    for look in (partial(configured, monitor), partial(check_addresses, monitor.notify)):
-        try:
-            look()
-        except BadConfig as error:
-            errors.append(error)
-    if errors:
-        raise BadConfig("\n".join(error.message for error in errors), errors[-1].hint)
 
 
 class AlertBook:

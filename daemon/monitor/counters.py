@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
+from daemon.store.monitoring import History
+
 WINDOW_S = 3600.0
 """Rates are those of the last hour, or since the start."""
 KEPT = 50_000
@@ -92,3 +94,12 @@ class Counters:
             if batches
             else None,
         )
+
+
+def counters_of(history: History) -> Counters:
+    """Return counters that begin with the endings of the last hour, as the database has them."""
+    now = time.monotonic()
+    return Counters(
+        Ending(now - ago, good, audio_s, processing_s)
+        for ago, good, audio_s, processing_s in history.ended_since(WINDOW_S)
+    )

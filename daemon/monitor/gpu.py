@@ -56,7 +56,7 @@ class GpuProbe:
         self._seen = self._seen or bool(gpus)
         return Probe(gpus)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End a probe that runs (called from any thread); its answer is none."""
         if (process := self._running) is not None:
             process.terminate()

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from queue import Empty, Full, Queue
 from typing import Any
 
-from daemon.errors import BadConfig
-
 log = logging.getLogger(__name__)
 
 RETRY_S = (5.0, 30.0, 120.0, 600.0, 1800.0)
@@ -19,18 +17,9 @@ QUIET = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
 """Their warnings and debug lines hold the address, and the address holds the password."""
 
 
-def check_addresses(urls: Sequence[str]) -> None:
-    """Whether Apprise knows what to do with each address.
-
-    Raises:
-        BadConfig: it does not; the message says which by its place, not its text.
-    """
-    bad = [index for index, url in enumerate(urls) if _service(url) is None]
-    if bad:
-        raise BadConfig(
-            "\n".join(f"monitor.notify[{index}]: is no URL that Apprise knows how to use" for index in bad),
-            "the forms of every service: https://github.com/caronc/apprise/wiki",
-        )
+def is_known(url: str) -> bool:
+    """Return whether Apprise knows how to send a message to this URL."""
+    return _service(url) is not None
 
 
 class Notifier:
@@ -49,11 +38,11 @@ class Notifier:
         for address in self._addresses:
             address.put((title, body, firing))
 
-    def end(self, patience_s: float = 2.0) -> None:
+    def close(self, patience_s: float = 2.0) -> None:
         """Give what is on its way this long to arrive."""
         until = time.monotonic() + patience_s
         for address in self._addresses:
-            address.end(max(0.0, until - time.monotonic()))
+            address.close(max(0.0, until - time.monotonic()))
 
 
 class _Address(threading.Thread):
@@ -74,7 +63,7 @@ class _Address(threading.Thread):
         except Full:
             log.error("%s: a message is dropped, for %d wait already: %s", self._called, WAITING_MAX, message[0])
 
-    def end(self, patience_s: float) -> None:
+    def close(self, patience_s: float) -> None:
         self._ending.set()
         self.join(patience_s)
 

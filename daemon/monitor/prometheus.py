@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from daemon import __version__
 from daemon.errors import Unavailable
 from daemon.monitor.counters import Counters
+from daemon.monitor.liveness import Liveness
 from daemon.monitor.metrics import METRICS
 from daemon.monitor.sample import Sample
 from daemon.monitor.sampling import Monitor
@@ -46,7 +47,7 @@ class Collector:
             firing.add_metric(list(key), 1)
         yield firing
         yield GaugeMetricFamily(
-            "transcribed_sample_age_seconds", "Since the last good sample.", time.monotonic() - self._monitor.beat
+            "transcribed_sample_age_seconds", "Since the last good sample.", time.monotonic() - self._monitor.sampled_at
         )
         if self._monitor.last is not None:
             yield from _families(self._monitor.last)
@@ -70,19 +71,17 @@ class Endpoint:
 
     Args:
         address: host:port.
-        ages: (seconds since it last made progress, seconds after which it hangs) of every loop.
+        liveness: of every loop, for /healthz.
 
     Raises:
         Unavailable: the address cannot be used.
     """
 
-    def __init__(
-        self, address: str, monitor: Monitor, counters: Counters, ages: Callable[[], Mapping[str, tuple[float, float]]]
-    ) -> None:
+    def __init__(self, address: str, monitor: Monitor, counters: Counters, liveness: Liveness) -> None:
         registry = CollectorRegistry()
         registry.register(Collector(monitor, counters))
         self._metrics = make_wsgi_app(registry)
-        self._ages = ages
+        self._liveness = liveness
         host, _, port = address.rpartition(":")
         try:
             self._server = make_server(host.strip("[]"), int(port), self._serve, _Server, _Quiet)
@@ -93,7 +92,8 @@ class Endpoint:
         threading.Thread(target=self._server.serve_forever, name="prometheus", daemon=True).start()
         log.info("metrics at http://%s/metrics", address)
 
-    def end(self) -> None:
+    def close(self) -> None:
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -108,11 +108,11 @@ class Endpoint:
         return [b"/metrics or /healthz\n"]
 
     def _health(self, start: Callable[..., Any]) -> list[bytes]:
-        ages = self._ages()
-        hanging = [name for name, (age_s, limit_s) in ages.items() if age_s > limit_s]
+        ages = self._liveness.ages()
+        hanging = [name for name, age in ages.items() if age.hangs]
         status = "503 Service Unavailable" if hanging else "200 OK"
         start(status, [("Content-Type", "application/json")])
-        seconds = {name: round(age_s, 1) for name, (age_s, _) in ages.items()}
+        seconds = {name: round(age.age_s, 1) for name, age in ages.items()}
         return [json.dumps({"ok": not hanging, "hanging": hanging, "progress_age_s": seconds}).encode() + b"\n"]
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from daemon.config.alert_limits import limits
 from daemon.config.alert_rules import RULES, AlertRule
 from daemon.config.settings import Monitor, RuleChange
-from daemon.errors import BadConfig
 from daemon.monitor.metrics import BY_NAME
 from daemon.monitor.rules import Reading, Rule
 from daemon.monitor.sample import Gpu, Probe, Sample
@@ -17,41 +17,17 @@ OTHER_RULES = tuple(rule for rule in RULES if rule.metric and rule not in GPU_RU
 
 
 def configured(monitor: Monitor) -> dict[str, Rule]:
-    """The rules that are not turned off, by name.
-
-    Raises:
-        BadConfig: the second limit of one lies beyond the first, where it would be resolved as soon as it fires.
-    """
+    """Return the rules that are not turned off, by name."""
     found = {}
     for declared in RULES:
-        change = monitor.rules.get(declared.name, RuleChange())
-        if change.enabled:
-            found[declared.name] = _rule(declared, monitor, change)
-    wrong = [rule for rule in found.values() if (rule.clear < rule.fire if rule.below else rule.clear > rule.fire)]
-    if wrong:
-        raise BadConfig(
-            "\n".join(
-                f"monitor.rules.{rule.name}.clear: must be {'at least' if rule.below else 'at most'} {rule.fire:g}, "
-                f"where it fires, not {rule.clear:g}"
-                for rule in wrong
+        at = limits(declared, monitor)
+        if at is not None:
+            change = monitor.rules.get(declared.name, RuleChange())
+            yields = change.fire is None and change.clear is None
+            found[declared.name] = Rule(
+                declared.name, at.fire, at.clear, at.for_s, declared.says, declared.below, yields
             )
-        )
     return found
-
-
-def _rule(declared: AlertRule, monitor: Monitor, change: RuleChange) -> Rule:
-    """A rule with its limits; the second one follows the first unless it is given, too."""
-    fire = float(getattr(monitor, declared.key)) if declared.key else declared.fire
-    if declared.in_intervals:
-        fire *= monitor.interval_seconds
-    if change.fire is not None:
-        fire = change.fire
-    clear = declared.clear(fire) if change.clear is None else change.clear
-    for_s = monitor.for_seconds if declared.held else 0.0
-    if change.for_seconds is not None:
-        for_s = change.for_seconds
-    yields = change.fire is None and change.clear is None
-    return Rule(declared.name, fire, clear, for_s, declared.says, declared.below, yields)
 
 
 def text(rule: Rule | None, name: str, subject: str, value: float | None) -> str:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from daemon.config.alert_rules import SERVICE
 from daemon.config.settings import Settings
@@ -26,23 +26,73 @@ from daemon.store.records import timestamp
 log = logging.getLogger(__name__)
 
 NO_SAMPLE = "no_sample"
+TEMPERATURE = "temperature"
+"""The cause of the pause while a GPU is too hot."""
 CLOCK_STEP_INTERVALS = 1.5
 """A gap between two looks counts for at most this many intervals: a suspended machine has not been hot meanwhile."""
 
 
+class Processes(Protocol):
+    """Children of one kind; asked from the monitor's thread."""
+
+    @property
+    def processes(self) -> Sequence[tuple[str, int]]:
+        """(name, process id) of those that live."""
+
+    @property
+    def restarts(self) -> Mapping[str, int]:
+        """Name -> restarts since the daemon's start."""
+
+
+class Folders(Protocol):
+    """The watched folders; asked from the monitor's thread."""
+
+    @property
+    def missing(self) -> Mapping[str, bool]:
+        """Folder -> whether it cannot be listed."""
+
+    @property
+    def restarts(self) -> Mapping[str, int]:
+        """`watcher:FOLDER` -> restarts of its watcher since the daemon's start."""
+
+
+class Pauses(Protocol):
+    """What holds work up; called from the monitor's thread."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why work is paused; None if it is not."""
+
+    def hold(self, cause: str, reason: str) -> None:
+        """Pause."""
+
+    def release(self, cause: str) -> None:
+        """End the pause for this cause."""
+
+
+class ModelCache(Protocol):
+    """The models on the disk."""
+
+    @property
+    def model_cache_mb(self) -> float | None:
+        """Their size; None before it was measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the monitor looks, besides the machine; all safe to call from its thread."""
+    """Where the monitor looks, besides the machine."""
 
-    children: Callable[[], Sequence[tuple[str, int]]]
-    """(kind, process id)."""
-    restarts: Callable[[], Mapping[str, int]]
-    """Of kinds of children, and of watchers as `watcher:FOLDER`, since the start."""
-    missing_roots: Callable[[], Mapping[str, bool]]
-    paused: Callable[[], str | None]
-    hold: Callable[[str], None]
-    """Pause for the temperature, with the reason."""
-    release: Callable[[], None]
+    children: Sequence[Processes]
+    folders: Folders
+    pauses: Pauses
+    models: ModelCache
+
+    def restarts(self) -> dict[str, int]:
+        """Return name -> restarts of children, and of watchers as `watcher:FOLDER`, since the daemon's start."""
+        found = dict(self.folders.restarts)
+        for pool in self.children:
+            found.update(pool.restarts)
+        return found
 
 
 class Monitor:
@@ -96,10 +146,9 @@ class Monitor:
         self._silent_s, self._silence_clock_s = 0.0, 0.0
         self._silence_at = clock()
         self.last: Sample | None = None
-        self.model_cache_mb: float | None = None
-        self.beat = clock()
+        self.sampled_at = clock()
         """When the last good sample was taken, on the monotonic clock."""
-        self.looked_at = clock()
+        self.beat = clock()
         """When a tick last ended, with a good sample or without."""
 
     def tick(self) -> list[Event]:
@@ -107,7 +156,7 @@ class Monitor:
         try:
             return self._tick()
         finally:
-            self.looked_at = self._clock()
+            self.beat = self._clock()
 
     def _tick(self) -> list[Event]:
         elapsed_s = self._advance()
@@ -117,7 +166,7 @@ class Monitor:
             log.exception("the monitor could not take a sample")
             return []
         self.last = sample
-        self.beat = self._clock()
+        self.sampled_at = self._clock()
         row = metrics.row(sample)
         self._lines.write(row)
         or_none("keep a sample", lambda: self._history.sample(row))
@@ -131,7 +180,7 @@ class Monitor:
             elapsed_s: since the last call; of more than an interval, in which the caller was suspended, one counts.
         """
         elapsed_s = min(elapsed_s, self._interval_s)
-        fresh = self.beat >= self._silence_at
+        fresh = self.sampled_at >= self._silence_at
         self._silence_at = self._clock()
         self._silence_clock_s += elapsed_s
         self._silent_s = 0.0 if fresh else self._silent_s + elapsed_s
@@ -143,10 +192,10 @@ class Monitor:
         """(rule, subject) of the alerts that fire."""
         return [*self._alerts.firing, *self._silence.firing]
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Let go of files and of messages on their way."""
-        self._gpu_probe.end()
-        self._notifier.end()
+        self._gpu_probe.close()
+        self._notifier.close()
         self._lines.close()
         self._queries.close()
 
@@ -161,24 +210,24 @@ class Monitor:
         return elapsed_s
 
     def _sample(self, elapsed_s: float) -> Sample:
-        probe = self._gpu_probe()
+        probe, sources = self._gpu_probe(), self._sources
         return Sample(
             sampled_at=timestamp(),
             probe=probe,
-            host=self._host_probe(self._sources.children()),
+            host=self._host_probe([process for pool in sources.children for process in pool.processes]),
             work=or_none("look at the queue", lambda: self._work(elapsed_s)) or Work(known=False),
-            paused=self._sources.paused(),
-            restarts=self._sources.restarts(),
-            missing_roots=self._sources.missing_roots(),
+            paused=sources.pauses.reason,
+            restarts=sources.restarts(),
+            missing_roots=sources.folders.missing,
             accuracy_percent=or_none("read verifications", lambda: self._history.accuracy_percent(self._model)),
-            model_cache_mb=self.model_cache_mb,
+            model_cache_mb=sources.models.model_cache_mb,
         )
 
     def _work(self, elapsed_s: float) -> Work:
         rates, counters = self._counters.rates(), self._counters
         queue = self._history.queue()
         backlog = self._queries.backlog()
-        paused = self._sources.paused() is not None
+        paused = self._sources.pauses.reason is not None
         moved = counters.progress != self._seen_progress
         self._seen_progress = counters.progress
         self._stalled_s = 0.0 if moved or paused or not queue.work_waits else self._stalled_s + elapsed_s
@@ -232,9 +281,9 @@ class Monitor:
         if probe.error is None:
             self._hot = {subject: why for subject, why in self._hot.items() if subject in there}
         if self._hot:
-            self._sources.hold("; ".join(self._hot.values()))
+            self._sources.pauses.hold(TEMPERATURE, "; ".join(self._hot.values()))
         else:
-            self._sources.release()
+            self._sources.pauses.release(TEMPERATURE)
 
 
 def _gpus_of(detail: Mapping[str, Any]) -> list[Gpu]:

@@ -79,12 +79,22 @@ class DecoderPool:
         """In a row."""
         self._start_at = 0.0
         self._told: set[str] = set()
-        self.restarts = 0
-        """Deaths since the daemon's start."""
+        self._deaths = 0
+        """Since the daemon's start."""
 
     @property
     def children(self) -> list[Child]:
-        return [decoder.child for decoder in self._decoders]
+        return [decoder.child for decoder in list(self._decoders)]
+
+    @property
+    def processes(self) -> list[tuple[str, int]]:
+        """(name, process id) of the children, for the monitor's thread."""
+        return [("decoder", child.pid) for child in self.children]
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Deaths of all decoders since the daemon's start."""
+        return {"decoder": self._deaths}
 
     def warm_up(self) -> None:
         """Start the first child now, so that the first recording need not wait for its libraries to load."""
@@ -101,7 +111,7 @@ class DecoderPool:
         self._of[job_id].asked.append(job_id)
         self.hand_out()
 
-    def close(self, job_id: int) -> None:
+    def forget(self, job_id: int) -> None:
         """Forget a recording, whose answers no longer matter."""
         for order, fd in [item for item in self._unopened if item[0].job_id == job_id]:
             self._unopened.remove((order, fd))
@@ -149,7 +159,7 @@ class DecoderPool:
         self.hand_out()
         return answer
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End all children."""
         for decoder in self._decoders:
             decoder.child.end()
@@ -220,7 +230,7 @@ class DecoderPool:
 
     def _child_died(self, decoder: _Decoder, why: str) -> LostRecordings:
         how = decoder.child.end()
-        self.restarts += 1
+        self._deaths += 1
         self._decoders.remove(decoder)
         for job_id in decoder.open:
             del self._of[job_id]

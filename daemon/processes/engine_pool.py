@@ -1,7 +1,6 @@
 """The daemon's engine children: one per device, batches in flight, restart after a death."""
 
 import logging
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,7 +42,6 @@ class EnginePool:
     """
 
     def __init__(self, load: LoadModel) -> None:
-        self._module = os.environ.get("TRANSCRIBED_ENGINE", MODULE)
         self._load = load
         name, _, indices = load.device.partition(":")
         first, *others = [f"{name}:{index}" for index in indices.split(",")] if indices else [name]
@@ -55,6 +53,16 @@ class EnginePool:
     @property
     def children(self) -> list[Child]:
         return [engine.child for engine in self.engines if engine.child is not None]
+
+    @property
+    def processes(self) -> list[tuple[str, int]]:
+        """(name, process id) of the children, for the monitor's thread."""
+        return [(f"engine {each.load.device}", child.pid) for each in list(self.engines) if (child := each.child)]
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Deaths of each engine since the daemon's start, for the monitor's thread."""
+        return {f"engine {each.load.device}": each.restarts for each in list(self.engines)}
 
     @property
     def ready(self) -> Ready | None:
@@ -78,7 +86,7 @@ class EnginePool:
                 log.info("engine %d is replaced after %d chunks", engine.child.pid, engine.chunks_run)
                 self._retire(engine)
             if engine.child is None and time.monotonic() >= engine.restart_at:
-                engine.child = Child(self._module)
+                engine.child = Child(MODULE)
                 engine.child.deadline = time.monotonic() + LOAD_DEADLINE_S
                 try:
                     engine.child.send(engine.load)
@@ -159,7 +167,7 @@ class EnginePool:
                 engine.batch_size = 0
                 self._retire(engine)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End all children."""
         for engine in self.engines:
             if engine.child is not None:

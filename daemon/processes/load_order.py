@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from daemon.config.engines import WHISPER
 from daemon.config.options import preset_values
 from daemon.config.parallelism import Parallelism, Setup, machine_name
 from daemon.config.settings import Model
@@ -27,6 +28,7 @@ def load_order(model: Model, layout: Parallelism | None = None) -> LoadModel:
         workers=value("workers"),
         cpu_threads=value("cpu_threads"),
         batch_size=value("batch_size"),
+        engine=model.engine,
     )
 
 
@@ -35,4 +37,5 @@ def setup_of(model: Model) -> Setup | None:
     order = load_order(model)
     if order.workers and order.batch_size and (order.cpu_threads or order.device.startswith("cuda")):
         return None
-    return Setup(machine_name(), order.name, order.device, order.compute_type)
+    name = order.name if order.engine == WHISPER else f"{order.engine}:{order.name}"
+    return Setup(machine_name(), name, order.device, order.compute_type)

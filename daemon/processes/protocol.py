@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from daemon.chunk import Chunk, Decoded, Options
+from daemon.config.engines import WHISPER
 from daemon.config.parallelism import Parallelism, Trial
 
 
@@ -83,11 +84,13 @@ class LoadModel:
     workers: int | None
     cpu_threads: int | None
     batch_size: int | None
+    engine: str = WHISPER
+    """As `model.engine` has it; `daemon.config.engines.module_of` is its module."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """From an engine: the model is loaded and warm; what `auto` came to."""
+    """From an engine: the model is loaded and warm; what `auto` came to, and what the engine can do."""
 
     model: str
     device: str
@@ -96,7 +99,15 @@ class Ready:
     cpu_threads: int
     batch_size: int
     devices: int
-    multilingual: bool
+    """How many of its kind this machine has; one more engine is started on each of the others."""
+    languages: tuple[str, ...]
+    """Codes; with several, the engine can tell which one is spoken."""
+    word_times: bool
+    """Whether it gives a time for every word."""
+    cut_context: bool
+    """Whether it can encode only about as much as there is, instead of the full context."""
+    policy: str
+    """What is done when a result is bad; one of `daemon.config.engines.POLICIES`."""
     load_s: float
     canary: str
     """Its text of a clip of speech: an engine that starts again and hears something else is not trusted."""

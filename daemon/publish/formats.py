@@ -1,8 +1,9 @@
 """A finished job → the bytes of its transcript files. The same segments always give the same bytes."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import Any
 
 import pysubs2
@@ -19,18 +20,24 @@ Renderer = Callable[[Transcript], str]
 """Gives the same text for the same transcript, always: what is published may be rendered again and compared."""
 
 
-def render(job: Job, segments: Sequence[Segment], suppressed: Sequence[Suppressed] = ()) -> dict[str, bytes]:
+def render(
+    job: Job,
+    segments: Sequence[Segment],
+    suppressed: Sequence[Suppressed] = (),
+    stages: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, bytes]:
     """Render a transcript in every format that its job asks for.
 
     Args:
         job: the finished job.
         segments: what was said, in the order of time.
         suppressed: what was left out of the transcript; the JSON says so.
+        stages: what the job's stages have found, by their names; the JSON has it under these names.
 
     Returns:
         format → content, in the order in which the files are published: the JSON last.
     """
-    transcript = Transcript(job, segments, suppressed)
+    transcript = Transcript(job, segments, suppressed, stages)
     return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in job.options.formats}
 
 
@@ -46,6 +53,7 @@ def _json(transcript: Transcript) -> str:
         "language_probability": job.language_probability,
         "duration_s": job.duration_s,
         "speech_s": job.speech_s,
+        **transcript.stages,
         "segments": [_segment(number, segment) for number, segment in enumerate(transcript.segments)],
         "suppressed": [asdict(dropped) for dropped in transcript.suppressed],
         "provenance": {

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 
 from daemon.errors import (
     Unavailable,
@@ -10,7 +11,7 @@ from daemon.filesystem import open_folder
 from daemon.publish.files import Owner, Planned, plan, publish
 from daemon.publish.formats import render
 from daemon.recording import current_file, unreadable
-from daemon.store.records import Job, Output
+from daemon.store.records import Job, Output, StageProgress
 from daemon.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -19,15 +20,19 @@ RACES_MAX = 5
 """Names that others take between plan and publication before we wait instead."""
 
 
-def publish_job(store: Store, job: Job) -> str | None:
+def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) -> str | None:
     """Write the transcript of a job whose segments are all stored; a warning if its usual name was taken.
+
+    Args:
+        stages: finished; they are kept in the store before what they have found is published.
 
     Raises:
         RecordingGone, RecordingChanged: the recording is not the version that was transcribed.
         Unavailable: the folder cannot be written now.
     """
     os.close(current_file(job))
-    files = render(job, store.transcript(job.id), store.suppressed(job.id))
+    results = {stage.name: stage.result for stage in stages}
+    files = render(job, store.transcript(job.id), store.suppressed(job.id), results)
     full = os.path.join(os.fsencode(job.root), job.path_bytes)
     where, recording = os.path.split(full)
     try:
@@ -37,7 +42,7 @@ def publish_job(store: Store, job: Job) -> str | None:
     try:
         for _ in range(RACES_MAX):
             planned, warning = plan(folder, recording, files, job.options.naming, _owner(store, job, where))
-            store.plan_outputs(job.id, [_output(where, file) for file in planned])
+            store.plan_outputs(job.id, [_output(where, file) for file in planned], stages)
             try:
                 publish(folder, planned, f"transcribed-{job.id}")
             except FileExistsError:

@@ -1,7 +1,8 @@
 """What every format is rendered from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from daemon.chunk import Segment, Suppressed
 from daemon.store.records import Job
@@ -16,6 +17,8 @@ class Transcript:
     """In the order of their times."""
     suppressed: Sequence[Suppressed]
     """What was left out of the transcript; only the JSON says so."""
+    stages: Mapping[str, Any] = field(default_factory=dict)
+    """What the job's stages have found, by their names; only the JSON has it."""
 
     @property
     def is_translated(self) -> bool:

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
-from daemon.store.read_access import ReadAccess
 from daemon.store.records import readable
 from daemon.store.rows import JobDetail, JobPage, JobRow, OutputRow, SegmentRow
 from daemon.store.schema import DEAD, REJECTED, jobs, outputs, segments
+from daemon.store.stage_queries import StageQueries
 
 START = "START"
 """The cursor of the first page."""
@@ -27,7 +27,7 @@ class JobFilter:
     """A pattern as of a shell, for the path below the root or the whole path; `*` goes through folders too."""
 
 
-class JobQueries(ReadAccess):
+class JobQueries(StageQueries):
     """Reads about jobs."""
 
     def jobs(self, wanted: JobFilter | None = None, *, limit: int = 50, offset: int = 0) -> list[JobRow]:
@@ -50,7 +50,7 @@ class JobQueries(ReadAccess):
         return {"jobs": rows[:limit], "next": f"{BEFORE}{rows[limit - 1]['id']}" if has_more else None}
 
     def job(self, job_id: int) -> JobDetail | None:
-        """All about one job: its row, its files and its text."""
+        """All about one job: its row, its files, what its stages have found, and its text."""
         rows = self._typed(JobRow, select(jobs).where(jobs.c.id == job_id))
         if not rows:
             return None
@@ -59,6 +59,7 @@ class JobQueries(ReadAccess):
         return {
             **rows[0],
             "outputs": self._typed(OutputRow, files),
+            "stages": self.stages(job_id),
             "segments": self._typed(SegmentRow, lines.order_by(segments.c.chunk, segments.c.idx)),
         }
 

@@ -76,6 +76,29 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A finished chunk as it is read back, for the stages of its job."""
+
+    idx: int
+    start_s: float
+    end_s: float
+    segments: tuple[Segment, ...]
+    """In the order of the recording; none if the chunk has no text."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """How far a stage of a job is; all values are such as JSON gives back unchanged."""
+
+    name: str
+    chunks_done: int
+    state: Any
+    """What the stage goes on from with the next chunk."""
+    result: Any = None
+    """What it has found; None until it has seen the last chunk."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One batch as it ran; `size` of `capacity` chunks from `recordings` recordings."""
 

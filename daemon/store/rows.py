@@ -60,10 +60,19 @@ class SegmentRow(TypedDict):
     text: str
 
 
+class StageRow(TypedDict):
+    """How far a stage of a job is, and what it has found: None while it goes on."""
+
+    name: str
+    chunks_done: int
+    result: Any
+
+
 class JobDetail(JobRow):
     """All about one job."""
 
     outputs: list[OutputRow]
+    stages: list[StageRow]
     segments: list[SegmentRow]
 
 
@@ -127,6 +136,8 @@ class Progress(TypedDict):
     progress_percent: float | None
     audio_done_s: float
     times_real_time: float | None
+    stages: list[StageRow]
+    """Those that have begun."""
 
 
 class Backlog(TypedDict):

@@ -111,6 +111,16 @@ suppressed = Table(
     Index("ix_suppressed_place", "job_id", "chunk"),
 )
 
+stages = Table(
+    "stages",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("chunks_done", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("result", Text),
+)
+
 outputs = Table(
     "outputs",
     metadata,

@@ -9,6 +9,7 @@ from daemon.store.monitor_queries import MonitorQueries
 from daemon.store.records import timestamp_in
 from daemon.store.rows import Backlog, LayoutRow, PauseRow, Progress, Status
 from daemon.store.schema import DONE, RUNNING, STATES, WAITING, batches, chunks, jobs, layouts, pauses
+from daemon.store.stage_queries import StageQueries
 
 SPEED_WINDOW_S = 900
 """The speed that the backlog's end is reckoned with is that of the batches of the last quarter of an hour."""
@@ -16,7 +17,7 @@ SAMPLE = 200
 """Finished jobs whose seconds per byte are taken for those that are not decoded yet."""
 
 
-class StatusQueries(MonitorQueries):
+class StatusQueries(MonitorQueries, StageQueries):
     """Reads about the service as a whole."""
 
     def status(self) -> Status:
@@ -87,6 +88,7 @@ class StatusQueries(MonitorQueries):
             "progress_percent": None if percent is None else round(percent, 1),
             "audio_done_s": round(done_s, 1),
             "times_real_time": round(done_s / elapsed_s, 1) if elapsed_s > 0 else None,
+            "stages": self.stages(row.id),
         }
 
     def _speed(self) -> float | None:

@@ -24,11 +24,12 @@ from daemon.store.schema import (
     jobs,
     outputs,
 )
+from daemon.store.stages import Stages
 
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
-class Store(Intake, Checkpoints, Measurements, Requests):
+class Store(Intake, Checkpoints, Stages, Measurements, Requests):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:

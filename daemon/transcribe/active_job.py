@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from daemon.chunk import Chunk, Decoded, Segment, Suppressed
+from daemon.chunk import Chunk, Decoded, Options, Segment, Suppressed
 from daemon.store.records import Job, Result
+from daemon.transcribe.policies import Policy
 from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
 
 PREVIOUS_CHARACTERS = 1000
@@ -44,6 +45,8 @@ class ActiveJob:
     """idx → (start_s, end_s) of the chunks that earlier runs have finished."""
     run: int = 0
     """Which claim of the job this is."""
+    policy: Policy = judge
+    """What is done when a result of its engine is bad."""
     language: str = ""
     language_probability: float | None = None
     asked: bool = False
@@ -55,6 +58,25 @@ class ActiveJob:
     """The newest text so far, where the next chunk is to know it."""
     _open: dict[int, _Progress] = field(default_factory=dict)
     _held: list[Chunk] = field(default_factory=list)
+
+    @classmethod
+    def claimed(cls, job: Job, options: Options, run: int, policy: Policy) -> "ActiveJob":
+        """Return a job whose opening has been asked for.
+
+        Args:
+            options: those of the job, as far as the engine goes.
+            run: which claim of the job this is.
+            policy: what is done when a result of its engine is bad.
+        """
+        return cls(
+            job,
+            detects=options.language == "auto" and job.language is None,
+            run=run,
+            policy=policy,
+            language=job.language or "",
+            language_probability=job.language_probability,
+            asked=True,
+        )
 
     @property
     def complete(self) -> bool:
@@ -76,6 +98,11 @@ class ActiveJob:
         self.asked = False
         self.done = done
         self.previous = previous
+
+    def adopted(self) -> None:
+        """Note that all of its chunks were taken over from a job with the same content."""
+        self.asked = False
+        self.decoded = True
 
     def ask(self) -> None:
         """Note that a window has been asked for."""
@@ -111,7 +138,7 @@ class ActiveJob:
         progress = self._open[chunk.idx]
         progress.attempts += 1
         progress.run_s += run_s
-        verdict = judge(chunk, result, progress.earlier)
+        verdict = self.policy(chunk, result, progress.earlier)
         if verdict.again is not None:
             if verdict.guarded:
                 progress.guards += 1
@@ -166,8 +193,8 @@ class ActiveJob:
 
     def _prepared(self, chunk: Chunk) -> Chunk:
         """The chunk with what is known of its recording by now."""
-        return replace(
-            chunk,
-            fallback_language=self.language if chunk.language == "auto" else "",
-            previous=self.previous if self.job.options.condition_on_previous_text else "",
-        )
+        fallback = self.language if chunk.language == "auto" else ""
+        previous = self.previous if self.job.options.condition_on_previous_text else ""
+        if (fallback, previous) == (chunk.fallback_language, chunk.previous):
+            return chunk
+        return replace(chunk, fallback_language=fallback, previous=previous)

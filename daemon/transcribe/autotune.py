@@ -43,11 +43,21 @@ class Autotuner:
     def children(self) -> list[Child]:
         return [self._child] if self._child is not None else []
 
+    @property
+    def processes(self) -> list[tuple[str, int]]:
+        """(name, process id) of the trial, for the monitor's thread."""
+        return [("calibration", child.pid) for child in self.children]
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Nothing: a trial that dies is not started again at once."""
+        return {}
+
     def tick(self, *, idle: bool) -> None:
         """Begin a trial once the dispatcher has been idle for a while; give it up when there is work."""
         if not idle:
             self._busy_at = time.monotonic()
-            self.end()
+            self.close()
         elif self._untried and self._child is None and time.monotonic() - self._busy_at > IDLE_S:
             self._begin()
 
@@ -64,7 +74,7 @@ class Autotuner:
             self._child = None
             self._untried = self._failures < ATTEMPTS
             return
-        self.end()
+        self.close()
         chosen = best(list(answer.trials))
         for trial in answer.trials:
             log.info("layout %s: %.1f x real time", _text(trial.layout), trial.times_real_time)
@@ -79,7 +89,7 @@ class Autotuner:
             ready = engine.ready
             self._store.keep_parallelism(self._setup, replace(ready.layout, batch_size=engine.batch_size))
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End the child; what it has measured so far is lost, and measured again later."""
         if self._child is not None:
             self._child.end()

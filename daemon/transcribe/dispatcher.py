@@ -8,27 +8,27 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from multiprocessing.connection import wait
 
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.filesystem import exists
 from daemon.monitor.counters import Counters
-from daemon.processes.child import ChildPool
-from daemon.processes.decoder_pool import DecoderEvent, DecoderPool, LostRecordings
-from daemon.processes.engine import BatchEnded, EngineEvent, EngineReady, LostBatches
-from daemon.processes.engine_pool import EnginePool
+from daemon.processes.decoder_pool import LostRecordings
+from daemon.processes.engine import BatchEnded, EngineReady, LostBatches
 from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
+from daemon.signals import Wakeup
 from daemon.store.records import Job
 from daemon.store.store import Store
+from daemon.transcribe.abilities import Abilities
 from daemon.transcribe.active_job import ActiveJob
-from daemon.transcribe.autotune import Autotuner
+from daemon.transcribe.children import Children, Event
 from daemon.transcribe.inference import Inference
 from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.pauses import REQUEST, REQUESTED, Pauses
 from daemon.transcribe.places import LONG_BYTES, free_places, needs_window
+from daemon.transcribe.policies import POLICIES
+from daemon.transcribe.stages import StageRunner
 
 log = logging.getLogger(__name__)
 
@@ -42,38 +42,29 @@ class Dispatcher:
     """Takes queued jobs through decoders, batcher and engines to their transcripts.
 
     Args:
+        wakeup: ends the wait when other threads have something new.
         jobs: the configured attempts and times.
     """
 
     def __init__(
-        self, store: Store, decoders: DecoderPool, engines: EnginePool, tuner: Autotuner, jobs: Jobs, counters: Counters
+        self, store: Store, children: Children, pauses: Pauses, wakeup: Wakeup, jobs: Jobs, counters: Counters
     ) -> None:
         self._store = store
-        self._tuner = tuner
-        self._decoders = decoders
-        self._engines = engines
-        self._outcomes = Outcomes(store, jobs, counters)
+        self._children = children
+        self._engines, self._decoders, self._tuner = children.engines, children.decoders, children.tuner
+        self._pauses = pauses
+        self._wakeup = wakeup
         self._drain_s = jobs.drain_seconds
+        self._outcomes = Outcomes(store, jobs, counters)
         self._running: dict[int, ActiveJob] = {}
-        self._pools: tuple[ChildPool[EngineEvent | DecoderEvent], ...] = (engines, decoders, tuner)
-        self._inference = Inference(store, engines, self._running, counters)
+        self._abilities = Abilities()
+        self._inference = Inference(store, self._engines, self._running, counters)
+        self._stages = StageRunner(store)
         self._runs = 0
         self._claim_at = 0.0
         self._requests_at = 0.0
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
-        self.pauses = Pauses(store, jobs.between, self.wake)
-
-    @property
-    def wake_fd(self) -> int:
-        """A byte written here wakes the loop (also `signal.set_wakeup_fd`)."""
-        return self._wake_write
-
-    def wake(self) -> None:
-        """There may be something new (called from any thread)."""
-        with suppress(BlockingIOError):  # full of wake-ups already
-            os.write(self._wake_write, b"w")
+        self.beat = time.monotonic()
+        """When the loop last went round, on the monotonic clock."""
 
     @property
     def idle(self) -> bool:
@@ -85,16 +76,16 @@ class Dispatcher:
         """An engine has loaded the model."""
         return self._engines.ready is not None
 
-    def run(self, progress: Callable[[], bool]) -> None:
+    def run(self, stops: Callable[[], bool]) -> None:
         """Work until asked to stop.
 
         Args:
-            progress: called in every turn of the loop; True asks to stop.
+            stops: called in every round of the loop; True asks to stop.
 
         Raises:
             Unavailable: the model cannot be loaded at all.
         """
-        while not progress():
+        while not stops():
             self._tick(claiming=True)
 
     def drain(self, hurry: Callable[[], bool]) -> None:
@@ -102,7 +93,7 @@ class Dispatcher:
         it is paid for, within `drain_seconds` or until `hurry`; then every running job goes back to the queue.
         """
         until = time.monotonic() + self._drain_s
-        while self._engines.in_flight and time.monotonic() < until and not hurry():
+        while (self._engines.in_flight or self._stages.unfinished) and time.monotonic() < until and not hurry():
             self._tick(claiming=False)
         for job_id in list(self._running):
             self._drop(job_id)
@@ -111,26 +102,25 @@ class Dispatcher:
     # -- the loop --------------------------------------------------------------------------------------------
 
     def _tick(self, *, claiming: bool) -> None:
+        self.beat = time.monotonic()
         self._engines.keep_alive()
+        for job_id in self._stages.unfinished:
+            self._publish_if_complete(job_id)
         self._inference.hold()
         if claiming:
             self._apply_requests()
-            if not self.pauses.tick():
+            if not self._pauses.tick():
                 self._claim()
                 self._ask_for_windows()
                 self._decoders.hand_out()
                 self._inference.hand_out()
-        self._tuner.tick(idle=claiming and self.idle and self.ready and self.pauses.reason is None)
-        children = [(pool, child) for pool in self._pools for child in pool.children]
-        ready = set(wait([self._wake_read, *(child.fileno() for _, child in children)], timeout=TICK_S))
-        if self._wake_read in ready:
-            os.read(self._wake_read, 4096)
+        self._tuner.tick(idle=claiming and self.idle and self.ready and self._pauses.reason is None)
+        for event in self._children.events(self._wakeup, 0.0 if self._stages.unfinished else TICK_S):
+            self._apply(event)
+        if self._wakeup.take():
             self._claim_at = 0.0
-        for pool, child in children:
-            if (child.fileno() in ready or child.overdue) and child in pool.children:
-                self._apply(pool.receive(child))
 
-    def _apply(self, event: EngineEvent | DecoderEvent | None) -> None:
+    def _apply(self, event: Event) -> None:
         """Do what follows from an event of a child."""
         match event:
             case EngineReady():
@@ -148,8 +138,14 @@ class Dispatcher:
                     self._stop(job_id, None)
                 if event.culprit is not None:
                     self._stop(event.culprit, FailedRecording(f"the decoder died of it ({event.how})"))
-            case Opened() | Window() | Refused() if self._is_current(event.job_id, event.run):
-                self._from_decoder(event)
+            case Opened() | Window() | Refused() if not self._is_current(event.job_id, event.run):
+                log.debug("too late: %s of an earlier run of job %d", type(event).__name__, event.job_id)
+            case Opened():
+                self._opened(event)
+            case Window():
+                self._window(event)
+            case Refused():
+                self._stop(event.job_id, (FailedRecording if event.retry else BadRecording)(event.message))
 
     def _apply_requests(self) -> None:
         """What people asked for on the command line."""
@@ -165,9 +161,9 @@ class Dispatcher:
                 case "retry", int():
                     self._store.retry(job_id)
                 case "pause", None:
-                    self.pauses.hold(REQUEST, REQUESTED)
+                    self._pauses.hold(REQUEST, REQUESTED)
                 case "resume", None:
-                    self.pauses.release(REQUEST)
+                    self._pauses.release(REQUEST)
             self._claim_at = 0.0
 
     # -- claiming and decoding -------------------------------------------------------------------------------
@@ -192,24 +188,16 @@ class Dispatcher:
         ready = self._engines.ready
         assert ready is not None
         try:
+            options = self._abilities.fit(job.options, ready)
             fd = current_file(job)
         except TranscribedError as error:
-            self._outcomes.end(job, error)
+            self._outcomes.fail(job, error)
             return
-        detects = ready.multilingual and job.options.language == "auto" and job.language is None
-        language = job.options.language if ready.multilingual else "en"
         self._runs += 1
-        self._running[job.id] = ActiveJob(
-            job,
-            detects,
-            run=self._runs,
-            language=job.language or "",
-            language_probability=job.language_probability,
-            asked=True,
-        )
+        self._running[job.id] = ActiveJob.claimed(job, options, self._runs, POLICIES[ready.policy])
         log.info("started job %d %s (attempt %d)", job.id, job.path, job.attempts)
         try:
-            self._decoders.open(Open(job.id, self._runs, job.options, job.size_bytes, language), fd)
+            self._decoders.open(Open(job.id, self._runs, options, job.size_bytes, options.language), fd)
         finally:
             os.close(fd)
 
@@ -221,15 +209,6 @@ class Dispatcher:
             if needs_window(running.open_chunks, self._engines.capacity, self._inference.held_s):
                 running.ask()
                 self._decoders.ask(job_id)
-
-    def _from_decoder(self, answer: Opened | Window | Refused) -> None:
-        match answer:
-            case Opened():
-                self._opened(answer)
-            case Window():
-                self._window(answer)
-            case Refused():
-                self._stop(answer.job_id, (FailedRecording if answer.retry else BadRecording)(answer.message))
 
     def _is_current(self, job_id: int, run: int) -> bool:
         """Whether an answer is about the job as it runs now, not about an earlier claim of it."""
@@ -248,13 +227,14 @@ class Dispatcher:
             model=ready.model,
             compute_type=ready.compute_type,
             device=ready.device,
-            language=None if ready.multilingual else "en",
+            language=ready.languages[0] if len(ready.languages) == 1 else None,
         )
         for source_id, root, path in self._store.same_content(running.job, opened.content_hash, ready.model):
             if (root, path) == (running.job.root, running.job.path_bytes) or not exists(root, path):
                 self._store.adopt(job_id, source_id)
-                self._drop(job_id)
-                self._outcomes.publish(job_id)
+                self._decoders.forget(job_id)
+                running.adopted()
+                self._publish_if_complete(job_id)
                 return
         done = self._store.chunks_done(job_id)
         remembers = running.job.options.condition_on_previous_text and done
@@ -270,7 +250,7 @@ class Dispatcher:
             return
         self._inference.submit(running, chunks)
         if window.last:
-            self._decoders.close(window.job_id)
+            self._decoders.forget(window.job_id)
             self._store.decoded(
                 window.job_id,
                 chunks_total=running.chunks_total,
@@ -283,9 +263,12 @@ class Dispatcher:
     # -- ends ------------------------------------------------------------------------------------------------
 
     def _publish_if_complete(self, job_id: int) -> None:
+        """Publish a job whose chunks and stages are all finished; a stage that is not goes one step on."""
         if job_id in self._running and self._running[job_id].complete:
-            self._drop(job_id)
-            self._outcomes.publish(job_id)
+            stages = self._stages.advance(job_id)
+            if stages is not None:
+                self._drop(job_id)
+                self._outcomes.publish(job_id, stages)
 
     def _stop(self, job_id: int, error: TranscribedError | None) -> None:
         """End a running job with an error, or put it back in the queue if it is not to blame."""
@@ -296,11 +279,12 @@ class Dispatcher:
         if error is None:
             self._store.release(job_id, "its decoder or engine died; it was not to blame")
         else:
-            self._outcomes.end(running.job, error)
+            self._outcomes.fail(running.job, error)
 
     def _drop(self, job_id: int) -> None:
         """Forget a running job; results that still come for it are ignored."""
         self._running.pop(job_id, None)
         self._inference.drop(job_id)
-        self._decoders.close(job_id)
+        self._stages.drop(job_id)
+        self._decoders.forget(job_id)
         self._claim_at = 0.0

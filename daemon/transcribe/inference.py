@@ -124,7 +124,7 @@ class Inference:
         )
         self._store.save(finished, batch)
         self._counters.batch(batch.size, batch.capacity)
-        return InferenceOutcome(checkpointed=tuple(each.job_id for each in finished))
+        return InferenceOutcome(checkpointed=tuple(dict.fromkeys(each.job_id for each in finished)))
 
     def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> InferenceOutcome:
         if answer.out_of_memory and len(chunks) > 1:

@@ -2,12 +2,13 @@
 
 import logging
 import random
+from collections.abc import Sequence
 
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
 from daemon.monitor.counters import Counters
 from daemon.publish.publisher import publish_job
-from daemon.store.records import Job
+from daemon.store.records import Job, StageProgress
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
 
@@ -25,13 +26,13 @@ class Outcomes:
         self._counters = counters
         self._jobs = jobs
 
-    def publish(self, job_id: int) -> None:
-        """Publish what the store holds of a job whose chunks are all done, then record that."""
+    def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
+        """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
         job = self._store.job(job_id)
         try:
-            warning = publish_job(self._store, job)
+            warning = publish_job(self._store, job, stages)
         except TranscribedError as error:
-            self.end(job, error)
+            self.fail(job, error)
             return
         if warning:
             log.warning("job %d %s: %s", job_id, job.path, warning)
@@ -39,8 +40,8 @@ class Outcomes:
         self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
 
-    def end(self, job: Job, error: TranscribedError) -> None:
-        """The one place where an error becomes a state."""
+    def fail(self, job: Job, error: TranscribedError) -> None:
+        """Turn an error into the job's state; this is the one place that does."""
         log.warning("job %d %s: %s", job.id, job.path, error)
         match error:
             case Unavailable():

@@ -1,14 +1,14 @@
 """Pauses: while there is one, the dispatcher hands out nothing. Batches that run end; nothing is lost or charged."""
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, time
 
+from daemon.signals import Wakeup
 from daemon.store.store import Store
 
 log = logging.getLogger(__name__)
 
-REQUEST, HOURS, TEMPERATURE = "request", "hours", "temperature"
+REQUEST, HOURS = "request", "hours"
 REQUESTED = "by request; `transcribed resume` ends it"
 
 
@@ -17,13 +17,13 @@ class Pauses:
 
     Args:
         hours: (from, to), local time, in which work is done; None for always.
-        wake: called when the dispatcher should look again.
+        wakeup: makes the dispatcher look again.
     """
 
-    def __init__(self, store: Store, hours: tuple[time, time] | None, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, hours: tuple[time, time] | None, wakeup: Wakeup) -> None:
         self._store = store
         self._hours = hours
-        self._wake = wake
+        self._wakeup = wakeup
         before = store.pauses()
         # A request holds until it is taken back; what the other causes say, they will say again.
         self._wanted: dict[str, str] = {REQUEST: before[REQUEST]} if REQUEST in before else {}
@@ -31,11 +31,11 @@ class Pauses:
 
     def hold(self, cause: str, reason: str) -> None:
         self._wanted[cause] = reason
-        self._wake()
+        self._wakeup.wake()
 
     def release(self, cause: str) -> None:
         if self._wanted.pop(cause, None) is not None:
-            self._wake()
+            self._wakeup.wake()
 
     @property
     def reason(self) -> str | None:

@@ -45,7 +45,7 @@ class Verdict:
     rest: Chunk | None = None
 
 
-def judge(chunk: Chunk, result: Decoded, earlier: list[Decoded]) -> Verdict:
+def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
     """Decide about the newest result of a chunk.
 
     Args:
@@ -68,7 +68,7 @@ def judge(chunk: Chunk, result: Decoded, earlier: list[Decoded]) -> Verdict:
     if result.no_speech_prob > NO_SPEECH_MAX:
         hallucinations = tuple(segment for segment in result.segments if is_hallucination(segment.text))
         result = _without(result, hallucinations, "a phrase that the model is known to make up, and no speech there")
-    return Verdict(accepted=result, rest=_rest(chunk, result))
+    return Verdict(accepted=result, rest=rest_of(chunk, result))
 
 
 def _is_silence(result: Decoded) -> bool:
@@ -179,8 +179,8 @@ def _best(results: list[Decoded]) -> Decoded:
     return max(steady or results, key=lambda result: result.avg_logprob)
 
 
-def _rest(chunk: Chunk, result: Decoded) -> Chunk | None:
-    """The speech that the result left out, if it is worth a chunk and the result made progress at all."""
+def rest_of(chunk: Chunk, result: Decoded) -> Chunk | None:
+    """Return the speech that the result left out, if it is worth a chunk and the result made progress at all."""
     left_s = chunk.duration_s - result.covered_s
     if left_s <= COVERAGE_GAP_S or result.covered_s < PROGRESS_MIN_S:
         return None

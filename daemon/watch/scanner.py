@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
@@ -18,6 +18,7 @@ from daemon.config.options import locate, resolve
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
 from daemon.filesystem import away, being_written, device_of, exists, fingerprint, open_beneath
+from daemon.signals import Wakeup
 from daemon.store.records import Seen, readable
 from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED
 from daemon.store.store import Store
@@ -35,6 +36,8 @@ GATHER_S = 0.05
 """After the first event, so that a burst is compared once."""
 BEAT_S = 10.0
 """The scanner shows that it lives at least this often."""
+JOIN_S = 10.0
+"""How long the end of the daemon waits for the scanner to notice."""
 HINTS_MAX = 10_000
 """More hints than this are forgotten for one comparison of everything."""
 
@@ -49,14 +52,14 @@ class Scanner(threading.Thread):
     """Finds recordings and queues them once they have settled.
 
     Args:
-        wake: called when jobs were queued or the first comparison is over.
+        wakeup: of the dispatcher, for when jobs were queued or the first comparison is over.
     """
 
-    def __init__(self, settings: Settings, store: Store, wake: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, store: Store, wakeup: Wakeup) -> None:
         super().__init__(name="scanner", daemon=True)
         self._settings = settings
         self._store = store
-        self._wake_dispatcher = wake
+        self._wakeup = wakeup
         self._settler: Settler[Key] = Settler(settings.watching.settle_seconds)
         # The first comparison may take a while; an alert from before the start must not seem over meanwhile.
         self._roots = [
@@ -89,12 +92,19 @@ class Scanner(threading.Thread):
 
     @property
     def restarts(self) -> dict[str, int]:
-        """Watched folder -> how often its watcher had to be started again."""
-        return {str(root.path): max(0, root.starts - 1) for root in self._roots if root.events is not None}
+        """`watcher:FOLDER` -> how often its watcher had to be started again."""
+        return {f"watcher:{root.path}": max(0, root.starts - 1) for root in self._roots if root.events is not None}
 
     def stop(self) -> None:
+        """Ask the thread to end."""
         self._stopping = True
         self._woken.set()
+
+    def close(self) -> None:
+        """Ask the thread to end, and wait until it has."""
+        self.stop()
+        if self.is_alive():
+            self.join(JOIN_S)
 
     def run(self) -> None:
         try:
@@ -110,7 +120,7 @@ class Scanner(threading.Thread):
             for root in self._roots:
                 if root.events is not None:
                     root.events.stop()
-            self._wake_dispatcher()
+            self._wakeup.wake()
 
     def _round(self) -> None:
         hints, self._hints = self._hints, set()
@@ -124,7 +134,7 @@ class Scanner(threading.Thread):
                 self._compare_root(index, root)
         if not self.compared:
             self.compared = True
-            self._wake_dispatcher()
+            self._wakeup.wake()
         self._take(self._hinted(hints))
         self._settle()
         self.beat = time.monotonic()
@@ -252,7 +262,7 @@ class Scanner(threading.Thread):
                 self._settler.drop((index, seen.path_bytes))
                 log.info("queued %s", readable(seen.path_bytes))
             if ready:
-                self._wake_dispatcher()
+                self._wakeup.wake()
             self.beat = time.monotonic()
 
     def _with_options(self, seen: Seen) -> tuple[Seen, Options, int]:

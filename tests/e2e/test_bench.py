@@ -10,7 +10,7 @@ import pytest
 
 from daemon.bench import latency
 from daemon.clips import CLIPS
-from tests.support import Daemon, wait_until
+from tests.support import Daemon, MakeDaemon, wait_until
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
 
@@ -76,7 +76,7 @@ def test_peers_on_the_users_folder(tmp_path: Path) -> None:
     assert {run["characters"] // 10 for run in document["runs"]} == {7}, document["runs"]
 
 
-def test_verify_keeps_its_result(make_daemon) -> None:
+def test_verify_keeps_its_result(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon()
     assert daemon.once() == 0
     done = daemon.run("verify")
@@ -88,7 +88,7 @@ def test_verify_keeps_its_result(make_daemon) -> None:
     assert 0 <= reference_wer < 10 and 0 <= kept_wer < 10
 
 
-def test_the_layout_is_tried_when_idle_gives_way_to_work_and_is_kept(make_daemon) -> None:
+def test_the_layout_is_tried_when_idle_gives_way_to_work_and_is_kept(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon()
     daemon.start().ready()
     wait_until(lambda: "nothing to do: trying" in daemon.log_text(), 60, "the trial")

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.clips import references
 from daemon.decode.media import samples
-from tests.support import Daemon, words
+from tests.support import Daemon, MakeDaemon, words
 
 pytestmark = [pytest.mark.model]
 
@@ -57,7 +57,7 @@ def check(daemon: Daemon, name: str, said: list[tuple[float, str]]) -> None:
 
 
 @pytest.mark.parametrize("noise", [False, True], ids=["silence", "noise"])
-def test_pauses_of_more_than_a_window(make_daemon, noise: bool) -> None:
+def test_pauses_of_more_than_a_window(make_daemon: MakeDaemon, noise: bool) -> None:
     daemon: Daemon = make_daemon()
     first, second, third, *_ = sentences()
     said = build(daemon.inbox / "sparse.wav", [first, 330.0, second, 3.0, third, 700.0, first], noise=noise)
@@ -68,7 +68,7 @@ def test_pauses_of_more_than_a_window(make_daemon, noise: bool) -> None:
 @pytest.mark.faults
 @pytest.mark.guarantee(15, 17)
 @pytest.mark.timeout(1800)
-def test_hours_of_pause(make_daemon) -> None:
+def test_hours_of_pause(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon()
     clips = sentences()
     hourly = [part for hour in range(12) for part in (clips[hour], HOUR_S - 10)]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 import wave
+from functools import partial
 from pathlib import Path
 
 import jiwer
@@ -14,7 +15,7 @@ import pytest
 
 from daemon.clips import CLIPS
 from daemon.processes.environment import NO_TELEMETRY
-from tests.support import Daemon, reconcile, wait_until, words
+from tests.support import Daemon, MakeDaemon, reconcile, wait_until, words
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
 
@@ -43,7 +44,7 @@ def sequential(path: Path, model_name: str = "tiny.en") -> str:
     return " ".join(segment.text.strip() for segment in segments)
 
 
-def test_the_shipped_clips(make_daemon) -> None:
+def test_the_shipped_clips(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon()
     references = clip_texts()
     for name in references:
@@ -59,7 +60,7 @@ def test_the_shipped_clips(make_daemon) -> None:
     assert document["language"] == "en" and document["provenance"]["compute_type"] == "int8"
 
 
-def test_the_libraries_report_to_nobody(make_daemon) -> None:
+def test_the_libraries_report_to_nobody(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon()
     shutil.copy(CLIPS / "memo-1.opus", daemon.inbox)
     home = daemon.folder / "home"
@@ -73,7 +74,7 @@ def test_the_libraries_report_to_nobody(make_daemon) -> None:
     assert [path for path in home.rglob("*") if "microsoft" in str(path).lower()] == []
 
 
-def test_no_more_errors_than_faster_whispers_sequential_mode(make_daemon, shared_audio: Path) -> None:
+def test_no_more_errors_than_faster_whispers_sequential_mode(make_daemon: MakeDaemon, shared_audio: Path) -> None:
     references = json.loads((shared_audio / "references.json").read_text())
     known = {name: entry["text"] for name, entry in references.items() if entry["text"]}
     daemon: Daemon = make_daemon()
@@ -88,7 +89,7 @@ def test_no_more_errors_than_faster_whispers_sequential_mode(make_daemon, shared
 
 
 def test_languages_are_detected_and_a_change_of_language_followed(
-    make_daemon, shared_audio: Path, base_model: str
+    make_daemon: MakeDaemon, shared_audio: Path, base_model: str
 ) -> None:
     daemon: Daemon = make_daemon(model=f'name = "{base_model}"\nword_timestamps = true')
     for name in ("buzz-french.mp3", "sr-chinese.flac", "multilingual.mp3", "jfk.flac"):
@@ -115,7 +116,7 @@ def test_languages_are_detected_and_a_change_of_language_followed(
     assert all(start <= end for start, end in times) and times == sorted(times)
 
 
-def test_a_language_and_a_task_for_each_folder(make_daemon, shared_audio: Path, base_model: str) -> None:
+def test_a_language_and_a_task_for_each_folder(make_daemon: MakeDaemon, shared_audio: Path, base_model: str) -> None:
     daemon: Daemon = make_daemon(
         model=f'name = "{base_model}"',
         **{"[watch]": 'path = "inbox"\nlanguage = "fr"\n[[watch]]\npath = "english"\ntask = "translate"'},
@@ -149,13 +150,17 @@ def long_recording(path: Path, minutes: float) -> Path:
     return path
 
 
-def test_kills_during_a_long_recording_repeat_no_finished_chunk(make_daemon) -> None:
-    daemon: Daemon = make_daemon()
-    path = long_recording(daemon.inbox / "long.wav", 8)
+def _more_is_done(daemon: Daemon, before: int) -> bool:
+    return bool(daemon.query("SELECT chunks_done > ? FROM jobs", before)[0][0])
+
+
+def test_kills_during_a_long_recording_repeat_no_finished_chunk(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(jobs="window_seconds = 60")
+    path = long_recording(daemon.inbox / "long.wav", 4)
     done = 0
     for _ in range(3):
         daemon.start().ready()
-        wait_until(lambda before=done: daemon.query("SELECT chunks_done FROM jobs")[0][0] > before, 60, "progress")
+        wait_until(partial(_more_is_done, daemon, done), 60, "progress")
         daemon.kill()
         ((done,),) = daemon.query("SELECT chunks_done FROM jobs")
     before = daemon.query("SELECT id, chunk, idx, text FROM segments ORDER BY id")
@@ -174,7 +179,7 @@ def test_kills_during_a_long_recording_repeat_no_finished_chunk(make_daemon) -> 
     assert all(" ".join(words(text)[:4]) in transcript for text in texts)
 
 
-def test_an_idle_daemon_costs_next_to_nothing(make_daemon) -> None:
+def test_an_idle_daemon_costs_next_to_nothing(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(watching="settle_seconds = 2\nrescan_seconds = 60")
     daemon.start().ready()
     assert daemon.process is not None

@@ -56,7 +56,7 @@ CONTROLS = [
                 'OPEN_OPTIONS = {"protocol_whitelist": "file,http,tcp", "safe": "0"}',
             ),
         ),
-        ("tests/integration/test_decoder.py", "-k", "point_elsewhere"),
+        ("tests/integration/test_media.py", "-k", "point_elsewhere"),
     ),
     Control(
         "write in place",

@@ -9,14 +9,15 @@ import psutil
 import pytest
 
 from daemon.engine.fake import GARBAGE, POISON
-from tests.support import Daemon, children_of, reconcile, write_wav
+from tests.support import Daemon, MakeDaemon, children_of, reconcile, write_wav
 
 SHORT_DEADLINES = (
     "import daemon.processes.engine_pool as e; e.BATCH_DEADLINE_S, e.BATCH_DEADLINE_PER_AUDIO_S = 1.0, 0.5"
 )
 POISONS = ["segv", "abort", "kill", "exit", "hang", "raise", "memory", "sticky", "malformed", "flood", "short"]
 DOSES = [
-    *(pytest.param(poison, 20, (4, 11), id=f"{poison}, 2 of 20") for poison in ("segv", "abort", "hang", "sticky")),
+    *(pytest.param(poison, 20, (4, 11), id=f"{poison}, 2 of 20") for poison in ("segv", "abort", "sticky")),
+    pytest.param("hang", 8, (4,), id="hang, 1 of 8"),
     *(
         pytest.param(poison, 100, (3, 20, 51, 52, 99), id=f"{poison}, 5 of 100", marks=pytest.mark.faults)
         for poison in POISONS
@@ -27,7 +28,9 @@ DOSES = [
 @pytest.mark.guarantee(18, 20, 22)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("poison", "files", "poisoned"), DOSES)
-def test_only_the_poisonous_recordings_pay(make_daemon, poison: str, files: int, poisoned: tuple[int, ...]) -> None:
+def test_only_the_poisonous_recordings_pay(
+    make_daemon: MakeDaemon, poison: str, files: int, poisoned: tuple[int, ...]
+) -> None:
     daemon: Daemon = make_daemon(
         fake={"poison": poison, "device": "cuda:0" if poison == "sticky" else "fake"},
         patch=SHORT_DEADLINES if poison == "hang" else "",
@@ -48,8 +51,8 @@ def test_only_the_poisonous_recordings_pay(make_daemon, poison: str, files: int,
 
 
 @pytest.mark.guarantee(21)
-@pytest.mark.parametrize("fits", [1, 5, *(pytest.param(k, marks=pytest.mark.faults) for k in range(1, 17))])
-def test_out_of_memory_above_a_number_of_chunks(make_daemon, fits: int) -> None:
+@pytest.mark.parametrize("fits", [5, *(pytest.param(k, marks=pytest.mark.faults) for k in range(1, 17))])
+def test_out_of_memory_above_a_number_of_chunks(make_daemon: MakeDaemon, fits: int) -> None:
     daemon: Daemon = make_daemon(
         fake={"memory_chunks": fits, "batch_size": 16, "workers": 1, "delay_s": 0.3},
         model="workers = 1\ncpu_threads = 1",
@@ -70,7 +73,7 @@ def test_out_of_memory_above_a_number_of_chunks(make_daemon, fits: int) -> None:
 
 
 @pytest.mark.guarantee(20)
-def test_an_engine_that_comes_back_deaf_is_given_nothing(make_daemon, tmp_path: Path) -> None:
+def test_an_engine_that_comes_back_deaf_is_given_nothing(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """After a fault the calls of a poisoned GPU still return, with nonsense."""
     daemon: Daemon = make_daemon(
         fake={"poison": "abort", "garbage_after": 1}, jobs="attempts = 1\nretry_backoff_seconds = 0.1"
@@ -95,7 +98,7 @@ LEAKS = [
 
 @pytest.mark.guarantee(23)
 @pytest.mark.parametrize(("files", "allowed_mb"), LEAKS)
-def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon, files: int, allowed_mb: int) -> None:
+def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon: MakeDaemon, files: int, allowed_mb: int) -> None:
     """20 MB are lost with every recording, one after another: the more is under way, the later an engine has settled."""
     patch = (
         f"import daemon.processes.engine_pool as e; e.SETTLED_CHUNKS, e.RECYCLE_GROWTH_BYTES = 4, {allowed_mb} << 20"
@@ -120,7 +123,7 @@ def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon, files: in
 
 
 @pytest.mark.guarantee(23)
-def test_children_are_replaced_after_many_recordings_even_if_they_ignore_sigterm(make_daemon) -> None:
+def test_children_are_replaced_after_many_recordings_even_if_they_ignore_sigterm(make_daemon: MakeDaemon) -> None:
     patch = "import daemon.processes.engine_pool as e, daemon.processes.decoder_pool as d; e.RECYCLE_CHUNKS = d.RECYCLE_RECORDINGS = 8"
     daemon: Daemon = make_daemon(fake={"deaf_to_term": True, "delay_s": 0.05}, patch=patch)
     recordings = [write_wav(daemon.inbox / f"{number:02}.wav", seed=number) for number in range(40)]
@@ -140,7 +143,7 @@ def _rss_mb(pid: int) -> float:
 
 
 @pytest.mark.guarantee(22)
-def test_the_deadline_of_an_answer_that_waits_is_not_over(make_daemon) -> None:
+def test_the_deadline_of_an_answer_that_waits_is_not_over(make_daemon: MakeDaemon) -> None:
     """A daemon that was stopped for longer than a batch may take finds the answer there, and takes it."""
     daemon: Daemon = make_daemon(fake={"delay_s": 1.0}, patch=SHORT_DEADLINES)
     recording = write_wav(daemon.inbox / "a.wav")

@@ -1,10 +1,12 @@
 """Full, read-only and forbidden folders: the work waits, says why, loses nothing, burns no attempt, goes on by itself."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
-from tests.support import Daemon, reconcile, wait_until, write_wav
+from tests.faults.namespace import Namespace
+from tests.support import Daemon, MakeDaemon, reconcile, wait_until, write_wav
 
 MONITOR = "interval_seconds = 0.5\nfor_seconds = 0\ndisk_free_mb = 0.2"
 PAUSES = [0, pytest.param(30, marks=pytest.mark.faults)]
@@ -13,7 +15,7 @@ PAUSES = [0, pytest.param(30, marks=pytest.mark.faults)]
 
 @pytest.mark.guarantee(9, 19)
 @pytest.mark.parametrize("full_s", PAUSES)
-def test_a_full_drop_folder(make_daemon, make_namespace, full_s: int) -> None:
+def test_a_full_drop_folder(make_daemon: MakeDaemon, make_namespace: Callable[..., Namespace], full_s: int) -> None:
     daemon: Daemon = make_daemon(fake={}, jobs="retry_backoff_seconds = 0.2", monitor=MONITOR)
     inside = make_namespace(daemon, f"mount -t tmpfs -o size=1m tmpfs {daemon.inbox}")
     recording = write_wav(daemon.folder / "a.wav", 2.0)
@@ -43,7 +45,7 @@ SMALL_STATES = [
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(("size", "filler", "files", "full_s"), SMALL_STATES)
 def test_a_full_disk_under_the_database(
-    make_daemon, make_namespace, size: str, filler: str, files: int, full_s: int
+    make_daemon: MakeDaemon, make_namespace: Callable[..., Namespace], size: str, filler: str, files: int, full_s: int
 ) -> None:
     daemon: Daemon = make_daemon(fake={}, jobs="retry_backoff_seconds = 0.2")
     daemon.database.parent.mkdir()
@@ -65,7 +67,7 @@ def test_a_full_disk_under_the_database(
 @pytest.mark.guarantee(19)
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("full_s", [pytest.param(30, marks=pytest.mark.faults), 1])
-def test_one_small_disk_for_all(make_daemon, make_namespace, full_s: int) -> None:
+def test_one_small_disk_for_all(make_daemon: MakeDaemon, make_namespace: Callable[..., Namespace], full_s: int) -> None:
     """The drop folder and the database share 1 MB."""
     daemon: Daemon = make_daemon(fake={}, jobs="retry_backoff_seconds = 0.2")
     (daemon.folder / "disk").mkdir()
@@ -92,7 +94,7 @@ def test_one_small_disk_for_all(make_daemon, make_namespace, full_s: int) -> Non
 
 
 @pytest.mark.guarantee(19)
-def test_a_folder_that_becomes_read_only(make_daemon, make_namespace) -> None:
+def test_a_folder_that_becomes_read_only(make_daemon: MakeDaemon, make_namespace: Callable[..., Namespace]) -> None:
     daemon: Daemon = make_daemon(fake={}, jobs="retry_backoff_seconds = 0.2")
     inside = make_namespace(daemon, f"mount -t tmpfs tmpfs {daemon.inbox}")
     recording = write_wav(daemon.folder / "a.wav")

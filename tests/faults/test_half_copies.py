@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Daemon, fake_texts, reconcile, write_wav
+from tests.support import Daemon, MakeDaemon, fake_texts, reconcile, write_wav
 
 WRITERS = {
     "trickle": """
@@ -81,7 +81,7 @@ DOSES = [
 
 @pytest.mark.guarantee(3)
 @pytest.mark.parametrize(("style", "files"), DOSES)
-def test_no_half_written_file_is_transcribed(make_daemon, tmp_path: Path, style: str, files: int) -> None:
+def test_no_half_written_file_is_transcribed(make_daemon: MakeDaemon, tmp_path: Path, style: str, files: int) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.6}, watching="settle_seconds = 0.4\nrescan_seconds = 1")
     daemon.start().ready()
     (tmp_path / "outside").mkdir()

@@ -15,7 +15,7 @@ from daemon.clips import CLIPS
 from daemon.processes.child import Child, ChildDied
 from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, Window
 from tests.faults import hostile
-from tests.support import ENDED, SHARED_AUDIO, Daemon, check_text, fake_texts, wait_until, write_wav
+from tests.support import ENDED, SHARED_AUDIO, Daemon, MakeDaemon, check_text, fake_texts, wait_until, write_wav
 
 SEED = int(os.environ.get("FAULT_SEED", "20261124"))
 
@@ -36,7 +36,9 @@ def hostile_kinds() -> set[str]:
 @pytest.mark.guarantee(12, 13, 14, 15, 17)
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("good", "large"), [(20, False), pytest.param(100, True, marks=pytest.mark.faults)])
-def test_hostile_files_among_good_ones(make_daemon, canary, good: int, large: bool) -> None:
+def test_hostile_files_among_good_ones(
+    make_daemon: MakeDaemon, canary: tuple[str, list[str]], good: int, large: bool
+) -> None:
     print(f"seed {SEED}")
     url, asked = canary
     daemon: Daemon = make_daemon(fake={}, jobs="attempts = 2\nretry_backoff_seconds = 0.1")
@@ -85,7 +87,7 @@ def nothing_secret(daemon: Daemon, secret: Path) -> None:
 @pytest.mark.guarantee(12)
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("seconds", [6, pytest.param(60, marks=pytest.mark.faults)])
-def test_files_and_folders_that_are_swapped_for_links(make_daemon, seconds: int) -> None:
+def test_files_and_folders_that_are_swapped_for_links(make_daemon: MakeDaemon, seconds: int) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     daemon: Daemon = make_daemon(

@@ -3,13 +3,15 @@
 import os
 import random
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.support import Daemon, children_of, reconcile, wait_until, write_wav
+from tests.support import Daemon, MakeDaemon, children_of, reconcile, wait_until, write_wav
 
 DOSES = [
-    pytest.param(200, 30, id="200 files, 30 kills"),
+    pytest.param(80, 12, id="80 files, 12 kills"),
+    pytest.param(200, 30, id="200 files, 30 kills", marks=pytest.mark.faults),
     pytest.param(1000, 150, id="1000 files, 150 kills", marks=[pytest.mark.faults, pytest.mark.timeout(1800)]),
 ]
 
@@ -17,12 +19,12 @@ DOSES = [
 @pytest.mark.guarantee(7, 9, 10)
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("files", "kills"), DOSES)
-def test_random_kills_of_the_daemon(make_daemon, files: int, kills: int) -> None:
+def test_random_kills_of_the_daemon(make_daemon: MakeDaemon, files: int, kills: int) -> None:
     seed = int(os.environ.get("FAULT_SEED", "20261123"))
     print(f"seed {seed}")
     rng = random.Random(seed)
     daemon: Daemon = make_daemon(fake={"delay_s": 0.15})
-    recordings = []
+    recordings: list[Path] = []
     hit_running = 0
     for kill in range(kills):
         for _ in range(files // kills):
@@ -63,7 +65,7 @@ def _see_no_half_written_file(daemon: Daemon) -> None:
 
 @pytest.mark.guarantee(7, 20)
 @pytest.mark.timeout(300)
-def test_random_kills_of_the_children(make_daemon) -> None:
+def test_random_kills_of_the_children(make_daemon: MakeDaemon) -> None:
     rng = random.Random(7)
     daemon: Daemon = make_daemon(fake={"delay_s": 0.2}, jobs="attempts = 5\nretry_backoff_seconds = 0.1")
     recordings = [
@@ -84,12 +86,12 @@ def test_random_kills_of_the_children(make_daemon) -> None:
 
 @pytest.mark.guarantee(24)
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("files", "terms"), [(30, 6), pytest.param(300, 100, marks=pytest.mark.faults)])
-def test_many_sigterms(make_daemon, files: int, terms: int) -> None:
+@pytest.mark.parametrize(("files", "terms"), [(16, 4), pytest.param(300, 100, marks=pytest.mark.faults)])
+def test_many_sigterms(make_daemon: MakeDaemon, files: int, terms: int) -> None:
     """Each stop is in order, and no attempt is charged for it."""
     rng = random.Random(11)
     daemon: Daemon = make_daemon(fake={"delay_s": 0.1})
-    recordings = []
+    recordings: list[Path] = []
     for _ in range(terms):
         for _ in range(files // terms):
             recordings.append(daemon.inbox / f"{len(recordings):04}.wav")

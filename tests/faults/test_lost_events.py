@@ -3,11 +3,13 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import Daemon, reconcile, wait_until, write_wav
+from tests.faults.namespace import Namespace
+from tests.support import Daemon, MakeDaemon, reconcile, wait_until, write_wav
 
 RESCAN_S = 2.0
 
@@ -26,8 +28,8 @@ def recorded(daemon: Daemon) -> int:
 
 @pytest.mark.guarantee(1, 17)
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("files", [400, pytest.param(6000, marks=pytest.mark.faults)])
-def test_a_stopped_daemon_finds_what_came_meanwhile(make_daemon, files: int) -> None:
+@pytest.mark.parametrize("files", [150, pytest.param(6000, marks=pytest.mark.faults)])
+def test_a_stopped_daemon_finds_what_came_meanwhile(make_daemon: MakeDaemon, files: int) -> None:
     daemon: Daemon = make_daemon(fake={}, watching=f"settle_seconds = 0.2\nrescan_seconds = {RESCAN_S}")
     daemon.start().ready()
     assert daemon.process is not None
@@ -45,8 +47,8 @@ def test_a_stopped_daemon_finds_what_came_meanwhile(make_daemon, files: int) -> 
 
 @pytest.mark.guarantee(1, 17)
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("files", [200, pytest.param(5000, marks=pytest.mark.faults)])
-def test_a_folder_that_is_moved_in(make_daemon, files: int) -> None:
+@pytest.mark.parametrize("files", [150, pytest.param(5000, marks=pytest.mark.faults)])
+def test_a_folder_that_is_moved_in(make_daemon: MakeDaemon, files: int) -> None:
     daemon: Daemon = make_daemon(fake={}, watching="settle_seconds = 0.2\nrescan_seconds = 3600")
     daemon.start().ready()
     (daemon.folder / "outside").mkdir()
@@ -60,7 +62,7 @@ def test_a_folder_that_is_moved_in(make_daemon, files: int) -> None:
 
 
 @pytest.mark.guarantee(1, 2)
-def test_too_few_watches(make_daemon, make_namespace) -> None:
+def test_too_few_watches(make_daemon: MakeDaemon, make_namespace: Callable[..., Namespace]) -> None:
     """With three inotify watches most folders send no events, without any error."""
     daemon: Daemon = make_daemon(fake={}, watching=f"settle_seconds = 0.2\nrescan_seconds = {RESCAN_S}")
     folders = [daemon.inbox / f"{number}" for number in range(6)]
@@ -76,7 +78,9 @@ def test_too_few_watches(make_daemon, make_namespace) -> None:
 
 
 @pytest.mark.guarantee(2, 17)
-def test_a_drive_that_goes_away_and_comes_back(make_daemon, make_namespace) -> None:
+def test_a_drive_that_goes_away_and_comes_back(
+    make_daemon: MakeDaemon, make_namespace: Callable[..., Namespace]
+) -> None:
     """An unmounted drive leaves an empty folder: an alert, and no job is taken for deleted."""
     daemon: Daemon = make_daemon(
         fake={"delay_s": 1.0, "workers": 1, "batch_size": 1},

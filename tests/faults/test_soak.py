@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from daemon.engine.fake import POISON
-from tests.support import ENDED, Daemon, children_of, reconcile, wait_until, write_wav
+from tests.support import ENDED, Daemon, MakeDaemon, children_of, reconcile, wait_until, write_wav
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", "3600"))
 SEED = int(os.environ.get("FAULT_SEED", "20261124"))
@@ -65,7 +65,7 @@ def disturb(daemon: Daemon, rng: random.Random) -> str:
 @pytest.mark.guarantee(7, 23)
 @pytest.mark.timeout(SECONDS + 300)
 @pytest.mark.parametrize("seconds", [pytest.param(SECONDS, marks=pytest.mark.soak)])
-def test_soak(make_daemon, seconds: int) -> None:
+def test_soak(make_daemon: MakeDaemon, seconds: int) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     daemon: Daemon = make_daemon(

@@ -6,12 +6,13 @@ import signal
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from daemon.engine.fake import POISON
-from tests.support import ROOT, Daemon, alive, children_of, fake_texts, reconcile, wait_until, write_wav
+from tests.support import ROOT, Daemon, MakeDaemon, alive, children_of, fake_texts, reconcile, wait_until, write_wav
 
 
 def test_once_ends_with_0_when_all_is_done_and_1_when_something_failed(fake_daemon: Daemon) -> None:
@@ -45,7 +46,7 @@ def test_a_bad_configuration_ends_with_2_and_lists_everything(fake_daemon: Daemo
 
 
 @pytest.mark.parametrize("table", ['notify = ["nowhere://x"]', "[monitor.rules.memory]\nfire = 50\nclear = 60"])
-def test_what_is_wrong_with_alerts_is_said_before_anything_starts(make_daemon, table: str) -> None:
+def test_what_is_wrong_with_alerts_is_said_before_anything_starts(make_daemon: MakeDaemon, table: str) -> None:
     daemon: Daemon = make_daemon(fake={}, monitor=table)
     run = daemon.run("run", "--once")
     assert (run.returncode, daemon.database.exists()) == (2, False)
@@ -67,7 +68,7 @@ def test_check_says_ok(fake_daemon: Daemon) -> None:
         ('name = "tiny.en"\ndevice = "cuda:7"', "is not there"),
     ],
 )
-def test_a_model_or_device_that_is_not_there_ends_with_4(make_daemon, model: str, message: str) -> None:
+def test_a_model_or_device_that_is_not_there_ends_with_4(make_daemon: MakeDaemon, model: str, message: str) -> None:
     daemon: Daemon = make_daemon(model=model)
     write_wav(daemon.inbox / "a.wav")
     assert daemon.once() == 4
@@ -76,21 +77,21 @@ def test_a_model_or_device_that_is_not_there_ends_with_4(make_daemon, model: str
     assert daemon.query("SELECT attempts FROM jobs WHERE state NOT IN ('queued', 'settling')") == []
 
 
-def test_an_unreachable_hub_ends_with_4_and_a_way_out(make_daemon, tmp_path: Path) -> None:
+def test_an_unreachable_hub_ends_with_4_and_a_way_out(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     daemon: Daemon = make_daemon(model='name = "small"')
     daemon.start(HF_HOME=str(tmp_path / "hf"), HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_DOWNLOAD_TIMEOUT="2")
     assert daemon.process is not None and daemon.process.wait(100) == 4
     assert "cannot be downloaded" in daemon.log_text() and "model.name" in daemon.log_text()
 
 
-def test_a_database_that_cannot_be_written_ends_with_4(make_daemon, tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_written_ends_with_4(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     daemon: Daemon = make_daemon(fake={}, database=f'url = "sqlite:///{tmp_path}/file/jobs.db"')
     assert daemon.once() == 4
     assert "cannot write beside the database" in daemon.log_text()
 
 
-def test_status_and_jobs_while_it_runs_and_after(make_daemon) -> None:
+def test_status_and_jobs_while_it_runs_and_after(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.7, "workers": 1, "batch_size": 1})
     assert daemon.run("status").returncode == 4, "there is no database yet"
     for number in range(6):
@@ -116,7 +117,7 @@ def test_status_and_jobs_while_it_runs_and_after(make_daemon) -> None:
     assert status["daemon"] == {"running": False, "pid": None} and status["counts"]["done"] == 6
 
 
-def test_cancel_and_retry_act_within_a_second_or_so(make_daemon) -> None:
+def test_cancel_and_retry_act_within_a_second_or_so(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 3.0, "workers": 1})
     write_wav(daemon.inbox / "a.wav")
     daemon.start().ready()
@@ -129,7 +130,7 @@ def test_cancel_and_retry_act_within_a_second_or_so(make_daemon) -> None:
     assert not (daemon.inbox / "a.mp3.txt").exists()
 
 
-def test_the_views_for_people(make_daemon) -> None:
+def test_the_views_for_people(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 1.0})
     write_wav(daemon.inbox / "a.wav")
     (daemon.inbox / "bad.wav").write_text("x")
@@ -165,7 +166,7 @@ def test_a_file_of_the_users_is_left_alone(fake_daemon: Daemon) -> None:
 
 
 @pytest.mark.guarantee(11)
-def test_notes_of_the_users_in_markdown_are_left_alone(make_daemon) -> None:
+def test_notes_of_the_users_in_markdown_are_left_alone(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={}, **{"[watch]": 'path = "inbox"\nformats = ["md"]'})
     mine = [daemon.inbox / name for name in ("notes.md", "taken.md", "README.MD")]
     for path in mine:
@@ -209,7 +210,7 @@ def test_any_legal_name(fake_daemon: Daemon) -> None:
     assert len(os.listdir(inbox)) == len(names) * 4
 
 
-def test_silence_gives_empty_but_valid_files(make_daemon) -> None:
+def test_silence_gives_empty_but_valid_files(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={}, vad="enabled = true")
     import wave
 
@@ -225,7 +226,7 @@ def test_silence_gives_empty_but_valid_files(make_daemon) -> None:
 
 @pytest.mark.guarantee(18)
 @pytest.mark.parametrize("poison", ["kill", "exit", "raise", "malformed", "flood", "short"])
-def test_a_poisonous_recording_dies_alone(make_daemon, poison: str) -> None:
+def test_a_poisonous_recording_dies_alone(make_daemon: MakeDaemon, poison: str) -> None:
     daemon: Daemon = make_daemon(fake={"poison": poison}, jobs="attempts = 2\nretry_backoff_seconds = 0.1")
     for number in range(12):
         write_wav(daemon.inbox / f"{number:02}.wav", seed=number, start=POISON if number in (3, 7) else b"")
@@ -239,7 +240,7 @@ def test_a_poisonous_recording_dies_alone(make_daemon, poison: str) -> None:
 
 
 @pytest.mark.guarantee(24)
-def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_instead_of_a_bad_one(make_daemon) -> None:
+def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_instead_of_a_bad_one(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     daemon.start().ready()
     assert daemon.process is not None
@@ -262,7 +263,7 @@ def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_instead_of_a_ba
 
 @pytest.mark.guarantee(24)
 @pytest.mark.parametrize("signals", [15, pytest.param(50, marks=pytest.mark.faults)])
-def test_many_sighups_lose_nothing(make_daemon, signals: int) -> None:
+def test_many_sighups_lose_nothing(make_daemon: MakeDaemon, signals: int) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.1})
     daemon.start().ready()
     assert daemon.process is not None
@@ -277,12 +278,12 @@ def test_many_sighups_lose_nothing(make_daemon, signals: int) -> None:
     reconcile(daemon, recordings)
 
 
-def test_an_engine_that_cannot_load_again_for_a_while_ends_no_daemon(make_daemon, tmp_path: Path) -> None:
+def test_an_engine_that_cannot_load_again_for_a_while_ends_no_daemon(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     daemon: Daemon = make_daemon(fake={"unready_after": 1, "delay_s": 0.1})
     daemon.start(TRANSCRIBED_FAKE_STARTS=str(tmp_path / "starts")).ready()
     assert daemon.process is not None
     for pid in children_of(daemon.process.pid):
-        if b"daemon.engine.fake" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"daemon.engine.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
     for number in range(5):
         write_wav(daemon.inbox / f"{number}.wav", seed=number)
@@ -294,7 +295,7 @@ def test_an_engine_that_cannot_load_again_for_a_while_ends_no_daemon(make_daemon
 
 
 @pytest.mark.guarantee(21)
-def test_out_of_memory_halves_the_batch_and_loses_nothing(make_daemon) -> None:
+def test_out_of_memory_halves_the_batch_and_loses_nothing(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"memory_chunks": 3, "batch_size": 16, "workers": 1, "delay_s": 0.05})
     for number in range(40):
         write_wav(daemon.inbox / f"{number:02}.wav", 0.2, seed=number)
@@ -303,7 +304,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(make_daemon) -> None:
     assert "batches of" in daemon.log_text()
 
 
-def test_chunks_of_different_recordings_share_batches(make_daemon) -> None:
+def test_chunks_of_different_recordings_share_batches(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.2, "workers": 1, "batch_size": 4})
     for number in range(24):
         write_wav(daemon.inbox / f"{number:02}.wav", 0.2, seed=number)
@@ -312,7 +313,7 @@ def test_chunks_of_different_recordings_share_batches(make_daemon) -> None:
     assert fill > 0.7 and recordings == 4
 
 
-def test_no_more_jobs_are_begun_than_there_are_places(make_daemon) -> None:
+def test_no_more_jobs_are_begun_than_there_are_places(make_daemon: MakeDaemon) -> None:
     """However often something new wakes the dispatcher: what it has open holds up what comes later."""
     daemon: Daemon = make_daemon(fake={"delay_s": 0.5, "workers": 1, "batch_size": 1})
     daemon.start().ready()
@@ -324,7 +325,7 @@ def test_no_more_jobs_are_begun_than_there_are_places(make_daemon) -> None:
     assert 2 <= most <= 6
 
 
-def test_a_memo_behind_a_long_recording_is_done_at_once(make_daemon) -> None:
+def test_a_memo_behind_a_long_recording_is_done_at_once(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.2, "workers": 1, "batch_size": 2})
     write_wav(daemon.inbox / "meeting.wav", 1800.0)
     daemon.start().ready()
@@ -343,7 +344,7 @@ def test_a_memo_behind_a_long_recording_is_done_at_once(make_daemon) -> None:
 
 
 @pytest.mark.guarantee(24)
-def test_sigterm_checkpoints_and_a_restart_goes_on(make_daemon) -> None:
+def test_sigterm_checkpoints_and_a_restart_goes_on(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.3, "workers": 1, "batch_size": 1})
     path = write_wav(daemon.inbox / "a.wav", 600.0)
     daemon.start().ready()
@@ -362,32 +363,37 @@ def test_sigterm_checkpoints_and_a_restart_goes_on(make_daemon) -> None:
 
 
 @pytest.mark.guarantee(7)
-def test_children_end_with_a_killed_daemon(make_daemon) -> None:
+def test_children_end_with_a_killed_daemon(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 30.0})
     write_wav(daemon.inbox / "a.wav")
     daemon.start().ready()
     daemon.wait_for({"a.wav": "running"})
     assert daemon.process is not None
-    children = wait_until(lambda: (found := children_of(daemon.process.pid)) and len(found) >= 2 and found)
+    pid = daemon.process.pid
+    children = wait_until(lambda: (found := children_of(pid)) and len(found) >= 2 and found)
     daemon.kill()
     wait_until(lambda: not any(map(alive, children)), 2, "the end of the children")
 
 
-def test_a_killed_child_costs_no_attempt(make_daemon) -> None:
+def moved_on(daemon: Daemon, before: object) -> bool:
+    return daemon.query("SELECT chunks_done FROM jobs") != before
+
+
+def test_a_killed_child_costs_no_attempt(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.5, "workers": 1, "batch_size": 2})
     path = write_wav(daemon.inbox / "a.wav", 300.0)
     daemon.start().ready()
     assert daemon.process is not None
     for _ in range(4):
         done = daemon.query("SELECT chunks_done FROM jobs")
-        wait_until(lambda before=done: daemon.query("SELECT chunks_done FROM jobs") != before, 20)
+        wait_until(partial(moved_on, daemon, done), 20)
         os.kill(children_of(daemon.process.pid)[-1], signal.SIGKILL)
     daemon.wait_for({"a.wav": "done"}, 60)
     reconcile(daemon, [path])
 
 
 @pytest.mark.guarantee(19)
-def test_an_unwritable_folder_holds_the_job_and_burns_no_attempt(make_daemon) -> None:
+def test_an_unwritable_folder_holds_the_job_and_burns_no_attempt(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     if os.geteuid() == 0:
         # root may write anywhere; an immutable flag is the one thing that stops it, where the file system knows it
@@ -416,7 +422,7 @@ def test_systemd_is_told(fake_daemon: Daemon, tmp_path: Path) -> None:
         listening.bind(address)
         listening.settimeout(20)
         fake_daemon.start(NOTIFY_SOCKET=address)
-        told = set()
+        told: set[str] = set()
         while not {"READY=1", "WATCHDOG=1"} <= told:
             told.add(listening.recv(100).decode())
         assert fake_daemon.process is not None
@@ -447,7 +453,7 @@ def test_the_watchdog_is_not_told_of_a_stopped_daemon(fake_daemon: Daemon, tmp_p
 
 
 @pytest.mark.guarantee(22)
-def test_a_decoder_that_is_stuck_in_one_file_holds_up_no_other(make_daemon) -> None:
+def test_a_decoder_that_is_stuck_in_one_file_holds_up_no_other(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.2, "workers": 1, "batch_size": 1})
     write_wav(daemon.inbox / "long.wav", 900.0)
     daemon.start().ready()
@@ -523,7 +529,7 @@ def test_a_limit_under_which_nothing_can_be_decoded_is_said_and_costs_no_attempt
     assert not fake_daemon.database.exists()
 
 
-def test_decoders_that_cannot_load_end_the_daemon_and_cost_no_attempt(make_daemon) -> None:
+def test_decoders_that_cannot_load_end_the_daemon_and_cost_no_attempt(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(
         fake={}, patch="import daemon.processes.decoder_pool as d; d.MODULE = 'daemon.nowhere'"
     )
@@ -535,7 +541,7 @@ def test_decoders_that_cannot_load_end_the_daemon_and_cost_no_attempt(make_daemo
     assert daemon.query("SELECT state, attempts FROM jobs") == [("done", 1)]
 
 
-def test_what_a_decoder_could_not_give_up_is_said_once_at_start(make_daemon) -> None:
+def test_what_a_decoder_could_not_give_up_is_said_once_at_start(make_daemon: MakeDaemon) -> None:
     worker = "import daemon.decode.sandbox as s; s.ARCHITECTURES = {}; from daemon.decode.worker import main"
     daemon: Daemon = make_daemon(fake={}, patch="import daemon.processes.decoder_pool as d; d.MODULE = 'unfiltered'")
     (daemon.folder / "unfiltered.py").write_text(worker)

@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any
 
-from tests.support import Daemon, write_wav
+from tests.support import Daemon, MakeDaemon, write_wav
 
 
 def explained(daemon: Daemon, path: str, code: int) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def explained(daemon: Daemon, path: str, code: int) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_what_is_explained_is_what_a_job_was_queued_with(make_daemon) -> None:
+def test_what_is_explained_is_what_a_job_was_queued_with(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(
         fake={},
         **{

@@ -5,11 +5,12 @@ import signal
 import time
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
+from pathlib import Path
 
 import pytest
 
 from daemon.transcribe.pauses import within
-from tests.support import Daemon, alive, reconcile, wait_until, write_wav
+from tests.support import Daemon, MakeDaemon, alive, reconcile, wait_until, write_wav
 
 HOT_RULES = "interval_seconds = 0.3\nfor_seconds = 0.5\ngpu_temperature_pause_c = 90"
 
@@ -17,7 +18,7 @@ HOT_RULES = "interval_seconds = 0.3\nfor_seconds = 0.5\ngpu_temperature_pause_c 
 class FakeGpu:
     """An nvidia-smi whose temperature the test sets."""
 
-    def __init__(self, folder) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder / "programs"
         self.folder.mkdir()
         self.set(60)
@@ -37,7 +38,7 @@ class FakeGpu:
         return f"{self.folder}{os.pathsep}{os.environ['PATH']}"
 
 
-def test_the_gpu_heats_up_the_brake_holds_it_cools_and_nothing_is_lost(make_daemon, tmp_path) -> None:
+def test_the_gpu_heats_up_the_brake_holds_it_cools_and_nothing_is_lost(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     gpu = FakeGpu(tmp_path)
     daemon: Daemon = make_daemon(fake={"delay_s": 0.15}, monitor=HOT_RULES)
     daemon.start(PATH=gpu.path).ready()
@@ -56,7 +57,8 @@ def test_the_gpu_heats_up_the_brake_holds_it_cools_and_nothing_is_lost(make_daem
     time.sleep(1.5)
     assert daemon.query("SELECT count(*) FROM batches") == batches
     gpu.set("[N/A]")
-    time.sleep(1.0)
+    # That the temperature cannot be read is a fault of its own.
+    wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'probe_failing'") == [("firing",)], 10)
     assert daemon.query("SELECT count(*) FROM batches") == batches
     gpu.set(60)
     daemon.wait_idle(len(recordings))
@@ -65,13 +67,12 @@ def test_the_gpu_heats_up_the_brake_holds_it_cools_and_nothing_is_lost(make_daem
     wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'gpu_temperature'") == [("resolved",)], 10)
     assert daemon.query("SELECT count(*) FROM pauses") == [(0,)]
     fired = "SELECT rule, count(*) FROM alerts WHERE fired_at IS NOT NULL GROUP BY rule ORDER BY rule"
-    # While the temperature could not be read it was not known, which is a fault of its own.
     assert daemon.query(fired) == [("gpu_temperature", 1), ("probe_failing", 1)]
     assert daemon.stop() == 0
     reconcile(daemon, recordings)
 
 
-def test_a_pause_by_request_outlives_a_kill_and_ends_by_request(make_daemon) -> None:
+def test_a_pause_by_request_outlives_a_kill_and_ends_by_request(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     daemon.start().ready()
     assert "within a second" in daemon.run("pause").stdout
@@ -90,7 +91,7 @@ def test_a_pause_by_request_outlives_a_kill_and_ends_by_request(make_daemon) -> 
     reconcile(daemon, [recording])
 
 
-def test_outside_the_hours_recordings_are_queued_only(make_daemon) -> None:
+def test_outside_the_hours_recordings_are_queued_only(make_daemon: MakeDaemon) -> None:
     begin, end = datetime.now() + timedelta(hours=2), datetime.now() + timedelta(hours=3)
     hours = f"{begin:%H:%M}-{end:%H:%M}"
     daemon: Daemon = make_daemon(fake={}, jobs=f'hours = "{hours}"')
@@ -113,7 +114,9 @@ def test_outside_the_hours_recordings_are_queued_only(make_daemon) -> None:
 @pytest.mark.parametrize(
     "program", ["trap '' TERM\nsleep 1000", "yes nvidia | head -c 10000000", "printf '\\377\\376'", "exit 255"]
 )
-def test_whatever_nvidia_smi_does_recordings_are_transcribed(program: str, make_daemon, tmp_path) -> None:
+def test_whatever_nvidia_smi_does_recordings_are_transcribed(
+    program: str, make_daemon: MakeDaemon, tmp_path: Path
+) -> None:
     gpu = FakeGpu(tmp_path)
     (gpu.folder / "nvidia-smi").write_text(f"#!/bin/sh\necho $$ >> {tmp_path}/pids\n{program}\n")
     daemon: Daemon = make_daemon(
@@ -145,7 +148,7 @@ def test_hours_over_midnight(now: str, inside: bool) -> None:
     assert within(time_of_day.fromisoformat(now), time_of_day(7), time_of_day(22)) is not inside
 
 
-def test_a_suspended_daemon_takes_one_sample_and_raises_no_alarm(make_daemon) -> None:
+def test_a_suspended_daemon_takes_one_sample_and_raises_no_alarm(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={}, monitor="interval_seconds = 0.5\nfor_seconds = 0")
     daemon.start().ready()
     wait_until(lambda: daemon.query("SELECT count(*) >= 3 FROM samples") == [(1,)], 10, "samples")
@@ -162,7 +165,7 @@ def test_a_suspended_daemon_takes_one_sample_and_raises_no_alarm(make_daemon) ->
 
 
 @pytest.mark.guarantee(25, 27)
-def test_a_pause_is_not_a_standstill_for_the_watchdog_or_the_alerts(make_daemon, tmp_path) -> None:
+def test_a_pause_is_not_a_standstill_for_the_watchdog_or_the_alerts(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     import socket
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
@@ -184,7 +187,7 @@ def test_a_pause_is_not_a_standstill_for_the_watchdog_or_the_alerts(make_daemon,
         assert daemon.stop() == 0
 
 
-def test_the_gpu_probe_ends_with_a_daemon_that_is_killed(make_daemon, tmp_path) -> None:
+def test_the_gpu_probe_ends_with_a_daemon_that_is_killed(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
     program = programs / "nvidia-smi"

@@ -1,67 +1,23 @@
-"""The store on a real SQLite file: transitions, claims by several processes, migrations."""
+"""The store on a real SQLite file: every change of a job's state, and claims by several processes."""
 
 import multiprocessing
-import sqlite3
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 
-from daemon.chunk import Options, Segment
-from daemon.errors import AlreadyRunning, Unavailable
-from daemon.store import database, migrate
+from daemon.chunk import Options
 from daemon.store.queries import Queries
-from daemon.store.records import Batch, Output, Result, Seen, options_from_json, readable
-from daemon.store.schema import metadata
+from daemon.store.records import Batch, Output
 from daemon.store.store import Store
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    migrate.migrate(tmp_path / "jobs.db")
-    return tmp_path / "jobs.db"
-
-
-@pytest.fixture
-def store(path: Path):
-    opened = Store(path)
-    yield opened
-    opened.close()
-
-
-def seen(name: str, version: str = "1:1:1:1:1") -> Seen:
-    return Seen("/root", name.encode(), version, 10)
-
-
-def queue(store: Store, *names: str, priority: int = 0) -> None:
-    store.queue([(seen(name), Options(), priority) for name in names])
+from tests.builders import result, seen
+from tests.support import queue
 
 
 def states(path: Path) -> dict[str, str]:
     with Queries(path) as queries:
         return {row["path"]: row["state"] for row in queries.jobs(limit=1000)}
-
-
-def result(job_id: int, idx: int = 0, text: str = "hello") -> Result:
-    return Result(
-        job_id, idx, idx * 10.0, idx * 10.0 + 10, 1, 0, 0, 0, (Segment(0, 1, text, -0.1, 0.0, 1.0, 0.0, "en"),), (), 0.5
-    )
-
-
-def test_the_migrations_make_the_schema_of_the_code(path: Path) -> None:
-    engine = database.open_engine(path)
-    with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), metadata)
-    engine.dispose()
-    assert [difference for difference in differences if "segments_fts" not in str(difference)] == []
-
-
-@pytest.mark.guarantee(8)
-def test_wal_and_full_synchronisation(store: Store) -> None:
-    with store._engine.connect() as db:
-        assert db.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert db.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
 def test_a_job_from_first_sight_to_done(store: Store, path: Path) -> None:
@@ -89,17 +45,6 @@ def test_a_job_from_first_sight_to_done(store: Store, path: Path) -> None:
     assert store.nothing_left()
 
 
-@pytest.mark.guarantee(4)
-def test_one_row_for_each_version(store: Store, path: Path) -> None:
-    for _ in range(3):
-        store.settle([seen("a.wav")])
-        queue(store, "a.wav")
-    store.settle([seen("a.wav", "1:1:2:2:2")])
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (2,)
-    connection.close()
-
-
 def test_priority_then_order(store: Store) -> None:
     queue(store, "a.wav", "b.wav")
     queue(store, "c.wav", priority=9)
@@ -119,7 +64,7 @@ def test_failed_waits_dead_ends_and_retry_revives(store: Store, path: Path) -> N
     assert states(path) == {"a.wav": "dead"}
     with Queries(path) as queries:
         row = queries.job(job.id)
-    assert row is not None and "broken" in row["reason"]
+    assert row is not None and "broken" in (row["reason"] or "")
 
 
 def test_what_is_nobodys_fault_costs_no_attempt(store: Store) -> None:
@@ -152,38 +97,7 @@ def test_cancelled_while_running_stays_cancelled(store: Store, path: Path) -> No
     assert states(path) == {"a.wav": "cancelled"}
 
 
-def test_another_model_starts_anew(store: Store) -> None:
-    queue(store, "a.wav")
-    (job,) = store.claim(1)
-    store.begin(
-        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
-    )
-    store.save([result(job.id)])
-    store.begin(
-        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
-    )
-    assert store.chunks_done(job.id) == {0: (0.0, 10.0)}
-    store.begin(
-        job.id, content_hash="ab", duration_s=20.0, model="base", compute_type="int8", device="cpu", language=None
-    )
-    assert store.chunks_done(job.id) == {} and store.transcript(job.id) == []
-
-
-def test_full_text_search_follows_the_segments(store: Store, path: Path) -> None:
-    queue(store, "a.wav")
-    (job,) = store.claim(1)
-    store.save([result(job.id, text="the annual budget")])
-    connection = sqlite3.connect(path)
-    find = "SELECT count(*) FROM segments_fts WHERE segments_fts MATCH 'budget'"
-    assert connection.execute(find).fetchone() == (1,)
-    store.retry(job.id)
-    store.fail(job.id, "X", "x", None)
-    store.retry(job.id)
-    assert connection.execute(find).fetchone() == (0,)
-    connection.close()
-
-
-def _claim_all(path: Path, start, claimed) -> None:
+def _claim_all(path: Path, start: Event, claimed: "Queue[int]") -> None:
     store = Store(path)
     start.wait()
     while jobs := store.claim(3):
@@ -206,79 +120,3 @@ def test_three_processes_claim_400_jobs_once_each(store: Store, path: Path) -> N
         process.join(30)
         assert process.exitcode == 0
     assert len(set(ids)) == 400 and claimed.empty()
-
-
-@pytest.mark.guarantee(26)
-def test_a_newer_schema_is_refused(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.commit()
-    connection.close()
-    with pytest.raises(Unavailable, match="newer version"):
-        migrate.migrate(path)
-
-
-def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> None:
-    """Make the code believe in one more migration, which adds a table and then does `more`."""
-    real, scripts = migrate._migrations(), tmp_path / "migrations"
-    (scripts / "versions").mkdir(parents=True)
-    for file in (*real.glob("*.py"), *real.glob("versions/*.py")):
-        (scripts / file.relative_to(real)).write_bytes(file.read_bytes())
-    (scripts / "versions" / "9_next.py").write_text(
-        "from alembic import op\nrevision, down_revision = '0099', '0003'\n"
-        f"def upgrade():\n    op.execute('CREATE TABLE next_one (id INTEGER)')\n{more}"
-    )
-    monkeypatch.setattr(migrate, "_migrations", lambda: scripts)
-
-
-@pytest.mark.guarantee(26)
-def test_an_upgrade_is_preceded_by_a_backup(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    next_version(tmp_path, monkeypatch, "")
-    migrate.migrate(path)
-    before = sqlite3.connect(tmp_path / "jobs.db.before-0099")
-    after = sqlite3.connect(path)
-    tables = "SELECT count(*) FROM sqlite_master WHERE name = 'next_one'"
-    assert (before.execute(tables).fetchone(), after.execute(tables).fetchone()) == ((0,), (1,))
-    assert before.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
-    before.close()
-    after.close()
-
-
-@pytest.mark.guarantee(26)
-def test_a_failing_upgrade_leaves_the_old_schema(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    next_version(tmp_path, monkeypatch, "    raise RuntimeError('half-way')\n")
-    with pytest.raises(RuntimeError, match="half-way"):
-        migrate.migrate(path)
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'next_one'").fetchone() == (0,)
-    assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0003",)
-    connection.close()
-
-
-@pytest.mark.guarantee(6)
-def test_one_daemon_for_a_database(path: Path) -> None:
-    assert database.running_pid(path) is None
-    with database.lock(path):
-        assert database.running_pid(path) is not None
-        with pytest.raises(AlreadyRunning, match="another daemon"), database.lock(path):
-            pass
-    assert database.running_pid(path) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        (b"new\nline.wav", r"new\nline.wav"),
-        (b"\xff.wav", r"\xff.wav"),
-        ("ü 中.wav".encode(), "ü 中.wav"),
-        (b"\x1b[2J", r"\x1b[2J"),
-    ],
-)
-def test_paths_are_shown_on_one_line(name: bytes, shown: str) -> None:
-    assert readable(name) == shown
-
-
-def test_options_of_another_version_are_read_as_far_as_they_go() -> None:
-    assert options_from_json('{"language": "de", "formats": ["txt"], "from_the_future": 1}') == Options(
-        language="de", formats=("txt",)
-    )

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from daemon.config.formats import FORMATS
-from daemon.watch.events import FolderEvents
 from daemon.watch.listing import on_network
-from tests.support import Daemon, reconcile, wait_until, write_wav
+from tests.support import Daemon, MakeDaemon, reconcile, wait_until, write_wav
 
 SLOW_RESCAN = "settle_seconds = 0.3\nrescan_seconds = 3600"
 
@@ -22,7 +21,7 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
-def test_every_way_of_dropping_is_seen_by_its_event(make_daemon, outside: Path) -> None:
+def test_every_way_of_dropping_is_seen_by_its_event(make_daemon: MakeDaemon, outside: Path) -> None:
     daemon: Daemon = make_daemon(fake={}, watching=SLOW_RESCAN)
     write_wav(daemon.inbox / "already.wav", seed=1)
     daemon.start().ready()
@@ -46,7 +45,7 @@ def test_every_way_of_dropping_is_seen_by_its_event(make_daemon, outside: Path) 
 
 
 @pytest.mark.guarantee(1)
-def test_everything_is_found_without_any_event(make_daemon, outside: Path) -> None:
+def test_everything_is_found_without_any_event(make_daemon: MakeDaemon, outside: Path) -> None:
     daemon: Daemon = make_daemon(
         fake={},
         **{"[watch]": 'path = "inbox"\nbackend = "polling"'},
@@ -60,7 +59,7 @@ def test_everything_is_found_without_any_event(make_daemon, outside: Path) -> No
 
 
 @pytest.mark.guarantee(3)
-def test_a_file_that_stays_open_waits_with_a_reason(make_daemon) -> None:
+def test_a_file_that_stays_open_waits_with_a_reason(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     daemon.start().ready()
     path = write_wav(daemon.inbox / "a.wav")
@@ -71,7 +70,7 @@ def test_a_file_that_stays_open_waits_with_a_reason(make_daemon) -> None:
 
 
 @pytest.mark.guarantee(4, 5)
-def test_replaced_content_runs_again_and_touched_content_does_not(make_daemon) -> None:
+def test_replaced_content_runs_again_and_touched_content_does_not(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     path = write_wav(daemon.inbox / "a.wav", seed=1)
     daemon.start().ready()
@@ -90,7 +89,7 @@ def test_replaced_content_runs_again_and_touched_content_does_not(make_daemon) -
 
 
 @pytest.mark.guarantee(5)
-def test_a_renamed_recording_is_not_transcribed_again(make_daemon) -> None:
+def test_a_renamed_recording_is_not_transcribed_again(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     path = write_wav(daemon.inbox / "a.wav", seed=1)
     daemon.start().ready()
@@ -103,7 +102,9 @@ def test_a_renamed_recording_is_not_transcribed_again(make_daemon) -> None:
 
 
 @pytest.mark.guarantee(3)
-def test_a_recording_that_changes_while_it_runs_gives_the_transcript_of_the_new_version(make_daemon) -> None:
+def test_a_recording_that_changes_while_it_runs_gives_the_transcript_of_the_new_version(
+    make_daemon: MakeDaemon,
+) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 1.0})
     path = write_wav(daemon.inbox / "a.wav", seed=1)
     daemon.start().ready()
@@ -115,7 +116,7 @@ def test_a_recording_that_changes_while_it_runs_gives_the_transcript_of_the_new_
     reconcile(daemon, [path])
 
 
-def test_vanished_while_queued(make_daemon) -> None:
+def test_vanished_while_queued(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 1.5, "workers": 1, "batch_size": 1})
     for number in range(30):
         write_wav(daemon.inbox / f"{number:02}.wav", seed=number)
@@ -126,7 +127,7 @@ def test_vanished_while_queued(make_daemon) -> None:
 
 
 @pytest.mark.guarantee(12, 17)
-def test_what_is_no_recording_is_accounted_for(make_daemon) -> None:
+def test_what_is_no_recording_is_accounted_for(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     inbox = daemon.inbox
     (inbox / "notes.txt").write_text("mine")
@@ -147,7 +148,7 @@ def test_what_is_no_recording_is_accounted_for(make_daemon) -> None:
     assert "half.wav.part" not in daemon.states()
 
 
-def test_what_was_ignored_before_its_format_was_known_is_no_longer_listed(make_daemon) -> None:
+def test_what_was_ignored_before_its_format_was_known_is_no_longer_listed(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     for name in ("notes.md", ".hidden.md", "slides.pdf"):
         (daemon.inbox / name).write_text("mine")
@@ -162,7 +163,7 @@ def test_what_was_ignored_before_its_format_was_known_is_no_longer_listed(make_d
     assert (daemon.inbox / "notes.md").read_text() == "mine"
 
 
-def test_own_transcripts_are_never_ingested_though_folders_overlap(make_daemon) -> None:
+def test_own_transcripts_are_never_ingested_though_folders_overlap(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(
         fake={},
         **{"[watch]": f'path = "inbox"\nformats = {list(FORMATS)}\n[[watch]]\npath = "inbox/sub"\nformats = ["txt"]'},
@@ -180,7 +181,7 @@ def test_own_transcripts_are_never_ingested_though_folders_overlap(make_daemon) 
     assert {entry.name for entry in (daemon.inbox / "sub").iterdir()} == {"b.wav", "b.txt", "c.wav", "c.txt"}
 
 
-def test_a_folder_that_is_not_recursive(make_daemon) -> None:
+def test_a_folder_that_is_not_recursive(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={}, **{"[watch]": 'path = "inbox"\nrecursive = false'})
     (daemon.inbox / "sub").mkdir()
     write_wav(daemon.inbox / "sub" / "b.wav")
@@ -193,7 +194,7 @@ def test_a_folder_that_is_not_recursive(make_daemon) -> None:
 
 
 @pytest.mark.guarantee(2)
-def test_a_root_that_goes_away_and_comes_back(make_daemon) -> None:
+def test_a_root_that_goes_away_and_comes_back(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(
         fake={}, watching="settle_seconds = 0.2\nrescan_seconds = 0.5", monitor="interval_seconds = 0.3"
     )
@@ -212,7 +213,7 @@ def test_a_root_that_goes_away_and_comes_back(make_daemon) -> None:
     daemon.wait_for({"b.wav": "done", "a.wav": "done"})
 
 
-def test_a_root_that_goes_away_while_its_files_settle(make_daemon) -> None:
+def test_a_root_that_goes_away_while_its_files_settle(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(
         fake={}, watching="settle_seconds = 1.5\nrescan_seconds = 3600", monitor="interval_seconds = 0.3"
     )
@@ -223,41 +224,6 @@ def test_a_root_that_goes_away_while_its_files_settle(make_daemon) -> None:
     wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'root_missing'") == [("firing",)], 15)
     assert not daemon.ended and daemon.states() == {"a.wav": "settling"}
     assert daemon.stop() == 0
-
-
-@pytest.mark.guarantee(2)
-def test_events_of_a_folder_made_again_arrive_after_a_restart_of_the_watch(tmp_path: Path) -> None:
-    hints: list[bytes] = []
-    folder = tmp_path / "f"
-    assert FolderEvents(folder, recursive=True, hint=hints.append).start() == "the folder is missing"
-    folder.mkdir()
-    events = FolderEvents(folder, recursive=True, hint=hints.append)
-    assert events.start() is None and events.alive
-    shutil.rmtree(folder)
-    folder.mkdir()
-    wait_until(lambda: not events.alive, 5, "the watch being dead")
-    assert events.start() is None and events.alive
-    (folder / "a.wav").touch()
-    wait_until(lambda: os.fsencode(folder / "a.wav") in hints, 5)
-    events.stop()
-
-
-@pytest.mark.guarantee(2)
-def test_a_handler_that_fails_does_not_kill_the_watcher(tmp_path: Path) -> None:
-    hints: list[bytes] = []
-
-    def hint(path: bytes) -> None:
-        hints.append(path)
-        raise RuntimeError("on purpose")
-
-    events = FolderEvents(tmp_path, recursive=True, hint=hint)
-    events.start()
-    (tmp_path / "a").touch()
-    wait_until(lambda: hints, 5)
-    (tmp_path / "b").touch()
-    wait_until(lambda: os.fsencode(tmp_path / "b") in hints, 5)
-    assert events.alive
-    events.stop()
 
 
 def test_local_folders_are_not_taken_for_network_folders(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, reconcile, write_wav
+from tests.support import ROOT, Daemon, reconcile, write_wav
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_nothing_is_missing_and_nothing_too_much(installed: Path) -> None:
     assert (info / "licenses" / "LICENSE").is_file()
 
 
-def test_it_runs_from_there(installed: Path, fake_daemon) -> None:
+def test_it_runs_from_there(installed: Path, fake_daemon: Daemon) -> None:
     fake_daemon.environment["PYTHONPATH"] = str(installed)
     assert fake_daemon.run("check", "--default").stdout == (ROOT / "config.toml").read_text()
     recording = write_wav(fake_daemon.inbox / "a.wav")

@@ -1,18 +1,14 @@
 """The model room: what a chunk gives must not depend on its company in the batch."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from daemon.chunk import BYTES_PER_SECOND, Chunk
 from daemon.clips import references
 from daemon.decode.media import samples
-from daemon.engine.loader import load
 from daemon.engine.model_files import resolve
 from daemon.engine.whisper import Whisper
-from daemon.errors import Unavailable
-from daemon.processes.protocol import LoadModel
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
@@ -76,32 +72,3 @@ def test_a_short_chunk_cannot_hold_up_its_batch_for_long(whisper: Whisper) -> No
     noise = Chunk(1, 0, ((0.0, 1.0),), bytes(range(256)) * 125, language="en", full_context=False, temperature=1.0)
     (result,) = whisper.run([noise])
     assert len(text(result).split()) <= 63
-
-
-@pytest.mark.parametrize("compute_type", ["float16", "bfloat16", "int8_float16", "int8_bfloat16"])
-def test_a_compute_type_that_the_device_lacks_is_refused_with_what_it_has(compute_type: str) -> None:
-    import ctranslate2
-
-    if compute_type in ctranslate2.get_supported_compute_types("cpu"):
-        pytest.skip(f"this CPU supports {compute_type}")
-    with pytest.raises(Unavailable) as caught:
-        load(LoadModel("tiny.en", "cpu", compute_type, 1, 1, 1))
-    assert compute_type in caught.value.message and "int8" in caught.value.hint
-
-
-@pytest.mark.parametrize("compute_type", ["float32", "int16", "int8_float32"])
-def test_other_compute_types_transcribe(compute_type: str) -> None:
-    import ctranslate2
-
-    if compute_type not in ctranslate2.get_supported_compute_types("cpu"):
-        pytest.skip(f"this CPU does not support {compute_type}")
-    model, ready = load(LoadModel("tiny.en", "cpu", compute_type, 1, 2, 1))
-    assert ready.compute_type == compute_type
-    assert "plumber" in text(model.run([clip("memo-1.opus")])[0])
-
-
-def test_the_shipped_folder_of_a_model_can_be_named_directly(tmp_path: Path) -> None:
-    link = tmp_path / "my-model"
-    link.symlink_to(resolve("tiny.en"))
-    _, ready = load(LoadModel(str(link), "cpu", "int8", 1, 1, 1))
-    assert ready.model == str(link) and not ready.multilingual

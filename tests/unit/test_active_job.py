@@ -1,23 +1,21 @@
+"""A job while it runs."""
+
 from dataclasses import replace
 
-from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment, Suppressed
-from daemon.store.records import Job
+from daemon.chunk import Chunk, Decoded, Options, Suppressed
 from daemon.transcribe.active_job import ActiveJob
+from tests import builders
+from tests.builders import decoded, job
 
-JOB = Job(
-    id=7, root="/r", path="a.wav", path_bytes=b"a.wav", fingerprint="1:2:3:4:5", size_bytes=1, options=Options(),
-    priority=0, attempts=1, content_hash=None, language=None, language_probability=None, model=None,
-    compute_type=None, device=None, duration_s=None, speech_s=None, damaged=0, processing_s=0.0,
-)  # fmt: skip
+JOB = job()
 
 
 def chunk(idx: int) -> Chunk:
-    return Chunk(7, idx, ((idx * 10.0, idx * 10.0 + 10),), bytes(10 * BYTES_PER_SECOND), language="auto")
+    return builders.chunk(idx=idx, language="auto")
 
 
 def result(text: str = "text", language: str = "de", covered_s: float = 10.0) -> Decoded:
-    segment = Segment(0.0, 10.0, text, -0.2, 0.0, 1.0, 0.0, language)
-    return Decoded((segment,) if text else (), -0.2, 0.0, 1.0, 0.0, language, 0.97, covered_s)
+    return decoded(*filter(None, [text]), language=language, covered_s=covered_s)
 
 
 def test_the_first_chunk_with_speech_finds_the_language_for_the_rest() -> None:

@@ -61,8 +61,8 @@ def test_it_says_what_the_scanner_does(tree: Path, recursive: bool) -> None:
     for path in taken:
         below = path.removeprefix(bytes(tree) + b"/")
         if not below.startswith(b"own/"):
-            found = look(tree, below, outer.ignore)
-            assert found is not None and admission(asked, path).version == found.fingerprint
+            looked_at = look(tree, below, outer.ignore)
+            assert looked_at is not None and admission(asked, path).version == looked_at.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,15 @@
-from collections import Counter, defaultdict
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.chunk import Chunk
 from daemon.transcribe.batcher import PASSES_MAX, Batcher
+from tests import builders
 
 
 def chunk(job_id: int, idx: int, temperature: float = 0.0, alone: bool = False) -> Chunk:
-    return Chunk(job_id, idx, ((0.0, 1.0),), b"\0" * 4, temperature=temperature, alone=alone)
+    return builders.chunk(job_id, idx, 2 / 16_000, temperature=temperature, alone=alone)
 
 
 chunks = st.builds(
@@ -64,7 +65,7 @@ def test_jobs_take_turns(counts: dict[int, int]) -> None:
     for job_id, count in counts.items():
         for idx in range(count):
             batcher.submit(chunk(job_id, idx))
-    left, served = dict(counts), defaultdict(int)
+    left, served = dict(counts), Counter[int]()
     while batch := batcher.take(1):
         job_id = batch[0].job_id
         served[job_id] += 1

@@ -1,4 +1,4 @@
-"""The decoder pool with real children that cannot load, and with real ones that can."""
+"""The decoder pool: with fake children the turns that their lives can take, with real ones those that cannot load."""
 
 import os
 import time
@@ -11,8 +11,19 @@ import pytest
 from daemon.chunk import Options
 from daemon.errors import Unavailable
 from daemon.processes import decoder_pool
-from daemon.processes.decoder_pool import DecoderEvent, DecoderPool, LostRecordings
-from daemon.processes.protocol import Open, Opened
+from daemon.processes.child import ChildDied
+from daemon.processes.decoder_pool import (
+    HASH_BYTES_PER_S,
+    PATIENCE_S,
+    RECYCLE_BYTES,
+    SPARES,
+    WINDOW_DEADLINE_S,
+    DecoderEvent,
+    DecoderPool,
+    LostRecordings,
+)
+from daemon.processes.protocol import BatchDone, DecoderReady, Open, Opened, Window
+from tests.fakes import FakeClock, Nursery
 from tests.support import write_wav
 
 WORKER = decoder_pool.MODULE
@@ -23,7 +34,7 @@ NONE_SUCH = "daemon.nowhere"
 def pool() -> Iterator[DecoderPool]:
     made = DecoderPool(1)
     yield made
-    made.end()
+    made.close()
 
 
 @pytest.fixture
@@ -41,6 +52,184 @@ def event(pool: DecoderPool) -> DecoderEvent | None:
     (child,) = pool.children
     assert wait([child.fileno()], 60)
     return pool.receive(child)
+
+
+class House:
+    """A pool of fake decoders, and its clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, usual: int, fd: int) -> None:
+        self.children, self.clock = Nursery(), FakeClock()
+        monkeypatch.setattr(decoder_pool, "Child", self.children)
+        monkeypatch.setattr(decoder_pool, "time", self.clock)
+        self.pool = DecoderPool(usual)
+        self._fd = fd
+
+    def open(self, *job_ids: int) -> None:
+        for job_id in job_ids:
+            self.pool.open(order(job_id, self._fd), self._fd)
+
+    def hear(self, at: int, *answers: object) -> DecoderEvent | None:
+        """Have a decoder say something, and the pool take it."""
+        event = None
+        for answer in answers:
+            event = self.pool.receive(self.children.born[at].says(answer))  # type: ignore[arg-type]
+        return event
+
+    def orders(self, at: int) -> list[tuple[str, int]]:
+        """What a decoder was told: (kind, job)."""
+        return [(type(each).__name__, each.job_id) for each in self.children.born[at].sent]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch, recording: int) -> Iterator[House]:
+    made = House(monkeypatch, 1, recording)
+    yield made
+    made.pool.close()
+
+
+READY = DecoderReady(())
+
+
+def opened(job_id: int) -> Opened:
+    return Opened(job_id, 1, "hash", 60.0)
+
+
+def window(job_id: int, *, last: bool = False) -> Window:
+    return Window(job_id, 1, (), last, 60.0, 0.0, 0)
+
+
+def test_a_decoder_works_on_one_order_at_a_time_and_opens_before_it_goes_on(house: House) -> None:
+    house.open(1, 2)
+    assert house.orders(0) == [("Open", 1)]
+    assert house.hear(0, READY, opened(1)) == opened(1)
+    house.pool.ask(1)
+    assert house.orders(0) == [("Open", 1), ("Open", 2)]
+    house.hear(0, opened(2))
+    assert house.orders(0)[-1] == ("Next", 1)
+    house.pool.ask(2)
+    assert house.orders(0)[-1] == ("Next", 1)
+    assert house.hear(0, window(1)) == window(1)
+    assert house.orders(0)[-1] == ("Next", 2)
+
+
+def test_orders_have_deadlines_that_go_by_the_size_of_the_file(house: House, recording: int) -> None:
+    house.open(1)
+    hash_s = os.fstat(recording).st_size / HASH_BYTES_PER_S
+    assert house.children.last.deadline == pytest.approx(house.clock.now + WINDOW_DEADLINE_S + hash_s)
+    house.hear(0, READY, opened(1))
+    assert house.children.last.deadline is None
+    house.pool.ask(1)
+    assert house.children.last.deadline == house.clock.now + WINDOW_DEADLINE_S
+
+
+def test_a_spare_decoder_takes_over_what_waits_behind_a_stuck_one(house: House) -> None:
+    house.open(1)
+    house.hear(0, READY)
+    house.open(2)
+    assert len(house.children.born) == 1, "the first one has hardly begun"
+    house.clock.now += PATIENCE_S + 0.1
+    house.pool.hand_out()
+    assert house.orders(1) == [("Open", 2)]
+    for job_id in range(3, 10):
+        house.clock.now += PATIENCE_S + 0.1
+        house.open(job_id)
+    assert len(house.children.born) == 1 + SPARES
+
+
+def test_a_recording_that_is_closed_is_asked_nothing_more(house: House) -> None:
+    house.open(1, 2, 3)
+    house.hear(0, READY, opened(1), opened(2), opened(3))
+    for job_id in (1, 2, 3):
+        house.pool.ask(job_id)
+    house.pool.forget(2)
+    assert house.orders(0)[-1] == ("Close", 2)
+    house.hear(0, window(1))
+    assert house.orders(0)[-1] == ("Next", 3)
+
+
+def test_one_that_is_closed_before_it_was_opened_never_is_and_its_descriptor_is_closed(house: House) -> None:
+    house.open(1)
+    before = len(os.listdir("/proc/self/fd"))
+    house.open(2)
+    house.pool.forget(2)
+    assert len(os.listdir("/proc/self/fd")) == before
+    house.hear(0, READY, opened(1))
+    assert house.orders(0) == [("Open", 1)]
+
+
+def test_a_dead_decoder_blames_what_it_worked_on_and_gives_back_the_rest(house: House) -> None:
+    house.open(1, 2, 3)
+    house.hear(0, READY, opened(1), opened(2), opened(3))
+    house.pool.ask(2)
+    assert house.hear(0, ChildDied("no answer within its time")) == LostRecordings(2, (1, 3), "signal 9")
+    assert house.pool.restarts == {"decoder": 1} and house.pool.children == []
+
+
+def test_one_that_had_nothing_to_do_blames_nobody(house: House) -> None:
+    house.open(1)
+    house.hear(0, READY, opened(1))
+    assert house.hear(0, ChildDied("")) == LostRecordings(None, (1,), "signal 9")
+
+
+def test_an_order_that_was_not_heard_is_not_to_blame(house: House) -> None:
+    house.open(1)
+    house.hear(0, READY, opened(1))
+    house.children.last.goes_deaf()
+    house.pool.ask(1)
+    assert house.hear(0, ChildDied("")) == LostRecordings(None, (1,), "signal 9")
+
+
+def test_a_recording_that_was_closed_meanwhile_is_not_to_blame(house: House) -> None:
+    house.open(1, 2)
+    house.hear(0, READY, opened(1), opened(2))
+    house.pool.ask(1)
+    house.pool.forget(1)
+    assert house.hear(0, ChildDied("")) == LostRecordings(None, (2,), "signal 9")
+
+
+@pytest.mark.parametrize(
+    "answer", [READY, BatchDone(1, (), 0.1), None], ids=["ready again", "an engine's answer", "None"]
+)
+def test_an_answer_to_what_was_not_asked_ends_the_decoder(house: House, answer: object) -> None:
+    house.open(1)
+    assert house.hear(0, READY, answer) == LostRecordings(1, (), "signal 9")
+    assert house.children.born[0].ended == "at once"
+
+
+def test_what_a_decoder_keeps_is_told_once(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.open(1)
+    house.hear(0, DecoderReady(("the network",)), ChildDied(""))
+    house.open(1)
+    house.hear(1, DecoderReady(("the network",)))
+    assert caplog.text.count("they keep the network") == 1
+
+
+@pytest.mark.parametrize("why", ["many recordings", "much memory"])
+def test_a_decoder_that_has_done_enough_ends_when_it_has_closed_what_it_has(
+    house: House, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    if why == "many recordings":
+        monkeypatch.setattr(decoder_pool, "RECYCLE_RECORDINGS", 1)
+    house.open(1)
+    if why == "much memory":
+        house.children.last.rss_bytes = RECYCLE_BYTES + 1
+    house.hear(0, READY, opened(1))
+    house.open(2)
+    assert house.orders(1) == [("Open", 2)], "it is given nothing new"
+    house.pool.ask(1)
+    assert house.orders(0)[-1] == ("Next", 1), "what it has it goes on with"
+    house.hear(0, window(1, last=True))
+    assert house.children.born[0].ended is None
+    house.pool.forget(1)
+    house.pool.hand_out()
+    assert house.children.born[0].ended == "gently" and len(house.pool.children) == 1
+
+
+def test_the_end_of_the_pool_closes_what_waits(house: House) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    house.open(1, 2, 3)
+    house.pool.close()
+    assert len(os.listdir("/proc/self/fd")) == before and house.pool.children == []
 
 
 def test_a_decoder_that_dies_while_loading_charges_no_recording(

@@ -3,25 +3,32 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Options, Segment
+from daemon.chunk import Chunk, Options
 from daemon.config.settings import Jobs
 from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, Engine, EngineReady, LostBatches
-from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Open, Opened, Ready, Refused, Window
+from daemon.processes.protocol import BatchDone, BatchFailed, Open, Opened, Refused, Window
+from daemon.signals import Wakeup
 from daemon.store.migrate import migrate
 from daemon.store.queries import Queries
 from daemon.store.records import Seen
+from daemon.store.schema import stages
 from daemon.store.store import Store
+from daemon.transcribe.children import Children
 from daemon.transcribe.dispatcher import Dispatcher
+from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import LONG_BYTES, LONG_OPEN_MAX
+from tests.builders import chunk, heard, load_model, ready
 
-READY = Ready("tiny.en", "cpu", "int8", 2, 1, 4, 1, False, 0.1, "a clip")
+READY = ready()
 
 
 class FakeChild:
@@ -75,7 +82,7 @@ class FakeDecoders(FakePool):
     def ask(self, job_id: int) -> None:
         self.asked.append(job_id)
 
-    def close(self, job_id: int) -> None:
+    def forget(self, job_id: int) -> None:
         self.closed.append(job_id)
 
     def hand_out(self) -> None:
@@ -87,7 +94,7 @@ class FakeEngines(FakePool):
 
     def __init__(self) -> None:
         super().__init__()
-        self.engine = Engine(LoadModel("tiny.en", "cpu", "int8", 2, 1, 4), ready=READY, batch_size=4)
+        self.engine = Engine(load_model(), ready=READY, batch_size=4)
         self.engines = [self.engine]
         self.killed: list[str] = []
         self._ids = iter(range(1, 1000))
@@ -130,7 +137,7 @@ class FakeEngines(FakePool):
     def done(self, text: str = "good morning everybody, this is what was said in twenty seconds") -> None:
         """The oldest batch ends."""
         batch_id, chunks = self._oldest()
-        results = tuple(decoded(chunk, text) for chunk in chunks)
+        results = tuple(heard(chunk, text) for chunk in chunks)
         self.child.say(BatchEnded(self.engine, BatchDone(batch_id, results, 0.1), chunks))
 
     def failed(self, message: str, *, out_of_memory: bool) -> None:
@@ -151,11 +158,6 @@ class FakeAutotuner(FakePool):
         self.remembered.append(engine.batch_size)
 
 
-def decoded(chunk: Chunk, text: str) -> Decoded:
-    segment = Segment(chunk.start_s, chunk.end_s, text, -0.1, 0.0, 1.0, chunk.temperature, "en")
-    return Decoded((segment,), -0.1, 0.0, 1.0, chunk.temperature, "en", 1.0, chunk.duration_s)
-
-
 class House:
     """A dispatcher, and everything that it is joined to."""
 
@@ -167,10 +169,14 @@ class House:
         self.store = Store(self.path)
         self.decoders, self.engines, self.tuner = FakeDecoders(), FakeEngines(), FakeAutotuner()
         jobs = Jobs(attempts=2, retry_backoff_seconds=60, drain_seconds=1)
-        self.dispatcher = Dispatcher(self.store, self.decoders, self.engines, self.tuner, jobs, Counters())  # type: ignore[arg-type]
+        self.wakeup = Wakeup()
+        self.pauses = Pauses(self.store, None, self.wakeup)
+        children = Children(self.engines, self.decoders, self.tuner)  # type: ignore[arg-type]
+        self.dispatcher = Dispatcher(self.store, children, self.pauses, self.wakeup, jobs, Counters())
 
     def close(self) -> None:
         self.store.close()
+        self.wakeup.close()
         for pool in (self.decoders, self.engines, self.tuner):
             pool.child.close()
 
@@ -183,7 +189,7 @@ class House:
             version = fingerprint(file.stat())
             ready.append((Seen(str(self.inbox), name.encode(), version, size), Options(formats=("txt",)), priority))
         self.store.queue(ready)
-        self.dispatcher.wake()
+        self.wakeup.wake()
 
     def until(self, condition: Callable[[], object], ticks: int = 40) -> None:
         """Run the loop until something is true."""
@@ -192,7 +198,7 @@ class House:
         def progress() -> bool:
             assert next(left, None) is not None, f"not within {ticks} ticks; {self.states()}"
             # Nothing to wait for: the loop would sleep for its second.
-            self.dispatcher.wake()
+            self.wakeup.wake()
             return bool(condition())
 
         self.dispatcher.run(progress)
@@ -216,12 +222,8 @@ class House:
 
     def window(self, order: Open, chunks: int, *, last: bool = True, first: int = 0, run: int | None = None) -> None:
         made = tuple(
-            Chunk(
-                order.job_id, idx, ((idx * 20.0, idx * 20.0 + 20),), bytes(20 * BYTES_PER_SECOND), run=order.run,
-                language="en",
-            )
-            for idx in range(first, first + chunks)
-        )  # fmt: skip
+            chunk(order.job_id, idx, 20.0, run=order.run, language="en") for idx in range(first, first + chunks)
+        )
         self.decoders.child.say(Window(order.job_id, run or order.run, made, last, 20.0 * chunks, 20.0 * chunks, 0))
 
 
@@ -396,9 +398,97 @@ def test_a_drain_in_a_hurry_gives_everything_back_without_charge(house: House) -
 
 
 def test_during_a_pause_nothing_is_begun(house: House) -> None:
-    house.dispatcher.pauses.hold("request", "by request")
+    house.pauses.hold("request", "by request")
     house.queue("a.wav")
     house.ticks()
     assert house.states() == {"a.wav": "queued"} and not any(house.tuner.idle)
-    house.dispatcher.pauses.release("request")
+    house.pauses.release("request")
     house.until(lambda: house.states() == {"a.wav": "running"})
+
+
+def run_to_the_end(house: House) -> None:
+    """Every batch ends; the last tick takes the first step of the stages."""
+    while house.engines.in_flight:
+        house.engines.done()
+        house.ticks(2)
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage sees one chunk in a step."""
+    monkeypatch.setattr("daemon.transcribe.stages.CHUNKS_PER_STEP", 1)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_long_recording_is_published_after_many_steps_of_its_stages_one_in_a_tick(house: House) -> None:
+    order = under_way(house, chunks=12)
+    steps = []
+    while house.states() == {"a.wav": "running"}:
+        if house.engines.in_flight:
+            house.engines.done()
+        house.ticks(1)
+        steps += [stage.chunks_done for stage in house.store.stages(order.job_id).values()]
+    assert sorted(set(steps)) == list(range(1, 13)), "more than one step in a tick"
+    (stage,) = house.store.stages(order.job_id).values()
+    assert [(each["language"], each["words"]) for each in stage.result] == [("en", 12 * 11)]
+    assert house.states() == {"a.wav": "done"} and house.dispatcher.idle
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_the_loop_does_not_sleep_while_there_are_steps_to_take(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts = []
+
+    def noted(waited_for: Any, timeout: float) -> Any:
+        timeouts.append(timeout)
+        return wait(waited_for, timeout)
+
+    monkeypatch.setattr("daemon.transcribe.children.wait", noted)
+    under_way(house, chunks=8)
+    run_to_the_end(house)
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    assert 0.0 in timeouts and timeouts[-1] > 0.0
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_job_that_is_cancelled_between_two_steps_stays_so(house: House) -> None:
+    order = under_way(house, chunks=100)
+    while not house.store.stages(order.job_id):
+        house.engines.done()
+        house.ticks(1)
+    with Queries(house.path) as queries:
+        queries.request("cancel", [order.job_id])
+    house.until(lambda: house.states() == {"a.wav": "cancelled"}, ticks=2000)
+    kept = house.store.stages(order.job_id)
+    house.ticks(3)
+    assert house.store.stages(order.job_id) == kept and house.dispatcher.idle
+    assert not (house.inbox / "a.txt").exists()
+
+
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize(("hurry", "state"), [(False, "done"), (True, "queued")])
+def test_a_drain_takes_the_steps_that_are_left_unless_in_a_hurry(house: House, hurry: bool, state: str) -> None:
+    order = under_way(house, chunks=8)
+    while not house.store.stages(order.job_id):
+        house.engines.done()
+        house.ticks(1)
+    house.dispatcher.drain(hurry=lambda: hurry)
+    assert house.states() == {"a.wav": state}
+    assert len(house.store.stages(order.job_id)) == 1
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_the_stages_of_a_copy_of_an_older_transcript_are_computed(house: House) -> None:
+    """The transcript that it takes over is from a version that had no stages."""
+    order = under_way(house, chunks=3)
+    run_to_the_end(house)
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    house.store._write(lambda db: db.execute(stages.delete()))
+    (house.inbox / "a.wav").rename(house.inbox / "b.wav")
+    house.queue("b.wav")
+    house.until(lambda: len(house.decoders.opened) == 2)
+    copy = house.decoders.opened[-1]
+    house.decoders.child.say(Opened(copy.job_id, copy.run, f"hash-{order.job_id}", 20.0))
+    house.until(lambda: house.states()["b.wav"] == "done")
+    (stage,) = house.store.stages(copy.job_id).values()
+    assert stage.chunks_done == 3 and stage.result[0]["words"] == 3 * 11
+    assert not house.engines.in_flight and copy.job_id in house.decoders.closed

@@ -121,7 +121,7 @@ def test_the_changelog_names_this_version() -> None:
 
 
 @pytest.mark.guarantee(28)
-def test_the_unit_is_what_systemd_accepts(tmp_path) -> None:
+def test_the_unit_is_what_systemd_accepts(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed here")
     unit = (ROOT / "systemd" / "transcribed.service").read_text("utf-8")

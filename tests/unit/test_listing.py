@@ -1,16 +1,17 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon.filesystem import being_written, fingerprint, open_beneath
+from daemon.filesystem import open_beneath
 from daemon.watch.listing import Kind, look, walk
 
 IGNORE = ("*.part", "*.crdownload", ".*", "~*")
 
 
-def found(root: Path, **options) -> dict[str, Kind]:
+def found(root: Path, **options: Any) -> dict[str, Kind]:
     return {os.fsdecode(item.path): item.kind for item in walk(root, IGNORE, recursive=True, **options)}
 
 
@@ -79,26 +80,3 @@ def test_looking_at_one_path_heeds_the_ignored_folders_above_it(tmp_path: Path) 
     (tmp_path / ".hidden" / "a.wav").touch()
     assert look(tmp_path, b".hidden/a.wav", IGNORE) is None
     assert look(tmp_path, b"gone.wav", IGNORE) is None
-
-
-def test_every_change_makes_another_version(tmp_path: Path) -> None:
-    file = tmp_path / "a.wav"
-    file.write_bytes(b"one")
-    first = fingerprint(file.stat())
-    os.utime(file, ns=(1, 1))
-    second = fingerprint(file.stat())
-    file.write_bytes(b"two")
-    assert len({first, second, fingerprint(file.stat())}) == 3
-
-
-def test_a_writer_is_noticed_by_the_lease(tmp_path: Path) -> None:
-    file = tmp_path / "a.wav"
-    file.write_bytes(b"data")
-    reader = os.open(file, os.O_RDONLY)
-    try:
-        assert not being_written(reader)
-        with file.open("ab"):
-            assert being_written(reader)
-        assert not being_written(reader)
-    finally:
-        os.close(reader)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,20 +9,21 @@ from markdown_it.token import Token
 from daemon.chunk import Options, Segment
 from daemon.publish.markdown import PARAGRAPH_COLUMNS, PARAGRAPH_MAX_COLUMNS, PAUSE_MAX_S, PAUSE_S, markdown
 from daemon.publish.transcript import Transcript
-from tests.unit.test_formats import job
+from tests.builders import segment
+from tests.unit.test_publish_formats import job
 
 PARSER = MarkdownIt("commonmark").enable(["strikethrough", "table"])
 
 
 def said(text: str, start_s: float = 0.0, end_s: float | None = None, language: str = "en") -> Segment:
-    return Segment(start_s, start_s + 1.0 if end_s is None else end_s, text, -0.2, 0.0, 1.0, 0.0, language)
+    return segment(text, start_s, start_s + 1.0 if end_s is None else end_s, language=language)
 
 
-def rendered(*segments: Segment, **changes) -> str:
+def rendered(*segments: Segment, **changes: Any) -> str:
     return markdown(Transcript(job(**changes), segments, ()))
 
 
-def paragraphs(*segments: Segment, **changes) -> list[str]:
+def paragraphs(*segments: Segment, **changes: Any) -> list[str]:
     """The source of what follows heading and details."""
     return rendered(*segments, **changes).rstrip("\n").split("\n\n")[2:]
 

@@ -1,5 +1,8 @@
 """The table of metrics, and everything that goes by it."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from prometheus_client import generate_latest
@@ -12,19 +15,21 @@ from daemon.monitor.metric import Kept, Metric
 from daemon.monitor.metrics import BY_NAME, METRICS
 from daemon.monitor.plot import PANELS, _panel_of, plot
 from daemon.monitor.prometheus import Collector
-from daemon.monitor.sample import ChildFigures, Disk, Gpu, Host, Probe, Sample, Sensor, Work
+from daemon.monitor.sample import ChildFigures, Disk, Gpu, Probe, Sample, Sensor, Work
 from daemon.store.schema import samples
+from tests.builders import host, sample
 from tests.unit.test_alert_rules import rows
 
-HOST = Host(1.0, 10.0, 100.0, 0.0, 0.1, (), ())
-NOTHING = Sample("2026-01-01T00:00:00.000Z", Probe(), HOST, Work(known=False))
+NOTHING = sample(Work(known=False))
 HOT, COLD = Gpu(0, "GPU-aaaaaaaa-1", "A", temperature_c=71.0), Gpu(1, "GPU-bbbbbbbb-1", "B", temperature_c=40.0)
 DISKS = (Disk("/a", 900.0, 1), Disk("/b", 900.0, 1), Disk("/c", 7.0, 2), Disk("/gone", None))
 CHILDREN = (ChildFigures("daemon", 1, 50.0, 1.0), ChildFigures("decoder", 2, 25.5, 300.0))
-BUSY = Sample(
-    "2026-01-01T00:00:00.000Z", Probe((HOT, COLD, Gpu(2, "GPU-cccccccc-1", "C"))),
-    Host(1.0, 10.0, 100.0, 0.0, 0.1, DISKS, CHILDREN, (Sensor("coretemp", 66.0),)), Work(done=3, batch_fill_percent=75.0), restarts={"decoder": 2},
-)  # fmt: skip
+BUSY = sample(
+    Work(done=3, batch_fill_percent=75.0),
+    probe=Probe((HOT, COLD, Gpu(2, "GPU-cccccccc-1", "C"))),
+    host=host(disks=DISKS, children=CHILDREN, sensors=(Sensor("coretemp", 66.0),)),
+    restarts={"decoder": 2},
+)
 UNIT_ENDS = {"°C": "celsius", "%": "ratio", "MB": "bytes", "MiB": "bytes", "s": "seconds", "W": "watts"}
 
 
@@ -66,7 +71,7 @@ def test_prometheus_names_end_in_their_base_unit(metric: Metric) -> None:
 
 class _Monitor:
     firing = ()
-    beat = 0.0
+    sampled_at = 0.0
 
     def __init__(self, last: Sample) -> None:
         self.last = last
@@ -104,17 +109,17 @@ def test_the_table_shows_every_metric_with_a_title_that_is_known() -> None:
     assert titles == [metric.title for metric in known] and len(known) > 8
 
 
-def test_every_metric_with_a_panel_is_drawn_once_it_is_known(monkeypatch, tmp_path) -> None:
+def test_every_metric_with_a_panel_is_drawn_once_it_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     figures: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_args, **_options: figures.append(figure))
-    for sample in (BUSY, NOTHING):
-        plot([metrics.row(sample)] * 2, [], tmp_path / "out.png")
-    for figure, sample in zip(figures, (BUSY, NOTHING), strict=True):
-        drawn = {line.get_label(): list(line.get_ydata()) for axis in figure.axes for line in axis.lines}
+    for each in (BUSY, NOTHING):
+        plot([metrics.row(each)] * 2, [], tmp_path / "out.png")
+    for figure, each in zip(figures, (BUSY, NOTHING), strict=True):
+        drawn = {line.get_label(): np.asarray(line.get_ydata()).tolist() for axis in figure.axes for line in axis.lines}
         assert drawn == {
-            metric.title: [metric.of_row(metrics.row(sample))] * 2
+            metric.title: [metric.of_row(metrics.row(each))] * 2
             for metric in METRICS
-            if metric.panel is not None and metric.of_row(metrics.row(sample)) is not None
+            if metric.panel is not None and metric.of_row(metrics.row(each)) is not None
         }
     assert len(figures[0].axes) == len(PANELS) == len(figures[1].axes) + 1
 

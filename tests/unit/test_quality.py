@@ -2,12 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Segment
+from daemon.chunk import BYTES_PER_SECOND, Decoded
 from daemon.transcribe.quality import TEMPERATURES, judge
+from tests.builders import chunk, decoded, segment
 
-CHUNK = Chunk(1, 0, ((0.0, 20.0),), bytes(20 * BYTES_PER_SECOND))
-SEGMENT = Segment(0.0, 20.0, "a text", -0.2, 0.0, 1.0, 0.0, "en")
-GOOD = Decoded((SEGMENT,), -0.2, 0.0, 1.0, 0.0, "en", 1.0, 20.0)
+CHUNK = chunk(seconds=20.0)
+SEGMENT = segment("a text", 0.0, 20.0)
+GOOD = replace(decoded(covered_s=20.0), segments=(SEGMENT,))
 
 
 def test_a_good_result_is_accepted() -> None:

@@ -3,11 +3,14 @@
 import ast
 import sys
 import tomllib
+from collections import Counter
 
 import grimp
 
 from tests.support import ROOT
 
+NAMED_LEAST = 0.8
+"""Share of the modules that have a test file named for them."""
 FILES = sorted((ROOT / "daemon").rglob("*.py"))
 
 
@@ -32,3 +35,17 @@ def test_children_import_through_empty_files() -> None:
     for file in rooms:
         (only,) = ast.parse(file.read_text("utf-8")).body
         assert isinstance(only, ast.Expr) and isinstance(only.value, ast.Constant), file
+
+
+def test_most_modules_have_a_test_file_of_their_name() -> None:
+    """`scanner.py` -> `test_scanner.py`; where two rooms have a module of one name, `test_<room>_<module>.py`."""
+    modules = [file for file in FILES if file.stem not in ("__init__", "__main__")]
+    rooms = Counter(file.stem for file in modules)
+    there = {file.stem for file in (ROOT / "tests").rglob("test_*.py")}
+    without = sorted(
+        str(file.relative_to(ROOT))
+        for file in modules
+        if f"test_{file.parent.name}_{file.stem}" not in there
+        and (rooms[file.stem] > 1 or f"test_{file.stem}" not in there)
+    )
+    assert len(without) <= (1 - NAMED_LEAST) * len(modules), without

@@ -10,7 +10,7 @@ from daemon.monitor.sensors import sensors
 
 Place = namedtuple("Place", "label current high critical")  # psutil's own has these fields, and moves about
 
-CASES = {
+CASES: dict[str, tuple[dict[str, list[Place]], list[tuple[str, float | None, float | None]]]] = {
     "Intel": ({"coretemp": [Place("Package id 0", 61.0, 80.0, 100.0), Place("Core 0", 63.0, 80.0, 100.0)]}, [("coretemp", 63.0, 100.0)]),
     "AMD, whose control temperature is not a real one": ({"k10temp": [Place("Tctl", 97.0, None, None), Place("Tdie", 70.0, None, None)]}, [("k10temp", 70.0, None)]),
     "AMD, which has only that": ({"k10temp": [Place("Tctl", 64.0, None, None), Place("Tccd1", 60.0, None, None)]}, [("k10temp", 64.0, None)]),
@@ -25,12 +25,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_cpu_where_it_is_hottest(case: str, monkeypatch) -> None:
+def test_the_cpu_where_it_is_hottest(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     said, expected = CASES[case]
     monkeypatch.setattr(psutil, "sensors_temperatures", lambda: said, raising=False)
     assert sensors() == tuple(Sensor(*each) for each in expected)
 
 
-def test_a_system_whose_psutil_has_no_sensors(monkeypatch) -> None:
+def test_a_system_whose_psutil_has_no_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(psutil, "sensors_temperatures", raising=False)
     assert sensors() == ()

@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from daemon.chunk import Segment, Word
 from daemon.publish.subtitles import CUE_MAX_S, LINE_COLUMNS, LINES, columns, cues, wrap
+from tests import builders
 
 LONG = (
     "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and "
@@ -13,8 +15,8 @@ LONG = (
 )
 
 
-def segment(text: str, start_s: float = 0.0, end_s: float = 29.0, language: str = "en", words=None) -> Segment:
-    return Segment(start_s, end_s, text, -0.2, 0.0, 1.0, 0.0, language, words)
+def segment(text: str, start_s: float = 0.0, end_s: float = 29.0, **fields: Any) -> Segment:
+    return builders.segment(text, start_s, end_s, **fields)
 
 
 def test_a_long_segment_becomes_readable_cues() -> None:

@@ -1,0 +1,77 @@
+"""What is wrong with a configuration whose keys are right each by itself."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from daemon.config.alert_limits import wrong_limits
+from daemon.config.engines import WHISPER
+from daemon.config.settings import Settings
+
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://.", re.IGNORECASE)
+KnownAddress = Callable[[str], bool]
+"""Whether messages can be sent to a URL; `daemon.monitor.notifications.is_known`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error that shows only when several keys are seen together."""
+
+    key: str
+    reason: str
+    others: tuple[str, ...] = ()
+    """The other keys that it takes; where one of them is wrong by itself, there may be no problem at all."""
+
+    def depends_on(self, wrong: str) -> bool:
+        """Return whether the problem may be the work of a key that is wrong by itself."""
+        return any(key == wrong or key.startswith((f"{wrong}.", f"{wrong}[")) for key in (self.key, *self.others))
+
+
+def check(settings: Settings, known_address: KnownAddress | None = None) -> Iterator[Problem]:
+    """Yield every problem of settings whose keys are right each by itself.
+
+    Args:
+        settings: with absolute paths, so that a folder that is listed twice is noticed.
+        known_address: None where nothing will be sent, and the library need not be loaded.
+    """
+    yield from _doubled_folders(settings)
+    yield from _more_than_english(settings)
+    monitor = settings.monitor
+    if monitor.gpu_temperature_pause_c and monitor.resume_c >= monitor.gpu_temperature_pause_c:
+        yield Problem(
+            "monitor.gpu_temperature_resume_c",
+            f"must be below gpu_temperature_pause_c ({monitor.gpu_temperature_pause_c:g}), not {monitor.resume_c:g}",
+            ("monitor.gpu_temperature_pause_c",),
+        )
+    for rule, reason in wrong_limits(monitor):
+        keys = [f"monitor.rules.{rule.name}.fire"]
+        keys += [f"monitor.{rule.key}"] if rule.key else []
+        keys += ["monitor.interval_seconds"] if rule.in_intervals else []
+        yield Problem(f"monitor.rules.{rule.name}.clear", reason, tuple(keys))
+    for index, url in enumerate(monitor.notify):
+        # Named by its place: the URL holds a password.
+        if not SCHEME.match(url):
+            reason = "is not an Apprise URL such as 'mailto://...', 'json://...', 'ntfy://...'"
+            yield Problem(f"monitor.notify[{index}]", reason)
+        elif known_address is not None and not known_address(url):
+            reason = "is not a URL that Apprise can use; https://github.com/caronc/apprise/wiki has the forms"
+            yield Problem(f"monitor.notify[{index}]", reason)
+
+
+def _doubled_folders(settings: Settings) -> Iterator[Problem]:
+    paths = [watch.path for watch in settings.watch]
+    for path in sorted({path for path in paths if paths.count(path) > 1}):
+        yield Problem("watch", f"{path} is listed twice")
+
+
+def _more_than_english(settings: Settings) -> Iterator[Problem]:
+    name = settings.model.name
+    english = name.endswith(".en") and settings.model.engine == WHISPER
+    for index, watch in enumerate(settings.watch if english else ()):
+        if watch.language not in ("auto", "en") or watch.task == "translate":
+            yield Problem(
+                f"watch[{index}]",
+                f"the folder {watch.path} asks for language {watch.language!r}, task {watch.task!r}, but model.name "
+                f"{name!r} knows English only; use a multilingual model such as 'base'",
+                ("model.name", f"watch[{index}].language", f"watch[{index}].task"),
+            )

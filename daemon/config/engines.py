@@ -1,0 +1,26 @@
+"""The engines that can be named in the configuration, and what they may do with a bad result."""
+
+from difflib import get_close_matches
+
+ENGINES = {"whisper": "daemon.engine.loader", "fake": "daemon.engine.fake"}
+"""Name -> module with a `load`; `fake`, for tests, hears noise as text. A name with a dot is a module of the user's."""
+
+WHISPER = "whisper"
+"""The engine that is used unless another one is configured."""
+
+POLICIES = ("whisper", "accept")
+"""What is done when a result is bad: `daemon.transcribe.policies` has them under these names."""
+
+
+def module_of(engine: str) -> str:
+    """Return the module of an engine.
+
+    Raises:
+        ValueError: there is none of this name; the message suggests the nearest one.
+    """
+    if engine in ENGINES:
+        return ENGINES[engine]
+    if "." in engine and all(part.isidentifier() for part in engine.split(".")):
+        return engine
+    nearest = get_close_matches(engine.lower(), ENGINES, n=1) or [WHISPER]
+    raise ValueError(f"is not an engine; did you mean {nearest[0]!r}? A module of your own is named with its package")

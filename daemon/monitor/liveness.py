@@ -1,0 +1,43 @@
+"""Whether the loops of the daemon make progress."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Loop(Protocol):
+    """Something that runs round after round."""
+
+    @property
+    def beat(self) -> float:
+        """When it last made progress, in seconds on the monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """How long a loop has been silent, and how long it may be."""
+
+    age_s: float
+    limit_s: float
+
+    @property
+    def hangs(self) -> bool:
+        return self.age_s > self.limit_s
+
+
+class Liveness:
+    """The loops, and after how many seconds of silence each is taken for hanging."""
+
+    def __init__(self, loops: Mapping[str, tuple[Loop, float]]) -> None:
+        self._loops = dict(loops)
+
+    def ages(self) -> dict[str, Age]:
+        """Return the age of every loop, by name."""
+        now = time.monotonic()
+        return {name: Age(now - loop.beat, limit_s) for name, (loop, limit_s) in self._loops.items()}
+
+    @property
+    def hanging(self) -> list[str]:
+        """The names of the loops that hang."""
+        return [name for name, age in self.ages().items() if age.hangs]

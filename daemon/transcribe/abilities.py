@@ -1,0 +1,43 @@
+"""What a job asks for, within what the engine can do."""
+
+import logging
+from dataclasses import replace
+
+from daemon.chunk import Options
+from daemon.errors import BadRecording
+from daemon.processes.protocol import Ready
+
+log = logging.getLogger(__name__)
+
+
+class Abilities:
+    """Fits the options of jobs to the engine, and says once what it cannot do."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def fit(self, options: Options, ready: Ready) -> Options:
+        """Return the options that the recording is decoded and transcribed with.
+
+        Raises:
+            BadRecording: the engine does not know the language.
+        """
+        language = ready.languages[0] if len(ready.languages) == 1 else options.language
+        if options.language not in ("auto", *ready.languages):
+            raise BadRecording(
+                f"the engine knows no {options.language!r}, only {', '.join(ready.languages)}",
+                "change the folder's language or [model], then transcribed jobs retry",
+            )
+        if options.word_timestamps and not ready.word_times:
+            self._say("times of words: transcripts are made without them")
+        return replace(
+            options,
+            language=language,
+            word_timestamps=options.word_timestamps and ready.word_times,
+            context=options.context if ready.cut_context else "full",
+        )
+
+    def _say(self, what: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            log.warning("the engine has no %s", what)

@@ -1,0 +1,37 @@
+"""The children that the dispatcher waits for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+
+from daemon.processes.child import ChildPool
+from daemon.processes.decoder_pool import DecoderEvent, DecoderPool
+from daemon.processes.engine import EngineEvent
+from daemon.processes.engine_pool import EnginePool
+from daemon.signals import Wakeup
+from daemon.transcribe.autotune import Autotuner
+
+Event = EngineEvent | DecoderEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The pools, as one thing to wait for."""
+
+    engines: EnginePool
+    decoders: DecoderPool
+    tuner: Autotuner
+
+    def events(self, wakeup: Wakeup, timeout_s: float) -> Iterator[Event]:
+        """Wait until a child has something to say, is overdue, or somebody wakes the loop; yield what has happened.
+
+        Each event must be dealt with before the next one is taken: it may end the child that is next.
+        """
+        pools: tuple[ChildPool[Event], ...] = (self.engines, self.decoders, self.tuner)
+        children = [(pool, child) for pool in pools for child in pool.children]
+        ready = set(wait([wakeup.fileno(), *(child.fileno() for _, child in children)], timeout=timeout_s))
+        for pool, child in children:
+            if (child.fileno() in ready or child.overdue) and child in pool.children:
+                event = pool.receive(child)
+                if event is not None:
+                    yield event

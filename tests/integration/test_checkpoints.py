@@ -1,0 +1,39 @@
+"""What a running job leaves behind as it goes."""
+
+import sqlite3
+from pathlib import Path
+
+from daemon.store.store import Store
+from tests.builders import result
+from tests.support import queue
+
+
+def test_another_model_starts_anew(store: Store) -> None:
+    queue(store, "a.wav")
+    (job,) = store.claim(1)
+    store.begin(
+        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
+    )
+    store.save([result(job.id)])
+    store.begin(
+        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
+    )
+    assert store.chunks_done(job.id) == {0: (0.0, 10.0)}
+    store.begin(
+        job.id, content_hash="ab", duration_s=20.0, model="base", compute_type="int8", device="cpu", language=None
+    )
+    assert store.chunks_done(job.id) == {} and store.transcript(job.id) == []
+
+
+def test_full_text_search_follows_the_segments(store: Store, path: Path) -> None:
+    queue(store, "a.wav")
+    (job,) = store.claim(1)
+    store.save([result(job.id, text="the annual budget")])
+    connection = sqlite3.connect(path)
+    find = "SELECT count(*) FROM segments_fts WHERE segments_fts MATCH 'budget'"
+    assert connection.execute(find).fetchone() == (1,)
+    store.retry(job.id)
+    store.fail(job.id, "X", "x", None)
+    store.retry(job.id)
+    assert connection.execute(find).fetchone() == (0,)
+    connection.close()

@@ -1,0 +1,82 @@
+"""`[model] engine`: another engine with other abilities, in a real daemon; engines that cannot be used."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Daemon, MakeDaemon, write_wav
+
+PLAIN = 'engine = "tests.plain_engine"\nword_timestamps = true\nworkers = 1\ncpu_threads = 1\nbatch_size = 2'
+
+
+def text_of(daemon: Daemon, name: str) -> str:
+    ((text,),) = daemon.query("SELECT text FROM segments JOIN jobs ON jobs.id = job_id WHERE path = ?", name)
+    return text
+
+
+@pytest.fixture
+def plain_daemon(make_daemon: MakeDaemon) -> Callable[..., Daemon]:
+    def make(watch: str = "") -> Daemon:
+        return make_daemon(
+            model=PLAIN, vad="enabled = false", **{"[watch]": f'path = "inbox"\nformats = ["txt", "json"]\n{watch}'}
+        )
+
+    return make
+
+
+def test_what_an_engine_cannot_do_is_left_out_and_its_results_are_accepted_as_they_are(
+    plain_daemon: Callable[..., Daemon],
+) -> None:
+    daemon = plain_daemon()
+    write_wav(daemon.inbox / "a.wav", 2, seed=1)
+    write_wav(daemon.inbox / "b.wav", 3, seed=2)
+    assert daemon.once() == 0
+    # Never a second time, though Whisper's policy would; no cut context; no times of words, though they were asked for.
+    assert text_of(daemon, "a.wav") == "context 30 words False temperature 0"
+    assert daemon.query("SELECT sum(attempts), sum(fallbacks), sum(guards) FROM chunks") == [(2, 0, 0)]
+    document = json.loads((daemon.inbox / "a.json").read_text())
+    assert document["segments"][0]["text"] and not document["segments"][0].get("words")
+    assert daemon.log_text().count("the engine has no times of words") == 1
+    assert daemon.query("SELECT DISTINCT language, device FROM jobs") == [("de", "here")]
+
+
+def test_a_language_that_the_engine_does_not_know_is_said_and_nothing_else_stops(
+    plain_daemon: Callable[..., Daemon],
+) -> None:
+    daemon = plain_daemon('language = "fr"')
+    (daemon.folder / "english").mkdir()
+    daemon.config.write_text(f'{daemon.config.read_text()}\n[[watch]]\npath = "english"\nlanguage = "en"\n')
+    write_wav(daemon.inbox / "a.wav", 2, seed=1)
+    write_wav(daemon.folder / "english" / "b.wav", 2, seed=2)
+    assert daemon.once() == 1
+    assert daemon.states() == {"a.wav": "rejected", "b.wav": "done"}
+    assert "knows no 'fr', only en, de" in daemon.reasons()["a.wav"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "wrong", "message"),
+    [
+        ("nowhere.engine", "", "model.engine 'nowhere.engine' cannot be imported: No module named 'nowhere'"),
+        ("tests.support", "", "is not an engine: tests.support has no function `load`"),
+        ("tests.plain_engine", "raises", "the engine failed to load: KeyError: 'weights'"),
+        ("tests.plain_engine", "no language", "knows no language"),
+        ("tests.plain_engine", "policy", "asks for the policy 'hope'"),
+    ],
+)
+def test_an_engine_that_cannot_be_used_is_said_and_the_recording_waits(
+    make_daemon: MakeDaemon, engine: str, wrong: str, message: str
+) -> None:
+    daemon = make_daemon(model=f'engine = "{engine}"')
+    write_wav(daemon.inbox / "a.wav", 1)
+    daemon.start("--once", PLAIN_ENGINE=wrong)
+    assert daemon.process is not None and daemon.process.wait(60) == 4
+    assert message in daemon.log_text()
+    assert set(daemon.states().values()) <= {"settling", "queued"} and not list(daemon.inbox.glob("*.txt"))
+
+
+def test_a_name_that_is_no_engine_is_refused_with_the_nearest_one(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon(model='engine = "wisper"')
+    done = daemon.run("check")
+    assert done.returncode == 2
+    assert "model.engine: is not an engine; did you mean 'whisper'?" in done.stdout + done.stderr

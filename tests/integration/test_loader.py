@@ -1,0 +1,42 @@
+"""Models are loaded as they are asked for, or refused with what there is."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.engine.loader import load
+from daemon.engine.model_files import resolve
+from daemon.errors import Unavailable
+from tests.builders import load_model
+from tests.integration.test_whisper import clip, text
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize("compute_type", ["float16", "bfloat16", "int8_float16", "int8_bfloat16"])
+def test_a_compute_type_that_the_device_lacks_is_refused_with_what_it_has(compute_type: str) -> None:
+    import ctranslate2
+
+    if compute_type in ctranslate2.get_supported_compute_types("cpu"):
+        pytest.skip(f"this CPU supports {compute_type}")
+    with pytest.raises(Unavailable) as caught:
+        load(load_model(compute_type=compute_type))
+    assert compute_type in caught.value.message and "int8" in caught.value.hint
+
+
+@pytest.mark.parametrize("compute_type", ["float32", "int16", "int8_float32"])
+def test_other_compute_types_transcribe(compute_type: str) -> None:
+    import ctranslate2
+
+    if compute_type not in ctranslate2.get_supported_compute_types("cpu"):
+        pytest.skip(f"this CPU does not support {compute_type}")
+    model, ready = load(load_model(compute_type=compute_type))
+    assert ready.compute_type == compute_type
+    assert "plumber" in text(model.run([clip("memo-1.opus")])[0])
+
+
+def test_the_shipped_folder_of_a_model_can_be_named_directly(tmp_path: Path) -> None:
+    link = tmp_path / "my-model"
+    link.symlink_to(resolve("tiny.en"))
+    _, ready = load(load_model(name=str(link)))
+    assert ready.model == str(link) and ready.languages == ("en",)

@@ -1,0 +1,218 @@
+"""The decoder on real media: every container, damage, lies, bombs, files that point elsewhere."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from daemon.chunk import SAMPLE_RATE, Chunk, Options
+from daemon.clips import CLIPS
+from daemon.decode.worker import OpenRecording
+from daemon.errors import BadRecording
+from daemon.processes.protocol import Open, Window
+from tests.faults import hostile
+from tests.support import write_wav
+
+CONTAINERS = {
+    "wav": "pcm_s16le", "w64": "pcm_s16le", "aiff": "pcm_s16be", "caf": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame",
+    "m4a": "aac", "mp4": "aac", "mov": "aac", "aac": "aac", "ogg": "libopus", "opus": "libopus", "webm": "libopus",
+    "mkv": "libmp3lame", "wma": "wmav2", "asf": "wmav2", "avi": "mp2", "ts": "aac", "mpg": "mp2",
+    "au": "pcm_s16be", "flv": "libmp3lame", "ac3": "ac3", "mp2": "mp2", "3gp": "aac", "mka": "libopus",
+}  # fmt: skip
+FORMATS = {
+    "m4a": "ipod",
+    "aac": "adts",
+    "wma": "asf",
+    "ts": "mpegts",
+    "mpg": "mpeg",
+    "mkv": "matroska",
+    "mka": "matroska",
+}
+
+
+def tone(seconds: float, rate: int = 44_100) -> np.ndarray:
+    t = np.arange(int(seconds * rate)) / rate
+    return (8000 * np.sin(2 * np.pi * 440 * t)).astype(np.int16)
+
+
+def encode(path: Path, codec: str, seconds: float = 4.0, rate: int = 44_100, layout: str = "stereo") -> Path:
+    form = FORMATS.get(path.suffix[1:], path.suffix[1:])
+    with av.open(str(path), "w", format=form) as out:
+        rate = 48_000 if codec == "libopus" else rate
+        stream = out.add_stream(codec, rate=rate, layout=layout)
+        if codec == "wmav2":
+            stream.bit_rate = 128_000
+        channels = 2 if layout == "stereo" else 1
+        samples = np.repeat(tone(seconds, rate), channels)[None, :]
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=layout)
+        frame.sample_rate = rate
+        size = stream.codec_context.frame_size or 1024
+        fifo = av.AudioFifo()
+        resampler = av.AudioResampler(format=stream.codec_context.format or "s16", layout=layout, rate=rate)
+        for resampled in resampler.resample(frame):
+            fifo.write(resampled)
+        while block := fifo.read(size, partial=True):
+            out.mux(stream.encode(block))
+        out.mux(stream.encode(None))
+    return path
+
+
+def decode(path: Path, **options: Any) -> tuple[list[Chunk], Window]:
+    """All chunks of a file and its last window, in this process."""
+    fd = os.open(path, os.O_RDONLY)
+    values = {"vad": False} | options
+    recording = OpenRecording(Open(1, 1, Options(**values), path.stat().st_size, "auto"), fd)
+    chunks: list[Chunk] = []
+    while True:
+        window = recording.next_window()
+        chunks += window.chunks
+        if window.last:
+            recording.close()
+            return chunks, window
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_every_container(tmp_path: Path, suffix: str) -> None:
+    path = encode(tmp_path / f"a.{suffix}", CONTAINERS[suffix])
+    chunks, window = decode(path)
+    assert window.duration_s == pytest.approx(4.0, abs=0.15)
+    assert window.damaged == 0
+    samples = np.frombuffer(chunks[0].audio, dtype="<i2")
+    # Two stereo channels of 8000 mixed to one, whatever the codec makes of the level.
+    assert 6000 < np.abs(samples[SAMPLE_RATE:-SAMPLE_RATE]).max() < 12_500
+
+
+def test_video_with_sound(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    encode(tmp_path / "sound.wav", "pcm_s16le")
+    with av.open(str(path), "w") as out, av.open(str(tmp_path / "sound.wav")) as sound:
+        video = out.add_stream("mpeg4", rate=10)
+        video.width, video.height = 64, 64
+        audio = out.add_stream("aac", rate=44_100)
+        for _ in range(40):
+            out.mux(video.encode(av.VideoFrame(64, 64, "yuv420p")))
+        for frame in sound.decode(audio=0):
+            frame.pts = None
+            out.mux(audio.encode(frame))
+        out.mux(video.encode(None))
+        out.mux(audio.encode(None))
+    _, window = decode(path)
+    assert window.duration_s == pytest.approx(4.0, abs=0.2)
+
+
+@pytest.mark.guarantee(16)
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "ogg", "m4a", "webm", "ts"])
+def test_damage_in_the_middle_is_counted_and_the_rest_decoded(tmp_path: Path, suffix: str) -> None:
+    path = encode(tmp_path / f"a.{suffix}", CONTAINERS[suffix], seconds=30.0)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 3
+    content[middle : middle + len(content) // 100] = os.urandom(len(content) // 100)
+    path.write_bytes(content)
+    _, window = decode(path)
+    assert window.duration_s == pytest.approx(30.0, abs=2.5)
+    assert suffix == "wav" or window.damaged > 0
+
+
+@pytest.mark.guarantee(16)
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "ogg", "ts"])
+def test_a_truncated_file_gives_what_there_is(tmp_path: Path, suffix: str) -> None:
+    path = encode(tmp_path / f"a.{suffix}", CONTAINERS[suffix], seconds=20.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    _, window = decode(path)
+    assert 8 < window.duration_s < 12.5
+    # Streams (ogg, ts) do not say how long they should be.
+    assert window.damaged > 0 or suffix in ("ogg", "ts")
+
+
+def test_a_gap_in_the_time_stamps_becomes_silence(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w", format="matroska") as out:
+        stream = out.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for second in [0, 1, 2, 10, 11]:
+            frame = av.AudioFrame.from_ndarray(tone(1.0, 16_000)[None, :], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 16_000, second * 16_000, Fraction(1, 16_000)
+            out.mux(stream.encode(frame))
+    _, window = decode(path)
+    assert window.duration_s == pytest.approx(12.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty.wav", b"", "is empty"),
+        ("text.mp3", b"this is no recording at all\n" * 50, "not a recording"),
+        ("zip.wav", b"PK\x03\x04" + bytes(1000), "not a recording"),
+        ("zero.mp3", bytes(100_000), "not a recording|no audio"),
+        ("head.wav", b"RIFF\x24\x00\x00\x00WAVEfmt ", "not a recording|no audio"),
+    ],
+)
+def test_what_is_no_recording_says_so(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadRecording, match=reason):
+        decode(tmp_path / name)
+
+
+def test_video_without_sound(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("mpeg4", rate=10)
+        video.width, video.height = 64, 64
+        out.mux(video.encode(av.VideoFrame(64, 64, "yuv420p")))
+        out.mux(video.encode(None))
+    with pytest.raises(BadRecording, match="no audio stream"):
+        decode(path)
+
+
+@pytest.mark.guarantee(15)
+def test_a_header_that_claims_hours_is_seen_through(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", 3.0)
+    content = bytearray(path.read_bytes())
+    content[40:44] = (0x7FFFFFF0).to_bytes(4, "little")  # the size of the samples: 18 hours of them
+    path.write_bytes(content)
+    _, window = decode(path, max_hours=1)
+    assert window.duration_s == pytest.approx(3.0, abs=0.01)
+    assert window.damaged == 0
+
+
+@pytest.mark.guarantee(15)
+def test_too_long_is_rejected_by_its_header_and_by_its_samples(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", 8.0)
+    with pytest.raises(BadRecording, match="longer than the limit"):
+        decode(path, max_hours=5 / 3600)
+    raw = tmp_path / "a.aac"
+    encode(raw, "aac", seconds=8.0)
+    with pytest.raises(BadRecording, match="longer than the limit"):
+        decode(raw, max_hours=5 / 3600)
+
+
+@pytest.mark.guarantee(14)
+def test_files_that_point_elsewhere_reach_nothing(tmp_path: Path, canary: tuple[str, list[str]]) -> None:
+    url, asked = canary
+    neighbour = write_wav(tmp_path / "secret.wav", 2.0)
+    for name in hostile.pointers(tmp_path, url, neighbour) + hostile.pointers_outside(tmp_path, neighbour):
+        with pytest.raises(BadRecording):
+            decode(tmp_path / os.fsdecode(name))
+    assert asked == []
+
+
+def test_speech_is_found_and_silence_left_out(tmp_path: Path) -> None:
+    with av.open(str(CLIPS / "demo.flac")) as clip:
+        speech = np.concatenate([frame.to_ndarray()[0] for frame in clip.decode(audio=0)])
+    path = tmp_path / "a.wav"
+    silence = np.zeros(5 * SAMPLE_RATE, dtype=np.int16)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.concatenate([silence, speech, silence])[None, :], format="s16", layout="mono"
+        )
+        frame.sample_rate = SAMPLE_RATE
+        out.mux(stream.encode(frame))
+    chunks, window = decode(path, vad=True)
+    assert len(chunks) == 1
+    assert 4.4 < chunks[0].start_s < 5.3
+    assert chunks[0].end_s < 5 + len(speech) / SAMPLE_RATE + 0.5
+    assert window.speech_s < len(speech) / SAMPLE_RATE + 1

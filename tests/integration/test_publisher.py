@@ -1,0 +1,76 @@
+"""The transcript of a stored job is published beside its recording."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from daemon.chunk import Options
+from daemon.errors import RecordingChanged, Unavailable
+from daemon.filesystem import fingerprint
+from daemon.publish import publisher as module
+from daemon.publish.publisher import RACES_MAX, publish_job
+from daemon.store.records import Job
+from daemon.store.store import Store
+from tests.builders import result, seen
+
+
+@pytest.fixture
+def job(store: Store, tmp_path: Path) -> Job:
+    return queued(store, tmp_path, "talk.wav")
+
+
+def queued(store: Store, tmp_path: Path, name: str) -> Job:
+    """A job all of whose chunks are stored."""
+    (tmp_path / name).write_bytes(b"samples")
+    version = fingerprint((tmp_path / name).stat())
+    store.queue([(seen(name, version, root=str(tmp_path)), Options(formats=("txt", "json")), 0)])
+    (made,) = store.claim(1)
+    store.save([result(made.id, 0, "hello"), result(made.id, 1, "world")])
+    return made
+
+
+def test_what_is_stored_is_what_is_published_and_recorded(store: Store, job: Job, tmp_path: Path) -> None:
+    assert publish_job(store, job) is None
+    assert (tmp_path / "talk.txt").read_text().split() == ["hello", "world"]
+    owned = store.owner(os.fsencode(tmp_path / "talk.txt"))
+    assert owned is not None and owned[1:] == (str(tmp_path), b"talk.wav")
+
+
+def test_publishing_again_replaces_what_was_ours_and_nothing_else(store: Store, job: Job, tmp_path: Path) -> None:
+    publish_job(store, job)
+    store.save([result(job.id, 2, "again")])
+    assert publish_job(store, job) is None
+    assert (tmp_path / "talk.txt").read_text().split() == ["hello", "world", "again"]
+    assert {path.name for path in tmp_path.glob("talk*")} == {"talk.wav", "talk.txt", "talk.json"}
+
+
+def test_another_recording_of_the_same_stem_has_names_of_its_own(store: Store, job: Job, tmp_path: Path) -> None:
+    publish_job(store, job)
+    warning = publish_job(store, queued(store, tmp_path, "talk.mp3"))
+    assert warning is not None and "usual name" in warning
+    assert (tmp_path / "talk.mp3.txt").exists()
+
+
+def test_a_recording_that_has_changed_gets_no_transcript(store: Store, job: Job, tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").write_bytes(b"other samples")
+    with pytest.raises(RecordingChanged):
+        publish_job(store, job)
+    assert not (tmp_path / "talk.txt").exists()
+
+
+def test_names_that_others_take_again_and_again_are_given_up(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def taken(_folder: int, planned: Mapping[str, object], _name: str) -> None:
+        tries.append(planned)
+        raise FileExistsError
+
+    monkeypatch.setattr(module, "publish", taken)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(Unavailable, match="keep taking the names"):
+        publish_job(store, job)
+    assert len(tries) == RACES_MAX and len(os.listdir("/proc/self/fd")) == before

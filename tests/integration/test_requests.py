@@ -1,0 +1,36 @@
+"""What people ask of the daemon, and why it pauses."""
+
+from pathlib import Path
+
+from daemon.store.queries import Queries
+from daemon.store.store import Store
+from tests.support import queue
+
+
+def test_each_request_is_handed_out_once_in_the_order_of_asking(store: Store, queries: Queries) -> None:
+    queue(store, "a.wav", "b.wav")
+    assert store.take_requests() == []
+    queries.request_all("pause")
+    assert queries.request("cancel", [2, 1, 99]) == [1, 2], "a job that does not exist was asked for"
+    queries.request_all("resume")
+    assert store.take_requests() == [("pause", None), ("cancel", 1), ("cancel", 2), ("resume", None)]
+    assert store.take_requests() == []
+
+
+def test_a_pause_keeps_its_beginning_when_its_reason_changes(store: Store, queries: Queries) -> None:
+    store.pause("temperature", "it is at 88 °C")
+    (before,) = queries.status()["pauses"]
+    store.pause("temperature", "it is at 90 °C")
+    store.pause("hours", "outside the hours")
+    assert store.pauses() == {"temperature": "it is at 90 °C", "hours": "outside the hours"}
+    assert before["since"] in {row["since"] for row in queries.status()["pauses"]}
+    store.resume("temperature")
+    store.resume("temperature")
+    assert store.pauses() == {"hours": "outside the hours"}
+
+
+def test_pauses_outlive_the_daemon(store: Store, path: Path) -> None:
+    store.pause("request", "by request")
+    again = Store(path)
+    assert again.pauses() == {"request": "by request"}
+    again.close()

@@ -1,0 +1,63 @@
+"""Errors that show only when several keys are seen together."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.config import reader
+from daemon.config.settings import Settings
+from daemon.errors import BadConfig
+
+
+def load(tmp_path: Path, text: str) -> Settings:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    return reader.load(file)
+
+
+def test_errors_that_several_keys_make_together_are_reported_with_the_others(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load(
+            tmp_path,
+            """
+            [[watch]]
+            formats = ["doc", "txt", "odt"]
+            language = "de"
+            [[watch]]
+            path = "./inbox"
+            [model]
+            batch_size = 0
+            [monitor]
+            notify = ["json://a", "hunter2"]
+            interval_seconds = "often"
+            gpu_temperature_pause_c = 80
+            gpu_temperature_resume_c = 81
+            [monitor.rules.memory]
+            clear = 95
+            fires = 2
+            """,
+        )
+    lines = caught.value.message.splitlines()
+    assert sorted(line.removeprefix(f"{tmp_path}/config.toml: ").split(": ")[0] for line in lines) == [
+        "model.batch_size",
+        "monitor.gpu_temperature_resume_c",
+        "monitor.interval_seconds",
+        "monitor.notify[1]",
+        "monitor.rules.memory.clear",
+        "monitor.rules.memory.fires",
+        "watch",
+        "watch[0]",
+        "watch[0].formats[0]",
+        "watch[0].formats[2]",
+    ]
+
+
+def test_a_key_that_is_wrong_by_itself_is_not_held_against_others_as_its_default(tmp_path: Path) -> None:
+    for wrong, innocent in (
+        ('[model]\nname = ""', '[[watch]]\nlanguage = "de"'),
+        ("[monitor]\nmemory_percent = 500", "[monitor.rules.memory]\nclear = 95"),
+        ("[monitor]\ngpu_temperature_resume_c = 90\ngpu_temperature_pause_c = -1", ""),
+    ):
+        with pytest.raises(BadConfig) as caught:
+            load(tmp_path, f"{wrong}\n{innocent}")
+        assert len(caught.value.message.splitlines()) == 1, caught.value.message

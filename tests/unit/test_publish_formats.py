@@ -1,0 +1,98 @@
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import pysubs2
+import pytest
+
+from daemon import __version__
+from daemon.chunk import Options, Suppressed, Word
+from daemon.config.formats import FORMATS
+from daemon.publish.formats import RENDERERS, render
+from daemon.store.records import Job
+from tests import builders
+from tests.builders import segment
+from tests.support import ROOT
+
+GOLDEN = ROOT / "tests" / "unit" / "golden"
+SEGMENTS = [
+    segment("Hello there.", 0.0, 2.5, no_speech_prob=0.01),
+    segment("A {brace} and a \\N.", 62.0, 64.0, no_speech_prob=0.01),
+]
+
+
+def job(**changes: Any) -> Job:
+    values = {
+        "path": "sub/talk.mp3", "path_bytes": b"sub/talk.mp3", "options": Options(formats=FORMATS), "content_hash": "ab",
+        "language": "en", "duration_s": 64.0, "model": "tiny.en",
+    }  # fmt: skip
+    return builders.job(**{**values, **changes})
+
+
+def golden(file: str) -> str:
+    """The exact text of a file of a transcript, with this version and these options filled into a JSON."""
+    options = json.dumps(asdict(job().options), indent=1).replace("\n", "\n  ")
+    text = (GOLDEN / file).read_text("utf-8")
+    return text.replace('"VERSION"', json.dumps(__version__)).replace('"OPTIONS"', options)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_transcript_in_this_format_is_exactly_this(form: str) -> None:
+    dropped = Suppressed(30.0, 31.0, "Thank you.", "nobody speaks")
+    spoken = [{"language": "en", "words": 6, "speaking_s": 4.5}]
+    assert render(job(), SEGMENTS, [dropped], {"languages": spoken})[form].decode() == golden(f"talk.{form}")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_recording_without_speech_gives_exactly_this(form: str) -> None:
+    silent = job(language=None, model=None)
+    assert render(silent, [], (), {"languages": []})[form].decode() == golden(f"silence.{form}")
+
+
+def test_every_format_has_a_renderer_and_a_text_to_compare_with() -> None:
+    assert list(RENDERERS) == list(FORMATS)
+    assert {file.name for file in GOLDEN.iterdir()} == {
+        f"{of}.{form}" for of in ("talk", "silence") for form in FORMATS
+    }
+
+
+def test_only_what_was_asked_for_is_rendered_and_the_json_is_published_last() -> None:
+    assert list(render(job(), SEGMENTS))[-1] == "json"
+    asked = job(options=Options(formats=("json", "lrc", "txt")))
+    assert list(render(asked, SEGMENTS)) == ["txt", "lrc", "json"]
+
+
+def test_rendering_twice_gives_the_same_bytes() -> None:
+    assert render(job(), SEGMENTS) == render(job(), SEGMENTS)
+
+
+def test_silence_gives_valid_files() -> None:
+    files = render(job(), [])
+    assert json.loads(files["json"])["segments"] == []
+    for form in ("srt", "vtt", "ass"):
+        assert len(pysubs2.SSAFile.from_string(files[form].decode() or "\n", format_=form)) == 0
+
+
+def test_subtitles_are_read_back_as_they_were_said() -> None:
+    files = render(job(), SEGMENTS)
+    for form in ("srt", "vtt", "ass"):
+        events = pysubs2.SSAFile.from_string(files[form].decode(), format_=form)
+        assert [event.plaintext for event in events] == ["Hello there.", "A (brace) and a /N."]
+        assert (events[1].start, events[1].end) == (62_000, 64_000)
+
+
+def test_words_are_in_the_json_if_there_are_any() -> None:
+    spoken = replace(SEGMENTS[0], words=(Word(0.1, 0.5, " Hello", 0.9),))
+    document = json.loads(render(job(), [spoken])["json"])
+    assert document["segments"][0]["words"] == [{"start_s": 0.1, "end_s": 0.5, "word": " Hello", "probability": 0.9}]
+
+
+def test_the_lines_of_lrc_never_have_sixty_seconds() -> None:
+    files = render(job(), [replace(SEGMENTS[0], start_s=59.996, end_s=61.0)])
+    assert files["lrc"] == b"[01:00.00]Hello there.\n"
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt", "ass", "lrc"])
+def test_a_translation_keeps_its_spaces_whatever_was_spoken(form: str) -> None:
+    translated = job(language="zh", options=Options(formats=FORMATS, task="translate"))
+    assert "Hello there." in render(translated, [replace(SEGMENTS[0], language="zh")])[form].decode()

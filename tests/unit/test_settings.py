@@ -1,0 +1,57 @@
+"""What the tables of the configuration take, and what they refuse by name."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.config import reader
+from daemon.config.settings import Settings
+from daemon.errors import BadConfig
+
+
+def load(tmp_path: Path, text: str) -> Settings:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    return reader.load(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[jobs]\nhours = "22-7"', "jobs.hours"),
+        ('[jobs]\nhours = "07:00-07:00"', "jobs.hours"),
+        ('[monitor]\nprometheus = "9464"', "monitor.prometheus"),
+        ('[monitor]\nprometheus = "localhost:99999"', "monitor.prometheus"),
+        ("[monitor]\ngpu_temperature_pause_c = 80\ngpu_temperature_resume_c = 80", "gpu_temperature_resume_c"),
+        ("[monitor.rules.gpu_temp]\nfire = 3", "monitor.rules.gpu_temp"),
+        ("[monitor.rules.memory]\nfires = 3", "monitor.rules.memory.fires"),
+    ],
+)
+def test_what_the_monitor_cannot_use_is_named(tmp_path: Path, text: str, key: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load(tmp_path, text)
+    assert key in caught.value.message
+
+
+def test_a_secret_in_a_key_is_not_repeated(tmp_path: Path) -> None:
+    for value in ('["hunter2"]', '"json://hunter2"', '["json://hunter2", "json://hunter2"]', "[7]"):
+        with pytest.raises(BadConfig) as caught:
+            load(tmp_path, f"[monitor]\nnotify = {value}")
+        assert "monitor.notify" in caught.value.message and "hunter2" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[watch]\n", "is not TOML"),
+        ('[model]\nname = "tiny.en"\n[[watch]]\nlanguage = "de"\n', "knows English only"),
+        ('[[watch]]\npath = "a"\n[[watch]]\npath = "./a"\n', "is listed twice"),
+        ("watch = []\n", "watch: "),
+        ('[[watch]]\nformats = ["txt", "txt"]\n', "lists an entry twice"),
+        ("[[watch]]\nformats = []\n", "formats"),
+    ],
+)
+def test_impossible_values_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadConfig, match=r"config\.toml") as caught:
+        load(tmp_path, text)
+    assert message in caught.value.message
