@@ -1,4 +1,4 @@
-"""`python -m daemon` is `transcribed`."""
+"""Makes `python -m daemon` the same as `transcribed`."""
 
 from daemon.cli.app import main
 

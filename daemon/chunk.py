@@ -9,19 +9,19 @@ SAMPLE_RATE = 16_000
 """Samples per second of the audio that Whisper models take."""
 
 BYTES_PER_SECOND = SAMPLE_RATE * 2
-"""Chunks carry signed 16-bit little-endian mono samples: half the traffic of float32, and exact for
-the 16-bit sources that recordings are."""
+"""Chunks carry signed 16-bit little-endian mono samples: half the traffic of float32, and exact for 16-bit recordings,
+which most are."""
 
 CHUNK_MAX_S = 30.0
 """A Whisper model hears at most 30 seconds at once."""
 
 
 CONTEXT_MARGIN_S = 5.0
-"""Silence that the decoder hears after a chunk, at least, when its context is cut. Measured on tiny.en and base: with
-1 to 3 s many texts run on, with 5 s one in a hundred does (docs/design-notes.md)."""
+"""The least silence that the model's decoder hears after a chunk whose context is cut. Measured on tiny.en and base:
+with 1 to 3 s many texts run on, with 5 s one in a hundred does (docs/design-notes.md)."""
 
 CONTEXT_STEP_S = 5.0
-"""Cut contexts are multiples of this, so that chunks of about one length share a bucket."""
+"""Cut contexts are multiples of this, so that chunks of about the same length share a bucket."""
 
 Bucket = tuple[object, ...]
 """What the chunks of a batch have in common."""
@@ -29,7 +29,7 @@ Bucket = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a job was asked to do, as resolved when it was queued; stored as JSON in `jobs.options`."""
+    """How a recording is to be transcribed, resolved when its job is queued; stored as JSON in `jobs.options`."""
 
     language: str = "auto"
     task: str = "transcribe"
@@ -74,7 +74,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """Text that the model gave and that is not in the transcript, and why; times are seconds in the recording."""
+    """Text of the model that was left out of the transcript, and why; times are seconds in the recording."""
 
     start_s: float
     end_s: float
@@ -88,8 +88,8 @@ class Chunk:
 
     `spans` are the (start_s, end_s) pieces of the recording whose samples, one after another, make up
     `audio`; the silence between them was left out. A `part` above 0 is the rest of a chunk whose first
-    parts are transcribed already. `run` is the claim of the job that it was cut for: a result for an earlier
-    claim, as when a job was cancelled and retried meanwhile, is void.
+    parts are transcribed already. `run` numbers the claim of the job that the chunk was cut for: a result for an
+    earlier claim is void, as when a job was cancelled and retried meanwhile.
     """
 
     job_id: int
@@ -104,7 +104,7 @@ class Chunk:
     word_timestamps: bool = False
     temperature: float = 0.0
     full_context: bool = True
-    """Whether the encoder hears 30 s, the rest of them silence, or only about as much as there is."""
+    """Whether the encoder hears 30 s, padded with silence, rather than about as much as there is."""
     whole_encoding: bool = False
     """Whether the encoder hears all of a cut context, not only the speech (on a CPU; elsewhere it always does)."""
     previous: str = ""
@@ -126,10 +126,12 @@ class Chunk:
 
     @property
     def start_s(self) -> float:
+        """Where the chunk begins, in seconds of the recording."""
         return self.spans[0][0]
 
     @property
     def end_s(self) -> float:
+        """Where the chunk ends, in seconds of the recording."""
         return self.spans[-1][1]
 
     @property
@@ -139,15 +141,18 @@ class Chunk:
 
     @property
     def bucket(self) -> Bucket:
-        """Chunks of one bucket may share a batch; a chunk that must run alone shares with none."""
+        """What a chunk must have in common with others to share a batch; one that must run alone shares with none."""
         alone = (self.job_id, self.idx) if self.alone else None
         context = (self.context_s, self.whole_encoding)
         return (context, self.temperature, self.beam_size, bool(self.previous), alone)
 
     def in_recording(self, offset_s: float, *, is_end: bool = False) -> float:
-        """The time in the recording of `offset_s` seconds into `audio`.
+        """Return the time in the recording, in seconds, of a moment of the chunk's audio.
 
-        At the seam of two spans an end belongs to the earlier span and a start to the later one.
+        Args:
+            offset_s: seconds into `audio`.
+            is_end: whether something ends there: where two spans meet, an end belongs to the earlier one, a start to
+                the later one.
         """
         ends = list(accumulate(end - start for start, end in self.spans))
         find = bisect_left if is_end else bisect_right
@@ -156,7 +161,7 @@ class Chunk:
         return min(self.spans[at][0] + offset_s - before, self.spans[at][1])
 
     def rest(self, from_s: float) -> "Chunk":
-        """What follows `from_s` seconds into the audio, as the next part of the same chunk."""
+        """Return what follows `from_s` seconds into the audio, as the next part of the same chunk."""
         spans, before = [], 0.0
         for start, end in self.spans:
             length = end - start
@@ -191,4 +196,4 @@ class Decoded:
     covered_s: float
     suppressed: tuple[Suppressed, ...] = ()
     whole_encoding: bool = True
-    """Whether the encoder heard all of the context; else what follows the speech was the encoding of silence."""
+    """Whether the encoder heard all of the context; if not, the encoding of silence was put after the speech."""

@@ -1,7 +1,7 @@
-"""The few failures. The message says what happened; the hint says what a person can do about it.
+"""The few kinds of failure. The message says what happened; the hint says what a person can do about it.
 
-Recording errors are about one file and never retried for their own sake; environment errors are about
-the machine, hold the work back and burn no attempt.
+A recording error is about one file. An environment error is about the machine: it makes work wait and costs no
+recording an attempt.
 """
 
 
@@ -26,11 +26,11 @@ class BadRecording(TranscribedError):
 
 
 class FailedRecording(TranscribedError):
-    """This recording failed in a way that another attempt may mend; the attempt is charged."""
+    """This recording failed, but another attempt may succeed; the attempt is charged."""
 
 
 class RecordingChanged(TranscribedError):
-    """The file is no longer the version that was queued: the newer one is a job of its own."""
+    """The file is no longer the version that was queued; the newer version is a job of its own."""
 
 
 class RecordingGone(TranscribedError):
@@ -38,7 +38,7 @@ class RecordingGone(TranscribedError):
 
 
 class Unavailable(TranscribedError):
-    """The environment lacks something (model, device, disk, folder): wait and try again (exit code 4)."""
+    """The environment lacks something (a model, device, disk or folder): wait and try again (exit code 4)."""
 
 
 class AlreadyRunning(TranscribedError):

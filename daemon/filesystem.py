@@ -8,24 +8,25 @@ from contextlib import suppress
 
 
 def fingerprint(status: os.stat_result) -> str:
-    """(dev, ino, size, mtime_ns, ctime_ns): another value means another version of the file."""
+    """Return (dev, ino, size, mtime_ns, ctime_ns) as text; another value means another version of the file."""
     return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
 def device_of(version: str) -> int | None:
-    """The device number in a fingerprint; None in that of something that is no recording."""
+    """Return the device number in a fingerprint, or None if it belongs to something that is no recording."""
     device = version.partition(":")[0]
     return int(device) if device.isdigit() else None
 
 
 def exists(root: str, path: bytes) -> bool:
-    """Whether anything, be it a dangling link, has this path below a root."""
+    """Return whether anything, even a dangling link, has this path below a root."""
     return os.path.lexists(os.path.join(os.fsencode(root), path))
 
 
 def away(root: str, path: bytes, version: str) -> bool:
-    """Whether the file system that a version was found on is not there: its drive is not mounted, so that nothing can
-    be said of the file. Where it was, there is what another file system has at that place, mostly an empty folder.
+    """Return whether the file system that a version was found on is missing, so that nothing is known about the file.
+
+    Where a drive is not mounted, its mount point belongs to another file system and is usually an empty folder.
     """
     where = os.path.join(os.fsencode(root), path)
     while where != b"/":
@@ -36,10 +37,10 @@ def away(root: str, path: bytes, version: str) -> bool:
 
 
 def open_folder(root: str, path: bytes) -> int:
-    """A descriptor of the folder that holds a path below a root; no link below the root is followed.
+    """Open the folder that holds a path below a root, following no link below the root.
 
     Raises:
-        OSError: it is not there, behind a link (ENOTDIR, ELOOP) or not permitted.
+        OSError: The folder is missing, behind a link (ENOTDIR, ELOOP) or not permitted.
     """
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for part in path.split(b"/")[:-1]:
@@ -52,10 +53,10 @@ def open_folder(root: str, path: bytes) -> int:
 
 
 def open_beneath(root: str, path: bytes) -> int:
-    """A descriptor of a regular file below a root; no link below the root is followed, and nothing hangs.
+    """Open a regular file below a root for reading, following no link below the root and never blocking.
 
     Raises:
-        OSError: it is not there, not a regular file (EINVAL), behind a link (ELOOP) or not permitted.
+        OSError: The file is missing, not a regular file (EINVAL), behind a link (ELOOP) or not permitted.
     """
     folder = open_folder(root, path)
     try:
@@ -70,9 +71,9 @@ def open_beneath(root: str, path: bytes) -> int:
 
 
 def being_written(fd: int) -> bool:
-    """Whether any process has the file open for writing, by asking for a read lease (docs/facts.md, fact 2).
+    """Return whether any process has the file open for writing, by asking for a read lease (docs/facts.md, fact 2).
 
-    False where the file system or the permissions do not tell; then only the settle time protects.
+    Where the file system or the permissions give no answer, this is False and only the settle time protects the file.
     """
     try:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)

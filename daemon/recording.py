@@ -1,4 +1,4 @@
-"""The file of a job: opened only as the version that was queued."""
+"""The file of a job, opened only if it is still the version that was queued."""
 
 import errno
 import os
@@ -9,12 +9,13 @@ from daemon.store.records import Job
 
 
 def current_file(job: Job) -> int:
-    """A descriptor of the recording, which is still the version that was queued.
+    """Open the recording of a job as the version that was queued, and return its descriptor.
 
     Raises:
-        RecordingGone, RecordingChanged: it is not.
-        Unavailable: its folder or file system is gone, not the file alone.
-        FailedRecording: it cannot be read.
+        RecordingGone: The file no longer exists.
+        RecordingChanged: The file is another version now.
+        Unavailable: Its folder or file system is missing, not just the file.
+        FailedRecording: The file may not be read.
     """
     try:
         fd = open_beneath(job.root, job.path_bytes)
@@ -27,13 +28,13 @@ def current_file(job: Job) -> int:
 
 
 def unreadable(job: Job, error: OSError) -> TranscribedError:
-    """What an error on opening a recording, or its folder, means for its job."""
+    """Return what a failure to open a recording or its folder means for the job."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO):
         if not os.path.isdir(job.root):
-            return Unavailable(f"the watched folder {job.root} is missing", "mount it or make it again")
+            return Unavailable(f"the watched folder {job.root} is missing", "mount it or create it again")
         if away(job.root, job.path_bytes, job.fingerprint):
-            return Unavailable("its file system is not there", "mount the drive again")
+            return Unavailable("its file system is not mounted", "mount the drive again")
         return RecordingGone("the file is gone, or something else has taken its name")
     if error.errno in (errno.EACCES, errno.EPERM):
-        return FailedRecording("the file may not be read", "give the user of the daemon read permission")
+        return FailedRecording("the daemon may not read the file", "give the daemon's user read permission")
     return Unavailable(f"the file cannot be opened: {error.strerror}", "check the disk or the network drive")

@@ -1,4 +1,4 @@
-"""What systemd is told of the daemon."""
+"""What the daemon tells systemd."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ log = logging.getLogger(__name__)
 
 
 def notify(message: str) -> None:
-    """Tell systemd (sd_notify's datagram protocol); nothing where systemd does not listen."""
+    """Send a message to systemd (the datagram protocol of sd_notify); do nothing where systemd does not listen."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return

@@ -1,1 +1,1 @@
-"""Benchmarks: the user's machine, model and recordings, measured side by side. Nothing is downloaded for them."""
+"""Benchmarks of the user's machine, model and recordings, side by side. Nothing is downloaded for them."""

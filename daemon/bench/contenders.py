@@ -1,4 +1,4 @@
-"""Programs that transcribe a folder: the daemon itself, and its peers. Each run is a process of its own."""
+"""Programs that transcribe a folder: the daemon and its peers. Each run is a process of its own."""
 
 import json
 import sqlite3
@@ -29,7 +29,7 @@ url = {url}
 """
 
 READY = "engine ready: "
-"""What the log says before an engine's layout and the time that its model took to load."""
+"""What precedes an engine's layout and the load time of its model in the log."""
 
 ENGINE_ALONE = "the engine alone"
 
@@ -40,20 +40,21 @@ class Run:
 
     usage: Usage
     texts: tuple[str, ...]
-    """In the order of the workload's items."""
+    """The transcripts, in the order of the workload's items."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What the program says of itself: compute type, layout, batch fill, repeated decodings, load time."""
+    """What the program reports: compute type, layout, batch fill, repeated decodings, load time."""
 
 
 def daemon(workload: Workload, model: dict[str, Any], language: str = "auto") -> Run:
-    """`transcribed run --once` on the recordings, as a user would run it, the loading of the model included.
+    """Run `transcribed run --once` on the recordings, as a user would; the time to load the model counts.
 
     Args:
-        model: keys of the table [model].
-        language: of all recordings; "auto" has it detected.
+        workload: The recordings.
+        model: Keys of the table [model].
+        language: The language of all recordings; "auto" detects it.
 
     Raises:
-        Unavailable: it exits with 2 or 4; the message is its own.
+        Unavailable: The daemon exits with 2 or 4; the message is the daemon's own.
     """
     with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as name:
         folder = Path(name)
@@ -70,20 +71,22 @@ def daemon(workload: Workload, model: dict[str, Any], language: str = "auto") ->
 
 
 def config_text(folder: Path, model: dict[str, Any], settle_s: float = 0, language: str = "auto") -> str:
-    """The configuration of a daemon whose inbox and database are in a folder; `model` holds keys of [model]."""
+    """Write the configuration of a daemon whose inbox and database are in a folder; `model` holds keys of [model]."""
     inbox, url = _toml(str(folder / "inbox")), _toml(f"sqlite:///{folder / 'jobs.db'}")
     lines = "".join(f"{key} = {_toml(value)}\n" for key, value in model.items())
     return CONFIG.format(inbox=inbox, settle_s=settle_s, url=url, language=_toml(language)) + lines
 
 
 def peer(name: str, workload: Workload, ours: LoadModel) -> Run:
-    """One of `daemon.bench.peers.PEERS` on the recordings.
+    """Run one of `daemon.bench.peers.PEERS` on the recordings.
 
     Args:
-        ours: what the daemon's engine is told to load; of its devices the peer gets the first.
+        name: The peer.
+        workload: The recordings.
+        ours: What the daemon's engine is told to load; the peer gets the first of its devices.
 
     Raises:
-        Unavailable: its package is not installed, or it failed.
+        Unavailable: The peer's package is not installed, or it failed.
     """
     with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as folder:
         texts = Path(folder) / "texts.json"
@@ -96,7 +99,7 @@ def peer(name: str, workload: Workload, ours: LoadModel) -> Run:
             "out": str(texts),
         }
         command = [sys.executable, "-m", "daemon.bench.peers", json.dumps(order)]
-        # Others run as their users start them.
+        # Only the engine gets the daemon's environment; other programs run as their users start them.
         usage = measure.run(command, Path(folder), environment() if name == ENGINE_ALONE else None)
         if usage.exit_code != 0:
             raise Unavailable(_last_message(usage.errors))
@@ -137,7 +140,7 @@ def _toml(value: Any) -> str:
 
 
 def _last_message(errors: str) -> str:
-    """What a program said before it gave up."""
+    """Return the last thing that a program said before it gave up."""
     lines = [line for line in errors.strip().splitlines() if line.strip()]
     told = [line for line in lines if line.startswith("transcribed: ")]
     return (told or lines or ["it said nothing"])[-1].removeprefix("transcribed: ")

@@ -1,4 +1,4 @@
-"""The weights of a CTranslate2 Whisper model → other programs, in memory, so that peers run on the very same ones.
+"""Converts the weights of a CTranslate2 Whisper model in memory, so that peers run on the very same weights.
 
 The layout of `model.bin` is that of CTranslate2's `Model.save` (version 6 of its binary format).
 """
@@ -18,10 +18,10 @@ Weights = dict[str, NDArray[Any]]
 
 
 def read_weights(file: Path) -> Weights:
-    """name → array, as stored.
+    """Return the arrays of a `model.bin` by name, as stored.
 
     Raises:
-        Unavailable: another version of the format.
+        Unavailable: The file has another version of the format.
     """
     with file.open("rb") as stream:
         version = _number(stream, "<I")
@@ -33,7 +33,7 @@ def read_weights(file: Path) -> Weights:
 
 
 def dimensions(weights: Weights) -> dict[str, int]:
-    """The sizes of a model under openai-whisper's names."""
+    """Return the sizes of a model under openai-whisper's names."""
     vocabulary, width = weights["decoder/embeddings/weight"].shape
     return {
         "n_mels": weights["encoder/conv1/weight"].shape[1],
@@ -50,14 +50,14 @@ def dimensions(weights: Weights) -> dict[str, int]:
 
 
 def openai_whisper(folder: Path) -> Any:
-    """A `whisper.model.Whisper` (openai-whisper, torch, float32) with the weights of a CTranslate2 model."""
+    """Return a `whisper.model.Whisper` (openai-whisper, torch, float32) with the weights of a CTranslate2 model."""
     import torch
     from whisper.model import ModelDimensions, Whisper
 
     weights = read_weights(folder / "model.bin")
     model = Whisper(ModelDimensions(**dimensions(weights)))
     state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in renamed(weights).items()}
-    # What openai-whisper computes itself (the causal mask) is not among the weights.
+    # The causal mask is not among the weights: openai-whisper computes it itself.
     missing, unexpected = model.load_state_dict(state, strict=False)
     if unexpected or any("mask" not in name for name in missing):
         raise Unavailable(f"the weights of {folder} do not fit openai-whisper: {unexpected or missing}")
@@ -68,7 +68,7 @@ SIDES = ("encoder", "decoder")
 
 
 def renamed(weights: Weights) -> Weights:
-    """The weights under openai-whisper's names; fused projections are taken apart."""
+    """Return the weights under openai-whisper's names, with fused projections taken apart."""
     made: Weights = {
         "encoder.positional_embedding": weights["encoder/position_encodings/encodings"],
         "decoder.positional_embedding": weights["decoder/position_encodings/encodings"],
@@ -98,7 +98,7 @@ def _layers(side: str, weights: Weights) -> int:
 
 
 def _attention(theirs: str, ours: str, weights: Weights) -> Weights:
-    """Projections of one attention: [query, key, value] fused and output, or query, [key, value] and output."""
+    """Take apart an attention: [query, key, value] fused and output, or query, [key, value] fused and output."""
     fused = [f"{ours}/linear_{number}" for number in range(3) if f"{ours}/linear_{number}/weight" in weights]
     *inputs, output = fused
     weight = np.concatenate([weights[f"{name}/weight"] for name in inputs])

@@ -1,4 +1,4 @@
-"""The engine called directly, without daemon, database and files: what the daemon's overhead is measured against."""
+"""The engine called directly, without daemon, database or files: the baseline for the daemon's overhead."""
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -17,7 +17,7 @@ from daemon.transcribe.quality import judge
 
 
 def engine_loop(model: str, at: Placement, files: list[str]) -> list[str]:
-    """Transcribe files with the daemon's own batches and rules of quality, all chunks cut beforehand."""
+    """Transcribe files with the daemon's own batches and quality rules, with all chunks cut beforehand."""
     whisper, ready = load(LoadModel(model, at.name, at.compute_type, None, None, None))
     batcher = Batcher()
     for number, file in enumerate(files):

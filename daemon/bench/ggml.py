@@ -1,4 +1,4 @@
-"""A CTranslate2 Whisper model → the file that whisper.cpp reads, with the very same weights in float16.
+"""Writes a CTranslate2 Whisper model as a file for whisper.cpp, with the very same weights in float16.
 
 The layout is that of whisper.cpp's own converter (magic number, dimensions, mel filters, vocabulary, tensors).
 """
@@ -17,7 +17,7 @@ from daemon.bench.convert import dimensions, read_weights, renamed
 MAGIC = 0x67676D6C
 F32, F16 = 0, 1
 FIRST_SPECIAL_MULTILINGUAL, FIRST_SPECIAL_ENGLISH = 50257, 50256
-"""The tokens before these are text; whisper.cpp names the special ones itself."""
+"""The tokens before these are text; whisper.cpp names the special tokens itself."""
 FFT_BINS = 201
 
 
@@ -51,7 +51,7 @@ def _write_vocabulary(out: BinaryIO, folder: Path, *, multilingual: bool) -> Non
 
 
 def _byte_of_letter() -> dict[str, int]:
-    """GPT-2's byte-level alphabet: printable bytes stand for themselves, the others for letters from U+0100 on."""
+    """Return GPT-2's byte-level alphabet: printable bytes are themselves, the others are letters from U+0100 on."""
     plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in plain]
     return {chr(byte): byte for byte in plain} | {chr(256 + at): byte for at, byte in enumerate(others)}

@@ -1,4 +1,4 @@
-"""How long a memo waits: dropped on an idle daemon, and while a long recording runs."""
+"""How long a memo waits when it is dropped on an idle daemon, and while a long recording runs."""
 
 import sqlite3
 import subprocess
@@ -27,19 +27,19 @@ LONG_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One memo."""
+    """How long one memo waited."""
 
     wait_s: float
-    """From its drop to its transcript."""
+    """The time from its drop to its transcript."""
     engine_s: float
-    """Its share, by audio, of the batches that it was in."""
+    """Its share, by audio, of the time of the batches that it was in."""
 
 
 def latency(model: dict[str, Any], folder: Path, repeats: int) -> Report:
-    """Seconds from a memo's drop to its transcript, alone and beside a recording of 15 minutes.
+    """Measure the seconds from a memo's drop to its transcript, alone and beside a recording of 15 minutes.
 
     Raises:
-        Unavailable: the daemon does not start, or the memo is not transcribed in time.
+        Unavailable: The daemon does not start, or the memo is not transcribed in time.
     """
     (folder / "long").mkdir()
     long = workloads.meeting(folder / "long", LONG_S)

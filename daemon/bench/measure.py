@@ -1,4 +1,4 @@
-"""One program, run as a process of its own: wall time, processor time, peak memory of its whole tree."""
+"""Runs one program as a process of its own and measures wall time, processor time and peak memory of its tree."""
 
 import os
 import shutil
@@ -13,18 +13,18 @@ from typing import Any
 from daemon.errors import Unavailable
 
 SAMPLE_S = 0.05
-"""Between two looks at the process tree; what lives shorter is missed."""
+"""The time between two looks at the process tree; processes that live shorter may be missed."""
 GPU_QUERY = ("nvidia-smi", "--query-gpu=memory.used,utilization.gpu", "--format=csv,noheader,nounits")
 GPU_TIMEOUT_S = 5.0
 ERRORS_KEPT = 1_000_000
-"""Bytes of what a program wrote to its standard error, from the end."""
+"""How many bytes of a program's standard error are kept, from the end."""
 GPU_EVERY = 10
-"""The GPU is asked at every tenth look: nvidia-smi takes a tenth of a second itself."""
+"""The GPU is queried at every tenth look, because nvidia-smi takes a tenth of a second itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run took. `gpu_mb` and `gpu_percent` are None without an NVIDIA GPU."""
+    """The resources that a run took. `gpu_mb` and `gpu_percent` are None without an NVIDIA GPU."""
 
     exit_code: int
     wall_s: float
@@ -34,14 +34,14 @@ class Usage:
     gpu_mb: float | None
     gpu_percent: float | None
     errors: str
-    """The end of what it wrote to its standard error."""
+    """The end of its standard error."""
 
 
 def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Usage:
     """Run a command to its end.
 
     Raises:
-        Unavailable: the extra `bench` is not installed.
+        Unavailable: The extra `bench` is not installed.
     """
     psutil = _psutil()
     with tempfile.TemporaryFile() as errors:
@@ -73,7 +73,7 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
 
 
 def _look(psutil: Any, root: Any, cpu_s: dict[int, float]) -> float:
-    """Memory of the tree now in MB; processor seconds of each process go into `cpu_s`."""
+    """Return the memory of the tree now in MB, and put the processor seconds of each process into `cpu_s`."""
     total = 0.0
     try:
         tree = [root, *root.children(recursive=True)]
@@ -90,7 +90,7 @@ def _look(psutil: Any, root: Any, cpu_s: dict[int, float]) -> float:
 
 
 def _gpu() -> tuple[float, float] | None:
-    """(MB used, percent busy) of all GPUs together."""
+    """Return (MB in use, mean utilization in percent) of all GPUs, or None if there are none."""
     if shutil.which(GPU_QUERY[0]) is None:
         return None
     try:

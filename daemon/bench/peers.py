@@ -1,5 +1,7 @@
-"""Peers, as their documentation has them used, on the same weights: `python -m daemon.bench.peers JSON` transcribes
-files and writes their texts. Every peer is called alike, so that the whole process can be compared.
+"""The peers, used as their documentation says, on the same weights.
+
+`python -m daemon.bench.peers JSON` transcribes files and writes their texts. Every peer is called in the same way, so
+that whole processes can be compared.
 """
 
 import json
@@ -19,7 +21,7 @@ from daemon.errors import TranscribedError
 
 BEAM = 5
 BATCH = {"cpu": 8, "cuda": 16}
-"""faster-whisper's own default of its batched pipeline; on a GPU what its documentation shows."""
+"""On a CPU, the default of faster-whisper's batched pipeline; on a GPU, what its documentation uses."""
 
 Peer = Callable[[str, Placement, list[str]], list[str]]
 """(model, device and compute type, files) → texts."""
@@ -93,7 +95,7 @@ def _whisper_cpp(model: str, _at: Placement, files: list[str]) -> list[str]:
 
 
 def _audio(file: str) -> Any:
-    """float32 samples in [-1, 1], 16 kHz: openai-whisper's own reader needs the ffmpeg program."""
+    """Decode a file to float32 samples in [-1, 1] at 16 kHz; openai-whisper's own reader needs the ffmpeg program."""
     from faster_whisper import decode_audio
 
     return decode_audio(file)
@@ -113,11 +115,11 @@ PEERS: dict[str, Peer] = {
     "whisper.cpp f16": _whisper_cpp,
 }
 """1x2: one worker with two threads, its default on two cores; 2x1: two workers with one thread each. The engine alone
-is our own without the daemon: what is above its time is the daemon's."""
+is ours without the daemon; the time that the daemon takes beyond it is the daemon's overhead."""
 
 
 def main() -> None:
-    """Obey the order in the first argument; the last line of standard error says why it cannot be done."""
+    """Carry out the order in the first argument; on failure, say why in the last line of standard error."""
     order = json.loads(sys.argv[1])
     try:
         texts = PEERS[order["peer"]](order["model"], place(order["device"], order["compute_type"]), order["files"])

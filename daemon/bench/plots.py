@@ -1,4 +1,4 @@
-"""A picture of a study: one panel a figure, one bar a row."""
+"""Plots a study: a panel for each figure, a bar for each row."""
 
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,19 @@ LABELS = {
 OURS, OTHERS = "#1b6ca8", "#9aa5b1"
 INCHES_PER_ROW, INCHES_PER_PANEL = 0.34, 3.6
 PERCENT_FROM = 90.0
-"""Percentages that are all above this are drawn from here on, or nobody could tell them apart."""
+"""The axis starts here if all percentages are above it; otherwise nobody could tell the bars apart."""
 
 
 def plot(report: Report, path: Path) -> None:
-    """Write a PNG (or what the ending asks for).
+    """Write a PNG, or the format that the file's extension names.
 
     Raises:
-        Unavailable: the extra `bench` is not installed.
+        Unavailable: The extra `bench` is not installed.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise Unavailable("pictures need the package matplotlib", "pip install 'transcribed[bench]'") from error
+        raise Unavailable("plots need the package matplotlib", "pip install 'transcribed[bench]'") from error
     panels = PANELS[report.study]
     groups = _groups(report)
     rows = sum(map(len, groups.values())) + len(groups)
@@ -64,7 +64,7 @@ def plot(report: Report, path: Path) -> None:
 
 
 def _groups(report: Report) -> dict[str, list[dict[str, Any]]]:
-    """Rows of one workload, of whose scale the others are not."""
+    """Group rows by workload, because their scales differ."""
     if report.study != "peers":
         return {"": report.rows}
     groups: dict[str, list[dict[str, Any]]] = {}

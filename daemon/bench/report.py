@@ -38,7 +38,7 @@ class Report:
     finished_at: str = ""
 
     def add_run(self, contender: str, workload: Workload, run: Run) -> None:
-        """Keep a run with its error rate, where that can be counted."""
+        """Keep a run, with its error rate if what is said is known."""
         usage = {key: value for key, value in asdict(run.usage).items() if key != "errors"}
         self.runs.append(
             {
@@ -53,10 +53,11 @@ class Report:
         )
 
     def of(self, contender: str, workload: Workload) -> list[dict[str, Any]]:
+        """Return the runs of a contender on a workload."""
         return [run for run in self.runs if (run["contender"], run["workload"]) == (contender, workload.name)]
 
     def write(self, path: Path, model_file: Path | None) -> None:
-        """Everything, as JSON."""
+        """Write everything that was measured as JSON."""
         document = {
             "study": self.study,
             "finished_at": self.finished_at or timestamp(),
@@ -75,19 +76,19 @@ class Report:
 
 
 def score(workload: Workload, texts: Sequence[str]) -> float | None:
-    """Word error rate in percent against what is said; None where that is not known."""
+    """Return the word error rate in percent, or None where it is not known what is said."""
     if not workload.has_references:
         return None
     return round(wer([item.text or "" for item in workload.items], texts), 2)
 
 
 def median(runs: Iterable[dict[str, Any]], key: str) -> float:
-    """The median of a figure over runs."""
+    """Return the median of a figure over runs."""
     return float(statistics.median(run[key] for run in runs))
 
 
 def machine() -> dict[str, Any]:
-    """What ran the benchmark."""
+    """Describe the machine that ran the benchmark."""
     gpus: list[str] = []
     if shutil.which(NVIDIA_SMI[0]):
         try:
@@ -105,7 +106,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """The versions that matter for speed, of what is installed."""
+    """Return the versions of those installed packages that matter for speed."""
     found = {"transcribed": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

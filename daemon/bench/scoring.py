@@ -1,4 +1,4 @@
-"""How well a text fits what was said: word error rate on normalized text."""
+"""How well a text matches what was said: word error rate on normalized text."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,11 +8,13 @@ from daemon.errors import Unavailable
 
 
 def wer(references: Sequence[str], texts: Sequence[str]) -> float:
-    """Word error rate in percent over all texts together: (substitutions + deletions + insertions) / words, case,
-    punctuation and English spelling apart. Above 100 where more is made up than was said.
+    """Return the word error rate in percent over all texts together.
+
+    It is (substitutions + deletions + insertions) / words, ignoring case, punctuation and variants of English
+    spelling. It exceeds 100 where more is made up than was said.
 
     Raises:
-        Unavailable: the extra `bench` is not installed.
+        Unavailable: The extra `bench` is not installed.
     """
     jiwer, normalize = _tools()
     wanted = [normalize(text) for text in references]
@@ -28,7 +30,7 @@ def wer(references: Sequence[str], texts: Sequence[str]) -> float:
 
 
 def agreement(references: Sequence[str], texts: Sequence[str]) -> float:
-    """Percent of the words of one model that another gives too: 100 less the word error rate, not below 0."""
+    """Return the percentage of one model's words that another gives, too: 100 less the word error rate, at least 0."""
     return max(0.0, 100.0 - wer(references, texts))
 
 

@@ -1,4 +1,4 @@
-"""The studies: which contenders run on which workloads, and what the table says of them."""
+"""The studies: which contenders run on which workloads, and what the table says about them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ LENGTHS_S = (30.0, 300.0, 1800.0)
 OURS = "transcribed"
 
 Step = tuple[str, Workload, Callable[[], Run]]
-"""(contender, workload, what runs it)."""
+"""(contender, workload, the function that runs it)."""
 Progress = Callable[[Sequence[Step]], Iterator[Step]]
-"""Goes through the steps and shows how far it is."""
+"""Yields the steps and shows the progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,10 @@ class Bench:
     """What the studies have in common.
 
     Args:
-        model: keys of the table [model] that hold for all of them.
-        folder: for the recordings that are made.
-        repeats: runs of each contender, by turns; the table gives medians.
+        model: Keys of the table [model] that hold for all contenders.
+        folder: Where recordings for the study are written.
+        repeats: Runs of each contender, alternating with the others; the table gives medians.
+        progress: Shows how far the study is.
     """
 
     model: dict[str, Any]
@@ -45,10 +46,18 @@ class Bench:
     progress: Progress
 
     def run(self, report: Report, steps: Sequence[Step], yardstick: str = "") -> dict[str, str]:
-        """Run every step `repeats` times, by turns; contender → why it could not run.
+        """Run all steps in order, `repeats` times over, and keep the runs in the report.
+
+        Args:
+            report: Where runs go, and a note for each contender that could not run.
+            steps: What runs in each round.
+            yardstick: The contender with which the others are compared, if there is one.
+
+        Returns:
+            Why contenders could not run, by their names.
 
         Raises:
-            Unavailable: the contender with which the others are compared could not run.
+            Unavailable: The yardstick could not run.
         """
         refused: dict[str, str] = {}
         for contender, workload, start in self.progress([step for _ in range(self.repeats) for step in steps]):
@@ -68,7 +77,7 @@ class Bench:
 
 
 def quantization(bench: Bench, count: int) -> Report:
-    """Every compute type: load time, wall time, memory, errors, and how much of float32's accuracy it keeps."""
+    """Compare the compute types: load time, wall time, memory, errors, and the accuracy kept of float32's."""
     load = workloads.memos(bench.folder, count)
     report = Report("quantization", bench.model["name"], [load])
     report.columns = [
@@ -105,7 +114,7 @@ def quantization(bench: Bench, count: int) -> Report:
 
 
 def batching(bench: Bench, count: int, cores: int) -> Report:
-    """Serial, then batches of 2, 4, 8, 16 on one worker and on one a core."""
+    """Compare serial work with batches of 2, 4, 8 and 16, on one worker and on one per core."""
     load = workloads.memos(bench.folder, count)
     report = Report("batching", bench.model["name"], [load])
     report.columns = [
@@ -144,7 +153,7 @@ def batching(bench: Bench, count: int, cores: int) -> Report:
 
 
 def lengths(bench: Bench, lengths_s: Sequence[float] = LENGTHS_S) -> Report:
-    """One recording of 30 s, 5 min, 30 min: time must grow with the length, memory must not."""
+    """Transcribe recordings of 30 s, 5 min and 30 min: time must grow with the length, memory must not."""
     made = [workloads.meeting(bench.folder, length_s, f"length-{length_s:g}") for length_s in lengths_s]
     report = Report("lengths", bench.model["name"], made)
     report.columns = ["length s", "wall s", "real-time factor", "peak MB", "GPU MB", "WER %"]
@@ -157,7 +166,7 @@ def lengths(bench: Bench, lengths_s: Sequence[float] = LENGTHS_S) -> Report:
 
 
 def peers(bench: Bench, made: Sequence[Workload], only: Sequence[str]) -> Report:
-    """The daemon beside its peers, by turns: medians, ratios, errors."""
+    """Compare the daemon with its peers, run alternately: medians, ratios, errors."""
     report = Report("peers", bench.model["name"], list(made))
     report.columns = ["workload", "program", "wall s", "x real time", "peak MB", "WER %", "transcribed is faster by"]
     names = [name for name in PEERS if not only or any(part in name for part in only)]
@@ -189,7 +198,7 @@ def peers(bench: Bench, made: Sequence[Workload], only: Sequence[str]) -> Report
 
 
 def folder(bench: Bench, source: Path, presets: Sequence[str], language: str) -> Report:
-    """The user's own recordings, in one language or (auto) each in its own, as configured and with presets."""
+    """Transcribe the user's own recordings, as configured and with presets; language "auto" detects it for each."""
     load = workloads.of_user(source, bench.folder)
     report = Report("folder", bench.model["name"], [load])
     report.columns = ["settings", "wall s", "real-time factor", "peak MB", "GPU MB", "WER %", "speed-up"]
@@ -224,13 +233,13 @@ def _figures(runs: Sequence[dict[str, Any]], load: Workload) -> dict[str, Any]:
 
 
 def _load_s(runs: Sequence[dict[str, Any]]) -> float | None:
-    """Seconds to load the model, from the engine's own line in the log."""
+    """Return the mean seconds to load the model, from the engine's own line in the log."""
     told = [float(run["layout"].rsplit("loaded in ", 1)[1].removesuffix(" s")) for run in runs if run["layout"]]
     return round(sum(told) / len(told), 2) if told else None
 
 
 def _device_use(runs: Sequence[dict[str, Any]], cores: int) -> float:
-    """Of the GPU as nvidia-smi saw it; of the cores where there is none."""
+    """Return the use of the GPU in percent, as nvidia-smi reports it, or of the cores where there is no GPU."""
     if runs[0]["gpu_percent"] is not None:
         return round(median(runs, "gpu_percent"), 1)
     return round(float(100 * sum(run["cpu_s"] / (run["wall_s"] * cores) for run in runs) / len(runs)), 1)

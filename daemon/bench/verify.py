@@ -1,11 +1,11 @@
-"""Is the quantized model as good as float32? Both on the same recordings, through the daemon."""
+"""Is the quantized model as good as float32? Both transcribe the same recordings through the daemon."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from daemon.bench import workload as workloads
-from daemon.bench.contenders import daemon
+from daemon.bench.contenders import Run, daemon
 from daemon.bench.report import Report, score
 from daemon.bench.scoring import agreement
 from daemon.bench.studies import Progress
@@ -18,15 +18,15 @@ CONFIGURED = "as configured"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`kept_percent` of float32's accuracy: (100 - WER) / (100 - float32's WER); where nobody knows what is said, the
-    share of float32's words.
-    """
+    """How the configured model compares with float32."""
 
     report: Report
     kept_percent: float
+    """How much of float32's accuracy it keeps: (100 - WER) / (100 - float32's WER), in percent; where it is not known
+    what is said, the share of float32's words that it gives, too."""
     passed: bool
     row: dict[str, Any]
-    """For the table `verifications`."""
+    """The row for the table `verifications`."""
 
 
 def verify(
@@ -35,13 +35,14 @@ def verify(
     """Transcribe references with the configured model and with float32.
 
     Args:
-        model: keys of the table [model].
-        folder: for copies of the recordings.
-        source: the user's recordings; the shipped clips if None.
-        least_percent: of the accuracy that must be kept.
+        model: Keys of the table [model].
+        folder: Where copies of the recordings go.
+        source: The user's recordings; the shipped clips if None.
+        least_percent: How much of float32's accuracy must be kept.
+        progress: Shows how far the runs are.
 
     Raises:
-        Unavailable: one of the two cannot run here.
+        Unavailable: One of the two cannot run here.
     """
     load = workloads.memos(folder, len(references())) if source is None else workloads.of_user(source, folder)
     report = Report("verify", model["name"], [load])
@@ -73,18 +74,25 @@ def verify(
     passed = kept >= least_percent
     row = {
         "model": model["name"],
-        "compute_type": configured.facts["compute_type"] or "",
-        "device": configured.facts["device"] or "",
         "audio_s": round(load.audio_s, 1),
         "wer": wers[1] if wers else 100.0 - same,
         "reference_wer": wers[0] if wers else 0.0,
         "agreement": round(same, 2),
+        "passed": passed,
+        **_measured(reference, configured),
+    }
+    return Verdict(report, kept, passed, row)
+
+
+def _measured(reference: Run, configured: Run) -> dict[str, Any]:
+    """Return what the table `verifications` keeps of the two runs themselves."""
+    return {
+        "compute_type": configured.facts["compute_type"] or "",
+        "device": configured.facts["device"] or "",
         "speed_up": round(reference.usage.wall_s / configured.usage.wall_s, 2),
         "peak_mb": round(configured.usage.peak_mb, 1),
         "reference_peak_mb": round(reference.usage.peak_mb, 1),
-        "passed": passed,
     }
-    return Verdict(report, kept, passed, row)
 
 
 def _wers(load: Workload, reference: tuple[str, ...], configured: tuple[str, ...]) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""What is transcribed in a benchmark: recordings made of the shipped clips, or the user's own, with what is said."""
+"""What a benchmark transcribes: recordings made from the shipped clips, or the user's own, with what is said."""
 
 import hashlib
 import random
@@ -16,9 +16,9 @@ from daemon.decode.media import FORMATS, samples
 from daemon.errors import BadRecording, Unavailable
 
 PAUSE_S = 0.6
-"""Between two sentences of a made recording."""
+"""The pause between two clips of a recording made from clips."""
 NOISE_PEAK = 20
-"""Of the noise in the pauses, in steps of a 16-bit sample: real recordings are never digitally silent."""
+"""The peak of the noise in the pauses, in steps of a 16-bit sample: real recordings are never digitally silent."""
 SEED = 7
 MEMOS, MEETING_S, MIXED_MEMOS, MIXED_MEETINGS, MIXED_MEETING_S = 60, 900.0, 30, 2, 360.0
 """The sizes of the workloads in the tables of docs/performance.md."""
@@ -43,15 +43,17 @@ class Workload:
 
     @property
     def audio_s(self) -> float:
+        """The length of all recordings together, in seconds."""
         return sum(item.duration_s for item in self.items)
 
     @property
     def has_references(self) -> bool:
+        """Whether it is known what is said in every recording."""
         return all(item.text is not None for item in self.items)
 
 
 def memos(folder: Path, count: int = MEMOS) -> Workload:
-    """The shipped clips (2 to 14 s), again and again up to a number."""
+    """Make `count` short recordings by repeating the shipped clips (2 to 14 s)."""
     clips = list(references().items())
     items: list[Item] = []
     for number in range(count):
@@ -62,23 +64,24 @@ def memos(folder: Path, count: int = MEMOS) -> Workload:
 
 
 def meeting(folder: Path, length_s: float = MEETING_S, name: str = "meeting") -> Workload:
-    """One long recording: the clips in random order, their speakers taking turns."""
+    """Make one long recording from the clips in random order, so that speakers alternate."""
     return _workload(f"one recording of {length_s / 60:g} min", [_long(folder / f"{name}.wav", length_s, SEED)])
 
 
 def mixed(folder: Path) -> Workload:
-    """Memos and long recordings together."""
+    """Make memos and long recordings."""
     items = list(memos(folder, MIXED_MEMOS).items)
     items += [_long(folder / f"meeting-{n}.wav", MIXED_MEETING_S, SEED + n) for n in range(MIXED_MEETINGS)]
     return _workload(f"{MIXED_MEMOS} memos and {MIXED_MEETINGS} x {MIXED_MEETING_S / 60:g} min", items)
 
 
 def of_user(source: Path, folder: Path) -> Workload:
-    """The recordings below a user's folder, copied, so that nothing is written there; `talk.ref.txt` beside
-    `talk.mp3` holds what is said in it.
+    """Copy the recordings below a user's folder, so that nothing is written there.
+
+    What is said in `talk.mp3` is read from `talk.ref.txt` beside it, if that exists.
 
     Raises:
-        Unavailable: there is no recording.
+        Unavailable: There is no recording.
     """
     items: list[Item] = []
     for path in sorted(path for path in source.rglob("*") if path.is_file()):

@@ -1,1 +1,1 @@
-"""The command line: commands, what they print, exit codes."""
+"""The command line: the commands, what they print, and their exit codes."""

@@ -1,4 +1,4 @@
-"""The command line: `transcribed run`, `status`, `check`; the other commands are in files of their own."""
+"""The command line: `transcribed run`, `status` and `check`; the other commands have files of their own."""
 
 import logging
 import os
@@ -38,7 +38,7 @@ app = typer.Typer(
     help="Drop a recording in a folder, get a transcript beside it.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="markdown",  # otherwise "[model]" is taken for a tag of Rich's and left out
+    rich_markup_mode="markdown",  # otherwise Rich takes "[model]" for a tag and leaves it out
     pretty_exceptions_enable=False,
 )
 app.add_typer(jobs_app, name="jobs")
@@ -49,7 +49,7 @@ register(app)
 
 
 def main() -> None:
-    """Run a command; a failure is one clear message and the exit code of its kind."""
+    """Run a command; report a failure with one clear message and the exit code of its kind."""
     try:
         app()
     except TranscribedError as error:
@@ -81,11 +81,11 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 @app.command()
 def run(
     config_file: ConfigOption = None,
-    once: Annotated[bool, typer.Option("--once", help="Do what lies in the folders, then end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Transcribe what is in the folders, then exit.")] = False,
     preset: Annotated[Preset | None, typer.Option(help="Settings for a common machine.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Watch the folders and transcribe, until SIGTERM or Ctrl-C. SIGHUP: read the configuration anew."""
+    """Watch the folders and transcribe, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration."""
     file = reader.find(config_file)
     settings = reader.load(file, is_known)
     if preset is not None:
@@ -94,7 +94,7 @@ def run(
     with build(settings, once=once, config_file=file.absolute()) as service:
         result = service.run()
     if result is Result.RELOAD:
-        # The same process, so that systemd and whoever sent the signal know it still.
+        # Keep the process id, so that systemd and whoever sent the signal still recognize the daemon.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     sys.exit(EXIT_FAILED if result is Result.FAILED else 0)
@@ -106,7 +106,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Keep showing it, live.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Counts by state, what is running, the backlog and when it will be done."""
+    """Show the jobs by state, what is running, the backlog and when it will be done."""
     settings = load_settings(config_file)
     with Queries(settings.database_path) as queries:
         if as_json:
@@ -130,7 +130,7 @@ def check(
     as_json: JsonOption = False,
     default: Annotated[bool, typer.Option("--default", help="Print the default configuration file.")] = False,
 ) -> None:
-    """Check the configuration without starting anything; every error at once."""
+    """Check the configuration without starting anything, and report every error at once."""
     if default:
         print(reader.default_text(), end="")
         return
@@ -147,7 +147,7 @@ def check(
     else:
         print(f"{file}: ok")
         for watch in settings.watch:
-            note = "" if watch.path.is_dir() else " (missing: it will be waited for)"
+            note = "" if watch.path.is_dir() else " (missing; the daemon will wait for it)"
             print(f"  watches {watch.path}{note}, language {watch.language}, writes {', '.join(watch.formats)}")
         print(f"  database {settings.database_path}")
     if errors:
@@ -155,7 +155,7 @@ def check(
 
 
 def _log_to_stderr(level: int) -> None:
-    """One line per event; the journal adds the time itself."""
+    """Log one line per event; the journal adds the time itself."""
     when = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
     logging.basicConfig(level=level, stream=sys.stderr, format=f"{when}%(levelname)s %(message)s")
     for noisy in ("alembic", "watchdog", "sqlalchemy"):

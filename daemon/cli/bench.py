@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -14,14 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from daemon.cli.common import EXIT_FAILED
+from daemon.cli.common import EXIT_FAILED, option_groups
 from daemon.config import reader
 from daemon.config.presets import PRESETS, advice
 from daemon.config.settings import Model, Settings
 from daemon.errors import BadConfig
 from daemon.store.measurements import record_verification
 
-if TYPE_CHECKING:  # the studies load PyAV and NumPy, which `transcribed run` must not
+if TYPE_CHECKING:  # the studies import PyAV and NumPy, which `transcribed run` must not
     from daemon.bench.report import Report
     from daemon.bench.studies import Bench, Step
 
@@ -32,78 +33,73 @@ bench_app = typer.Typer(
 )
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Its table [model] holds; without one, the defaults.")
+    Path | None, typer.Option("--config", "-c", help="config.toml, for its table [model]; without one, the defaults.")
 ]
-ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Another model than the configured one.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything that was measured here.")]
-PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw it into this PNG.")]
-Repeats = Annotated[int, typer.Option(min=1, help="Runs of each, by turns; the table gives medians.")]
+ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Use this model, not the configured one.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything that was measured to this file.")]
+PlotFile = Annotated[Path | None, typer.Option("--plot", help="Plot it to this PNG file.")]
+Repeats = Annotated[int, typer.Option(min=1, help="Runs of each, alternating; the table gives medians.")]
 Count = Annotated[int, typer.Option("--memos", min=1, help="How many short recordings.")]
 Preset = Enum("Preset", {name: name for name in PRESETS}, type=str)  # type: ignore[misc]
 Load = Enum("Load", {name: name for name in ("memos", "meeting", "mixed")}, type=str)  # type: ignore[misc]
 
 
+@dataclass(frozen=True, slots=True)
+class StudyOptions:
+    """The options that the studies share."""
+
+    config_file: ConfigOption = None
+    model: ModelOption = None
+    json_file: JsonFile = None
+    plot_file: PlotFile = None
+
+
 @bench_app.command()
-def quantization(
-    config_file: ConfigOption = None,
-    model: ModelOption = None,
-    memos: Count = 30,
-    repeats: Repeats = 3,
-    json_file: JsonFile = None,
-    plot_file: PlotFile = None,
-) -> None:
-    """Every compute type: load time, speed, memory, errors, and how much of float32's accuracy it keeps."""
+@option_groups
+def quantization(study: StudyOptions, memos: Count = 30, repeats: Repeats = 3) -> None:
+    """Compare the compute types: load time, speed, memory, errors, and how much of float32's accuracy each keeps."""
     from daemon.bench import studies
 
-    _study(config_file, model, repeats, json_file, plot_file, lambda bench: studies.quantization(bench, memos))
+    _study(study, repeats, lambda bench: studies.quantization(bench, memos))
 
 
 @bench_app.command()
-def batching(
-    config_file: ConfigOption = None,
-    model: ModelOption = None,
-    memos: Count = 60,
-    repeats: Repeats = 3,
-    json_file: JsonFile = None,
-    plot_file: PlotFile = None,
-) -> None:
-    """Serial, then batches of 2 to 16 on one worker and on one a core: files an hour, use of the device."""
+@option_groups
+def batching(study: StudyOptions, memos: Count = 60, repeats: Repeats = 3) -> None:
+    """Compare serial work with batches of 2 to 16, on one worker and on one per core: files an hour, device use."""
     from daemon.bench import studies
 
     cores = len(os.sched_getaffinity(0))
-    _study(config_file, model, repeats, json_file, plot_file, lambda bench: studies.batching(bench, memos, cores))
+    _study(study, repeats, lambda bench: studies.batching(bench, memos, cores))
 
 
 @bench_app.command()
+@option_groups
 def lengths(
-    config_file: ConfigOption = None,
-    model: ModelOption = None,
+    study: StudyOptions,
     minutes: Annotated[list[float] | None, typer.Option(help="Other lengths than 0.5, 5, 30; may be repeated.")] = None,
     repeats: Repeats = 1,
-    json_file: JsonFile = None,
-    plot_file: PlotFile = None,
 ) -> None:
-    """One recording of 30 s, 5 min, 30 min: time must grow with the length, memory must not."""
+    """Transcribe recordings of 30 s, 5 min and 30 min: time must grow with the length, memory must not."""
     from daemon.bench import studies
 
     wanted = [60 * each for each in minutes] if minutes else studies.LENGTHS_S
-    _study(config_file, model, repeats, json_file, plot_file, lambda bench: studies.lengths(bench, wanted))
+    _study(study, repeats, lambda bench: studies.lengths(bench, wanted))
 
 
 @bench_app.command()
+@option_groups
 def peers(
-    config_file: ConfigOption = None,
-    model: ModelOption = None,
+    study: StudyOptions,
     workload: Annotated[list[Load] | None, typer.Option(help="Only this one; may be repeated.")] = None,
     folder: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="Your own recordings, instead or in addition.")
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Your own recordings; with --workload, in addition to it."),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only peers with this in their name; may be repeated.")] = None,
     repeats: Repeats = 3,
-    json_file: JsonFile = None,
-    plot_file: PlotFile = None,
 ) -> None:
-    """The daemon beside other programs on the same weights. Needs pip install 'transcribed[peers]' for some."""
+    """Compare the daemon with other programs on the same weights. Some need pip install 'transcribed[peers]'."""
     from daemon.bench import studies
     from daemon.bench import workload as workloads
 
@@ -119,7 +115,7 @@ def peers(
             made.append(build(place))
         return studies.peers(bench, made, only or ())
 
-    _study(config_file, model, repeats, json_file, plot_file, run)
+    _study(study, repeats, run)
 
 
 @bench_app.command()
@@ -129,24 +125,25 @@ def latency(
     repeats: Repeats = 3,
     json_file: JsonFile = None,
 ) -> None:
-    """How long a memo waits for its transcript: on an idle daemon, and while 15 minutes are transcribed."""
+    """Measure how long a memo waits for its transcript: on an idle daemon, and while 15 minutes are transcribed."""
     from daemon.bench.latency import latency as run
 
-    _study(config_file, model, repeats, json_file, None, lambda bench: run(bench.model, bench.folder, repeats))
+    study = StudyOptions(config_file, model, json_file)
+    _study(study, repeats, lambda bench: run(bench.model, bench.folder, repeats))
 
 
 @bench_app.command()
+@option_groups
 def folder(
     path: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Recordings; nothing is written there.")],
-    config_file: ConfigOption = None,
-    model: ModelOption = None,
+    study: StudyOptions,
     preset: Annotated[list[Preset] | None, typer.Option(help="Presets to compare; may be repeated.")] = None,
-    language: Annotated[str, typer.Option(help="What is spoken: en, de, ...; auto: detected for each.")] = "auto",
+    language: Annotated[
+        str, typer.Option(help="The spoken language: en, de, ...; auto detects it for each recording.")
+    ] = "auto",
     repeats: Repeats = 1,
-    json_file: JsonFile = None,
-    plot_file: PlotFile = None,
 ) -> None:
-    """Your own recordings, as configured and with presets, and whether these fit this machine."""
+    """Transcribe your own recordings, as configured and with presets, and say which presets fit this machine."""
     from daemon.bench import studies
     from daemon.bench.report import machine
 
@@ -159,7 +156,7 @@ def folder(
         report.notes += _advice(bench.model["name"], chosen, report)
         return report
 
-    _study(config_file, model, repeats, json_file, plot_file, run)
+    _study(study, repeats, run)
 
 
 def verify(
@@ -167,14 +164,14 @@ def verify(
     path: Annotated[
         Path | None,
         typer.Option(
-            "--folder", exists=True, file_okay=False, help="Recordings, each with NAME.ref.txt; else shipped."
+            "--folder", exists=True, file_okay=False, help="Recordings, each with NAME.ref.txt; default: shipped clips."
         ),
     ] = None,
-    least: Annotated[float, typer.Option(min=0, max=100, help="Accuracy to be kept, in percent of float32's.")] = 97.0,
+    least: Annotated[float, typer.Option(min=0, max=100, help="The least accuracy, in percent of float32's.")] = 97.0,
     json_file: JsonFile = None,
     plot_file: PlotFile = None,
 ) -> None:
-    """The configured model against float32: exit 1 if it keeps too little of its accuracy."""
+    """Compare the configured model with float32; exit with 1 if it keeps too little of float32's accuracy."""
     from daemon.bench.verify import verify as run
 
     settings = _settings(config_file)
@@ -184,30 +181,24 @@ def verify(
     if settings is not None and settings.database_path.is_file():
         record_verification(settings.database_path, **verdict.row)
     word = "passed" if verdict.passed else "failed"
-    print(f"{word}: keeps {verdict.kept_percent:.2f} % of float32's accuracy, at least {least:g} % are wanted")
+    print(f"{word}: keeps {verdict.kept_percent:.2f} % of float32's accuracy; at least {least:g} % is required")
     if not verdict.passed:
         sys.exit(EXIT_FAILED)
 
 
-def _study(
-    config_file: Path | None,
-    model: str | None,
-    repeats: int,
-    json_file: Path | None,
-    plot_file: Path | None,
-    run: Callable[["Bench"], "Report"],
-) -> None:
+def _study(options: StudyOptions, repeats: int, run: Callable[["Bench"], "Report"]) -> None:
     from daemon.bench.studies import Bench
 
     with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as name:
-        report = run(Bench(_model(_settings(config_file), model), Path(name), repeats, _progress))
-    _show(report, json_file, plot_file)
+        model = _model(_settings(options.config_file), options.model)
+        report = run(Bench(model, Path(name), repeats, _progress))
+    _show(report, options.json_file, options.plot_file)
     if not report.rows:
         sys.exit(EXIT_FAILED)
 
 
 def _settings(config_file: Path | None) -> Settings | None:
-    """The configuration; None where there is none and none was asked for: a benchmark runs anywhere."""
+    """Read the configuration; return None where there is none, for a benchmark runs anywhere."""
     try:
         file = reader.find(config_file)
     except BadConfig:
@@ -216,13 +207,13 @@ def _settings(config_file: Path | None) -> Settings | None:
 
 
 def _model(settings: Settings | None, name: str | None) -> dict[str, Any]:
-    """The keys of [model] that differ from their defaults, and the name."""
+    """Return the keys of [model] that differ from their defaults, and the name."""
     model = Model() if settings is None else settings.model
     return {"name": model.name, **model.model_dump(exclude_defaults=True), **({"name": name} if name else {})}
 
 
 def _progress(steps: Sequence["Step"]) -> Iterator["Step"]:
-    """Show how far a study is, on the terminal's standard error."""
+    """Yield the steps of a study and show its progress on standard error."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=len(steps))
@@ -240,7 +231,7 @@ def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> N
     table = Table(*report.columns, box=None, pad_edge=False, header_style="bold")
     for row in report.rows:
         table.add_row(*("–" if row[column] is None else str(row[column]) for column in report.columns))
-    # Not Rich's markup: "transcribed[peers]" and names of folders would lose what they have in brackets.
+    # Without Rich's markup: it would drop what "transcribed[peers]" and names of folders have in brackets.
     console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
     here = machine()
     console.print(f"{here['processor']}, {here['memory_gb']} GB, GPUs: {', '.join(here['gpus']) or 'none'}")
@@ -257,7 +248,7 @@ def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> N
 
 
 def _advice(name: str, presets: Sequence[str], report: "Report") -> list[str]:
-    """Whether each preset fits into this machine's memory."""
+    """Say whether each preset fits into this machine's memory, and which one was the fastest."""
     from daemon.bench.report import machine
     from daemon.engine.model_files import MODEL_FILE, resolve
 

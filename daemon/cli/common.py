@@ -1,8 +1,13 @@
-"""What the commands share: their common options, exit codes, the configuration, JSON."""
+"""What the commands share: common options, exit codes, the configuration, JSON."""
 
+import inspect
 import json
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -18,14 +23,45 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def load_settings(config_file: Path | None) -> Settings:
-    """Read the configuration that `--config`, or the usual lookup, names.
+    """Read the configuration file that `--config` names, or the usual one.
 
     Raises:
-        BadConfig: there is none, or it cannot be used.
+        BadConfig: There is none, or it cannot be used.
     """
     return reader.load(reader.find(config_file))
 
 
 def print_json(value: Any) -> None:
-    """Print JSON for people and programs: indented, text as it is."""
+    """Print JSON for people and programs: indented, and without escapes in the text."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command declare options in groups: each field of a parameter that is a dataclass becomes an option.
+
+    Typer builds the options from a function's parameters and knows no dataclasses, so it is shown the fields instead.
+    """
+    groups: dict[str, type[Any]] = {}
+    shown: list[Parameter] = []
+    hints = get_type_hints(command, include_extras=True)
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind = hints[name]
+        if isinstance(kind, type) and is_dataclass(kind):
+            groups[name] = kind
+            types = get_type_hints(kind, include_extras=True)
+            shown += [
+                Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name])
+                for field in fields(kind)
+            ]
+        else:
+            shown.append(parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=kind))
+
+    @wraps(command)
+    def run(**options: Any) -> None:
+        for name, kind in groups.items():
+            options[name] = kind(**{field.name: options.pop(field.name) for field in fields(kind)})
+        command(**options)
+
+    run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    return run

@@ -1,4 +1,4 @@
-"""`transcribed explain`: whether a path is taken, with which options, and where each of them comes from."""
+"""`transcribed explain`: whether a path counts as a recording, with which options, and where each comes from."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def explain(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Whether a path is taken (exit code 0, else 1) and why not, and every option with its source."""
+    """Say whether a path is taken (exit code 0, else 1) or why not, and show every option with its source."""
     file = reader.find(config_file)
     settings = reader.load(file)
     seen = admission(settings, os.fsencode(path))
@@ -41,7 +41,7 @@ def explain(
 
 
 def _job(settings: Settings, seen: Admission) -> dict[str, Any] | None:
-    """The job of the newest version that the daemon has seen; None if it has seen none."""
+    """Return the job of the newest version that the daemon has seen, or None if it has seen none."""
     if seen.place is None or not settings.database_path.is_file():
         return None
     try:
@@ -94,7 +94,7 @@ def _show(seen: Admission, resolved: Resolved | None, job: dict[str, Any] | None
 
 
 def _columns(values: Mapping[str, Value]) -> list[str]:
-    """A line for each option: its name, its value as TOML has it, its source."""
+    """Return a line for each option: its name, its value as in TOML, and its source."""
     written = {name: json.dumps(value.value, ensure_ascii=False) for name, value in values.items()}
     name_width, value_width = max(map(len, written)), max(map(len, written.values()))
     return [f"{name:{name_width}}  {written[name]:{value_width}}  {values[name].source}" for name in values]

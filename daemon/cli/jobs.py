@@ -1,7 +1,8 @@
-"""The command line of the jobs: `transcribed jobs list`, `show`, `retry`, `cancel`."""
+"""The commands about jobs: `transcribed jobs list`, `show`, `retry`, `cancel`."""
 
 import os
 import sys
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -10,7 +11,15 @@ import typer
 from rich.console import Console
 
 from daemon.cli import show
-from daemon.cli.common import EXIT_FAILED, EXIT_USAGE, ConfigOption, JsonOption, load_settings, print_json
+from daemon.cli.common import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    ConfigOption,
+    JsonOption,
+    load_settings,
+    option_groups,
+    print_json,
+)
 from daemon.store.job_queries import START, JobFilter
 from daemon.store.queries import Queries
 from daemon.store.schema import STATES
@@ -21,30 +30,43 @@ Ids = Annotated[list[int], typer.Argument(help="Job ids, as `jobs list` shows th
 State = Enum("State", {state: state for state in STATES}, type=str)  # type: ignore[misc]
 
 
-@jobs_app.command("list")
-def jobs_list(
-    config_file: ConfigOption = None,
-    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Only recordings of this watched folder.")] = None,
+@dataclass(frozen=True, slots=True)
+class FilterOptions:
+    """The options that choose jobs."""
+
+    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None
+    root: Annotated[Path | None, typer.Option(help="Only recordings of this watched folder.")] = None
     path: Annotated[
         str | None,
-        typer.Option(help="Only these paths, whole or below the watched folder: '*.wav', '2026/*/talk-[0-9]?.*'."),
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out this many of the newest.")] = 0,
+        typer.Option(help="Only these paths, whole or below the watched folder: `*.wav`, `2026/*/talk-[0-9]?.*`."),
+    ] = None
+
+    @property
+    def chosen(self) -> JobFilter:
+        """The same for the queries: links in the folder's path resolved, the pattern as bytes."""
+        return JobFilter(
+            states=tuple(each.value for each in self.state or ()),
+            root=None if self.root is None else str(self.root.expanduser().resolve()),
+            path=None if self.path is None else os.fsencode(self.path),
+        )
+
+
+@jobs_app.command("list")
+@option_groups
+def jobs_list(
+    filters: FilterOptions,
+    config_file: ConfigOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the newest first.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Skip this many of the newest.")] = 0,
     cursor: Annotated[
-        str | None, typer.Option(help=f"With --json, page by page: {START}, then what `next` said before.")
+        str | None, typer.Option(help=f"With --json, page by page: {START}, then the last page's `next`.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The newest jobs, with their states and reasons."""
+    """List the newest jobs, with their states and reasons."""
     if cursor is not None and (offset or not as_json):
         _wrong("--cursor goes with --json and without --offset")
-    wanted = JobFilter(
-        states=tuple(each.value for each in state or ()),
-        root=None if root is None else str(root.expanduser().resolve()),
-        path=None if path is None else os.fsencode(path),
-    )
+    wanted = filters.chosen
     with _queries(config_file) as queries:
         if cursor is not None:
             try:
@@ -63,7 +85,7 @@ def jobs_list(
 def jobs_show(
     job_id: Annotated[int, typer.Argument()], config_file: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """All about one job: its options, files, text and errors."""
+    """Show everything about one job: its options, files, text and errors."""
     with _queries(config_file) as queries:
         job = queries.job(job_id)
     if job is None:
@@ -77,13 +99,13 @@ def jobs_show(
 
 @jobs_app.command("retry")
 def jobs_retry(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Queue ended jobs again, from the beginning, with the options that they were queued with."""
+    """Queue ended jobs again, to start from the beginning with the options that they were queued with."""
     _request("retry", job_ids, config_file, as_json)
 
 
 @jobs_app.command("cancel")
 def jobs_cancel(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Take jobs that have not ended out of the work; their recordings stay untouched."""
+    """Cancel jobs that have not ended; their recordings are left alone."""
     _request("cancel", job_ids, config_file, as_json)
 
 
@@ -95,7 +117,7 @@ def _request(command: str, job_ids: list[int], config_file: Path | None, as_json
     if as_json:
         print_json({"command": command, "requested": found, "missing": missing, "daemon_running": running})
     else:
-        when = "the daemon does so within a second" if running else "done when the daemon next runs"
+        when = "the daemon acts within a second" if running else "the daemon acts when it next runs"
         if found:
             print(f"{command} requested for {', '.join(map(str, found))}; {when}")
         for job_id in missing:

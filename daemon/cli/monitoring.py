@@ -1,4 +1,4 @@
-"""The command line of the monitor and its pauses: `transcribed alerts`, `metrics`, `pause`, `resume`, `db backup`."""
+"""The commands about running the service: `transcribed alerts`, `metrics`, `pause`, `resume`, `db backup`."""
 
 import json
 import re
@@ -23,23 +23,23 @@ from daemon.store.queries import Queries
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="config.toml, as for `run`.")]
 
-db_app = typer.Typer(help="The database itself.", no_args_is_help=True)
+db_app = typer.Typer(help="Look after the database itself.", no_args_is_help=True)
 
 STATE_COLOURS = {"firing": "red", "pending": "yellow", "unknown": "magenta", "resolved": "green"}
 SINCE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH, FIGURES_WIDTH = 48, 68
-"""Cells of a sparkline, at most; and what the rest of the table takes of the terminal's width."""
+"""The most cells of a sparkline, and the width of the rest of the table."""
 
 
 def alerts(
     config_file: ConfigOption = None,
-    every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
+    every: Annotated[bool, typer.Option("--all", help="Show resolved alerts, too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """What is wrong: alerts that are pending, firing or unknown."""
+    """Show what is wrong: alerts that are pending, firing or unknown."""
     settings = load_settings(config_file)
     with Queries(settings.database_path) as queries:
         found = queries.alerts(limit, ended=every)
@@ -48,7 +48,7 @@ def alerts(
         print_json(found)
         return
     if not running:
-        print("the daemon does not run; this is what it said last")
+        print("the daemon is not running; these are its last alerts")
     if not found:
         print("no alerts")
         return
@@ -66,10 +66,10 @@ def metrics(
     plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw it into this PNG.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What the monitor has seen: a table with sparklines, or a picture."""
+    """Show what the monitor has seen, as a table with sparklines or a plot."""
     match = SINCE.fullmatch(since)
     if match is None:
-        print(f"transcribed: --since {since}: is no time such as 30m, 24h or 7d", file=sys.stderr)
+        print(f"transcribed: --since {since}: must be a time such as 30m, 24h or 7d", file=sys.stderr)
         sys.exit(EXIT_USAGE)
     since_s = float(match[1]) * UNIT_S[match[2]]
     settings = load_settings(config_file)
@@ -85,29 +85,29 @@ def metrics(
         console.print(_table(rows, max(10, min(SPARK_WIDTH, console.width - FIGURES_WIDTH))))
     if plot_file is not None:
         if not rows:
-            raise Unavailable(f"there is nothing to draw: no samples in the last {since}", "let the daemon run")
+            raise Unavailable(f"there is nothing to plot: no samples in the last {since}", "start the daemon")
         from daemon.monitor.plot import plot
 
         plot(rows, fired, plot_file)
 
 
 def pause(config_file: ConfigOption = None) -> None:
-    """Hold the work: batches that run end, nothing else is begun, until `transcribed resume`."""
+    """Pause the work until `transcribed resume`: running batches finish, but nothing else starts."""
     _request("pause", config_file)
 
 
 def resume(config_file: ConfigOption = None) -> None:
-    """Go on after `transcribed pause`."""
+    """Resume the work after `transcribed pause`."""
     _request("resume", config_file)
 
 
 @db_app.command("backup")
 def backup(
-    target: Annotated[Path | None, typer.Argument(help="A file; else backups/ beside the database.")] = None,
+    target: Annotated[Path | None, typer.Argument(help="A file or folder; else backups/ beside the database.")] = None,
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy the database while it is used; the copy is checked."""
+    """Copy the database, even while it is in use, and check the copy."""
     path = load_settings(config_file).database_path
     if not path.is_file():
         raise Unavailable(f"there is no database at {path} yet", "start the daemon: transcribed run")
@@ -119,12 +119,12 @@ def backup(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Unavailable(f"{target.parent} cannot be made: {error.strerror}", "name another place") from error
+        raise Unavailable(f"{target.parent} cannot be created: {error.strerror}", "name another place") from error
     database.backup(path, target)
     if as_json:
         print(json.dumps({"backup": str(target), "bytes": target.stat().st_size}))
     else:
-        print(f"copied to {target}, {target.stat().st_size / 1e6:.1f} MB; the copy is whole")
+        print(f"copied to {target}, {target.stat().st_size / 1e6:.1f} MB; the copy is intact")
 
 
 def register(app: typer.Typer) -> None:
@@ -135,7 +135,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sparkline(values: Sequence[float | None], width: int = SPARK_WIDTH) -> str:
-    """Values as bars between their smallest and their largest; spaces where there are none."""
+    """Draw values as bars from the smallest to the largest, with spaces where there is no value."""
     cells = _condensed(values, width)
     known = [value for value in cells if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
@@ -147,7 +147,7 @@ def sparkline(values: Sequence[float | None], width: int = SPARK_WIDTH) -> str:
 
 
 def _condensed(values: Sequence[float | None], width: int) -> list[float | None]:
-    """At most `width` cells; the largest value of a cell stands for it, so that no peak is lost."""
+    """Reduce values to at most `width` cells, each the largest of its values, so that no peak is lost."""
     if len(values) <= width:
         return list(values)
     edges = [len(values) * cell // width for cell in range(width + 1)]
@@ -174,7 +174,7 @@ def _request(command: str, config_file: Path | None) -> None:
         queries.request_all(command)
         running = queries.pid is not None
     when = "within a second" if running else "when it next runs"
-    print(f"{command} requested; the daemon does so {when}")
+    print(f"{command} requested; the daemon acts {when}")
 
 
 def _figure(value: float | None) -> str:

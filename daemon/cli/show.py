@@ -13,7 +13,7 @@ COLOURS = {"done": "green", "running": "cyan", "failed": "yellow", "dead": "red"
 
 
 def status(data: Status) -> RenderableType:
-    """`transcribed status`."""
+    """Render `transcribed status`."""
     daemon = data["daemon"]
     head = Text(f"daemon: running, pid {daemon['pid']}" if daemon["running"] else "daemon: not running")
     paused = [Text(f"paused: {row['reason']} (since {clock(row['since'])})", style="yellow") for row in data["pauses"]]
@@ -40,7 +40,7 @@ def status(data: Status) -> RenderableType:
 
 
 def jobs(rows: Sequence[JobRow]) -> RenderableType:
-    """`transcribed jobs list`."""
+    """Render `transcribed jobs list`."""
     table = Table("id", "state", "recording", "length", "language", "reason", box=None, pad_edge=False)
     for row in rows:
         table.add_row(
@@ -55,7 +55,7 @@ def jobs(rows: Sequence[JobRow]) -> RenderableType:
 
 
 def job(row: JobDetail) -> RenderableType:
-    """`transcribed jobs show`."""
+    """Render `transcribed jobs show`."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
     table.add_column(overflow="fold")
@@ -71,13 +71,13 @@ def job(row: JobDetail) -> RenderableType:
 
 
 def length(seconds: float) -> str:
-    """1:02:03, or 2:03."""
+    """Return a length as 1:02:03 or 2:03."""
     text = str(timedelta(seconds=round(seconds)))
     return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
 
 
 def clock(moment: str | None) -> str:
-    """A time of the database as people here read it; nothing for None."""
+    """Return a timestamp of the database in local time, or "" for None."""
     return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
@@ -102,7 +102,7 @@ def _layout(row: LayoutRow) -> str:
 
 def _backlog(backlog: Backlog) -> str:
     if not backlog["files"]:
-        return "backlog: nothing waits"
+        return "backlog: nothing waiting"
     text = f"backlog: {backlog['files']} recordings, {backlog['bytes'] / 1e6:.1f} MB"
     if backlog["audio_s"] is not None:
         text += f", {length(backlog['audio_s'])} of audio"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 CLIPS = Path(__file__).parent
 CANARY = CLIPS / "memo-11.opus"
-"""The shortest (2.6 s): what an engine transcribes before it is trusted."""
+"""The shortest clip (2.6 s), which an engine must transcribe as before before it is trusted."""
 
 
 def references() -> dict[Path, str]:
-    """clip → what is said in it."""
+    """Return what is said in each clip, by the clip's path."""
     lines = (CLIPS / "references.tsv").read_text("utf-8").splitlines()
     return {CLIPS / name: text for name, _voice, text in (line.split("\t") for line in lines)}

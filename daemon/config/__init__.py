@@ -1,1 +1,1 @@
-"""What the daemon is told: config.toml, checked and frozen, and what follows from it."""
+"""The configuration: config.toml, checked and frozen, and what follows from it."""

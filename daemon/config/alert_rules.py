@@ -1,59 +1,64 @@
-"""Every alert rule, declared once. Settings, readings, messages, the plot and a test of the docs go by this table.
+"""Every alert rule, declared once. Settings, readings, messages, the plot and a test of the docs use this table.
 
-To add one: an entry here, with the metric of `daemon.monitor.metrics` that it judges, and a row in docs/monitoring.md.
-A rule that judges no metric (`gpu_gone`, say) also needs its reading in `daemon.monitor.readings`.
+To add a rule, add an entry here with the metric of `daemon.monitor.metrics` that it judges, and a row in
+docs/monitoring.md. A rule without a metric, such as `gpu_gone`, also needs its reading in `daemon.monitor.readings`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 SERVICE = "service"
-"""What an alert is about that is about the daemon as a whole."""
+"""The subject of an alert about the daemon as a whole."""
 
 
 def same(limit: float) -> float:
+    """Resolve where it fires."""
     return limit
 
 
 def less(distance: float) -> Callable[[float], float]:
+    """Resolve this far below where it fires."""
     return lambda limit: limit - distance
 
 
 def times(factor: float) -> Callable[[float], float]:
+    """Resolve at a multiple of where it fires."""
     return lambda limit: limit * factor
 
 
 def zero(_limit: float) -> float:
+    """Resolve at zero."""
     return 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """One rule as declared; `daemon.monitor.rules.Rule` is what is left of it once it is configured."""
+    """One rule as declared; `daemon.monitor.rules.Rule` is the same rule as configured."""
 
     name: str
-    """In the configuration, in the table `alerts`, in Prometheus and in messages."""
+    """The rule's name in the configuration, in the table `alerts`, in Prometheus and in messages."""
     says: str
     """A sentence with {subject}, {value} and {fire}."""
     metric: str = ""
-    """What it judges; empty: something that the reader finds out by itself, 1 where it is so."""
+    """The metric that it judges; if empty, the reader determines a value by itself: 1 if the rule is breached."""
     subject: str = SERVICE
-    """What it is about, for a metric that has no subjects of its own such as GPUs or disks."""
+    """What an alert is about, for a metric that has no subjects of its own such as GPUs or disks."""
     fire: float = 0.0
-    """Over this (or, with `below`, under it) it is pending: the default."""
+    """The default limit: over it (or, with `below`, under it) an alert is pending."""
     clear: Callable[[float], float] = same
-    """The limit where it fires -> the one where it is resolved, so that a value between the two does not flap."""
+    """Gives the limit at which an alert is resolved, from the one at which it fires. A gap prevents flapping."""
     below: bool = False
+    """Whether values under the limit, rather than over it, breach the rule."""
     held: bool = False
-    """Fires only after `monitor.for_seconds`; otherwise at once."""
+    """Whether the breach must last `monitor.for_seconds` before the alert fires."""
     key: str = ""
     """The key of `[monitor]` that sets `fire`; every rule has `[monitor.rules.NAME]` as well."""
     in_intervals: bool = False
-    """`fire` counts in `monitor.interval_seconds`."""
+    """Whether `fire` is a number of monitor intervals rather than a value."""
     jobs_min: int = 0
-    """A figure of fewer jobs than this in the last hour raises no alert."""
+    """The least number of jobs in the last hour for a figure to raise an alert."""
     once_seen: bool = False
-    """What cannot be read is unknown only if it could be read before; otherwise there is none here."""
+    """Whether a value that was never read means that this machine has none, rather than that it is unknown."""
     plotted_with: str = ""
     """The metric in whose panel alerts are marked, if not its own."""
 
@@ -72,7 +77,7 @@ RULES = (
         says="the memory of the machine is {value:.0f} % full, over {fire:g}",
     ),
     AlertRule(
-        # Where the CPU says what is critical for it, 10 degrees below that; no alert where there is no sensor.
+        # Where the CPU states its critical temperature, the limit is 10 degrees below it. Without a sensor, no alert.
         name="temperature_cpu", metric="cpu_temperature_c", fire=90, clear=less(5), held=True, once_seen=True,
         says="the CPU ({subject}) is at {value:.0f} °C, over {fire:g}",
     ),
@@ -81,13 +86,13 @@ RULES = (
         says="{value:.0f} MB are free at {subject}, under {fire:g}",
     ),
     AlertRule(
-        # Of three recordings, one that is no speech is not an error rate of 33 %.
+        # One bad file among three recordings is not an error rate of 33 %.
         name="error_rate", metric="error_rate_percent", fire=5, key="error_rate_percent", clear=times(0.5), jobs_min=20,
-        says="{value:.1f} % of the jobs of the last hour came to a bad end, over {fire:g}",
+        says="{value:.1f} % of the jobs of the last hour failed, over {fire:g}",
     ),
     AlertRule(
         name="gpu_gone", held=True, plotted_with="gpu_temperature_c",
-        says="{subject} was there and is gone",
+        says="{subject} has disappeared",
     ),
     AlertRule(
         name="probe_failing", held=True, plotted_with="gpu_temperature_c",
@@ -103,7 +108,7 @@ RULES = (
     ),
     AlertRule(
         name="watcher_restarted",
-        says="the watcher of {subject} had to be started anew; what it missed is found by comparison",
+        says="the watcher of {subject} had to be restarted; a comparison finds what it missed",
     ),
     AlertRule(
         name="child_restarting", fire=3, clear=zero,
@@ -115,10 +120,10 @@ RULES = (
     ),
     AlertRule(
         name="stalled", metric="stalled_s", fire=1800, clear=zero, plotted_with="audio_hours_per_hour",
-        says="nothing has been finished for {value:.0f} s though work waits",
+        says="nothing has been finished for {value:.0f} s although work is waiting",
     ),
     AlertRule(
-        # As `transcribed verify` takes it.
+        # The default of `transcribed verify`.
         name="accuracy", metric="accuracy_percent", subject="model", fire=97, below=True, once_seen=True,
         says="the model keeps {value:.1f} % of float32's accuracy, under {fire:g}",
     ),
@@ -128,5 +133,5 @@ BY_NAME = {rule.name: rule for rule in RULES}
 
 
 def default_limit(name: str) -> float:
-    """Where a rule fires if nothing is configured."""
+    """Return the limit at which a rule fires if nothing is configured."""
     return BY_NAME[name].fire

@@ -1,8 +1,8 @@
-"""Every transcript format, declared once: the configuration, the scanner, the benchmarks and the renderers go by it."""
+"""Every transcript format, declared once: the configuration, scanner, benchmarks and renderers use this list."""
 
 FORMATS = ("txt", "srt", "vtt", "ass", "tsv", "lrc", "md", "json")
-"""Their names, each of which is the extension of its files, too, in the order in which the files are published: the
-JSON last, so that whoever waits for it finds the set whole."""
+"""The formats by name, which is also the extension of their files, in the order in which the files are published: the
+JSON comes last, so that a program that waits for it finds the whole set."""
 
 EXTENSIONS = frozenset(f".{name}" for name in FORMATS)
-"""How the names of transcripts end, in lower case."""
+"""The extensions of transcript files, in lower case."""

@@ -1,6 +1,6 @@
 """The options of a recording: which values apply to it, and where each of them comes from. Pure.
 
-Values come in layers, the general ones first; of two layers that give a value, the later one is taken.
+Values come in layers, general ones first; where two layers give a value, the later one wins.
 """
 
 import os
@@ -29,10 +29,10 @@ RECORDING = {
     "window_s": ("jobs", "window_seconds"),
     "max_hours": ("watching", "max_hours"),
 }
-"""The fields of `Options`, with the table and the key of config.toml that give each."""
+"""The fields of `Options`, each with the table and key of config.toml that sets it."""
 QUEUE = {"priority": ("watch", "priority")}
 ENGINE = {name: ("model", name) for name in ("device", "compute_type", "batch_size", "workers", "cpu_threads")}
-"""How the model is loaded: one for all recordings, and what a preset is about."""
+"""How the model is loaded, once for all recordings. These are the keys that a preset sets."""
 KEYS = RECORDING | QUEUE | ENGINE
 
 
@@ -43,11 +43,11 @@ class Source:
     layer: str
     """`default`, `configuration` or `preset`."""
     key: str
-    """The key that gives it, or would: `watch[0].language`."""
+    """The key that sets it, or would set it: `watch[0].language`."""
     file: Path | None = None
-    """The file that the key is in; None if in none."""
+    """The configuration file with that key, or None if no file sets it."""
     name: str = ""
-    """Of the preset."""
+    """The name of the preset, if one sets it."""
 
     def __str__(self) -> str:
         place = f"{self.file.name}: {self.key}" if self.file else self.key
@@ -73,29 +73,29 @@ class Place:
     """A path as the scanner knows it."""
 
     folder: int
-    """Which of the watched folders."""
+    """The index of the watched folder in `watch`."""
     below: bytes
-    """The path below it."""
+    """The path relative to that folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A recording whose options are asked for."""
+    """A recording whose options are to be resolved."""
 
     settings: Settings
     file: Path | None
-    """That the settings were read from."""
+    """The file that the settings were read from."""
     place: Place
 
     def table(self, name: str) -> Table:
-        """The table of the configuration that applies to the recording."""
+        """Return the table of the configuration that applies to the recording."""
         if name == "watch":
             return self.settings.watch[self.place.folder]
         table: Table = getattr(self.settings, name)
         return table
 
     def key(self, option: str) -> str:
-        """Where the configuration has, or would have, an option."""
+        """Return the key under which the configuration has, or would have, an option."""
         table, key = KEYS[option]
         return f"watch[{self.place.folder}].{key}" if table == "watch" else f"{table}.{key}"
 
@@ -121,18 +121,19 @@ class Resolved:
 
 
 Layer = Callable[[Asked], Mapping[str, Value]]
-"""Gives the values that one place has for a recording; what it leaves out is left to the layers before."""
+"""Gives the values that one source has for a recording; for what it leaves out, the earlier layers stand."""
 
 
 def resolve(settings: Settings, path: bytes, file: Path | None = None) -> Resolved:
     """Resolve the options of a recording.
 
     Args:
-        path: absolute, with no links above the watched folder.
-        file: that the settings were read from, for the sources.
+        settings: The whole configuration.
+        path: An absolute path, with no links above the watched folder.
+        file: The file that the settings were read from, to be named as a source.
 
     Raises:
-        LookupError: the path is below no watched folder.
+        LookupError: The path is below no watched folder.
     """
     place = locate(settings, path)
     if place is None:
@@ -145,7 +146,7 @@ def resolve(settings: Settings, path: bytes, file: Path | None = None) -> Resolv
 
 
 def locate(settings: Settings, path: bytes) -> Place | None:
-    """Find the watched folder that a path belongs to; of folders within each other, the innermost."""
+    """Find the watched folder that a path belongs to; where watched folders are nested, the innermost one."""
     inside = []
     for index, watch in enumerate(settings.watch):
         top = os.path.join(os.fsencode(watch.path), b"")
@@ -155,7 +156,7 @@ def locate(settings: Settings, path: bytes) -> Place | None:
 
 
 def preset_values(model: Model) -> dict[str, Any]:
-    """What the chosen preset gives for the keys of `[model]` that are left on `auto`."""
+    """Return what the chosen preset sets for those keys of `[model]` that are `auto`."""
     preset = PRESETS.get(model.preset)
     found = {name: getattr(preset, name, None) for name in ENGINE if getattr(model, name) == "auto"}
     return {name: value for name, value in found.items() if value is not None}
@@ -177,10 +178,10 @@ def _configuration(asked: Asked) -> dict[str, Value]:
 
 
 def _preset(asked: Asked) -> dict[str, Value]:
-    """Over the configuration, for `auto` that is written there is filled in, too."""
+    """Return the preset's values, which come after the configuration: an explicit `auto` is filled in, too."""
     source = Source("preset", "model.preset", asked.file, asked.settings.model.preset)
     return {option: Value(value, source) for option, value in preset_values(asked.settings.model).items()}
 
 
 LAYERS: tuple[Layer, ...] = (_defaults, _configuration, _preset)
-"""In this order. A further source of options is one more entry."""
+"""The layers in order. Another source of options is one more entry."""

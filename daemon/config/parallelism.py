@@ -1,4 +1,4 @@
-"""How a model is laid out on a device: workers, threads, batch size; and which layouts are worth a trial. Pure."""
+"""How many workers, threads and chunks per batch a model runs with, and which layouts are worth a trial. Pure."""
 
 import os
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a layout is measured for; device and compute type as configured, so that it can be looked up early."""
+    """What a layout is measured for; device and compute type are as configured, so that it can be looked up early."""
 
     machine: str
     model: str
@@ -26,18 +26,19 @@ class Parallelism:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A layout as it ran: seconds of audio per second."""
+    """A layout and how fast it ran."""
 
     layout: Parallelism
     times_real_time: float
+    """Seconds of audio transcribed per second."""
 
 
 CLEARLY = 1.1
-"""A layout replaces the usual one only if it is this much faster: less is noise."""
+"""A layout replaces the usual one only if it is faster by this factor; smaller differences are noise."""
 
 
 def machine_name() -> str:
-    """The processor and the number of cores that this process may use."""
+    """Return the name of the processor and the number of cores that this process may use."""
     model = "unknown processor"
     for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
         key, _, value = line.partition(":")
@@ -48,7 +49,7 @@ def machine_name() -> str:
 
 
 def candidates(usual: Parallelism, cores: int, *, on_cpu: bool) -> list[Parallelism]:
-    """The usual layout, then others that share the same cores (or device) differently."""
+    """Return the usual layout, then others that divide the same cores (or device) differently."""
     if not on_cpu:
         tries = [Parallelism(workers, 1, size) for workers in (1, 2, 4) for size in (8, 16, 32)]
     else:
@@ -59,7 +60,7 @@ def candidates(usual: Parallelism, cores: int, *, on_cpu: bool) -> list[Parallel
 
 
 def best(trials: list[Trial]) -> Parallelism:
-    """The fastest; the usual one, which comes first, if no other is clearly faster."""
+    """Return the fastest layout; the usual one, which comes first, unless another is clearly faster."""
     fastest = max(trials, key=lambda trial: trial.times_real_time)
     usual = trials[0]
     return fastest.layout if fastest.times_real_time > CLEARLY * usual.times_real_time else usual.layout

@@ -1,4 +1,4 @@
-"""config.toml → frozen settings; every error at once, with file and key."""
+"""Reads config.toml into frozen settings and reports every error at once, with file and key."""
 
 import os
 import tomllib
@@ -15,10 +15,10 @@ PLACES = (Path("config.toml"), Path("/etc/transcribed/config.toml"))
 
 
 def find(option: Path | None) -> Path:
-    """The configuration file: `--config`, $TRANSCRIBED_CONFIG, ./config.toml, /etc/transcribed/config.toml.
+    """Find the configuration file: `--config`, $TRANSCRIBED_CONFIG, ./config.toml, /etc/transcribed/config.toml.
 
     Raises:
-        BadConfig: there is none.
+        BadConfig: There is none.
     """
     named = option or (Path(env) if (env := os.environ.get("TRANSCRIBED_CONFIG")) else None)
     if named is not None:
@@ -40,7 +40,7 @@ def load(file: Path, known_address: KnownAddress | None = None) -> Settings:
         known_address: checks the addresses for messages; None where none will be sent.
 
     Raises:
-        BadConfig: the file cannot be read, or its message lists every wrong key with the reason.
+        BadConfig: The file cannot be read, or some keys are wrong; the message lists them all with the reasons.
     """
     try:
         raw = tomllib.loads(file.read_text("utf-8"))
@@ -59,14 +59,14 @@ def load(file: Path, known_address: KnownAddress | None = None) -> Settings:
 
 
 def default_text() -> str:
-    """The shipped configuration file, every key with its default and what it does."""
+    """Return the shipped configuration file, which explains every key and has its default."""
     package = Path(__file__).parent.parent
     inside = package / "config.toml"
     return (inside if inside.exists() else package.parent / "config.toml").read_text("utf-8")
 
 
 def _absolute(settings: Settings, base: Path) -> Settings:
-    """Paths relative to the configuration file made absolute; links in a watched folder's own path resolved."""
+    """Resolve paths relative to the configuration file, and links in a watched folder's own path."""
     return settings.model_copy(
         update={
             "watch": tuple(
@@ -97,8 +97,9 @@ def _parse(raw: dict[str, Any]) -> tuple[Settings, dict[str, str]]:
 
 
 def _place(raw: dict[str, Any], location: tuple[int | str, ...]) -> tuple[dict[str, Any], str]:
-    """Return the innermost table of a wrong value, and its key there. A list is one value: the places of the others in
-    it must not shift.
+    """Return the innermost table of a wrong value, and its key there.
+
+    A list counts as one value: removing an element would shift the places of the others.
     """
     owner, name = raw, str(location[0])
     at: Any = raw
@@ -114,7 +115,7 @@ def _place(raw: dict[str, Any], location: tuple[int | str, ...]) -> tuple[dict[s
 
 
 def _key(location: tuple[int | str, ...]) -> str:
-    """`watch[0].formats[1]`; the names of union branches, which pydantic adds, are left out."""
+    """Return a key as in `watch[0].formats[1]`, without the names of union branches, which pydantic adds."""
     key = ""
     for part in location:
         if isinstance(part, int):
@@ -126,7 +127,7 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 def _reason(item: Any) -> str:
     if item["type"] == "extra_forbidden":
-        return "unknown key; see the shipped config.toml for the keys there are"
+        return "unknown key; the shipped config.toml lists the known ones"
     if "notify" in item["loc"]:
         return str(item["msg"].removeprefix("Value error, "))  # not the URL, which holds a password
     return f"{item['msg'].removeprefix('Value error, ')}, not {item['input']!r}" if item["loc"] else item["msg"]

@@ -1,4 +1,4 @@
-"""The tables of config.toml: frozen, every key with its default and what it may be."""
+"""The tables of config.toml, frozen: every key with its default and the values that it may have."""
 
 import re
 from datetime import time
@@ -65,12 +65,16 @@ class Watch(Table):
 
 
 class Watching(Table):
+    """How all watched folders are watched."""
+
     settle_seconds: float = Field(2.0, ge=0, le=3600)
     rescan_seconds: float = Field(60, gt=0, le=86_400)
     max_hours: float = Field(24, gt=0, le=1000)
 
 
 class Database(Table):
+    """Where jobs.db is, and how often it is backed up."""
+
     url: str = "sqlite:///var/jobs.db"
     backup_hours: float = Field(24, ge=0)
     backups: int = Field(3, ge=1, le=1000)
@@ -89,6 +93,8 @@ def _known_engine(name: str) -> str:
 
 
 class Model(Table):
+    """The model, its engine, and how it is loaded."""
+
     name: str = Field("tiny.en", min_length=1)
     engine: Annotated[str, AfterValidator(_known_engine)] = WHISPER
     preset: Literal["none", "rtx4090", "rtx3090", "a100", "h100", "cpu", "edge"] = "none"
@@ -106,6 +112,8 @@ class Model(Table):
 
 
 class Vad(Table):
+    """How speech is told from silence."""
+
     enabled: bool = True
     threshold: float = Field(0.5, gt=0, lt=1)
     min_silence_ms: int = Field(500, ge=0, le=60_000)
@@ -116,11 +124,13 @@ HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 def _hours(value: str) -> str:
     if value and (not (match := HOURS.fullmatch(value)) or match.group(1, 2) == match.group(3, 4)):
-        raise ValueError("is no time of day from-to such as '22:00-07:00', nor '' for always")
+        raise ValueError("must be a time of day from-to such as '22:00-07:00', or '' for always")
     return value
 
 
 class Jobs(Table):
+    """When jobs run, how often they are tried, and how long they are kept."""
+
     hours: Annotated[str, AfterValidator(_hours)] = ""
     attempts: int = Field(3, ge=1, le=100)
     retry_backoff_seconds: float = Field(30, ge=0)
@@ -147,7 +157,7 @@ RuleName = Annotated[str, AfterValidator(_known_rule)]
 
 
 class RuleChange(Table):
-    """What `[monitor.rules.NAME]` changes of a rule; None leaves its default."""
+    """What `[monitor.rules.NAME]` changes about a rule; None leaves the default."""
 
     enabled: bool = True
     fire: float | None = None
@@ -158,11 +168,13 @@ class RuleChange(Table):
 def _address(value: str) -> str:
     host, _, port = value.rpartition(":")
     if value and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise ValueError("is no address such as '127.0.0.1:9464', nor '' for none")
+        raise ValueError("must be an address such as '127.0.0.1:9464', or '' for none")
     return value
 
 
 class Monitor(Table):
+    """What is sampled and for how long it is kept, when alerts fire, and who is told."""
+
     interval_seconds: float = Field(60, gt=0)
     gpu_temperature_c: float = Field(default_limit("gpu_temperature"), gt=0)
     gpu_memory_percent: Percent = default_limit("gpu_memory")
@@ -182,7 +194,7 @@ class Monitor(Table):
 
     @property
     def resume_c(self) -> float:
-        """The temperature at which work goes on: as configured, or 5 degrees below the one at which it pauses."""
+        """The temperature at which work resumes: as configured, or 5 degrees below the one at which it pauses."""
         return self.gpu_temperature_resume_c or self.gpu_temperature_pause_c - 5
 
 
@@ -199,4 +211,5 @@ class Settings(Table):
 
     @property
     def database_path(self) -> Path:
+        """The database file that `database.url` names."""
         return Path(self.database.url.removeprefix(SQLITE_PREFIX))

@@ -1,1 +1,1 @@
-"""Runs in the decoder child: a media file becomes chunks of speech."""
+"""Runs in the decoder child and turns media files into chunks of speech."""

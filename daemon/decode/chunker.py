@@ -1,4 +1,4 @@
-"""Samples → chunks of at most 30 s of speech, cut in pauses, window by window (runs in the decoder child)."""
+"""Cuts samples into chunks of at most 30 s of speech, at pauses, window by window (runs in the decoder child)."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,40 +18,40 @@ Cut = tuple[tuple[tuple[float, float], ...], bytes]
 
 CHUNK_MAX = int(CHUNK_MAX_S * SAMPLE_RATE)
 PACKED, PAUSELESS = 15 * SAMPLE_RATE, 20 * SAMPLE_RATE
-"""Where the encoder's context is cut, stretches of speech are put together up to the first, and speech without a pause
-is cut at the second: the encoder needs less for two chunks of 15 s than for one of 30 s, batches are fuller, and the
-model loses its way less often, above all with things said twice (docs/design-notes.md). Where every chunk costs the
-full context, chunks are as long as they can be."""
+"""Where the encoder's context is cut, stretches of speech are packed together up to the first length, and speech
+without a pause is cut at the second: the encoder needs less time for two chunks of 15 s than for one of 30 s, batches
+are fuller, and the model loses its way less often, above all when something is said twice (docs/design-notes.md).
+Where every chunk costs the full context, chunks are as long as possible."""
 QUIET_SEARCH = 10 * SAMPLE_RATE
 """Speech without a pause is cut at its quietest moment in the last 10 s before a chunk is full."""
 QUIET_WINDOW = SAMPLE_RATE // 10
 VAD_WINDOW = 512
-"""Samples that Silero gives one probability for."""
+"""How many samples Silero gives one probability for."""
 VAD_SLICE = 1875 * VAD_WINDOW
-"""60 s: the VAD model takes 1.5 MB for a second of what it looks at together."""
+"""60 s: the VAD model takes 1.5 MB of memory for each second that it is given at once."""
 POSSIBLE = 0.3
-"""Of the threshold: what reaches this may be speech. It is, if it is beside what reaches the threshold or goes on for a
-second. A voice over a telephone or in noise stays below 0.5 for seconds, silence and music are near 0
-(docs/design-notes.md)."""
+"""A fraction of the threshold: what reaches it may be speech, and counts as speech if it adjoins what reaches the
+threshold or lasts for a second. A voice on a telephone or in noise stays below 0.5 for seconds, while silence and music
+are near 0 (docs/design-notes.md)."""
 LASTING = SAMPLE_RATE
 PAD = 400 * SAMPLE_RATE // 1000
-"""Samples kept around speech on each side, faster-whisper's default: Silero clips soft onsets."""
+"""Samples kept around speech on each side (faster-whisper's default), because Silero clips soft onsets."""
 DIGITAL_SILENCE = 32
-"""A window whose loudest sample is below −60 dBFS holds no speech; the VAD model need not look at it."""
+"""A window whose loudest sample is below −60 dBFS contains no speech, so the VAD model need not look at it."""
 FIRST_WINDOW_S = 60.0
-"""The first window is this long and each later one twice the one before, up to the configured length: the engine gets
-its first chunks soon."""
+"""The first window is this long and each later one twice as long as the one before, up to the configured length, so
+that the engine gets its first chunks soon."""
 EXTENT = 120 * SAMPLE_RATE
-"""A chunk comes from at most this much of the recording. Sentences further apart tell the model nothing about each
-other, and a chunk that waited for hours to be filled would have to be held for hours."""
+"""A chunk covers at most this much of the recording. Sentences further apart tell the model nothing about each
+other, and a chunk that took hours to fill would have to be kept in memory for hours."""
 
 
 class Chunker:
     """Cuts a stream of samples, window by window.
 
-    Every sample goes through the VAD once, and is searched for a quiet moment at most once. What is held is the
-    window, and before it at most EXTENT and one pause that may still turn out to be none: the cost of a second of
-    audio does not depend on what came before it.
+    Every sample goes through the VAD once, and is searched for a quiet moment at most once. Only the window is kept in
+    memory, and before it at most EXTENT and one pause that may still turn out to be none, so that the cost of a second
+    of audio does not depend on what came before it.
 
     The cuts depend only on the samples and the options, never on timing, so that decoding again after
     a crash gives the same chunks with the same numbers.
@@ -61,24 +61,28 @@ class Chunker:
         self._options = options
         self._packed, self._pauseless = (CHUNK_MAX, CHUNK_MAX) if options.context == "full" else (PACKED, PAUSELESS)
         self.window_s = min(FIRST_WINDOW_S, options.window_s)
-        """Seconds of audio that are looked at next."""
+        """The length of the next window, in seconds."""
         self.speech_s = 0.0
         self._blocks: list[Samples] = []
-        """What is held of the recording, from sample `_base` on, a multiple of VAD_WINDOW."""
+        """The samples that are kept, from sample `_base` on, a multiple of VAD_WINDOW."""
         self._base = 0
         self._end = 0
         self._cut_at = 0
         """Where the last window ended."""
         self._probabilities = np.zeros(0, dtype=np.float32)
-        """One for each VAD window from `_base` on, as far as the VAD has looked."""
+        """The probability of each VAD window from `_base` on, as far as the VAD has looked."""
         self._open = 0
-        """Before this sample all speech has been found."""
+        """All speech before this sample has been found."""
         self._group: list[Region] = []
-        """Speech that has been found, for the next chunk, which may still get more. This and the above count from the
-        start of the recording."""
+        """Speech that has been found for the next chunk, which may still get more. This and the samples above count
+        from the start of the recording."""
 
     def feed(self, block: Samples) -> Iterator[Cut]:
-        """Take samples; gives chunks each time a window is full."""
+        """Take samples, and yield chunks each time a window is full.
+
+        Args:
+            block: int16 samples at 16 kHz, shape (samples,).
+        """
         self._blocks.append(block)
         self._end += len(block)
         if self._end - self._cut_at >= self.window_s * SAMPLE_RATE:
@@ -86,7 +90,7 @@ class Chunker:
             self.window_s = min(2 * self.window_s, self._options.window_s)
 
     def finish(self) -> Iterator[Cut]:
-        """The chunks of what is left."""
+        """Yield the chunks of what is left."""
         if self._end:
             yield from self._cut(final=True)
 
@@ -120,7 +124,7 @@ class Chunker:
         self._probabilities = self._probabilities[windows:]
 
     def _pieces(self, buffer: Samples, *, final: bool) -> list[Region]:
-        """Stretches of speech from `_open` on that will not change any more, none longer than a chunk."""
+        """Return the stretches of speech from `_open` on that will not change any more, none longer than a chunk."""
         regions = self._speech(buffer, final=final)
         pieces = [
             piece
@@ -133,7 +137,7 @@ class Chunker:
         elif pieces and pieces[-1][1] > self._settled:
             start, _ = pieces.pop()
             if start > regions[-1][0] and self._options.vad:
-                # Cut out of speech: what follows is the same speech, however unsure the VAD is of it by itself.
+                # Cut within speech: what follows is the same speech, even if the VAD on its own is not sure of that.
                 self._probabilities[(start - self._base) // VAD_WINDOW] = 1.0
             self._open = start
         else:
@@ -141,11 +145,11 @@ class Chunker:
         return pieces
 
     def _speech(self, buffer: Samples, *, final: bool) -> list[Region]:
-        """Where there is speech from `_open` on."""
+        """Return where there is speech from `_open` on."""
         if not self._options.vad:
             return [(self._open, self._end)]
         fresh = buffer[self._seen - self._base :]
-        # Slices that begin at the same samples whatever the window.
+        # Slices start at the same samples, whatever the length of the window.
         whole = len(fresh) if final else len(fresh) // VAD_SLICE * VAD_SLICE
         looks = [_probabilities(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
         self._probabilities = np.concatenate([self._probabilities, *looks])
@@ -156,23 +160,24 @@ class Chunker:
 
     @property
     def _seen(self) -> int:
-        """Before this sample the VAD has looked (the last window of a recording is filled up)."""
+        """How far the VAD has looked (the last window of a recording is padded)."""
         return self._base + len(self._probabilities) * VAD_WINDOW
 
     @property
     def _silence(self) -> int:
-        """Samples of a pause that ends a stretch of speech."""
+        """The length of a pause that ends a stretch of speech, in samples."""
         return self._options.vad_min_silence_ms * SAMPLE_RATE // 1000
 
     @property
     def _settled(self) -> int:
-        """Speech that ends before this sample cannot grow, and no later speech takes room from around it."""
+        """Speech that ends before this sample cannot grow, and no later speech takes any of the padding around it."""
         return self._seen - max(2 * VAD_WINDOW, self._silence) - 2 * PAD if self._options.vad else 0
 
     @property
     def _undecided(self) -> int:
-        """Where speech that has not been counted yet may begin: with what may be speech at the end of what the VAD has
-        seen, for that is too little only so far.
+        """Where speech may begin that does not count yet.
+
+        What may be speech at the end of what the VAD has seen may be too short only because there is more to come.
         """
         windows = len(self._probabilities)
         pending = runs(self._probabilities, self._options.vad_threshold, self._silence)[-1:]
@@ -181,7 +186,7 @@ class Chunker:
 
 
 def _probabilities(part: Samples) -> Probabilities:
-    """Silero's probability of speech for each window of 512 samples, the last one filled up; shape (windows,)."""
+    """Return Silero's probability of speech for each window of 512 samples, the last one padded; shape (windows,)."""
     windows = ceil(len(part) / VAD_WINDOW)
     if int(np.abs(part.astype(np.int32)).max()) < DIGITAL_SILENCE:
         return np.zeros(windows, dtype=np.float32)
@@ -191,17 +196,17 @@ def _probabilities(part: Samples) -> Probabilities:
 
 
 def runs(probabilities: Probabilities, threshold: float, silence: int) -> list[NDArray[np.intp]]:
-    """The numbers of the windows that may be speech, apart where a pause of `silence` samples or more lies between."""
+    """Return the numbers of the windows that may be speech, split at pauses of `silence` samples or more."""
     possible = np.flatnonzero(probabilities >= POSSIBLE * threshold)
     found = np.split(possible, np.flatnonzero(np.diff(possible) > max(1, silence // VAD_WINDOW)) + 1)
     return [run for run in found if len(run)]
 
 
 def stretches(probabilities: Probabilities, threshold: float, silence: int) -> list[Region]:
-    """Where there is speech, in samples.
+    """Return where there is speech, in samples.
 
-    Windows that may be speech make up one stretch as long as less than `silence` samples lie between them. It
-    counts if one of its windows reaches the threshold, or if so many may be speech that it is no mere noise.
+    Windows that may be speech form one stretch if less than `silence` samples lie between them. It counts if one of
+    its windows reaches the threshold, or if it has so many windows that it cannot be mere noise.
     """
     return [
         (int(run[0]) * VAD_WINDOW, int(run[-1] + 1) * VAD_WINDOW)
@@ -211,7 +216,7 @@ def stretches(probabilities: Probabilities, threshold: float, silence: int) -> l
 
 
 def padded(regions: list[Region], first: int, last: int) -> list[Region]:
-    """Stretches with PAD samples more on each side, where the neighbours, `first` and `last` leave room for it."""
+    """Widen stretches by PAD samples on each side, as far as their neighbours, `first` and `last` leave room."""
     middles = [first, *((before[1] + after[0]) // 2 for before, after in pairwise(regions)), last]
     return [
         (max(start - PAD, least), min(end + PAD, most))
@@ -223,7 +228,10 @@ def split(buffer: Samples, base: int, region: Region, longest: int) -> Iterator[
     """Cut a region that is longer than `longest` samples at its quietest moments.
 
     Args:
-        base: where in the recording the buffer begins; regions count from the start of the recording.
+        buffer: int16 samples, shape (samples,).
+        base: Where in the recording the buffer begins, in samples.
+        region: (start, end) in samples from the start of the recording.
+        longest: The most samples in a piece.
     """
     start, end = region
     while end - start > longest:
@@ -236,17 +244,18 @@ def split(buffer: Samples, base: int, region: Region, longest: int) -> Iterator[
 
 
 def quietest(samples: Samples) -> int:
-    """The middle of the 100 ms with the least energy."""
+    """Return the middle of the 100 ms with the least energy, as an index of a sample."""
     energy = np.cumsum(np.square(samples.astype(np.float64)))
     return int(np.argmin(energy[QUIET_WINDOW:] - energy[:-QUIET_WINDOW])) + QUIET_WINDOW // 2
 
 
 def pack(pieces: list[Region], longest: int, group: list[Region]) -> list[list[Region]]:
-    """Put neighbouring pieces together up to `longest` samples out of EXTENT, for context helps the model; a longer
-    one is alone.
+    """Group neighbouring pieces, because context helps the model; a piece longer than `longest` stays alone.
 
     Args:
-        group: what is together already, and may get more.
+        pieces: (start, end) in samples.
+        longest: The most samples in a group, which may come from at most EXTENT of the recording.
+        group: The group so far, to which more may be added.
     """
     groups = [list(group)] if group else []
     room = longest - sum(end - start for start, end in group)

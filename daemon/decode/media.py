@@ -1,4 +1,4 @@
-"""A media file → 16 kHz mono samples, packet by packet, as a stream (runs in the decoder child)."""
+"""Decodes a media file to 16 kHz mono samples, packet by packet, as a stream (runs in the decoder child)."""
 
 import logging
 import os
@@ -17,19 +17,19 @@ from daemon.errors import BadRecording
 log = logging.getLogger(__name__)
 
 FORMATS = "wav,w64,aiff,flac,mp3,ogg,mov,matroska,aac,amr,caf,asf,mpegts,mpeg,avi,au,flv,ac3"
-"""Containers that hold their own media. Playlists and concatenations (HLS, DASH, ffconcat, SDP) would make
-FFmpeg open other files and the network, so they are not among them."""
+"""Containers that hold their own media. Playlists and concatenations (HLS, DASH, ffconcat, SDP) are left out: they
+would make FFmpeg open other files and the network."""
 
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 MAX_GAP_S = 3600.0
-"""A larger jump of the time stamps is a broken header, not a pause; it is not filled with silence."""
+"""A larger jump in the timestamps comes from a broken header, not a pause, and is not filled with silence."""
 MIN_GAP_S = 0.2
-"""Encoder delay and rounding make smaller gaps; filling them would put clicks into speech."""
+"""Smaller gaps come from encoder delay and rounding; filling them would put clicks into speech."""
 
 UNKNOWN_LENGTH_BYTES = 0x7FFF0000
-"""Sizes in a header from here on stand for "not known yet" (FFmpeg writes 0xFFFFFFFF, SoX 0x7FFFFFFF and less)."""
+"""Sizes in a header from here on mean "not known yet" (FFmpeg writes 0xFFFFFFFF, SoX 0x7FFFFFFF and less)."""
 SHORT_BY_S = 2.0
-"""A file whose audio ends this long before its header says was cut short; less is rounding."""
+"""A file was cut short if its audio ends this much earlier than its header says; less is rounding."""
 
 Samples = NDArray[np.int16]
 
@@ -40,11 +40,11 @@ class Media:
     """One open media file.
 
     Args:
-        fd: a readable descriptor; the file is opened through /proc/self/fd, so no path is followed twice.
-        size_bytes: the size of the file, to see through headers that claim hours of raw samples.
+        fd: A readable descriptor; the file is opened through /proc/self/fd, so that no path is followed twice.
+        size_bytes: The size of the file, to detect headers that claim hours of raw samples.
 
     Raises:
-        BadRecording: not media, or no audio in it.
+        BadRecording: The file is not media, or has no audio.
     """
 
     def __init__(self, fd: int, size_bytes: int) -> None:
@@ -54,7 +54,7 @@ class Media:
             self._container = av.open(f"/proc/self/fd/{fd}", options=OPEN_OPTIONS)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             raise BadRecording(
-                f"not a recording that can be read: {_text(error)}", "play it, or convert it to wav or mp3"
+                f"not a readable recording: {_text(error)}", "check that it plays, or convert it to wav or mp3"
             ) from error
         if not self._container.streams.audio:
             self._container.close()
@@ -68,14 +68,15 @@ class Media:
         self.header_s, self._promised_s = self._lengths_s(fd, size_bytes)
 
     def close(self) -> None:
+        """Close the file; the descriptor stays open."""
         self._container.close()
 
     def samples(self) -> Iterator[Samples]:
-        """The audio from start to end as blocks of int16 mono samples at 16 kHz.
+        """Yield the audio from start to end as blocks of int16 mono samples at 16 kHz, shape (samples,).
 
-        A frame that cannot be decoded is left out, and what follows is decoded. Where time stamps show that
-        audio is missing, silence takes its place, so later times stay true. Each such place, and an end before
-        its time, counts in `damaged`.
+        A frame that cannot be decoded is skipped, and what follows is decoded. Where timestamps show that audio is
+        missing, silence takes its place, so that later times stay correct. `damaged` counts each such place, and a
+        premature end.
         """
         resampler = _resampler()
         form: tuple[object, ...] | None = None
@@ -127,10 +128,10 @@ class Media:
         return not self._container.duration or time_s <= self._container.duration / av.time_base + 1
 
     def _lengths_s(self, fd: int, size_bytes: int) -> tuple[float | None, float | None]:
-        """(plausible, promised): how long the recording is as far as one can tell, and was when it was whole.
+        """Return (plausible, promised): the length of the recording as far as is known, and when it was complete.
 
-        For raw samples FFmpeg, too, believes the file's size rather than a header that promises more. Then the file
-        was cut short, unless the promise is what programs write that do not know the length yet.
+        For raw samples, FFmpeg also trusts the file's size rather than a header that promises more. Such a file was
+        cut short, unless the promise is what programs write that do not know the length yet.
         """
         if not self._container.duration:
             return None, None
@@ -148,10 +149,10 @@ class Media:
 
 
 def samples(path: Path) -> bytes:
-    """All samples of a recording: 16 kHz mono, signed 16 bit, little-endian.
+    """Return all samples of a recording: 16 kHz mono, signed 16 bit, little-endian.
 
     Raises:
-        BadRecording: it cannot be decoded.
+        BadRecording: The recording cannot be decoded.
     """
     with path.open("rb") as file:
         media = Media(file.fileno(), path.stat().st_size)

@@ -1,6 +1,6 @@
-"""What a decoder may still do once it has loaded its libraries: read what it was handed, compute, answer.
+"""Restricts a decoder, once it has loaded its libraries, to reading what it was handed, computing and answering.
 
-Limits always; a seccomp filter where the kernel takes one (Linux on x86-64 and AArch64).
+Limits always apply; a seccomp filter applies where the kernel supports one (Linux on x86-64 and AArch64).
 """
 
 import ctypes
@@ -12,8 +12,8 @@ import struct
 from collections.abc import Sequence
 
 ADDRESS_SPACE_BYTES = 4 << 30
-"""RLIMIT_AS: the libraries map 0.3 GB, a decoder with 20 recordings open in windows of 5 minutes 0.8 GB (VmPeak on 2
-cores; more cores bring more heaps); a bomb hits the limit, not the machine."""
+"""RLIMIT_AS: the libraries map 0.3 GB; a decoder with 20 open recordings in windows of 5 minutes maps 0.8 GB (VmPeak on
+2 cores; more cores mean more heaps). A decompression bomb hits this limit rather than the machine."""
 LIMITS = {"RLIMIT_AS": ADDRESS_SPACE_BYTES, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 0}
 
 ARCHITECTURES = {
@@ -42,14 +42,14 @@ def enter_sandbox() -> tuple[str, ...]:
     """Give up what decoding does not need.
 
     Returns:
-        What could not be given up, and why; empty as a rule.
+        What could not be given up, and why; normally empty.
     """
     lowered = (_lower(name, most) for name, most in LIMITS.items())
     return tuple(trouble for trouble in (*lowered, _forbid_calls()) if trouble)
 
 
 def _forbid_calls() -> str | None:
-    """Have the kernel refuse network, programs and tracing; what is wrong if it does not."""
+    """Have the kernel refuse network, programs and tracing; return what could not be forbidden, and why."""
     machine = ARCHITECTURES.get(platform.machine())
     if machine is None:
         return f"network and programs (no seccomp filter for {platform.machine()} is known)"
@@ -58,7 +58,7 @@ def _forbid_calls() -> str | None:
     libc = ctypes.CDLL(None, use_errno=True)
     program = _Program(len(code) // 8, code)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
-        # All threads: the one that waits for the daemon's end runs already.
+        # For all threads: the one that waits for the end of the daemon is already running.
         done = libc.syscall(seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(program))
         if done == 0:
             return None
@@ -66,8 +66,9 @@ def _forbid_calls() -> str | None:
 
 
 def _lower(name: str, most: int) -> str | None:
-    """Lower a limit; one that the daemon was started with (ulimit, LimitAS=) and that is lower stays. What is wrong if
-    the system does not let us.
+    """Lower a limit, and return what is wrong if the system does not allow it.
+
+    A lower limit that the daemon was started with (ulimit, LimitAS=) stays.
     """
     limit = getattr(resource, name)
     least = min([most, *(value for value in resource.getrlimit(limit) if value != resource.RLIM_INFINITY)])
@@ -79,7 +80,7 @@ def _lower(name: str, most: int) -> str | None:
 
 
 def _filter(architecture: int, forbidden: Sequence[int]) -> bytes:
-    """A program that refuses the forbidden calls, and all calls of another architecture, with EPERM."""
+    """Return a BPF program that refuses the forbidden calls, and all calls of another architecture, with EPERM."""
     refuse_in = len(forbidden) + 1
     lines = [
         (LOAD_WORD, 0, 0, ARCHITECTURE_OFFSET),

@@ -1,4 +1,4 @@
-"""A decoder child: media files → chunks of speech, one window at a time, for as many recordings as are open.
+"""The decoder child: cuts media files into chunks of speech, one window at a time, for all open recordings.
 
 It never touches a model for transcription, the network or any path: it is handed descriptors.
 """
@@ -40,11 +40,16 @@ class OpenRecording:
         self._ended = False
 
     def close(self) -> None:
+        """Close the file and its descriptor."""
         self._media.close()
         os.close(self._fd)
 
     def next_window(self) -> Window:
-        """Decode on until some chunks are ready or a window's worth of audio has gone by."""
+        """Decode until some chunks are ready or a window's worth of audio has been read.
+
+        Raises:
+            BadRecording: The recording is too long, or has no audio that can be decoded.
+        """
         chunks = [self._chunk(cut) for cut in self._cuts()]
         return Window(
             job_id=self._order.job_id,
@@ -68,7 +73,7 @@ class OpenRecording:
         self._ended = True
         yield from self._chunker.finish()
         if self._chunker.position_s == 0:
-            raise BadRecording("no audio in it could be decoded", "the file may be damaged or cut short")
+            raise BadRecording("none of its audio could be decoded", "the file may be damaged or cut short")
 
     def _chunk(self, cut: Cut) -> Chunk:
         spans, audio = cut

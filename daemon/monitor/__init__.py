@@ -1,1 +1,1 @@
-"""The daemon watches itself: samples of the machine and the service, and alerts that are true."""
+"""The daemon watches itself: it samples the machine and the service, and raises alerts."""

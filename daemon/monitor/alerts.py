@@ -1,4 +1,4 @@
-"""The alerts of some rules: judged, kept in the database, logged, sent to people."""
+"""Judges readings by rules, and records, logs and sends the alerts."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +16,13 @@ T = TypeVar("T")
 
 
 class AlertBook:
-    """What is open of some rules.
+    """The open alerts of some rules.
 
     Args:
-        before: (rule, subject, fired) that were open when the daemon last ended.
+        rules: The rules by name.
+        history: Where changes are recorded.
+        notifier: Sends people what is news.
+        before: (rule, subject, fired) of the alerts that were open when the daemon last ended.
     """
 
     def __init__(
@@ -39,10 +42,11 @@ class AlertBook:
 
     @property
     def firing(self) -> list[Key]:
+        """The alerts that have fired and are not resolved."""
         return [key for key, alert in self._open.items() if alert.fired]
 
     def take(self, readings: Sequence[Reading], now: float) -> list[Event]:
-        """Judge readings; the changes are recorded, logged and sent."""
+        """Judge readings at a time of the monitor's clock; record, log, send and return the changes."""
         self._open, events = step(self._rules, self._open, readings, now)
         for event in events:
             self._tell(event)
@@ -51,7 +55,7 @@ class AlertBook:
         return events
 
     def _save(self) -> None:
-        """Record what has changed, now or while the database could not be written."""
+        """Record what has changed, now or earlier while the database could not be written."""
         self._history.change_alerts(
             (event.rule, event.subject, event.state, event.value, self._text(event)) for event in self._unsaved
         )
@@ -72,12 +76,12 @@ class AlertBook:
         if event.state == RESOLVED:
             return f"{event.rule} of {event.subject} is over" + ("" if event.value is None else f" ({event.value:g})")
         if event.state == UNKNOWN:
-            return f"{event.rule} of {event.subject} is not known: it cannot be read"
+            return f"{event.rule} of {event.subject} is unknown: it cannot be read"
         return text(rule and rule.at(event.limit), event.rule, event.subject, event.value)
 
 
 def or_none(what: str, work: Callable[[], T]) -> T | None:
-    """A part of a tick that may fail, of a full disk say, without the rest."""
+    """Do a part of a tick; if it fails, as on a full disk, log that and return None so that the rest goes on."""
     try:
         return work()
     except Unavailable as error:

@@ -9,14 +9,14 @@ from itertools import count
 from daemon.store.monitoring import History
 
 WINDOW_S = 3600.0
-"""Rates are those of the last hour, or since the start."""
+"""Rates cover the last hour, or the time since the start."""
 KEPT = 50_000
-"""Endings and batches that are remembered."""
+"""How many endings and batches are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A job that has come to its end; `at` on the monotonic clock, so that a clock that is set cannot shift it."""
+    """The end of a job; `at` is on the monotonic clock, which setting the time cannot shift."""
 
     at: float
     good: bool
@@ -26,7 +26,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Figures of the window."""
+    """Figures of the last hour."""
 
     ended: int
     error_rate_percent: float
@@ -38,10 +38,10 @@ class Rates:
 
 
 class Counters:
-    """Counts, and the endings of the last hour.
+    """Counts since the start, and the endings of the last hour.
 
     Args:
-        earlier: endings of the last hour before this start, so that a restart does not hide errors.
+        earlier: Endings of the last hour before this start, so that a restart does not hide errors.
     """
 
     def __init__(self, earlier: Iterable[Ending] = ()) -> None:
@@ -52,13 +52,13 @@ class Counters:
         self.jobs: Counter[str] = Counter()
         """Ended jobs by state."""
         self.audio_s = 0.0
-        """Of the recordings that are done."""
+        """Audio of the recordings that are done."""
         self.processing_s = 0.0
         self.progress = 0
-        """Grows with every batch and every ending."""
+        """Grows with every batch and every ended job."""
 
     def ended(self, state: str, audio_s: float = 0.0, processing_s: float = 0.0) -> None:
-        """A job is done, dead or rejected."""
+        """Count a job that is done, dead or rejected."""
         good = state == "done"
         self._outcomes.append(Ending(time.monotonic(), good, audio_s, processing_s))
         self.jobs[state] += 1
@@ -68,18 +68,18 @@ class Counters:
         self.progress = next(self._steps)
 
     def batch(self, size: int, capacity: int) -> None:
-        """A batch has run."""
+        """Count a batch that has run."""
         self._batches.append((time.monotonic(), size, capacity))
         self.progress = next(self._steps)
 
     def rates(self) -> Rates:
-        """Figures of the last hour."""
+        """Return the figures of the last hour."""
         now = time.monotonic()
         endings = [each for each in list(self._outcomes) if now - each.at < WINDOW_S]
         batches = [each for each in list(self._batches) if now - each[0] < WINDOW_S]
         good = [each for each in endings if each.good]
         factors = sorted(each.processing_s / each.audio_s for each in good if each.audio_s > 0)
-        # Since the start or the first ending that is known, whichever was earlier.
+        # The time since the start or the first known ending, whichever was earlier.
         began = min([self._began, *(each.at for each in endings)])
         hours = min(WINDOW_S, max(1.0, now - began)) / 3600
         audio_s = sum(each.audio_s for each in good)

@@ -1,4 +1,4 @@
-"""The daemon's side of the GPU probe: run it within its time, whatever nvidia-smi does."""
+"""The daemon's side of the GPU probe: runs it within its time limit, whatever nvidia-smi does."""
 
 import json
 import logging
@@ -18,16 +18,16 @@ log = logging.getLogger(__name__)
 
 OUTPUT_MAX_BYTES = 1_000_000
 FOR_THE_PROBE_S = 0.5
-"""Of the allowed time, for starting Python and for saying that nvidia-smi hangs."""
+"""The part of the time limit that the probe needs to start Python and to report that nvidia-smi hangs."""
 GRACE_S = 0.25
-"""For a process that is asked to end, and then killed, to be gone; one that waits in the driver is left behind."""
+"""How long a process may take to end after SIGTERM, and after SIGKILL; one that hangs in the driver is left behind."""
 
 
 class GpuProbe:
-    """Asks for the GPUs in a process of its own.
+    """Queries the GPUs in a process of its own.
 
     Args:
-        timeout_s: an answer later than this is none.
+        timeout_s: How long an answer may take.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -37,12 +37,12 @@ class GpuProbe:
         self._seen = False
 
     def __call__(self) -> Probe:
-        """The GPUs as they are; none, without an error, where there is no nvidia-smi and never was.
+        """Return the GPUs as they are; none, without an error, where there is no nvidia-smi and never was.
 
-        Takes at most `timeout_s` + twice GRACE_S.
+        This takes at most `timeout_s` + twice GRACE_S.
         """
         if shutil.which("nvidia-smi") is None:
-            return Probe(error="nvidia-smi is no longer there") if self._seen else Probe()
+            return Probe(error="nvidia-smi has disappeared") if self._seen else Probe()
         if self._stuck is not None and self._stuck.poll() is None:
             return Probe(error="nvidia-smi hangs in the driver and cannot be ended")
         self._stuck = None
@@ -57,17 +57,17 @@ class GpuProbe:
         return Probe(gpus)
 
     def close(self) -> None:
-        """End a probe that runs (called from any thread); its answer is none."""
+        """End a running probe, which then gives no answer; may be called from any thread."""
         if (process := self._running) is not None:
             process.terminate()
 
     def _ask(self) -> list[dict[str, Any]]:
-        """The lines that the probe has printed in time."""
+        """Run the probe, and return the lines that it has printed in time."""
         until = time.monotonic() + self._timeout_s
         inner_s = max(0.1, self._timeout_s - FOR_THE_PROBE_S)
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "daemon.monitor.nvidia", str(inner_s)],
-            # Never written to: its closing tells the probe that the daemon has ended, however it did.
+            # Never written to: when it closes, the probe knows that the daemon has ended, however that happened.
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -81,7 +81,7 @@ class GpuProbe:
         self._running = None
         assert process.stdin is not None
         process.stdin.close()
-        # Asked to end, it takes nvidia-smi with it; one that hangs in the driver takes nothing.
+        # After SIGTERM it takes nvidia-smi with it, unless it hangs in the driver.
         for end in (process.terminate, process.kill):
             end()
             with suppress(subprocess.TimeoutExpired):
@@ -98,7 +98,7 @@ class GpuProbe:
 
 
 def _read(fd: int, until: float) -> bytes:
-    """What comes until the other end is closed, or time (monotonic) or size is used up."""
+    """Read until the other end is closed, the time (monotonic) is up or the output is too large."""
     output = b""
     while len(output) < OUTPUT_MAX_BYTES and (left := until - time.monotonic()) > 0:
         if not select.select([fd], [], [], left)[0]:

@@ -1,4 +1,4 @@
-"""The machine and our processes, by psutil; a file system or a sensor that does not answer holds nobody up."""
+"""Reads the machine and our processes through psutil; a file system or sensor that hangs does not block the monitor."""
 
 import os
 import threading
@@ -18,27 +18,27 @@ T = TypeVar("T")
 
 MB = 1_000_000
 ANSWER_S = 0.4
-"""What takes longer is not asked again before it has answered."""
+"""How long an answer may take; what takes longer is not asked again until it has answered."""
 
 
 class HostProbe:
     """Reads CPU, memory, disks and the figures of our processes.
 
     Args:
-        paths: files or folders whose file systems are looked at; they need not exist.
+        paths: Files or folders whose file systems are looked at; they need not exist.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._disks = {path: _Question(f"disk {path}", partial(_free, path)) for path in dict.fromkeys(paths)}
         self._sensors = _Question("sensors", sensors)
         self._processes: dict[int, psutil.Process] = {}
-        psutil.cpu_percent()  # the first call has nothing to compare with
+        psutil.cpu_percent()  # the first call only starts the measurement
 
     def __call__(self, children: Iterable[tuple[str, int]]) -> Host:
-        """The machine now.
+        """Return the machine as it is now.
 
         Args:
-            children: (kind, process id) of ours.
+            children: (kind, process id) of the daemon's children.
         """
         self._sensors.ask()
         for disk in self._disks.values():
@@ -70,10 +70,11 @@ class HostProbe:
 
 
 class _Question(Generic[T]):
-    """Something that may never be answered, so a thread asks: statvfs of a network drive that is gone, a sensor's bus.
+    """A call that may hang, made on a thread: statvfs of a network drive that is gone, or reading a sensor's bus.
 
     Args:
-        ask: an OSError or an error of psutil is no answer.
+        name: The name of the thread.
+        ask: The call; an OSError or an error of psutil counts as no answer.
     """
 
     def __init__(self, name: str, ask: Callable[[], T]) -> None:
@@ -89,7 +90,7 @@ class _Question(Generic[T]):
             self._thread.start()
 
     def answer(self, until: float) -> T | None:
-        """The answer; None if there is none by then."""
+        """Wait for the answer until a time (monotonic), and return it, or None if there is none by then."""
         assert self._thread is not None
         self._thread.join(max(0.0, until - time.monotonic()))
         return None if self._thread.is_alive() else self._answer

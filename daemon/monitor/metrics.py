@@ -1,7 +1,7 @@
-"""Every metric, declared once: what is kept of a sample, `transcribed metrics`, plot and Prometheus go by this table.
+"""Every metric, declared once: samples, `transcribed metrics`, the plot and Prometheus use this table.
 
-To add one: an entry here, its row in docs/monitoring.md, and the figure itself in `daemon.monitor.sample` where nothing
-reads it yet. Without a column of its own it is kept in `detail`, so the database stays as it is.
+To add a metric, add an entry here, its row in docs/monitoring.md, and the figure itself to `daemon.monitor.sample` if
+nothing reads it yet. A metric without a column of its own is kept in `detail`, so the database stays as it is.
 """
 
 from dataclasses import asdict
@@ -115,7 +115,7 @@ SERVICE = (
         "oldest_waiting_s", of_work("oldest_waiting_s"), "How long the oldest recording has waited.", "s",
         title="oldest waiting", prometheus="oldest_waiting_seconds", kept=COLUMN, otherwise=0.0,
     ),
-    Metric("stalled_s", of_work("stalled_s"), "How long nothing has been finished though work waits.", "s"),
+    Metric("stalled_s", of_work("stalled_s"), "How long nothing has been finished although work is waiting.", "s"),
     Metric(
         "files_per_hour", of_work("files_per_hour"), "Recordings done, over the last hour.",
         title="files an hour", prometheus="files_per_hour", kept=COLUMN, otherwise=0.0,
@@ -173,7 +173,7 @@ BY_NAME = {metric.name: metric for metric in METRICS}
 
 
 def row(sample: Sample) -> dict[str, Any]:
-    """A sample for the table `samples` and for JSON.
+    """Return a sample as a row of the table `samples`, and for JSON.
 
     Returns:
         A key for every metric with a column, `sampled_at`, `paused`, and all the others in `detail`.
@@ -195,7 +195,7 @@ def row(sample: Sample) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Figures as they are worth keeping, in lists and tables too."""
+    """Round floats to three decimals, in lists and dictionaries, too."""
     match value:
         case float():
             return round(value, 3)

@@ -1,4 +1,4 @@
-"""Samples as lines of JSON in a file that is rotated."""
+"""Writes samples as lines of JSON to a file that is rotated."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ class Lines:
         self._told = False
 
     def write(self, row: dict[str, Any]) -> None:
-        """Append a line; a disk that does not take it is told of once."""
+        """Append a line; if the disk does not take it, log that once."""
         try:
             if self._handler is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,11 +33,12 @@ class Lines:
             self._told = True
 
     def close(self) -> None:
+        """Close the file."""
         if self._handler is not None:
             self._handler.close()
 
 
 class _Rotating(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's own names
-        """Called by `emit` while it handles an exception: ours to tell of, not to be printed to stderr."""
+        """Raise the exception that `emit` is handling, instead of printing it to stderr: the caller logs it."""
         raise

@@ -1,4 +1,4 @@
-"""Alerts on their way to people, through Apprise: each address on a thread of its own, so none waits for another."""
+"""Sends alerts to people through Apprise, each address on a thread of its own so that none waits for another."""
 
 import logging
 import threading
@@ -10,9 +10,9 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 RETRY_S = (5.0, 30.0, 120.0, 600.0, 1800.0)
-"""Waits before the second … last attempt: about three quarters of an hour in all."""
+"""The waits before the second to the last attempt, about three quarters of an hour in all."""
 WAITING_MAX = 1000
-"""Messages that wait for an address that does not answer; further ones are dropped, and the log says so."""
+"""How many messages may wait for an address that does not answer; more are dropped, and the log says so."""
 QUIET = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
 """Their warnings and debug lines hold the address, and the address holds the password."""
 
@@ -26,20 +26,20 @@ class Notifier:
     """Sends messages to every address.
 
     Args:
-        urls: Apprise URLs, checked already.
-        retry_s: waits between attempts.
+        urls: Apprise URLs that have been checked.
+        retry_s: The waits between attempts.
     """
 
     def __init__(self, urls: Sequence[str], retry_s: Sequence[float] = RETRY_S) -> None:
         self._addresses = [_Address(index, url, retry_s) for index, url in enumerate(urls)]
 
     def send(self, title: str, body: str, *, firing: bool) -> None:
-        """Put a message on its way; returns at once."""
+        """Queue a message for every address, and return at once."""
         for address in self._addresses:
             address.put((title, body, firing))
 
     def close(self, patience_s: float = 2.0) -> None:
-        """Give what is on its way this long to arrive."""
+        """Give the queued messages this long to be delivered, then end the threads."""
         until = time.monotonic() + patience_s
         for address in self._addresses:
             address.close(max(0.0, until - time.monotonic()))
@@ -61,7 +61,7 @@ class _Address(threading.Thread):
         try:
             self._waiting.put_nowait(message)
         except Full:
-            log.error("%s: a message is dropped, for %d wait already: %s", self._called, WAITING_MAX, message[0])
+            log.error("%s: message dropped, because %d are already waiting: %s", self._called, WAITING_MAX, message[0])
 
     def close(self, patience_s: float) -> None:
         self._ending.set()
@@ -81,8 +81,8 @@ class _Address(threading.Thread):
                 return
             if wait_s is None or self._ending.wait(wait_s):
                 break
-            log.warning("%s did not take a message; trying again", self._called)
-        log.error("%s did not take a message, which is given up: %s", self._called, message[0])
+            log.warning("%s did not accept a message; trying again", self._called)
+        log.error("%s did not accept a message, giving up: %s", self._called, message[0])
 
     def _sent(self, message: tuple[str, str, bool]) -> bool:
         title, body, firing = message
@@ -94,12 +94,12 @@ class _Address(threading.Thread):
 
     @property
     def _called(self) -> str:
-        """The address without what is secret in it."""
+        """The name of the address, without the secrets in its URL."""
         return f"monitor.notify[{self._index}] ({self._service.service_name})"
 
 
 def _service(url: str) -> Any:
-    """Apprise's object for a URL, or None. Apprise takes a fifth of a second to import: only who notifies pays."""
+    """Return Apprise's object for a URL, or None. Importing Apprise takes 0.2 s, so this is done only when needed."""
     import apprise
 
     for name in QUIET:

@@ -1,7 +1,8 @@
-"""The probe of the GPUs: a program that prints what GPUtil and NVML say, and ends. See `daemon.monitor.gpu`.
+"""The probe of the GPUs: a program that prints what GPUtil and NVML report, and exits. See `daemon.monitor.gpu`.
 
-A process of its own, because nvidia-smi may hang for ever and NVML may crash. Two JSON lines: what nvidia-smi says,
-through GPUtil, at once; then power and throttling, where NVML gives them. Whoever reads takes what has come by then.
+It is a process of its own because nvidia-smi may hang for ever and NVML may crash. It prints two lines of JSON: first
+what nvidia-smi reports, through GPUtil, then power and throttling if NVML gives them. The reader uses what it has got
+when time is up.
 """
 
 import json
@@ -25,15 +26,15 @@ sys.modules["distutils"].spawn = None  # type: ignore[attr-defined]
 from GPUtil import GPUtil  # noqa: E402
 
 OUTPUT_MAX_BYTES = 1_000_000
-"""nvidia-smi says a line for each GPU; what says more than this is not nvidia-smi."""
+"""nvidia-smi prints a line for each GPU; a program that prints more than this is not nvidia-smi."""
 COLUMNS = 12
-"""Of GPUtil's question: index, uuid, load, memory (total, used, free), driver, name, serial, two of the display,
-temperature."""
+"""The columns that GPUtil queries: index, uuid, load, memory (total, used, free), driver, name, serial, two of the
+display, temperature."""
 NAME, AFTER_NAME = 7, 4
 MEMORY_TOTAL = 3
 NO_GPU = "No devices were found"
 GRACE_S = 1.0
-"""For nvidia-smi to be ended in order when the daemon is gone."""
+"""How long ending nvidia-smi may take once the daemon is gone."""
 THROTTLE = {
     0x4: "power cap",
     0x8: "hardware slowdown",
@@ -41,11 +42,11 @@ THROTTLE = {
     0x40: "hardware thermal slowdown",
     0x80: "power brake",
 }
-"""Of nvmlClocksEventReasons (nvml.h); idle and user-set clocks are not throttling."""
+"""From nvmlClocksEventReasons (nvml.h); idle and user-set clocks are not throttling."""
 
 
 class ProbeError(Exception):
-    """nvidia-smi gave no answer that can be used."""
+    """nvidia-smi gave no usable answer."""
 
 
 def main(timeout_s: float) -> None:
@@ -57,22 +58,22 @@ def main(timeout_s: float) -> None:
         return
     print(json.dumps({"gpus": gpus}), flush=True)
     if gpus:
-        with suppress(Exception):  # NVML is an extra: whatever it fails of, the figures above stand
+        with suppress(Exception):  # NVML is optional: however it fails, the figures above are valid
             print(json.dumps({"nvml": _nvml()}), flush=True)
 
 
 def gpus_of(output: bytes) -> list[Any]:
-    """GPUtil's reading of what nvidia-smi printed, with the lines mended that it cannot read.
+    """Have GPUtil parse what nvidia-smi printed, after repairing lines that it cannot parse.
 
     Raises:
-        ProbeError: it is no answer to GPUtil's question.
+        ProbeError: The output is no answer to GPUtil's query.
     """
     text = output.decode("utf-8", errors="replace")
     if text.strip() == NO_GPU:
         return []
     lines = [_mended(line) for line in text.splitlines() if line.strip()]
     if not lines:
-        raise ProbeError("nvidia-smi says nothing")
+        raise ProbeError("nvidia-smi printed nothing")
     answer = "".join(line + "\n" for line in lines).encode()
     GPUtil.Popen = lambda *_args, **_options: _Answered(answer)
     try:
@@ -82,32 +83,22 @@ def gpus_of(output: bytes) -> list[Any]:
 
 
 def _nvidia_smi(timeout_s: float) -> bytes:
-    """Ask what GPUtil asks, within time and size.
+    """Run GPUtil's query within limits of time and size, and return the output.
 
     Raises:
-        ProbeError: it hangs, fails, or never stops talking.
+        ProbeError: nvidia-smi hangs, fails, or does not stop printing.
     """
-    asked: list[str] = []
-
-    class Asked(Exception):
-        pass
-
-    def note(command: list[str], **_options: Any) -> None:
-        asked.extend(command)
-        raise Asked
-
-    GPUtil.Popen = note
-    GPUtil.getGPUs()
+    command = _query()
     process: subprocess.Popen[bytes] | None = None
     overdue = threading.Event()
-    # Not an Event: a second signal within its `set` would wait for the first one for ever.
+    # Not an Event: a second signal during its `set` would wait for the first one for ever.
     told_to_end = False
 
     def give_up() -> None:
         overdue.set()
-        end()
+        kill()
 
-    def end() -> None:
+    def kill() -> None:
         if process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -116,20 +107,20 @@ def _nvidia_smi(timeout_s: float) -> bytes:
         nonlocal told_to_end
         told_to_end = True
         if process is not None:
-            end()
+            kill()
             os._exit(1)
 
-    # Before the start of nvidia-smi: one that runs, but is not yet known here, would be left behind.
+    # Before nvidia-smi starts: a process that runs but is not yet known here would be left behind.
     signal.signal(signal.SIGTERM, terminated)
     try:
-        # A group of its own, so that whatever it starts, and lets hold our pipe, ends with it.
+        # A process group of its own, so that whatever it starts, and may hold our pipe, ends with it.
         process = subprocess.Popen(
-            asked, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
         )
     except OSError as error:
         raise ProbeError(f"nvidia-smi cannot be run: {error.strerror}") from error
     if told_to_end:
-        end()
+        kill()
         os._exit(1)
     timer = threading.Timer(timeout_s, give_up)
     timer.daemon = True
@@ -137,21 +128,42 @@ def _nvidia_smi(timeout_s: float) -> bytes:
     assert process.stdout is not None
     output = process.stdout.read(OUTPUT_MAX_BYTES + 1)
     if len(output) > OUTPUT_MAX_BYTES:
-        end()
+        kill()
     code = process.wait()
     timer.cancel()
     if overdue.is_set():
         raise ProbeError(f"nvidia-smi has not answered within {timeout_s:g} s")
-    if len(output) > OUTPUT_MAX_BYTES:
-        raise ProbeError("nvidia-smi says more than a megabyte")
-    if code and NO_GPU.encode() not in output:
-        said = " ".join(output.decode("utf-8", errors="replace").split())[:200]
-        raise ProbeError(f"nvidia-smi fails with exit code {code}: {said or 'without a word'}")
+    _check(output, code)
     return output
 
 
+def _query() -> list[str]:
+    """Return the command that GPUtil runs, from GPUtil itself."""
+    command: list[str] = []
+
+    class Noted(Exception):
+        pass
+
+    def note(asked: list[str], **_options: Any) -> None:
+        command.extend(asked)
+        raise Noted
+
+    GPUtil.Popen = note
+    GPUtil.getGPUs()
+    return command
+
+
+def _check(output: bytes, code: int) -> None:
+    """Raise ProbeError if nvidia-smi printed too much, or failed for another reason than that there is no GPU."""
+    if len(output) > OUTPUT_MAX_BYTES:
+        raise ProbeError("nvidia-smi printed more than a megabyte")
+    if code and NO_GPU.encode() not in output:
+        said = " ".join(output.decode("utf-8", errors="replace").split())[:200]
+        raise ProbeError(f"nvidia-smi failed with exit code {code}: {said or 'it printed nothing'}")
+
+
 class _Answered:
-    """Stands where GPUtil runs nvidia-smi: the answer is here already."""
+    """Stands in for the nvidia-smi process that GPUtil would run, with an answer that is already here."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
@@ -161,7 +173,7 @@ class _Answered:
 
 
 def _mended(line: str) -> str:
-    """A line that GPUtil reads as it was meant: no comma in the name; no total of 0, by which it divides."""
+    """Repair a line so that GPUtil can parse it: no comma in the name, and no total of 0, by which it divides."""
     values = line.split(", ")
     if len(values) > COLUMNS:
         end = len(values) - AFTER_NAME
@@ -185,12 +197,12 @@ def _figures(gpu: Any) -> dict[str, Any]:
 
 
 def _known(value: float) -> float | None:
-    """GPUtil says nan for `[N/A]`; no comparison with that is ever true, so it must not get further."""
+    """Return None for nan, GPUtil's `[N/A]`: no comparison with nan is true, so it must not get any further."""
     return value if math.isfinite(value) else None
 
 
 def _nvml() -> dict[str, Any]:
-    """Power in watts and the reasons for throttling, by UUID."""
+    """Return power in watts and the reasons for throttling, by UUID."""
     import pynvml
 
     pynvml.nvmlInit()
@@ -208,13 +220,13 @@ def _nvml() -> dict[str, Any]:
 
 
 def _end_with_the_daemon() -> None:
-    """End, as if told to, when nobody holds the other end of our standard input any more."""
+    """Terminate this process once nobody holds the other end of its standard input any more."""
     poll = select.poll()
     poll.register(sys.stdin.fileno(), 0)
     poll.poll()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S)
-    # The main thread hangs in the driver, and hears nothing.
+    # The main thread hangs in the driver and does not see the signal.
     os._exit(1)
 
 

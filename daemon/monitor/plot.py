@@ -1,4 +1,4 @@
-"""A picture of what the monitor has seen: one time axis, a panel a figure, alerts marked."""
+"""Plots what the monitor has seen: one time axis, a panel for each kind of figure, alerts marked."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,15 +16,16 @@ PANELS = tuple((panel, [metric for metric in METRICS if metric.panel is panel]) 
 COLOURS = ("#1b6ca8", "#d1802b", "#5b8c3e", "#7a4fa3", "#2a9d8f")
 ALERT, PAUSED = "#c0392b", "#9aa5b1"
 GAP_FACTOR = 3.0
-"""Samples this many times further apart than usual have a gap between them, in which the daemon did not run."""
+"""Samples this many times further apart than usual have a gap between them, in which the daemon was not running."""
 
 
 def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[AlertRow], path: Path) -> None:
-    """Write a PNG (or what the ending asks for).
+    """Write a PNG, or the format that the file's extension names.
 
     Args:
-        rows: of the table `samples`, oldest first, at least one.
-        alerts: of the table `alerts`, those that fired.
+        rows: Rows of the table `samples`, oldest first, at least one.
+        alerts: Rows of the table `alerts` that fired.
+        path: The file.
 
     Raises:
         Unavailable: matplotlib is not installed, or the file cannot be written.
@@ -33,7 +34,7 @@ def plot(rows: Sequence[dict[str, Any]], alerts: Sequence[AlertRow], path: Path)
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise Unavailable("pictures need the package matplotlib", "pip install 'transcribed[bench]'") from error
+        raise Unavailable("plots need the package matplotlib", "pip install 'transcribed[bench]'") from error
     times = [_local(row["sampled_at"]) for row in rows]
     broken = _gaps(times)
     panels = [(panel, lines) for panel, lines in PANELS if any(_known(rows, metric) for metric in lines)]
@@ -77,14 +78,14 @@ def _value(row: dict[str, Any], metric: Metric, *, gap: bool) -> float:
 
 
 def _panel_of(name: str, drawn: Sequence[Panel]) -> Panel:
-    """The panel that alerts of a rule are marked in: of its metric; the last one if that is not drawn."""
+    """Return the panel that alerts of a rule are marked in: its metric's, or the last one if that is not drawn."""
     rule = alert_rules.BY_NAME.get(name)
     metric = BY_NAME.get(rule.plotted_with or rule.metric) if rule else None
     return next((panel for panel in drawn if metric is not None and panel is metric.panel), drawn[-1])
 
 
 def _mark(axis: Any, alerts: Sequence[AlertRow], times: Sequence[datetime]) -> None:
-    """Shade the time of alerts, with their names."""
+    """Shade the time of alerts, and write their names."""
     height = 0.93
     for alert in alerts:
         first = max(_local(alert["fired_at"] or alert["since"]), times[0])
@@ -101,7 +102,7 @@ def _mark(axis: Any, alerts: Sequence[AlertRow], times: Sequence[datetime]) -> N
 
 
 def _gaps(times: Sequence[datetime]) -> set[int]:
-    """Places before which nothing was sampled for long; the line is broken there."""
+    """Return the indexes of samples that come after a gap, where the line is interrupted."""
     steps = sorted(after - before for before, after in pairwise(times))
     if not steps:
         return set()
@@ -110,7 +111,7 @@ def _gaps(times: Sequence[datetime]) -> set[int]:
 
 
 def _paused(times: Sequence[datetime], rows: Sequence[dict[str, Any]]) -> list[tuple[datetime, datetime]]:
-    """Stretches of samples that were taken during a pause."""
+    """Return (start, end) of the stretches of samples that were taken during a pause."""
     spans: list[tuple[datetime, datetime]] = []
     began: datetime | None = None
     for time, row in zip(times, rows, strict=True):

@@ -1,4 +1,4 @@
-"""What Prometheus reads: /metrics from the newest sample, and /healthz."""
+"""Serves Prometheus: /metrics from the newest sample, and /healthz."""
 
 import json
 import logging
@@ -31,6 +31,7 @@ class Collector:
         self._counters = counters
 
     def collect(self) -> Iterator[Metric]:
+        """Yield the metrics as they are now; Prometheus' client calls this for every request."""
         yield InfoMetricFamily("transcribed", "This daemon.", {"version": __version__})
         ended = CounterMetricFamily("transcribed_jobs", "Jobs that ended since the start, by state.", labels=["state"])
         for state in ("done", "dead", "rejected"):
@@ -54,7 +55,7 @@ class Collector:
 
 
 def _families(sample: Sample) -> Iterator[Metric]:
-    """Every declared metric that Prometheus is to know; without a figure where the value is not known."""
+    """Yield every metric that is declared for Prometheus, without figures that are not known."""
     for metric in METRICS:
         if not metric.prometheus:
             continue
@@ -70,11 +71,13 @@ class Endpoint:
     """Serves /metrics and /healthz.
 
     Args:
-        address: host:port.
-        liveness: of every loop, for /healthz.
+        address: Host and port, as in 127.0.0.1:9464.
+        monitor: Gives the newest sample and the alerts.
+        counters: Counts of the jobs.
+        liveness: Whether the daemon's loops make progress, for /healthz.
 
     Raises:
-        Unavailable: the address cannot be used.
+        Unavailable: The address cannot be used.
     """
 
     def __init__(self, address: str, monitor: Monitor, counters: Counters, liveness: Liveness) -> None:
@@ -123,7 +126,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     timeout = 10
-    """A client that says nothing does not keep its thread for ever."""
+    """A client that sends nothing does not keep its thread for ever."""
 
     def log_message(self, *_args: Any) -> None:
-        """Requests are not worth a line."""
+        """Log nothing: requests are not worth a line."""

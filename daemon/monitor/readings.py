@@ -1,4 +1,4 @@
-"""The rules as configured, and what a sample says for each of them. Pure."""
+"""The rules as configured, and what a sample means for each of them. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -31,31 +31,32 @@ def configured(monitor: Monitor) -> dict[str, Rule]:
 
 
 def text(rule: Rule | None, name: str, subject: str, value: float | None) -> str:
-    """What an alert says."""
+    """Return the text of an alert."""
     if rule is None or value is None:
         return f"{name} of {subject}"
     return rule.says.format(subject=subject, value=value, fire=rule.fire)
 
 
 class Reader:
-    """Turns samples into readings; remembers what there was, so that it is missed when it goes.
+    """Turns samples into readings, and remembers what there was, to notice what disappears.
 
     Args:
-        gpus: those of the newest sample before this start.
+        gpus: The GPUs of the newest sample before this start.
     """
 
     def __init__(self, gpus: Collection[Gpu] = ()) -> None:
         self._before = tuple(gpus)
         self._expected = {gpu.subject for gpu in gpus}
         self._known: set[tuple[str, str]] = set()
-        """(rule, subject) that could be read once."""
+        """(rule, subject) pairs that could be read once."""
         self._restarts: list[tuple[float, Mapping[str, int]]] = []
 
     def readings(self, sample: Sample, now: float) -> list[Reading]:
-        """One for each rule and subject.
+        """Return a reading for each rule and subject.
 
         Args:
-            now: seconds on the monitor's clock.
+            sample: The newest sample.
+            now: Seconds on the monitor's clock.
         """
         if self._before:
             self._learn(replace(sample, probe=Probe(self._before)))
@@ -77,7 +78,7 @@ class Reader:
         }
 
     def _judged(self, rule: AlertRule, sample: Sample) -> Iterator[Reading]:
-        """The figures of a rule's metric, and of what it had one before."""
+        """Yield the figures of a rule's metric, and unknown ones for subjects that had a figure before."""
         figures = _figures(rule, sample)
         if rule.once_seen:
             gone: dict[str, float | None] = dict.fromkeys(sorted(s for name, s in self._known if name == rule.name))
@@ -101,12 +102,12 @@ class Reader:
             values = {name: found.get(subject) for name, found in figures.items()}
             for name, value in values.items():
                 yield Reading(name, subject, value)
-            # A sensor that never spoke is unknown and no more; one that falls silent is a fault.
+            # A sensor that never gave a value is just unknown; one that stops giving values is a fault.
             lost = any(value is None and (name, subject) in self._known for name, value in values.items())
             yield Reading("probe_failing", subject, float(lost) if subject in there else None)
 
     def _restarted(self, restarts: Mapping[str, int], now: float) -> Iterator[Reading]:
-        """Restarts within the window; a watcher's first one is worth an alert, a child's only a row of them."""
+        """Yield the restarts within the window: one of a watcher raises an alert, for a child it takes several."""
         self._restarts = [each for each in self._restarts if now - each[0] <= RESTART_WINDOW_S]
         before: Mapping[str, int] = self._restarts[0][1] if self._restarts else {}
         self._restarts.append((now, restarts))
@@ -121,6 +122,6 @@ class Reader:
 
 
 def _figures(rule: AlertRule, sample: Sample) -> dict[str, float | None]:
-    """What a rule's metric says now, by subject."""
+    """Return the figures of a rule's metric now, by subject."""
     metric = BY_NAME[rule.metric]
     return {" ".join(labels) or rule.subject: value for labels, value in (metric.judged or metric.read)(sample)}

@@ -1,7 +1,7 @@
-"""When a figure becomes an alert. Pure: rules, what is open, readings, now -> what is open, events.
+"""When a figure becomes an alert. Pure: takes rules, open alerts, readings and a time; gives open alerts and events.
 
 ok -> pending (over its limit) -> firing (over it for `for_s`) -> resolved (back beyond the second limit). A figure that
-cannot be read makes its alert *unknown*: it neither fires nor resolves what it does not know.
+cannot be read makes its alert *unknown*, which neither fires nor is resolved.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,51 +12,53 @@ OK, PENDING, FIRING, RESOLVED, UNKNOWN = "ok", "pending", "firing", "resolved", 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Two limits, so that a figure that swings around one of them does not flap.
+    """A rule as configured. It has two limits, so that a figure that swings around one of them does not flap.
 
     `says` is a sentence with {subject}, {value} and {fire}.
     """
 
     name: str
     fire: float
-    """Over this (or, with `below`, under it) it is pending."""
+    """Over this (or, with `below`, under it) an alert is pending."""
     clear: float
-    """Not over this any more, it is ok."""
+    """No longer over this (or, with `below`, under it), the alert is resolved."""
     for_s: float
     says: str
     below: bool = False
     yields: bool = False
-    """A subject that states a limit of its own is judged by that one."""
+    """Whether a limit that a subject states itself takes precedence."""
 
     def at(self, limit: float | None) -> "Rule":
-        """The rule for a subject that states its own limit, or None."""
+        """Return the rule for a subject that states this limit, or states none."""
         if limit is None or not self.yields:
             return self
         return replace(self, fire=limit, clear=limit + self.clear - self.fire)
 
     def breached(self, value: float) -> bool:
+        """Return whether a value is over the limit (or, with `below`, under it)."""
         return value < self.fire if self.below else value > self.fire
 
     def cleared(self, value: float) -> bool:
+        """Return whether a value is back beyond the second limit."""
         return value >= self.clear if self.below else value <= self.clear
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A figure now; None: it cannot be read."""
+    """A figure now; None if it cannot be read."""
 
     rule: str
     subject: str
     value: float | None
     enough: bool = True
-    """False: it comes from too little to raise an alert, or to go on with one that is pending."""
+    """Whether it rests on enough data to raise an alert, or to keep one pending."""
     limit: float | None = None
-    """Where the subject itself says that it fires."""
+    """The limit that the subject states itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert that is not ok. Times are of the monitor's clock."""
+    """An alert that is not ok. Times are on the monitor's clock."""
 
     rule: str
     subject: str
@@ -78,9 +80,9 @@ class Event:
     state: str
     value: float | None
     news: bool = False
-    """It fires or is resolved: people are told. One that fires still, after it was unknown, is no news."""
+    """Whether it fires or is resolved, which people are told. One that still fires after it was unknown is not news."""
     limit: float | None = None
-    """That of the reading."""
+    """The limit that the reading's subject states."""
 
 
 Key = tuple[str, str]
@@ -90,11 +92,16 @@ Open = Mapping[Key, Alert]
 def step(
     rules: Mapping[str, Rule], open_: Open, readings: Iterable[Reading], now: float
 ) -> tuple[dict[Key, Alert], list[Event]]:
-    """Take the readings of one moment.
+    """Judge the readings of one moment.
 
     Args:
-        open_: the alerts that are not ok, by (rule, subject). One without a reading ends: what it was about is gone.
-        now: seconds on a clock that only goes while somebody looks.
+        rules: The rules by name; readings of other rules are ignored.
+        open_: The alerts that are not ok, by (rule, subject). One without a reading ends: what it was about is gone.
+        readings: The readings.
+        now: Seconds on a clock that only runs while samples are taken.
+
+    Returns:
+        The alerts that are not ok now, and what has changed.
     """
     after: dict[Key, Alert] = {}
     events: list[Event] = []
@@ -125,7 +132,7 @@ def _take(rule: Rule, alert: Alert | None, reading: Reading, now: float) -> tupl
         return _fired(rule, replace(alert, value=value, breached_at=now), value)
     if alert is not None and not alert.unknown:
         return _pending(rule, replace(alert, value=value), reading, now)
-    # What was seen before a gap says nothing about the time in between: begin anew.
+    # What was seen before a gap says nothing about the time in between, so the wait starts over.
     fresh = Alert(rule.name, reading.subject, value, now, now)
     if not (rule.breached(value) and reading.enough):
         return None, None if alert is None else _ended(fresh, value)
@@ -148,8 +155,8 @@ def _pending(rule: Rule, alert: Alert, reading: Reading, now: float) -> tuple[Al
         if now - alert.since >= rule.for_s:
             return replace(alert, fired=True), Event(rule.name, alert.subject, FIRING, value, news=True)
         return replace(alert, breached_at=now), None
-    # A figure that swings around its limit stays pending between its swings; one that stays between the two limits,
-    # where it would not have become pending, is ok in the end.
+    # A figure that swings around its limit stays pending between its swings. One that stays between the two limits,
+    # where it would not have become pending, is ok after `for_s`.
     if rule.cleared(value) or (not breached and now - alert.breached_at > rule.for_s):
         return None, _ended(alert, value)
     return alert, None

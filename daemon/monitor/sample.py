@@ -1,4 +1,4 @@
-"""What is seen of the machine and the service at one moment. Pure."""
+"""What the monitor sees of the machine and the service at one moment. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ BELOW_CRITICAL_C = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; None is what the driver does not say."""
+    """One GPU; what the driver does not report is None."""
 
     index: int
     uuid: str
@@ -22,11 +22,12 @@ class Gpu:
 
     @property
     def subject(self) -> str:
-        """What alerts call it: the index may change when another one disappears, the UUID does not."""
+        """Its name in alerts. It has the UUID, because the index may change when another GPU disappears."""
         return f"{self.name} {self.uuid[:12]}" if self.uuid.startswith("GPU-") else f"{self.name} #{self.index}"
 
     @property
     def memory_percent(self) -> float | None:
+        """The share of its memory in use."""
         if self.memory_used_mb is None or not self.memory_total_mb:
             return None
         return 100 * self.memory_used_mb / self.memory_total_mb
@@ -34,7 +35,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The GPUs, or why they cannot be seen."""
+    """The GPUs, or why they cannot be read."""
 
     gpus: tuple[Gpu, ...] = ()
     error: str | None = None
@@ -47,12 +48,12 @@ class Disk:
     path: str
     free_mb: float | None
     device: int | None = None
-    """Two paths on the same one have the same space."""
+    """The device number: paths on the same device share its space."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """A CPU's temperature where it is hottest; `critical_c` is where the hardware says that it must not get to."""
+    """A CPU's temperature where it is hottest; `critical_c` is what the hardware states that it must not reach."""
 
     chip: str
     temperature_c: float | None
@@ -60,7 +61,7 @@ class Sensor:
 
     @property
     def limit_c(self) -> float | None:
-        """Where it is too hot. A CPU slows itself down at its critical temperature, and is never seen above it."""
+        """Where it is too hot: below critical, where a CPU slows itself down, so that it never gets hotter."""
         return None if self.critical_c is None else self.critical_c - BELOW_CRITICAL_C
 
 
@@ -76,6 +77,8 @@ class ChildFigures:
 
 @dataclass(frozen=True, slots=True)
 class Host:
+    """The machine and the daemon's processes."""
+
     cpu_percent: float
     memory_percent: float
     memory_used_mb: float
@@ -92,14 +95,14 @@ class Work:
 
     done: int = 0
     failed: int = 0
-    """dead and rejected."""
+    """Jobs that are dead or rejected."""
     audio_s: float = 0.0
-    """Of the recordings that are done."""
+    """Audio of the recordings that are done."""
     processing_s: float = 0.0
     ended_in_window: int = 0
     error_rate_percent: float = 0.0
     real_time_factor_mean: float | None = None
-    """Seconds of a device per second of audio: the smaller the faster."""
+    """Seconds of a device per second of audio: smaller is faster."""
     real_time_factor_p95: float | None = None
     files_per_hour: float = 0.0
     audio_hours_per_hour: float = 0.0
@@ -109,12 +112,13 @@ class Work:
     eta_s: float | None = None
     oldest_waiting_s: float = 0.0
     stalled_s: float = 0.0
-    """Nothing has been finished this long though work waits."""
+    """How long nothing has been finished although work is waiting."""
     known: bool = True
-    """False: the database could not be read, and all of this says nothing."""
+    """Whether the database could be read; if not, the other figures mean nothing."""
 
     @property
     def success_rate_percent(self) -> float:
+        """The share of the jobs of the last hour that did not fail."""
         return 100.0 - self.error_rate_percent
 
 
@@ -127,11 +131,11 @@ class Sample:
     host: Host
     work: Work
     paused: str | None = None
-    """Why nothing is handed out just now."""
+    """Why work is paused, if it is."""
     restarts: Mapping[str, int] = field(default_factory=dict)
-    """Of every kind of child and of the watchers, since the daemon's start."""
+    """Restarts of every kind of child and of the watchers since the daemon's start."""
     missing_roots: Mapping[str, bool] = field(default_factory=dict)
-    """Watched folder -> whether it cannot be listed."""
+    """For each watched folder, whether it cannot be listed."""
     accuracy_percent: float | None = None
-    """What the last `verify` of this model found it to keep of float32's accuracy."""
+    """How much of float32's accuracy this model keeps, by the last `verify`."""
     model_cache_mb: float | None = None

@@ -1,4 +1,4 @@
-"""The CPU's temperature, by psutil; many machines, virtual ones above all, have no sensor for it."""
+"""Reads the CPU's temperature through psutil; many machines, above all virtual ones, have no sensor for it."""
 
 import psutil
 
@@ -7,15 +7,15 @@ from daemon.monitor.sample import Sensor
 CHIPS = {"coretemp", "k8temp", "k10temp", "zenpower", "x86_pkg_temp", "soc_thermal", "soc-thermal"}
 """Drivers of CPU sensors without "cpu" in their name. Others measure drives, radios or the mainboard."""
 PLAUSIBLE_C = (-40.0, 125.0)
-"""hwmon drivers pass on what a broken or absent sensor says: -273, 0xFFFF, 255."""
+"""hwmon drivers pass on the values of broken or absent sensors: -273, 0xFFFF, 255."""
 CRITICAL_MIN_C = 80.0
-"""Lower ones are set points of the fans (k10temp says 70 of every CPU), and psutil takes them for critical ones."""
+"""Lower values are set points of fans, which psutil reports as critical (k10temp gives 70 for every CPU)."""
 CONTROL, REAL = "Tctl", "Tdie"
 """AMD's temperature for fan control may be 27 degrees above the real one: docs.kernel.org/hwmon/k10temp.html"""
 
 
 def sensors() -> tuple[Sensor, ...]:
-    """The hottest place of every CPU chip; none where psutil knows of no sensor."""
+    """Return the hottest place of every CPU chip; none where psutil knows no sensor."""
     read = getattr(psutil, "sensors_temperatures", None)  # on Linux and FreeBSD only
     chips = read() if read is not None else {}
     return tuple(_hottest(chip, places) for chip, places in chips.items() if chip in CHIPS or "cpu" in chip.lower())

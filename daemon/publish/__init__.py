@@ -1,1 +1,1 @@
-"""Stored segments become the files of a transcript, all of them or none."""
+"""Turns stored segments into the files of a transcript: all of them or none."""

@@ -1,4 +1,4 @@
-"""Files appear beside the recording as a set: whole, synced to the disk, never over a file of the user's."""
+"""Publishes files beside the recording as a set: complete, synced to the disk, never over a file of the user's."""
 
 import errno
 import hashlib
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from daemon.errors import Unavailable
 
 NAME_MAX = 255
-"""Bytes in a file name on Linux file systems."""
+"""The most bytes in a file name on Linux file systems."""
 UTF8_CHARACTER_MAX = 4
 SHORTENED_BYTES = 200
-"""How much of a name that is too long for a number stays before its hash."""
+"""How much of a name is kept, before a hash, if it is too long for a number to be added."""
 NUMBER_MAX = 9_999
-"""Numbered names that are tried before the folder counts as full of them."""
+"""How many numbered names are tried before the folder counts as full."""
 EXTENSION_BYTES = 5
-"""Room that a numbered name leaves for an extension at least: its base shall not depend on which formats a set has."""
+"""The least room that a numbered name leaves for an extension, so that its base does not depend on the formats."""
 ENVIRONMENT_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE,
      errno.ESTALE, errno.ENOENT}
@@ -26,7 +26,7 @@ ENVIRONMENT_ERRNOS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One file of a set: its name in the recording's folder, and whether a file there is to be replaced."""
+    """One file of a set: its name in the recording's folder, and whether it replaces a file there."""
 
     format: str
     name: bytes
@@ -37,27 +37,27 @@ class Planned:
 
 
 Owner = Callable[[bytes], tuple[bool, str] | None]
-"""Of a name in the folder: None if the daemon never wrote it, else whether it did so for the recording in
+"""Tells about a name in the folder: None if the daemon never wrote it, else whether it did so for the recording in
 question, and the SHA-256 of what it wrote last."""
 
 
 def plan(
     folder: int, recording: bytes, files: dict[str, bytes], naming: str, owner: Owner
 ) -> tuple[list[Planned], str | None]:
-    """Names for a set of files, all with one base name.
+    """Choose names for a set of files, all with the same base name.
 
     Args:
-        folder: descriptor of the recording's folder.
-        recording: the recording's file name.
-        files: format → content.
+        folder: Descriptor of the recording's folder.
+        recording: The recording's file name.
+        files: The content of each file, by format.
         naming: `stem` or `name`, as configured.
-        owner: who wrote a name, as far as the daemon knows.
+        owner: Tells who wrote a name, as far as the daemon knows.
 
     Returns:
-        The plan, and a warning if it is not under the usual name.
+        The plan, and a warning if it does not use the usual name.
 
     Raises:
-        Unavailable: every name that could be tried is taken.
+        Unavailable: Every name that could be tried is taken.
     """
     usual = os.path.splitext(recording)[0] if naming == "stem" else recording
     extension_bytes = max(EXTENSION_BYTES, *(len(_extension(form)) for form in files))
@@ -68,7 +68,7 @@ def plan(
             if base == usual:
                 return fitting, None
             too_long = max(len(usual + _extension(form)) for form in files) > NAME_MAX
-            why = "would be too long" if too_long else "is taken by files of others"
+            why = "would be too long" if too_long else "is taken by other files"
             return fitting, f"transcript named {os.fsdecode(base)!r}: the usual name {why}"
     raise Unavailable(
         f"no name is free for the transcript of {os.fsdecode(recording)!r}",
@@ -80,12 +80,13 @@ def publish(folder: int, planned: list[Planned], scratch: str) -> None:
     """Put the files of a plan on the disk, in its order; all of them or none.
 
     Args:
-        folder: descriptor of the recording's folder.
-        scratch: a name that no other publication uses at this time, for hidden temporary files.
+        folder: Descriptor of the recording's folder.
+        planned: The files.
+        scratch: A name for hidden temporary files, which no other publication uses at the same time.
 
     Raises:
-        FileExistsError: somebody made a file of that name since the plan; nothing of ours stays.
-        Unavailable: the disk is full, read-only or not permitted; nothing of ours stays.
+        FileExistsError: A file of that name has been created since the plan; none of ours is left behind.
+        Unavailable: The disk is full, read-only or not permitted; none of ours is left behind.
     """
     made: list[bytes] = []
     try:
@@ -102,13 +103,13 @@ def publish(folder: int, planned: list[Planned], scratch: str) -> None:
         if error.errno in ENVIRONMENT_ERRNOS:
             raise Unavailable(
                 f"the transcript cannot be written: {(error.strerror or str(error)).lower()}",
-                "free space there or make the folder writable; it is tried again by itself",
+                "free space there or make the folder writable; the daemon will try again",
             ) from error
         raise
 
 
 def _put(folder: int, file: Planned, hidden: bytes) -> None:
-    """Make one file visible with all of its content, synced."""
+    """Make one file visible with all of its content, synced to the disk."""
     with suppress(FileNotFoundError):
         os.unlink(hidden, dir_fd=folder)
     replaces = file.present == "old"
@@ -138,7 +139,7 @@ def _put(folder: int, file: Planned, hidden: bytes) -> None:
 
 
 def _rename_new(folder: int, hidden: bytes, name: bytes) -> None:
-    """Give a hidden file its name unless that is taken; where there are no hard links, by looking first."""
+    """Give a hidden file its name unless that is taken; where there are no hard links, check first and rename it."""
     try:
         os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
     except OSError as error:
@@ -156,7 +157,7 @@ def _write_all(fd: int, content: bytes) -> None:
 
 
 def _one(folder: int, base: bytes, form: str, content: bytes, owner: Owner) -> Planned | None:
-    """The plan of one file under a base name; None if that name is not ours to use."""
+    """Plan one file under a base name; return None if the daemon may not use that name."""
     name = base + _extension(form)
     if len(name) > NAME_MAX:
         return None
@@ -177,7 +178,7 @@ def _one(folder: int, base: bytes, form: str, content: bytes, owner: Owner) -> P
 
 
 def _content_hash(folder: int, name: bytes) -> str | None:
-    """SHA-256 of a file; None if there is none; something that is no such file differs from any content."""
+    """Return the SHA-256 of a file, None if it does not exist, or "unreadable", which equals no content's hash."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except FileNotFoundError:
@@ -196,10 +197,12 @@ def _extension(form: str) -> bytes:
 
 
 def _bases(recording: bytes, naming: str, length_max: int) -> Iterator[bytes]:
-    """talk, talk.mp3, talk.mp3.1 … for talk.mp3; where a number would not fit, a shortened name with a hash.
+    """Yield talk, talk.mp3, talk.mp3.1 … for talk.mp3; where a number would not fit, a shortened name with a hash.
 
     Args:
-        length_max: bytes that a base may have; the numbered ones keep to it, whatever the recording's name.
+        recording: The recording's file name.
+        naming: `stem` or `name`; with `name`, talk is left out.
+        length_max: How many bytes a numbered base may have, whatever the recording's name.
     """
     if naming == "stem":
         yield os.path.splitext(recording)[0]
@@ -215,8 +218,8 @@ def _bases(recording: bytes, naming: str, length_max: int) -> Iterator[bytes]:
 
 
 def _cut(name: bytes, length: int) -> bytes:
-    """The first bytes of a name, at most `length`; a character of UTF-8 is left out rather than cut in two."""
+    """Return the first bytes of a name, at most `length`, without cutting a UTF-8 character in two."""
     for end in range(length, max(0, length - UTF8_CHARACTER_MAX), -1):
         if end >= len(name) or name[end] & 0b1100_0000 != 0b1000_0000:
             return name[:end]
-    return name[:length]  # This is no UTF-8.
+    return name[:length]  # This is not UTF-8.

@@ -1,4 +1,4 @@
-"""A finished job → the bytes of its transcript files. The same segments always give the same bytes."""
+"""Renders the transcript files of a finished job. The same segments always give the same bytes."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from daemon.publish.transcript import Transcript
 from daemon.store.records import Job
 
 Renderer = Callable[[Transcript], str]
-"""Gives the same text for the same transcript, always: what is published may be rendered again and compared."""
+"""Always gives the same text for the same transcript, because what is published may be rendered again and compared."""
 
 
 def render(
@@ -29,13 +29,13 @@ def render(
     """Render a transcript in every format that its job asks for.
 
     Args:
-        job: the finished job.
-        segments: what was said, in the order of time.
-        suppressed: what was left out of the transcript; the JSON says so.
-        stages: what the job's stages have found, by their names; the JSON has it under these names.
+        job: The finished job.
+        segments: What was said, in order of time.
+        suppressed: What was left out of the transcript; only the JSON lists it.
+        stages: What the job's stages have found, by their names; the JSON has it under these names.
 
     Returns:
-        format → content, in the order in which the files are published: the JSON last.
+        The content of each file by format, in the order in which the files are published: the JSON last.
     """
     transcript = Transcript(job, segments, suppressed, stages)
     return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in job.options.formats}
@@ -95,7 +95,7 @@ def _subtitles(form: str) -> Renderer:
 
 
 def _tsv(transcript: Transcript) -> str:
-    """Start and end in milliseconds, as openai/whisper writes them."""
+    """Render a table of start, end and text, with times in milliseconds, as openai/whisper does."""
     rows = (
         f"{round(s.start_s * 1000)}\t{round(s.end_s * 1000)}\t{s.text.replace(chr(9), ' ')}\n"
         for s in transcript.segments
@@ -121,4 +121,4 @@ RENDERERS: dict[str, Renderer] = {
     "md": markdown,
     "json": _json,
 }
-"""One for every name in `daemon.config.formats`."""
+"""A renderer for every name in `daemon.config.formats`."""

@@ -1,4 +1,4 @@
-"""A transcript as Markdown to paste into notes: heading, details, paragraphs with time stamps. Pure."""
+"""Renders a transcript as Markdown for notes: heading, details, paragraphs with timestamps. Pure."""
 
 import os
 import re
@@ -10,23 +10,23 @@ from daemon.publish.subtitles import SENTENCE_ENDS, columns
 from daemon.publish.transcript import Transcript
 
 PAUSE_S = 2.0
-"""A pause of this length after a sentence begins a new paragraph."""
+"""A pause of this length after a sentence starts a new paragraph."""
 PAUSE_MAX_S = 5.0
-"""One of this length does so within a sentence, too."""
+"""A pause of this length starts a new paragraph even within a sentence."""
 PARAGRAPH_COLUMNS = 500
-"""After this much text the next end of a sentence begins a new paragraph: 80 to 90 words, some 35 s of speech."""
+"""After this much text, 80 to 90 words or some 35 s of speech, a paragraph ends with the next sentence."""
 PARAGRAPH_MAX_COLUMNS = 1000
-"""After this much text any segment does, for not every language, nor every model, writes full stops."""
+"""After this much text a paragraph ends with the next segment: not every language or model uses full stops."""
 
 CLOSING = "\"'”’»)]」』）"
 """What may stand between the end of a sentence and the next one."""
 SPECIAL = re.compile(r"[\\`*_\[\]<#~$]|==|&(?=#?\w+;)")
-"""What Markdown, or a common dialect of it, may take for markup within a line: code, emphasis, links, HTML, headings
+"""What Markdown or a common dialect of it may take for markup within a line: code, emphasis, links, HTML, headings
 and tags, strike-through, formulas, highlights, entities."""
 
 
 def markdown(transcript: Transcript) -> str:
-    """Render a transcript as Markdown; one without speech has its heading and details only."""
+    """Render a transcript as Markdown; one without speech has only its heading and details."""
     heading = f"# {_escaped(os.path.basename(transcript.job.path))}"
     texts = [
         f"**[{_clock(paragraph[0].start_s)}]** {_escaped(_joined(paragraph, transcript.is_translated))}"
@@ -36,7 +36,7 @@ def markdown(transcript: Transcript) -> str:
 
 
 def _details(transcript: Transcript) -> str:
-    """Length, language and model, as far as they are known."""
+    """Return the line with length, language and model, as far as they are known."""
     job = transcript.job
     details = []
     if job.duration_s is not None:
@@ -65,7 +65,7 @@ def _paragraphs(transcript: Transcript) -> Iterator[list[Segment]]:
 
 
 def _ends(last: Segment, length: int, pause_s: float) -> bool:
-    """Whether a paragraph of this many columns ends after its last segment, before a pause."""
+    """Return whether a paragraph of this many columns ends after its last segment, before a pause."""
     if pause_s >= PAUSE_MAX_S or length >= PARAGRAPH_MAX_COLUMNS:
         return True
     is_sentence = last.text.rstrip().rstrip(CLOSING).endswith(SENTENCE_ENDS)
@@ -82,7 +82,7 @@ def _joined(paragraph: list[Segment], is_translated: bool) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text on one line that Markdown shows as it is."""
+    """Put text on one line and escape it, so that Markdown shows it as it is."""
     return SPECIAL.sub(lambda match: "".join(f"\\{char}" for char in match.group()), " ".join(text.split()))
 
 

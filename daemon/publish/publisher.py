@@ -1,4 +1,4 @@
-"""The transcript of a job, rendered from what is stored and published beside its recording."""
+"""Renders the transcript of a job from what is stored and publishes it beside the recording."""
 
 import logging
 import os
@@ -17,18 +17,24 @@ from daemon.store.store import Store
 log = logging.getLogger(__name__)
 
 RACES_MAX = 5
-"""Names that others take between plan and publication before we wait instead."""
+"""How often other programs may take a name between plan and publication before the job is postponed."""
 
 
 def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) -> str | None:
-    """Write the transcript of a job whose segments are all stored; a warning if its usual name was taken.
+    """Publish the transcript of a job whose segments are all stored.
 
     Args:
-        stages: finished; they are kept in the store before what they have found is published.
+        store: Where the segments are.
+        job: The job.
+        stages: Its finished stages; they are stored before their results are published.
+
+    Returns:
+        A warning if the usual name was taken.
 
     Raises:
-        RecordingGone, RecordingChanged: the recording is not the version that was transcribed.
-        Unavailable: the folder cannot be written now.
+        RecordingGone: The recording no longer exists.
+        RecordingChanged: The recording is not the version that was transcribed.
+        Unavailable: The folder cannot be written now.
     """
     os.close(current_file(job))
     results = {stage.name: stage.result for stage in stages}
@@ -50,7 +56,7 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
             return warning
     finally:
         os.close(folder)
-    raise Unavailable("other programs keep taking the names of its transcript", "see what writes into this folder")
+    raise Unavailable("other programs keep taking the transcript's names", "find out what writes into this folder")
 
 
 def _owner(store: Store, job: Job, where: bytes) -> Owner:

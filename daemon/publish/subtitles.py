@@ -1,4 +1,4 @@
-"""Segments → subtitle cues that can be read: two lines of about 42 columns, at most 7 s. Pure."""
+"""Cuts segments into readable subtitles: two lines of about 42 columns, at most 7 s. Pure."""
 
 import unicodedata
 from bisect import bisect_left
@@ -13,13 +13,13 @@ LINE_COLUMNS = 42
 LINES = 2
 CUE_MAX_S = 7.0
 SENTENCE_MIN_COLUMNS = 30
-"""A sentence that ends a cue at least this long also ends the cue."""
+"""The end of a sentence also ends a cue that is at least this long."""
 SENTENCE_ENDS = tuple(".!?…。！？")
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A subtitle: its lines joined by a newline, and when it shows, in seconds of the recording."""
+    """A subtitle: its lines, separated by newlines, and when it is shown, in seconds of the recording."""
 
     start_s: float
     end_s: float
@@ -28,7 +28,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """What is never broken: a word, or a character of a language without spaces."""
+    """What is never split: a word, or a character of a language without spaces."""
 
     start_s: float
     end_s: float
@@ -37,7 +37,7 @@ class _Unit:
 
 
 def cues(segments: Iterable[Segment]) -> list[Cue]:
-    """Cut segments into cues; times come from the words where there are any, else from the share of text."""
+    """Cut segments into cues; their times come from the words if there are any, else from the share of the text."""
     made: list[Cue] = []
     for segment in segments:
         for group in _groups(list(_units(segment))):
@@ -48,21 +48,21 @@ def cues(segments: Iterable[Segment]) -> list[Cue]:
 
 
 def columns(text: str) -> int:
-    """How wide a text is on a screen; wide characters take two columns, combining marks none."""
+    """Return how many columns a text takes on a screen; wide characters take two, combining marks none."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )
 
 
 def wrap(text: str) -> list[str]:
-    """Lines of at most 42 columns, as even as may be; a longer word has a line of its own."""
+    """Break text into lines of at most 42 columns, as even as possible; a longer word gets a line of its own."""
     if columns(text) <= LINE_COLUMNS:
         return [text]
     unspaced = " " not in text and columns(text) > len(text)
     pieces, glue = (list(text), "") if unspaced else (text.split(" "), " ")
     widths = [columns(piece) for piece in pieces]
     count = len(_fill(widths, len(glue), LINE_COLUMNS))
-    # The narrowest width that needs no more lines: those that are wide enough come after those that are not.
+    # Find the narrowest width that needs no more lines, by bisection: widths that are too narrow come first.
     widest = columns(text)
     narrowest = widest // count
     width = bisect_left(range(narrowest, widest), True, key=lambda width: len(_fill(widths, len(glue), width)) <= count)
@@ -71,7 +71,7 @@ def wrap(text: str) -> list[str]:
 
 
 def _fill(widths: list[int], glue: int, width: int) -> list[int]:
-    """Where each line ends, when pieces of these widths fill lines of this width, each as far as it goes."""
+    """Return where each line ends if every line of this width takes as many of the pieces as fit."""
     ends: list[int] = []
     used = 0
     for at, piece in enumerate(widths):
@@ -106,7 +106,7 @@ def _units(segment: Segment) -> Iterator[_Unit]:
 
 
 def _groups(units: list[_Unit]) -> Iterator[list[_Unit]]:
-    """Units that make one cue each."""
+    """Yield groups of units that make one cue each."""
     group: list[_Unit] = []
     for unit in units:
         if group and not _fits([*group, unit]):

@@ -1,4 +1,4 @@
-"""What every format is rendered from."""
+"""The transcript that every format is rendered from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ class Transcript:
 
     job: Job
     segments: Sequence[Segment]
-    """In the order of their times."""
+    """What was said, in order of time."""
     suppressed: Sequence[Suppressed]
-    """What was left out of the transcript; only the JSON says so."""
+    """What was left out of the transcript; only the JSON lists it."""
     stages: Mapping[str, Any] = field(default_factory=dict)
     """What the job's stages have found, by their names; only the JSON has it."""
 
     @property
     def is_translated(self) -> bool:
-        """Whether the text is English, whatever was spoken, which is what `language` of job and segments says."""
+        """Whether the text is English whatever was spoken; `language` of job and segments is what was spoken."""
         return self.job.options.task == "translate"

@@ -1,1 +1,1 @@
-"""jobs.db: every read and every change of the database."""
+"""The database jobs.db: every read and every change of it."""

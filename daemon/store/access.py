@@ -14,22 +14,23 @@ T = TypeVar("T")
 
 
 class Access:
-    """Reads and writes jobs.db. A transaction that fails because of the machine (full disk, say) is tried again.
+    """Reads and writes jobs.db. A transaction that fails because of the machine, such as a full disk, is tried again.
 
     Methods may be called from the dispatcher and from the scanner; only the daemon that holds the lock writes.
 
     Args:
-        path: the database file, migrated already.
-        keep_waiting: asked with the reason before each new try; False makes the call raise Unavailable.
+        path: The database file, already migrated.
+        keep_waiting: Called with the reason before each new try; False makes the call raise Unavailable.
     """
 
     def __init__(self, path: Path, keep_waiting: Callable[[str], bool] = lambda _reason: True) -> None:
         self._engine = database.open_engine(path)
         self._turn = Lock()
-        """Threads that write take turns: SQLite would let one that waits sleep while another writes on and on."""
+        """Threads that write take turns: SQLite would let a waiting one sleep while another keeps writing."""
         self._keep_waiting = keep_waiting
 
     def close(self) -> None:
+        """Close the connections to the database."""
         self._engine.dispose()
 
     def _read(self, work: Callable[[Connection], T]) -> T:
@@ -45,5 +46,6 @@ class Access:
 
 
 def moved(*from_states: str, ids: Sequence[int] | None = None) -> Update:
+    """Return an update of the jobs that are in one of these states, or of those of them that have these ids."""
     statement = update(jobs).where(jobs.c.state.in_(from_states))
     return statement if ids is None else statement.where(jobs.c.id.in_(ids))

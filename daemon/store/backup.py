@@ -7,5 +7,5 @@ BACKUP = "{stem}-{at:%Y%m%dT%H%M%SZ}.db"
 
 
 def backup_path(path: Path) -> Path:
-    """Where a backup of a database made now goes."""
+    """Return where a backup goes that is made of a database now."""
     return path.parent / "backups" / BACKUP.format(stem=path.stem, at=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""What a running job leaves behind as it goes: its content, language, chunks, segments and files."""
+"""What a running job stores as it goes: its content, language, chunks, segments and files."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from daemon.store.stages import keep_stages
 JOB_COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 COMPUTED = (chunks, segments, suppressed, stages)
 """The tables of what was computed from a recording."""
-# Every job asks these once at least. Built here, and not each time, they take half the time.
+# Every job runs these queries at least once. Building them once, here, halves the time they take.
 SOME_CHUNKS = (
     select(chunks.c.idx, chunks.c.start_s, chunks.c.end_s)
     .where(chunks.c.job_id == bindparam("job"))
@@ -57,11 +57,16 @@ class Checkpoints(Access):
         device: str,
         language: str | None,
     ) -> None:
-        """What is transcribed, and with what. Chunks done by another model are dropped.
+        """Record what is transcribed, and with what. Chunks done by another model are dropped.
 
         Args:
-            duration_s: as the container says, for want of better until all is decoded.
-            language: the only one that the model knows, or None.
+            job_id: The job.
+            content_hash: SHA-256 of the recording.
+            duration_s: The length that the container states, until everything is decoded.
+            model: The model's name.
+            compute_type: The compute type that the model was loaded with.
+            device: The device that the model is on.
+            language: The only language that the model knows, or None.
         """
 
         def work(db: Connection) -> None:
@@ -86,7 +91,7 @@ class Checkpoints(Access):
         self._write(work)
 
     def detected(self, job_id: int, language: str, probability: float) -> None:
-        """The language of the recording, from its first speech."""
+        """Record the language of the recording, detected in its first speech."""
         self._write(
             lambda db: db.execute(
                 update(jobs).where(jobs.c.id == job_id).values(language=language, language_probability=probability)
@@ -94,12 +99,12 @@ class Checkpoints(Access):
         )
 
     def chunks_done(self, job_id: int) -> dict[int, tuple[float, float]]:
-        """idx → (start_s, end_s) of the chunks that need no second run."""
+        """Return (start_s, end_s) of the chunks that are done, by their number."""
         statement = select(chunks.c.idx, chunks.c.start_s, chunks.c.end_s).where(chunks.c.job_id == job_id)
         return {idx: (start, end) for idx, start, end in self._read(lambda db: db.execute(statement).all())}
 
     def save(self, results: Sequence[Result], batch: Batch | None = None) -> None:
-        """A checkpoint; the segments of finished chunks, of any jobs, and their batch."""
+        """Save a checkpoint: the segments of finished chunks, which may be of any jobs, and their batch."""
 
         def work(db: Connection) -> None:
             for result in results:
@@ -110,7 +115,7 @@ class Checkpoints(Access):
         self._write(work)
 
     def decoded(self, job_id: int, *, chunks_total: int, duration_s: float, speech_s: float, damaged: int) -> None:
-        """The whole recording has been decoded."""
+        """Record that the whole recording has been decoded, and what that has shown."""
         self._write(
             lambda db: db.execute(
                 update(jobs)
@@ -120,7 +125,7 @@ class Checkpoints(Access):
         )
 
     def same_content(self, job: Job, content_hash: str, model: str) -> list[tuple[int, str, bytes]]:
-        """(id, root, path) of finished jobs with this content and these options, newest first."""
+        """Return (id, root, path) of finished jobs with this content and these options, newest first."""
         statement = (
             select(jobs.c.id, jobs.c.root, jobs.c.path_bytes)
             .where(
@@ -157,16 +162,16 @@ class Checkpoints(Access):
         self._write(work)
 
     def restart(self, job_id: int) -> None:
-        """Drop the checkpoints, which do not fit the chunks that the decoder cuts now."""
+        """Drop the checkpoints because the decoder now cuts other chunks."""
         self._write(lambda db: forget(db, job_id))
 
     def job(self, job_id: int) -> Job:
-        """The job as it stands now."""
+        """Return the job as it is now."""
         statement = select(*JOB_COLUMNS).where(jobs.c.id == job_id)
         return job_from(self._read(lambda db: db.execute(statement).one()))
 
     def transcript(self, job_id: int) -> list[Segment]:
-        """The segments of a job in the order of the recording."""
+        """Return the segments of a job in the order of the recording."""
         statement = select(segments).where(segments.c.job_id == job_id).order_by(segments.c.chunk, segments.c.idx)
         return [_segment(row) for row in self._read(lambda db: db.execute(statement).all())]
 
@@ -185,14 +190,14 @@ class Checkpoints(Access):
         return self._read(work)
 
     def suppressed(self, job_id: int) -> list[Suppressed]:
-        """What the model gave for a job and was not believed, in the order of the recording."""
+        """Return the text that was left out of a job's transcript, in the order of the recording."""
         names = Suppressed.__dataclass_fields__
         statement = select(*(suppressed.c[name] for name in names)).where(suppressed.c.job_id == job_id)
         rows = self._read(lambda db: db.execute(statement.order_by(suppressed.c.chunk, suppressed.c.id)).all())
         return [Suppressed(*row) for row in rows]
 
     def plan_outputs(self, job_id: int, files: Sequence[Output], finished: Sequence[StageProgress] = ()) -> None:
-        """The files about to be published, and the finished stages, so that a crash between knows its own work."""
+        """Record the files about to be published and the finished stages, so that after a crash they count as ours."""
 
         def work(db: Connection) -> None:
             keep_stages(db, job_id, finished)
@@ -213,7 +218,7 @@ class Checkpoints(Access):
         self._write(work)
 
     def owner(self, path: bytes) -> tuple[str, str, bytes] | None:
-        """(sha256, root, path of the recording) of what the daemon wrote last under this absolute path, if it did."""
+        """Return (sha256, root, path of the recording) of what the daemon last wrote at an absolute path, if it did."""
         statement = (
             select(outputs.c.sha256, jobs.c.root, jobs.c.path_bytes)
             .join(jobs, jobs.c.id == outputs.c.job_id)
@@ -265,6 +270,7 @@ def forget(db: Connection, job_id: int) -> None:
 
 
 def job_from(row: Any) -> Job:
+    """Return the job in a row of JOB_COLUMNS."""
     values = dict(row._mapping)
     values["options"] = options_from_json(values["options"])
     return Job(**values)

@@ -1,4 +1,4 @@
-"""One SQLite file: how it is opened, copied, locked and waited for."""
+"""The SQLite file: how it is opened, copied, locked and waited for."""
 
 import fcntl
 import os
@@ -19,12 +19,14 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 30.0
 ENVIRONMENT_ERRORS = ("disk is full", "disk i/o error", "unable to open", "readonly database", "is locked")
-"""What SQLite says when the machine, not the statement, is at fault."""
+"""SQLite's messages when the machine, not the statement, is at fault."""
 
 
 def open_engine(path: Path, *, read_only: bool = False) -> Engine:
-    """An engine whose transactions begin with BEGIN IMMEDIATE (docs/facts.md, fact 6) and whose commits
-    reach the disk (synchronous=FULL, docs/facts.md, fact 7); a read-only one only reads and never blocks the writer.
+    """Return an engine for a database.
+
+    Its transactions begin with BEGIN IMMEDIATE (docs/facts.md, fact 6) and its commits reach the disk
+    (synchronous=FULL, docs/facts.md, fact 7). A read-only engine never blocks the writer.
     """
 
     def connect() -> sqlite3.Connection:
@@ -58,7 +60,7 @@ def backup(path: Path, target: Path) -> None:
     """Copy a database that may be in use, with SQLite's own online backup.
 
     Raises:
-        Unavailable: it cannot be read or the copy cannot be written, or does not pass SQLite's integrity check.
+        Unavailable: The database cannot be read, or the copy cannot be written or fails SQLite's integrity check.
     """
     partial = target.with_name(target.name + ".partial")
     try:
@@ -81,11 +83,11 @@ def backup(path: Path, target: Path) -> None:
 
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Hold the database for this daemon alone; the lock ends with the process, however it ends.
+    """Hold the database for this daemon alone; the lock ends with the process, however that ends.
 
     Raises:
-        AlreadyRunning: another daemon holds it.
-        Unavailable: the folder of the database cannot be written.
+        AlreadyRunning: Another daemon holds the database.
+        Unavailable: The folder of the database cannot be written.
     """
     name = lock_path(path)
     try:
@@ -112,7 +114,7 @@ def lock(path: Path) -> Iterator[None]:
 
 
 def running_pid(path: Path) -> int | None:
-    """The process id of the daemon that holds the database, or None."""
+    """Return the process id of the daemon that holds the database, or None."""
     try:
         fd = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -127,6 +129,7 @@ def running_pid(path: Path) -> int | None:
 
 
 def lock_path(path: Path) -> Path:
+    """Return the lock file of a database."""
     return path.with_name(path.name + ".lock")
 
 
@@ -136,14 +139,16 @@ def transact(
     keep_waiting: Callable[[str], bool],
     turn: AbstractContextManager[Any],
 ) -> T:
-    """Run `work` in one transaction, again and again while the machine is at fault.
+    """Run `work` in one transaction, and try again while the machine is at fault.
 
     Args:
-        keep_waiting: called with the reason before each new try; False gives up.
-        turn: held during each try.
+        engine: The database.
+        work: What to do in the transaction; it may be called more than once.
+        keep_waiting: Called with the reason before each new try; False gives up.
+        turn: A lock that is held during each try.
 
     Raises:
-        Unavailable: given up.
+        Unavailable: `keep_waiting` gave up.
     """
     delay_s = 0.1
     while True:
@@ -161,20 +166,20 @@ def transact(
 
 
 def _empty_log(engine: Engine) -> None:
-    """Move what the write-ahead log holds into the database: on a small disk the log may be what fills it."""
+    """Move the write-ahead log into the database: on a small disk the log itself may be what fills it."""
     with suppress(sqlite3.Error), closing(engine.raw_connection()) as connection:
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def unavailable(path: Path, error: OperationalError) -> Unavailable:
-    """The environment error behind what SQLite says; a mistake in a statement is raised as it is."""
+    """Return the environment error that SQLite's message stands for; raise a mistake in a statement as it is."""
     said = str(error.orig)
     if not any(part in said.lower() for part in ENVIRONMENT_ERRORS):
         raise error
     free_mb = shutil.disk_usage(path.parent).free >> 20 if path.parent.exists() else 0
     return Unavailable(
         f"the database {path} cannot be used: {said}",
-        f"{free_mb} MB are free there; check the disk and the permissions",
+        f"{free_mb} MB are free on its disk; check the disk and the permissions",
     )
 
 

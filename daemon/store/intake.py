@@ -16,7 +16,7 @@ class Intake(Access):
     """Paths on their way into the queue."""
 
     def known(self, root: str, paths: Sequence[bytes]) -> dict[bytes, Known]:
-        """The newest version of each of these paths (at most a few hundred) that the store knows."""
+        """Return the newest version of each of these paths (at most a few hundred) that the store knows."""
         statement = (
             select(jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state)
             .where(jobs.c.root == root, jobs.c.path_bytes.in_(paths))
@@ -25,17 +25,17 @@ class Intake(Access):
         return {path: Known(*rest) for path, *rest in self._read(lambda db: db.execute(statement).all())}
 
     def settle(self, seen: Iterable[Seen]) -> None:
-        """(new) → settling: a recording that may still be written to."""
+        """Add as (new) → settling: recordings that may still be written to."""
         self._add((item, {"state": SETTLING, "reason": "waiting until nothing changes any more"}) for item in seen)
 
     def set_aside(self, refused: Iterable[tuple[Seen, str, str]]) -> None:
-        """(new) → ignored | rejected, with a reason: something that is no recording."""
+        """Add as (new) → ignored | rejected, with a reason: paths that are no recordings."""
         self._add(
             (seen, {"state": state, "reason": reason, "finished_at": timestamp()}) for seen, state, reason in refused
         )
 
     def queue(self, ready: Iterable[tuple[Seen, Options, int]]) -> None:
-        """settling → queued, with the options and the priority resolved now."""
+        """Move settling → queued, with the options and the priority resolved now."""
         rows = (
             (
                 seen,
@@ -55,7 +55,7 @@ class Intake(Access):
         self._add(rows, when=jobs.c.state.in_((SETTLING, VANISHED)))
 
     def still_settling(self, root: str, path: bytes, reason: str) -> None:
-        """settling → settling, with the reason why it takes so long."""
+        """Keep settling → settling, with the reason why it takes so long."""
         self._write(
             lambda db: db.execute(
                 update(jobs)
@@ -65,21 +65,26 @@ class Intake(Access):
         )
 
     def waiting(self, root: str) -> list[tuple[int, bytes, str]]:
-        """(id, path, fingerprint) of the jobs of a root that wait to settle or to run."""
+        """Return (id, path, fingerprint) of the jobs of a root that wait to settle or to run."""
         statement = select(jobs.c.id, jobs.c.path_bytes, jobs.c.fingerprint).where(
             jobs.c.root == root, jobs.c.state.in_(WAITING)
         )
         return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
 
     def forget_ignored(self, root: str, still: Callable[[bytes], bool]) -> None:
-        """ignored → (no row): a path that was never a recording, and is gone or bears the name of a format by now."""
+        """Remove ignored → (no row): paths that were no recordings, and for which `still` is no longer true.
+
+        Args:
+            root: The watched folder.
+            still: Tells whether a path still exists and is still to be listed as ignored.
+        """
         statement = select(jobs.c.id, jobs.c.path_bytes).where(jobs.c.root == root, jobs.c.state == IGNORED)
         gone = [job_id for job_id, path in self._read(lambda db: db.execute(statement).all()) if not still(path)]
         if gone:
             self._write(lambda db: db.execute(delete(jobs).where(jobs.c.id.in_(gone))))
 
     def vanish(self, job_ids: Sequence[int], reason: str) -> None:
-        """settling | queued | failed | running → vanished: the file is gone or is another version now."""
+        """Move settling | queued | failed | running → vanished: the file is gone or is another version now."""
         self._move(job_ids, (*WAITING, RUNNING), state=VANISHED, reason=reason, finished_at=timestamp())
 
     def _add(self, rows: Iterable[tuple[Seen, dict[str, Any]]], when: Any = None) -> None:
@@ -94,7 +99,7 @@ class Intake(Access):
 
 
 def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: Any) -> None:
-    """A row for this version, once: a second sight of it changes nothing, unless `when` holds for the row.
+    """Insert a row for this version unless there is one; an existing row changes only if `when` holds for it.
 
     A settling row of another version of the same path becomes this version: it is the same file, still
     being written.

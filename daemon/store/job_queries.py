@@ -1,4 +1,4 @@
-"""The jobs, listed, filtered, paged, and one by one."""
+"""Queries about jobs: lists, filters, pages, and single jobs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,18 +13,18 @@ from daemon.store.stage_queries import StageQueries
 START = "START"
 """The cursor of the first page."""
 BEFORE = "before-"
-"""Other cursors are this and the id of the last job of the page before."""
+"""Other cursors are this, followed by the id of the last job of the previous page."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs are asked for; what is left empty lets all through."""
+    """Which jobs are wanted; an empty field matches all jobs."""
 
     states: tuple[str, ...] = ()
     root: str | None = None
-    """A watched folder, as the configuration has it once links are resolved."""
+    """A watched folder, with links resolved as in the configuration."""
     path: bytes | None = None
-    """A pattern as of a shell, for the path below the root or the whole path; `*` goes through folders too."""
+    """A shell pattern for the path below the root or for the whole path; `*` also matches slashes."""
 
 
 class JobQueries(StageQueries):
@@ -37,11 +37,11 @@ class JobQueries(StageQueries):
     def page(self, wanted: JobFilter | None = None, *, limit: int = 50, cursor: str = START) -> JobPage:
         """List the jobs that come after those of an earlier page, the newest first.
 
-        The place is kept by id, not by number: whatever is added or forgotten meanwhile, no job comes twice and none
-        that was there from the first page on is passed over. Newer jobs are on the first page of the next walk.
+        The position is kept by id, not by number: whatever is added or forgotten meanwhile, no job comes twice, and
+        no job that existed at the first page is skipped. Newer jobs appear when the listing starts over.
 
         Raises:
-            ValueError: the cursor is none.
+            ValueError: The cursor is not valid.
         """
         before = _id_of(cursor)
         ids = _ids(wanted).limit(limit + 1)
@@ -50,7 +50,7 @@ class JobQueries(StageQueries):
         return {"jobs": rows[:limit], "next": f"{BEFORE}{rows[limit - 1]['id']}" if has_more else None}
 
     def job(self, job_id: int) -> JobDetail | None:
-        """All about one job: its row, its files, what its stages have found, and its text."""
+        """Return everything about one job: its row, its files, what its stages have found, and its text."""
         rows = self._typed(JobRow, select(jobs).where(jobs.c.id == job_id))
         if not rows:
             return None
@@ -64,18 +64,18 @@ class JobQueries(StageQueries):
         }
 
     def newest(self, root: str, path: bytes) -> JobRow | None:
-        """The job of the newest version of a path below a watched folder."""
+        """Return the job of the newest version of a path below a watched folder, or None."""
         mine = select(jobs).where(jobs.c.root == root, jobs.c.path_bytes == path)
         return next(iter(self._typed(JobRow, mine.order_by(jobs.c.id.desc()).limit(1))), None)
 
     def failed_since(self, since: str) -> int:
-        """How many jobs have come to a bad end since a time."""
+        """Return how many jobs have ended as dead or rejected since a time."""
         ended = select(func.count()).where(jobs.c.state.in_((DEAD, REJECTED)), jobs.c.finished_at >= since)
         return int(self._one(ended))
 
     def _listed(self, ids: Select[Any]) -> list[JobRow]:
-        # Sorting all the jobs of a state by id is done on an index alone, and only those listed are read: of 100 000
-        # jobs in 30 ms, not 360.
+        # SQLite sorts the jobs of a state by id on an index alone and then reads only those that are listed. With
+        # 100 000 jobs this takes 30 ms rather than 360.
         statement = select(jobs).where(jobs.c.id.in_(ids.scalar_subquery()))
         return self._typed(JobRow, statement.order_by(jobs.c.id.desc()))
 
@@ -93,10 +93,10 @@ def _ids(wanted: JobFilter | None) -> Select[Any]:
 
 
 def _named(path: bytes) -> ColumnElement[bool]:
-    """Whether the path below the root or the whole path is the given one, or matches it as a pattern.
+    """Return the condition that the path below the root or the whole path equals the given one or matches it.
 
-    The first, so that a name with brackets finds itself. The database holds readable text; so a pattern that is not
-    UTF-8, as a shell completes it from such a name, is made readable in the same way.
+    Equality is tested so that a name with brackets finds itself. The database holds readable text, so a pattern that
+    is not UTF-8, as a shell completes it from such a name, is made readable in the same way.
     """
     text = readable(path)
     whole = func.rtrim(jobs.c.root, "/") + "/" + jobs.c.path
@@ -108,7 +108,7 @@ def _named(path: bytes) -> ColumnElement[bool]:
 
 
 def sqlite_glob(pattern: str) -> str:
-    """A pattern as of a shell for SQLite's GLOB, which knows `[^a]` but not `[!a]`, and no `[` that stands alone."""
+    """Translate a shell pattern for SQLite's GLOB, which knows `[^a]` but not `[!a]`, and no `[` on its own."""
     out, at = "", 0
     while at < len(pattern):
         if pattern[at] != "[":
@@ -125,10 +125,10 @@ def sqlite_glob(pattern: str) -> str:
 
 
 def _id_of(cursor: str) -> int | None:
-    """The id that a page goes on below; None for the first page."""
+    """Return the id below which a page starts, or None for the first page."""
     if cursor == START:
         return None
     number = cursor.removeprefix(BEFORE)
     if number == cursor or not (number.isascii() and number.isdigit() and len(number) < 19):
-        raise ValueError(f"{cursor!r} is no cursor: begin with {START} and go on with what `next` says")
+        raise ValueError(f"{cursor!r} is not a cursor: begin with {START} and continue with the page's `next`")
     return int(number)

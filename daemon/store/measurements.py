@@ -1,4 +1,4 @@
-"""What was measured on this machine: the layout that a model runs fastest with, and checks of its accuracy."""
+"""What was measured on this machine: the parallelism that a model runs fastest with, and checks of its accuracy."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from daemon.store.schema import layouts, verifications
 
 
 def known_parallelism(path: Path, setup: Setup) -> Parallelism | None:
-    """The measured layout; None if there is none, or no database (of this version) yet."""
+    """Return the measured parallelism, or None if there is none, or no database of this version yet."""
     if not path.is_file():
         return None
     engine = database.open_engine(path, read_only=True)
@@ -32,7 +32,7 @@ def known_parallelism(path: Path, setup: Setup) -> Parallelism | None:
 
 
 def record_verification(path: Path, **values: Any) -> None:
-    """Keep a result of `transcribed verify`; a daemon may be running on the database."""
+    """Keep a result of `transcribed verify`, even while a daemon is using the database."""
     engine = database.open_engine(path)
     try:
         with engine.begin() as db:
@@ -47,7 +47,7 @@ class Measurements(Access):
     """The daemon's own measurements."""
 
     def keep_parallelism(self, setup: Setup, layout: Parallelism, trials: Sequence[dict[str, Any]] = ()) -> None:
-        """Keep a layout, with the trials that it is the best of."""
+        """Keep the fastest parallelism, with the trials from which it was chosen."""
         values = {**asdict(layout), "measured_at": timestamp(), "trials": json.dumps(list(trials))}
         self._write(
             lambda db: db.execute(

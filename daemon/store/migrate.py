@@ -1,4 +1,4 @@
-"""The database is brought to the schema of this version (alone here: Alembic takes a while to load)."""
+"""Upgrades the database to this version's schema. A module of its own, because Alembic is slow to import."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from daemon.store import database
 
 
 def migrate(path: Path) -> None:
-    """Bring the database to the schema of this version; an older one is copied aside first.
+    """Upgrade the database to the schema of this version; an older database is backed up first.
 
     Raises:
-        Unavailable: it was written by a newer version, or cannot be opened or written.
+        Unavailable: The database was written by a newer version, or cannot be opened or written.
     """
     config = Config()
     config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))

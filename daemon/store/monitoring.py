@@ -17,7 +17,7 @@ ENDED_STATES = (DONE, DEAD, REJECTED)
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Recordings that wait to run and that run; the one that has waited longest and is not put off."""
+    """How many recordings wait and run, and which of those that are due has waited longest."""
 
     waiting: int
     running: int
@@ -26,12 +26,12 @@ class Queue:
 
     @property
     def work_waits(self) -> bool:
-        """Something could be done now; a recording that is still being written to is no work yet."""
+        """Whether anything could be done now; a recording that is still being written to is not work yet."""
         return self.running > 0 or self.oldest_id is not None
 
 
 class History(Access):
-    """Samples and alerts. The monitor's own: where the database cannot be written it gives up at once."""
+    """Samples and alerts. It is the monitor's own access: when the database cannot be written it gives up at once."""
 
     def sample(self, row: dict[str, Any]) -> None:
         """Keep a sample; `detail` becomes JSON."""
@@ -39,13 +39,13 @@ class History(Access):
         self._write(lambda db: db.execute(insert(samples).values(**values)))
 
     def last_detail(self) -> dict[str, Any]:
-        """`detail` of the newest sample; empty if there is none."""
+        """Return `detail` of the newest sample; empty if there is none."""
         newest = select(samples.c.detail).order_by(samples.c.id.desc()).limit(1)
         text = self._read(lambda db: db.execute(newest).scalar())
         return {} if text is None else dict(json.loads(text))
 
     def open_alerts(self) -> list[tuple[str, str, bool]]:
-        """(rule, subject, whether it has fired) of the alerts that were not over when the daemon last ended."""
+        """Return (rule, subject, whether it has fired) of the alerts that were open when the daemon last ended."""
         statement = select(alerts.c.rule, alerts.c.subject, alerts.c.fired_at).where(alerts.c.resolved_at.is_(None))
         return [
             (rule, subject, fired is not None)
@@ -53,7 +53,7 @@ class History(Access):
         ]
 
     def change_alerts(self, changes: Iterable[tuple[str, str, str, float | None, str]]) -> None:
-        """Record (rule, subject, state, value, text): pending | firing | unknown | resolved, or ok (no row)."""
+        """Record changes (rule, subject, state, value, text) to pending, firing, unknown, resolved or ok (no row)."""
         changed = list(changes)
 
         def work(db: Connection) -> None:
@@ -64,7 +64,7 @@ class History(Access):
             self._write(work)
 
     def queue(self) -> Queue:
-        """What waits and what runs."""
+        """Return what waits and what runs."""
         now = timestamp()
 
         def work(db: Connection) -> Queue:
@@ -80,7 +80,7 @@ class History(Access):
         return self._read(work)
 
     def ended_since(self, seconds: float) -> list[tuple[float, bool, float, float]]:
-        """(seconds ago, good, seconds of audio, of processing) of the jobs that ended lately."""
+        """Return (seconds ago, good, seconds of audio, of processing) of the jobs that ended in the last `seconds`."""
         names = (jobs.c.finished_at, jobs.c.state, jobs.c.duration_s, jobs.c.processing_s)
         since = select(*names).where(jobs.c.state.in_(ENDED_STATES), jobs.c.finished_at >= timestamp_in(-seconds))
         now = datetime.now(UTC)
@@ -95,18 +95,18 @@ class History(Access):
         ]
 
     def accuracy_percent(self, model: str) -> float | None:
-        """What the newest verification of a model found it to keep of float32's accuracy."""
+        """Return how much of float32's accuracy a model keeps, by its newest verification; None if there is none."""
         newest = select(verifications).where(verifications.c.model == model).order_by(verifications.c.id.desc())
         row = self._read(lambda db: db.execute(newest.limit(1)).first())
         return None if row is None else 100 * (100 - row.wer) / max(1e-9, 100 - row.reference_wer)
 
     def verified_at(self, model: str) -> str | None:
-        """When a model was last verified; None if it never was."""
+        """Return when a model was last verified; None if it never was."""
         last = select(func.max(verifications.c.verified_at)).where(verifications.c.model == model)
         return self._read(lambda db: db.execute(last).scalar())
 
     def first_sampled_at(self) -> str | None:
-        """When the oldest sample that is kept was taken; None before the first."""
+        """Return when the oldest kept sample was taken; None before the first."""
         first = select(func.min(samples.c.sampled_at))
         return self._read(lambda db: db.execute(first).scalar())
 

@@ -1,4 +1,4 @@
-"""What people ask jobs.db: reads, and the small rows that ask the daemon for something."""
+"""What the commands do with jobs.db: they read it, and leave requests for the daemon."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class Queries(JobQueries, StatusQueries):
     """Reads jobs.db while a daemon may be running on it: jobs, the service as a whole, the monitor."""
 
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:
-        """Ask the daemon to do something with jobs; those that exist."""
+        """Ask the daemon to do something with jobs, and return the ids of those that exist."""
         found = [row.id for row in self._rows(select(jobs.c.id).where(jobs.c.id.in_(job_ids)))]
         self._ask(command, found)
         return found

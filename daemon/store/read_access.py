@@ -1,4 +1,4 @@
-"""jobs.db opened to be read only, while a daemon may be writing to it."""
+"""Read-only access to jobs.db, to which a daemon may be writing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ R = TypeVar("R")
 
 
 class ReadAccess:
-    """A reader of jobs.db, to be closed after use; as a context manager it says what is wrong with the database.
+    """A reader of jobs.db, to be closed after use. As a context manager it explains errors of the database.
 
     Raises:
-        Unavailable: there is no database yet, or it is not to be read.
+        Unavailable: There is no database yet, or it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,6 +31,7 @@ class ReadAccess:
         return self
 
     def close(self) -> None:
+        """Close the connections to the database."""
         self._engine.dispose()
 
     def __exit__(
@@ -47,7 +48,7 @@ class ReadAccess:
 
     @property
     def pid(self) -> int | None:
-        """Of the daemon that works on it; None if none does."""
+        """The process id of the daemon that is using the database, or None."""
         return database.running_pid(self._path)
 
     def _rows(self, statement: Select[Any]) -> Sequence[Any]:
@@ -59,11 +60,11 @@ class ReadAccess:
             return db.execute(statement).scalar()
 
     def _typed(self, kind: type[R], statement: Select[Any]) -> list[R]:
-        """The rows of a statement on a whole table, of which the columns are read that the class names."""
+        """Return the rows of a statement on a whole table, with only the columns that the class names."""
         named = [statement.selected_columns[name] for name in kind.__annotations__]
         return [cast(R, _plain(row)) for row in self._rows(statement.with_only_columns(*named))]
 
 
 def _plain(row: Any) -> dict[str, Any]:
-    """A row for JSON: bytes, which are for machines that open files, as hexadecimal."""
+    """Return a row for JSON, with bytes, which programs need to open files, in hexadecimal."""
     return {key: value.hex() if isinstance(value, bytes) else value for key, value in row._mapping.items()}

@@ -10,11 +10,11 @@ from daemon.chunk import Options, Segment, Suppressed
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A path that the scanner looked at, as a version of a recording (or something that is none)."""
+    """A path that the scanner has looked at: a version of a recording, or something else."""
 
     root: str
     path_bytes: bytes
-    """Relative to the root; the identity, whatever its encoding."""
+    """The path relative to the root, which identifies the file whatever its encoding."""
     fingerprint: str
     size_bytes: int
 
@@ -61,16 +61,16 @@ class Result:
     start_s: float
     end_s: float
     attempts: int
-    """Decodings until every part was good, of which:"""
+    """Decodings until every part was good."""
     guards: int
-    """repeated at full context because the result of the cut one looked wrong;"""
+    """Those repeated at full context because the result of a cut context looked wrong."""
     fallbacks: int
-    """repeated at a higher temperature;"""
+    """Those repeated at a higher temperature."""
     rests: int
-    """for speech that the part before had left without text."""
+    """Those of speech that the part before had left without text."""
     segments: tuple[Segment, ...]
     suppressed: tuple[Suppressed, ...]
-    """Text that the model gave and that is not in the transcript."""
+    """Text of the model that was left out of the transcript."""
     run_s: float
     """The chunk's share of the time that its batches ran on the device."""
 
@@ -122,30 +122,33 @@ class Output:
 
 
 def readable(path: bytes) -> str:
-    """A path for people: what is not UTF-8 or not printable is escaped, so that one line stays one line."""
+    """Return a path for people: what is not UTF-8 or not printable is escaped, so that it stays on one line."""
     text = path.decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def timestamp(at: datetime | None = None) -> str:
-    """UTC, ISO 8601, to the millisecond; sorts as text."""
+    """Return a time, by default now, in UTC as ISO 8601 to the millisecond; such times sort as text."""
     return (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def timestamp_in(seconds: float) -> str:
+    """Return the time in so many seconds, as `timestamp` writes it."""
     return timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 def seconds_until(text: str) -> float:
+    """Return the seconds until a time that `timestamp` wrote; negative if it is past."""
     return (datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds()
 
 
 def options_to_json(options: Options) -> str:
+    """Write options as JSON; the same options give the same text."""
     return json.dumps(asdict(options), sort_keys=True)
 
 
 def options_from_json(text: str) -> Options:
-    """Options as they were queued; keys that a later version added take their defaults, those it dropped go."""
+    """Read options as they were queued; keys added since then get their defaults, and dropped keys are left out."""
     known = {field.name for field in fields(Options)}
     values: dict[str, Any] = {key: value for key, value in json.loads(text).items() if key in known}
     if "formats" in values:

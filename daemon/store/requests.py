@@ -1,4 +1,4 @@
-"""What people ask of the daemon on the command line, and why it pauses."""
+"""What people request on the command line, and why the daemon pauses."""
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -12,8 +12,10 @@ class Requests(Access):
     """Requests, taken by the dispatcher; pauses, shown to people and kept over a restart."""
 
     def take_requests(self) -> list[tuple[str, int | None]]:
-        """What people asked for on the command line, oldest first: (command, job id if it is about
-        one). Each is handed out once."""
+        """Take the requests of the command line, oldest first: (command, id of the job if it is about one).
+
+        Each request is returned once.
+        """
         if not self._read(lambda db: db.execute(select(requests.c.id).limit(1)).first()):
             return []
         return self._write(
@@ -24,11 +26,11 @@ class Requests(Access):
         )
 
     def pauses(self) -> dict[str, str]:
-        """Cause -> reason of the pauses that are on."""
+        """Return the reasons of the pauses that are in effect, by cause."""
         return {row.cause: row.reason for row in self._read(lambda db: db.execute(select(pauses)).all())}
 
     def pause(self, cause: str, reason: str) -> None:
-        """A pause begins, or its reason changes."""
+        """Begin a pause, or change its reason."""
         self._write(
             lambda db: db.execute(
                 upsert(pauses)
@@ -38,5 +40,5 @@ class Requests(Access):
         )
 
     def resume(self, cause: str) -> None:
-        """A pause ends."""
+        """End a pause."""
         self._write(lambda db: db.execute(delete(pauses).where(pauses.c.cause == cause)))

@@ -1,4 +1,4 @@
-"""What is forgotten after a time, and the database kept quick."""
+"""What is deleted after a time, and how the database is kept fast."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,15 +23,15 @@ from daemon.store.schema import (
 
 DAY_S = 86_400
 GROUP = 500
-"""Rows of one transaction: others wait for none longer than a moment."""
+"""Rows deleted in one transaction, few enough that others wait for only a moment."""
 ENDED = (DONE, DEAD, REJECTED, IGNORED, CANCELLED, VANISHED)
 
 
 class Retention(Access):
-    """Forgets in small transactions."""
+    """Deletes old rows in small transactions."""
 
     def forget_samples(self, days: float) -> int:
-        """Samples, batches and resolved alerts that are older; how many."""
+        """Delete samples, batches and resolved alerts older than `days`, and return how many rows that were."""
         before = timestamp_in(-days * DAY_S)
         return (
             self._forget(samples, samples.c.sampled_at < before)
@@ -40,12 +40,13 @@ class Retention(Access):
         )
 
     def forget_jobs(self, days: float, gone: Callable[[str, bytes, str], bool]) -> int:
-        """Ended jobs that are older and whose recording is gone; how many.
+        """Delete ended jobs whose recording is gone, and return how many.
 
-        A recording that is still there keeps its row: without it, it would be transcribed anew.
+        A recording that still exists keeps its row: without it, it would be transcribed again.
 
         Args:
-            gone: whether this version (root, path, fingerprint) no longer exists.
+            days: How long ago a job must have ended.
+            gone: Tells whether a version (root, path, fingerprint) no longer exists.
         """
         before = timestamp_in(-days * DAY_S)
         columns = (jobs.c.id, jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint)
@@ -61,8 +62,7 @@ class Retention(Access):
             forgotten += self._forget(jobs, and_(old, jobs.c.id.in_(ids)))
 
     def optimise(self) -> None:
-        """Have SQLite look at its statistics, and give a grown write-ahead log back."""
-
+        """Let SQLite update its statistics, and move the write-ahead log into the database."""
         with self._engine.connect() as db:
             driver = db.connection.driver_connection
             assert driver is not None

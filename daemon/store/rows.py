@@ -1,7 +1,7 @@
-"""What the read side gives back: plain values by name, ready for JSON.
+"""What queries return: plain values by name, ready for JSON.
 
 The keys are those that `--json` prints and that people query by; bytes are in hexadecimal, times are ISO 8601 text. A
-class that is named for a table names the columns that are read, in this order.
+class that is named after a table names the columns that are read, in this order.
 """
 
 from typing import Any, TypedDict
@@ -69,7 +69,7 @@ class StageRow(TypedDict):
 
 
 class JobDetail(JobRow):
-    """All about one job."""
+    """Everything about one job."""
 
     outputs: list[OutputRow]
     stages: list[StageRow]
@@ -119,7 +119,7 @@ class LayoutRow(TypedDict):
 
 
 class DaemonState(TypedDict):
-    """Whether a daemon works on the database."""
+    """Whether a daemon is using the database."""
 
     running: bool
     pid: int | None
@@ -141,7 +141,7 @@ class Progress(TypedDict):
 
 
 class Backlog(TypedDict):
-    """What waits or runs, and how long it takes; None where nothing tells."""
+    """What waits or runs, and how long it will take; None where that is not known."""
 
     files: int
     bytes: int

@@ -1,4 +1,4 @@
-"""The tables of jobs.db. `migrations/` makes them; a test compares the two."""
+"""The tables of jobs.db. `migrations/` creates them; a test compares the two."""
 
 from sqlalchemy import (
     Boolean,
@@ -23,7 +23,7 @@ IGNORED, CANCELLED, VANISHED = "ignored", "cancelled", "vanished"
 
 STATES = (SETTLING, QUEUED, RUNNING, DONE, FAILED, DEAD, REJECTED, IGNORED, CANCELLED, VANISHED)
 WAITING = (SETTLING, QUEUED, FAILED)
-"""States of a job that will run without anybody's help, but does not run now."""
+"""States of a job that is not running now but will run by itself."""
 REVIVABLE = (FAILED, DEAD, REJECTED, CANCELLED, DONE, VANISHED)
 """States from which `jobs retry` queues a job again."""
 

@@ -1,4 +1,4 @@
-"""The service at this moment: counts, what runs and how far it is, what waits and for how long."""
+"""Queries about the service now: counts, what runs and how far it is, what waits and for how long."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,16 +12,16 @@ from daemon.store.schema import DONE, RUNNING, STATES, WAITING, batches, chunks,
 from daemon.store.stage_queries import StageQueries
 
 SPEED_WINDOW_S = 900
-"""The speed that the backlog's end is reckoned with is that of the batches of the last quarter of an hour."""
+"""The end of the backlog is estimated from the speed of the batches of the last quarter of an hour."""
 SAMPLE = 200
-"""Finished jobs whose seconds per byte are taken for those that are not decoded yet."""
+"""How many finished jobs are used to estimate the length of recordings that are not decoded yet, from their size."""
 
 
 class StatusQueries(MonitorQueries, StageQueries):
     """Reads about the service as a whole."""
 
     def status(self) -> Status:
-        """Counts by state, what runs, and what waits with the time that it will take."""
+        """Return the counts by state, what runs, and what waits with the time that it will take."""
         counts = dict.fromkeys(STATES, 0)
         counts |= dict(self._rows(select(jobs.c.state, func.count()).group_by("state")))
         pid = self.pid
@@ -39,7 +39,7 @@ class StatusQueries(MonitorQueries, StageQueries):
         }
 
     def backlog(self) -> Backlog:
-        """Files and seconds of audio that wait or run, and how long they take at the present speed."""
+        """Return how many files and seconds of audio wait or run, and how long they take at the present speed."""
         open_jobs = self._rows(
             select(jobs.c.size_bytes, jobs.c.duration_s).where(jobs.c.state.in_((*WAITING, RUNNING)))
         )
@@ -92,7 +92,7 @@ class StatusQueries(MonitorQueries, StageQueries):
         }
 
     def _speed(self) -> float | None:
-        """Seconds of audio per second of wall time, from the batches that ran last."""
+        """Return the seconds of audio per second of wall time of the last batches; None if there were none lately."""
         recent = self._rows(
             select(batches.c.finished_at, batches.c.audio_s, batches.c.run_s).where(
                 batches.c.finished_at >= timestamp_in(-SPEED_WINDOW_S)

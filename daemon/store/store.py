@@ -33,7 +33,7 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:
-        """running → queued at start: the daemon died with them, which is not their fault."""
+        """Move running → queued at start: the daemon died while they ran, which is not their fault; return how many."""
         return self._write(
             lambda db: (
                 db.execute(
@@ -43,13 +43,18 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
         )
 
     def claim(self, limit: int, *, above_bytes: int = -1, max_bytes: int | None = None) -> list[Job]:
-        """queued, or failed and due → running; the attempt is counted now, so that a crash counts.
+        """Move queued, or failed and due → running; the attempt is counted now, so that a crash counts.
 
         Args:
-            above_bytes, max_bytes: only recordings larger than the one and at most as large as the other.
+            limit: How many jobs at most.
+            above_bytes: Only recordings larger than this.
+            max_bytes: Only recordings at most this large; None for any.
+
+        Returns:
+            The claimed jobs, in the order in which they are to run.
         """
         now = timestamp()
-        # A job that was begun in the future was so before the clock was set back: its wait would last as long again.
+        # A job that started in the future did so before the clock was set back; it would have to wait all that time.
         over = or_(jobs.c.next_attempt_at <= now, jobs.c.started_at > now)
         due = or_(
             and_(jobs.c.state == QUEUED, or_(jobs.c.next_attempt_at.is_(None), over)),
@@ -76,13 +81,13 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
         return sorted(found, key=lambda job: (-job.priority, job.id))
 
     def next_due_s(self) -> float | None:
-        """Seconds until the next postponed or failed job may run again."""
+        """Return the seconds until the next postponed or failed job may run again; None if there is none."""
         waits = select(func.min(jobs.c.next_attempt_at)).where(jobs.c.state.in_((QUEUED, FAILED)))
         due = self._read(lambda db: db.execute(waits).scalar())
         return None if due is None else max(0.0, seconds_until(due))
 
     def finish(self, job_id: int, warning: str | None = None) -> None:
-        """running → done: every file of the transcript is on the disk."""
+        """Move running → done: every file of the transcript is on the disk."""
 
         def work(db: Connection) -> None:
             db.execute(update(outputs).where(outputs.c.job_id == job_id).values(published=True))
@@ -95,11 +100,11 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
         self._write(work)
 
     def release(self, job_id: int, reason: str) -> None:
-        """running → queued: stopped through no fault of its own; the attempt is given back."""
+        """Move running → queued: it stopped through no fault of its own; the attempt is given back."""
         self.postpone(job_id, 0, reason)
 
     def postpone(self, job_id: int, delay_s: float, reason: str) -> None:
-        """running → queued, not before `delay_s` seconds: the environment is at fault; no attempt is charged."""
+        """Move running → queued for `delay_s` seconds or more: the environment is at fault; no attempt is charged."""
         self._move(
             [job_id],
             (RUNNING,),
@@ -110,7 +115,7 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
         )
 
     def fail(self, job_id: int, kind: str, error: str, retry_in_s: float | None) -> None:
-        """running → failed (to be tried again in `retry_in_s` seconds) | dead (None: attempts used up)."""
+        """Move running → failed, to be tried again in `retry_in_s` seconds, or → dead if that is None."""
         again = retry_in_s is not None
         self._move(
             [job_id],
@@ -124,14 +129,14 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
         )
 
     def reject(self, job_id: int, kind: str, error: str) -> None:
-        """running → rejected: it can never be transcribed as it is."""
+        """Move running → rejected: it can never be transcribed as it is."""
         self._move(
             [job_id], (RUNNING,), state=REJECTED, reason=error, error_kind=kind, error=error,
             finished_at=timestamp(),
         )  # fmt: skip
 
     def changed(self, job_id: int) -> None:
-        """running → vanished: the file is another version now, which the scanner queues as a job of its own."""
+        """Move running → vanished: the file is another version now, which the scanner queues as a job of its own."""
         self._move(
             [job_id],
             (RUNNING,),
@@ -142,13 +147,13 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
         )
 
     def cancel(self, job_id: int) -> None:
-        """settling | queued | failed | running → cancelled."""
+        """Move settling | queued | failed | running → cancelled."""
         self._move(
             [job_id], (*WAITING, RUNNING), state=CANCELLED, reason="cancelled by request", finished_at=timestamp()
         )
 
     def retry(self, job_id: int) -> None:
-        """failed | dead | rejected | cancelled | vanished | done → queued, from the beginning, attempts anew."""
+        """Move failed | dead | rejected | cancelled | vanished | done → queued, to start over with all attempts."""
 
         def work(db: Connection) -> None:
             done = db.execute(
@@ -169,12 +174,12 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
         self._write(work)
 
     def nothing_left(self) -> bool:
-        """No job settles, waits, runs or is to be retried."""
+        """Return whether no job is settling, waiting, running or to be retried."""
         statement = select(jobs.c.id).where(jobs.c.state.in_((*WAITING, RUNNING))).limit(1)
         return self._read(lambda db: db.execute(statement).first()) is None
 
     def held_up(self) -> str | None:
-        """Why nothing can go on, if all that is left is held up by the environment."""
+        """Return why nothing can go on, if the environment holds up everything that is left."""
         left = select(jobs.c.state, jobs.c.next_attempt_at, jobs.c.reason).where(jobs.c.state.in_((*WAITING, RUNNING)))
         rows = self._read(lambda db: db.execute(left).all())
         now = timestamp()

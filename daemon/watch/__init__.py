@@ -1,1 +1,1 @@
-"""Watched folders are compared with the database; what is complete is queued."""
+"""Compares the watched folders with the database and queues the recordings that are complete."""

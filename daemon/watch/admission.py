@@ -13,16 +13,16 @@ TRANSCRIPT = "named like a transcript, which is never a recording"
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What becomes of a path."""
+    """Whether the scanner takes a path."""
 
     path: bytes
-    """By which the scanner comes to it."""
+    """The path by which the scanner reaches it."""
     place: Place | None
-    """None if it is below no watched folder."""
+    """The watched folder that it is in; None if it is in none."""
     reason: str
     """Why it is not taken; empty if it is."""
     version: str | None = None
-    """What the scanner knows it by as it is now; None if it is not there."""
+    """Its fingerprint now; None if it does not exist."""
 
     @property
     def taken(self) -> bool:
@@ -34,7 +34,8 @@ def admission(settings: Settings, path: bytes) -> Admission:
     """Tell whether the scanner takes a path, by its name and by what is there now. Nothing is changed.
 
     Args:
-        path: absolute; links are followed in so far as they lead into a watched folder from outside.
+        settings: The whole configuration.
+        path: An absolute path; links are followed only if they lead from outside into a watched folder.
     """
     path = _as_scanned(settings, path)
     place = locate(settings, path)
@@ -47,8 +48,9 @@ def admission(settings: Settings, path: bytes) -> Admission:
 
 
 def _as_scanned(settings: Settings, path: bytes) -> bytes:
-    """The path by which the scanner comes to a file: that of its folder without links, if this is watched. A link to
-    elsewhere in a watched folder stays what it is, for the scanner does not follow it.
+    """Return the path by which the scanner reaches a file: with links of its folder resolved, if that is watched.
+
+    A link inside a watched folder stays what it is, because the scanner does not follow it.
     """
     path = os.path.abspath(path)
     real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
@@ -64,7 +66,7 @@ def _below_folder(watch: Watch, path: bytes, place: Place) -> Admission:
     except (FileNotFoundError, NotADirectoryError):
         return Admission(path, place, _refused_name(watch, name) or "there is no such file")
     except OSError as error:
-        return Admission(path, place, f"cannot be looked at: {error.strerror}")
+        return Admission(path, place, f"cannot be examined: {error.strerror}")
     found = classify(place.below, status, watch.ignore)
     if found is None:
         return Admission(path, place, "a folder, not a recording")
@@ -73,7 +75,7 @@ def _below_folder(watch: Watch, path: bytes, place: Place) -> Admission:
 
 
 def _refused_folder(watch: Watch, parts: list[bytes]) -> str:
-    """Why nothing is taken from a sub-folder; empty if that is not so."""
+    """Return why nothing is taken from a sub-folder, or "" if its files are."""
     if not watch.path.is_dir():
         return f"the watched folder {watch.path} is missing"
     if parts and not watch.recursive:

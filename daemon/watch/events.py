@@ -1,4 +1,4 @@
-"""Hints from the kernel: all of watchdog is in this room. Losing every event costs time, never a recording."""
+"""Hints from the kernel, through watchdog. Losing every event costs time, never a recording."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ recording must not wake us."""
 
 
 class _Handler(FileSystemEventHandler):
-    """Passes on where something happened. An exception here would kill the observer's thread, so none leaves."""
+    """Passes on where something happened. An exception would kill the observer's thread, so none gets out."""
 
     def __init__(self, hint: Callable[[bytes], None]) -> None:
         self._hint = hint
@@ -47,7 +47,9 @@ class FolderEvents:
     """Watches one folder with inotify, as far as the kernel lets it.
 
     Args:
-        hint: called, from a thread of watchdog, with the absolute path that something happened to.
+        root: The folder, which need not exist yet.
+        recursive: Whether its sub-folders are watched, too.
+        hint: Called from a thread of watchdog with the absolute path that something happened to.
     """
 
     def __init__(self, root: Path, *, recursive: bool, hint: Callable[[bytes], None]) -> None:
@@ -68,7 +70,7 @@ class FolderEvents:
         )
 
     def start(self) -> str | None:
-        """Watch the folder (again); the reason if that is not possible now."""
+        """Watch the folder (again), and return the reason if that is not possible now."""
         self.stop()
         identity = _identity(self._root)
         if identity is None:
@@ -84,6 +86,7 @@ class FolderEvents:
         return None
 
     def stop(self) -> None:
+        """Watch the folder no longer."""
         if self._observer is not None:
             self._observer.stop()
             self._observer.join(timeout=5)

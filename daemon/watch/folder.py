@@ -1,4 +1,4 @@
-"""A watched folder as the scanner sees it: its events, its file system, and what lies in which."""
+"""A watched folder as the scanner sees it: its events, its file system, and when it is compared next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,19 +17,20 @@ class Root:
     events: FolderEvents | None
     next_scan: float = 0.0
     missing: bool = False
-    """It could not be listed, or what is listed is not it."""
+    """Whether it could not be listed when it was last compared, or its drive was not mounted."""
     device: int | None = None
-    """The file system on which it was when it was last compared; a drive that is not mounted leaves an empty folder."""
+    """Its file system when it was last compared; a drive that is not mounted leaves an empty folder of another one."""
     starts: int = 0
     """How often its watcher was started."""
 
     @property
     def path(self) -> Path:
+        """The absolute path of the folder."""
         return self.watch.path
 
 
 def events_of(watch: Watch, hint: Callable[[bytes], None]) -> FolderEvents | None:
-    """Its events; None where they would not come, or are not wanted."""
+    """Return the source of events for a watched folder; None where none would arrive, or none are wanted."""
     if watch.backend == "polling" or (watch.backend == "auto" and on_network(watch.path)):
         return None
     return FolderEvents(watch.path, recursive=watch.recursive, hint=hint)

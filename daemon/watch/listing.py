@@ -1,4 +1,4 @@
-"""What lies in a watched folder: walk it without following links, and tell recordings from the rest."""
+"""Walks a watched folder without following links, and tells recordings from other files."""
 
 import os
 import stat
@@ -19,15 +19,17 @@ MEDIA = frozenset(
     .wma .wmv
     """.split()
 )
-"""Names that recordings have. Only these are decoded."""
+"""The extensions of recordings. Only these files are decoded."""
 
 NETWORK_FILE_SYSTEMS = frozenset(
     "nfs nfs4 cifs smb3 smbfs 9p virtiofs ceph glusterfs afs fuse.sshfs fuse.rclone fuse.s3fs fuse.glusterfs".split()
 )
-"""Where inotify does not see what other machines write."""
+"""File systems on which inotify does not see what other machines write."""
 
 
 class Kind(Enum):
+    """What a path is to the daemon."""
+
     RECORDING = "recording"
     SPECIAL = "special"
     """Named like a recording, but a link, folder, pipe, socket or device."""
@@ -42,7 +44,7 @@ class Found:
     """One path below a watched folder."""
 
     path: bytes
-    """Relative to the folder."""
+    """The path relative to the folder."""
     kind: Kind
     reason: str
     fingerprint: str
@@ -52,10 +54,13 @@ class Found:
 def walk(
     root: Path, ignore: Sequence[str], *, recursive: bool, below: bytes = b"", skip: Sequence[Path] = ()
 ) -> Iterator[Found]:
-    """Everything below a folder (or below one of its sub-folders), links never followed.
+    """Yield everything below a folder, or below one of its sub-folders, without following links.
 
-    `skip` are folders that are watched on their own. A sub-folder that cannot be listed is passed over; the
-    next comparison sees it again.
+    `skip` are folders that are watched on their own. A sub-folder that cannot be listed is skipped; the next
+    comparison tries it again.
+
+    Raises:
+        OSError: The folder itself cannot be listed.
     """
     top = os.fsencode(root)
     skipped = {os.fsencode(path) for path in skip}
@@ -81,7 +86,7 @@ def walk(
 
 
 def look(root: Path, path: bytes, ignore: Sequence[str]) -> Found | None:
-    """One path below a folder; None if nothing is there or nothing need be known of it."""
+    """Look at one path below a folder; return None if nothing is there, or nothing that matters."""
     if any(ignored(part, ignore) for part in path.split(b"/")):
         return None
     try:
@@ -91,7 +96,7 @@ def look(root: Path, path: bytes, ignore: Sequence[str]) -> Found | None:
 
 
 def classify(path: bytes, status: os.stat_result, ignore: Sequence[str]) -> Found | None:
-    """What a path is; None for a plain folder."""
+    """Return what a path is; None for a plain folder."""
     name = os.path.basename(path)
     is_folder = stat.S_ISDIR(status.st_mode)
     if pattern := ignored(name, ignore):
@@ -107,19 +112,19 @@ def classify(path: bytes, status: os.stat_result, ignore: Sequence[str]) -> Foun
 
 
 def ignored(name: bytes, ignore: Sequence[str]) -> str | None:
-    """The ignore pattern that a name matches."""
+    """Return the ignore pattern that a name matches, or None."""
     text = os.fsdecode(name)
     return next((pattern for pattern in ignore if fnmatchcase(text, pattern)), None)
 
 
 def is_transcript(path: bytes, ignore: Sequence[str]) -> bool:
-    """Whether a path counts as a transcript by its name, so that nothing is recorded of it."""
+    """Return whether a path counts as a transcript by its name, so that no job records it."""
     name = os.path.basename(path)
     return not ignored(name, ignore) and named(name)[0] is Kind.TRANSCRIPT
 
 
 def named(name: bytes) -> tuple[Kind, str]:
-    """What a name says that a file is, and why it is no recording."""
+    """Return what a file is by its name, and why it is no recording; "" if it is one."""
     extension = os.path.splitext(os.fsdecode(name))[1].lower()
     if extension in MEDIA:
         return Kind.RECORDING, ""
@@ -141,7 +146,7 @@ def _special(mode: int) -> str:
 
 
 def on_network(path: Path) -> bool:
-    """Whether a folder lies on a file system that other machines may write to without inotify noticing."""
+    """Return whether a folder is on a file system that other machines may write to without inotify noticing."""
     try:
         mounts = [line.split(" ")[1:3] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines()]
     except OSError:

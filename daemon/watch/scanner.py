@@ -1,6 +1,6 @@
-"""The scanner: compares the watched folders with the database, at start, on every event and for ever.
+"""The scanner: compares the watched folders with the database, at start, on every event and at intervals.
 
-Events are hints only. inotify loses them, a watcher may die, a daemon may have been stopped; so correctness
+Events are only hints. inotify loses them, a watcher may die, a daemon may have been stopped; so correctness
 comes from the comparison, and an event merely makes it happen at once for one path.
 """
 
@@ -31,15 +31,15 @@ log = logging.getLogger(__name__)
 GROUP = 100
 """Paths compared and committed together; the dispatcher's commits take their turn in between."""
 POLL_S = 5.0
-"""Between two comparisons of a folder without events."""
+"""The time between two comparisons of a folder without events."""
 GATHER_S = 0.05
-"""After the first event, so that a burst is compared once."""
+"""The pause after the first event, so that a burst is compared once."""
 BEAT_S = 10.0
-"""The scanner shows that it lives at least this often."""
+"""The scanner shows at least this often that it is alive."""
 JOIN_S = 10.0
-"""How long the end of the daemon waits for the scanner to notice."""
+"""How long `close` waits for the thread to end."""
 HINTS_MAX = 10_000
-"""More hints than this are forgotten for one comparison of everything."""
+"""More hints than this are replaced by one comparison of everything."""
 
 NEVER = float("inf")
 
@@ -72,13 +72,13 @@ class Scanner(threading.Thread):
         self._woken = threading.Event()
         self._stopping = False
         self.compared = False
-        """Every watched folder has been compared at least once."""
+        """Whether every watched folder has been compared at least once."""
         self.failure: BaseException | None = None
         self.beat = time.monotonic()
         """When the scanner last made progress, on the monotonic clock."""
 
     def hint(self, path: bytes) -> None:
-        """Something happened to this absolute path (called from any thread)."""
+        """Note that something happened to this absolute path; may be called from any thread."""
         if len(self._hints) >= HINTS_MAX:
             self._everything = True
             self._hints.clear()
@@ -107,6 +107,7 @@ class Scanner(threading.Thread):
             self.join(JOIN_S)
 
     def run(self) -> None:
+        """Compare and settle, round after round, until asked to stop."""
         try:
             while not self._stopping:
                 self._round()
@@ -171,11 +172,11 @@ class Scanner(threading.Thread):
         if trouble and not root.missing:
             log.warning("watched folder %s %s", root.path, trouble)
         root.missing = bool(trouble)
-        if root.next_scan == NEVER:  # else a file was found to be gone meanwhile, and the next comparison is due now
+        if root.next_scan == NEVER:  # otherwise a file has disappeared meanwhile, and the next comparison is due now
             root.next_scan = time.monotonic() + every_s
 
     def _hinted(self, hints: Iterable[bytes]) -> Iterator[tuple[int, Found]]:
-        """What lies at the hinted paths now; of a folder, everything below it."""
+        """Yield what is at the hinted paths now; for a folder, everything below it."""
         for path in sorted(hints):
             place = locate(self._settings, path)
             if place is None:
@@ -194,13 +195,13 @@ class Scanner(threading.Thread):
                         yield index, item
 
     def _take(self, found: Iterable[tuple[int, Found]]) -> int:
-        """Compare what was found and queue what has settled meanwhile, group by group; how many were found."""
+        """Compare what was found and queue what has settled, group by group, and return how many were found."""
         count = 0
         for group in _groups(found):
             count += len(group)
             self._compare(group)
             self.beat = time.monotonic()
-            # Of ten thousand files the first is transcribed while the last is still to be seen.
+            # The first of ten thousand files is transcribed before the last has been seen.
             self._settle()
         return count
 
@@ -232,13 +233,13 @@ class Scanner(threading.Thread):
                 log.info("rejected %s: %s", readable(seen.path_bytes), reason)
 
     def _find_vanished(self, index: int, root: Root, *, empty: bool) -> str | None:
-        """Waiting jobs whose file is gone, while its file system is there; what is wrong if it is not."""
+        """End the waiting jobs whose file is gone, and return what is wrong if the file system itself is missing."""
         device = root.path.stat().st_dev
         top = str(root.path)
         waiting = self._store.waiting(top)
         homes = {root.device, *(device_of(version) for _, _, version in waiting)} - {None}
         if empty and homes and device not in homes:
-            return "is empty and on another file system than before: its drive seems not to be mounted"
+            return "is empty and on another file system than before: its drive does not seem to be mounted"
         root.device = device
         gone = [
             (job_id, path)
@@ -270,7 +271,7 @@ class Scanner(threading.Thread):
         return seen, resolved.options, resolved.priority
 
     def _settled(self, key: Key) -> tuple[int, Seen] | None:
-        """The version that has settled, if it is the one seen last and nobody has it open for writing."""
+        """Return the version that has settled, if it is the one seen last and nobody has it open for writing."""
         index, path = key
         root = str(self._roots[index].path)
         now = time.monotonic()
@@ -278,7 +279,7 @@ class Scanner(threading.Thread):
         try:
             status = os.lstat(full)
         except OSError:
-            # The comparison tells a file that is gone from a folder that is, and is made at once.
+            # Compare at once: the comparison tells a missing file from a missing folder.
             self._settler.drop(key)
             self._roots[index].next_scan = 0.0
             return None
@@ -287,7 +288,7 @@ class Scanner(threading.Thread):
         try:
             fd = open_beneath(root, path)
         except OSError:
-            pass  # Not permitted, or swapped this moment: the dispatcher says so when it opens the file.
+            pass  # Not permitted, or just replaced: the dispatcher reports it when it opens the file.
         else:
             try:
                 if being_written(fd):

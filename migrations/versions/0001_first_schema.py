@@ -58,6 +58,7 @@ VIEWS = (
 
 
 def upgrade() -> None:
+    """Create the tables, the full-text index and the views."""
     op.create_table(
         "jobs",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Create the tables."""
     op.create_table(
         "suppressed",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,4 +1,4 @@
-"""Samples of the monitor, what an alert says, pauses; requests that are about no job."""
+"""Samples of the monitor, the text of an alert, pauses; requests without a job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Create the tables, add the text of alerts, and let requests have no job."""
     op.create_table(
         "samples",
         sa.Column("id", sa.Integer, primary_key=True),

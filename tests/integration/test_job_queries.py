@@ -59,7 +59,7 @@ def test_the_last_page_says_so(store: Store, queries: Queries) -> None:
 
 @pytest.mark.parametrize("cursor", ["", "start", "7", "before-", "before--7", "before-1 OR 1=1", "before-" + "9" * 30])
 def test_what_is_no_cursor_is_refused(queries: Queries, cursor: str) -> None:
-    with pytest.raises(ValueError, match="is no cursor"):
+    with pytest.raises(ValueError, match="is not a cursor"):
         queries.page(cursor=cursor)
 
 

@@ -71,6 +71,6 @@ def test_names_that_others_take_again_and_again_are_given_up(
 
     monkeypatch.setattr(module, "publish", taken)
     before = len(os.listdir("/proc/self/fd"))
-    with pytest.raises(Unavailable, match="keep taking the names"):
+    with pytest.raises(Unavailable, match="keep taking the transcript's names"):
         publish_job(store, job)
     assert len(tries) == RACES_MAX and len(os.listdir("/proc/self/fd")) == before

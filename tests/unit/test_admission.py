@@ -85,7 +85,7 @@ def test_it_says_what_the_scanner_does(tree: Path, recursive: bool) -> None:
         ("socket.wav", "a socket, not a recording"),
         ("folder.wav", "a folder, not a recording"),
         ("sub", "a folder, not a recording"),
-        ("a" * 300 + ".wav", "cannot be looked at: File name too long"),
+        ("a" * 300 + ".wav", "cannot be examined: File name too long"),
         (".", "is a watched folder itself, not a recording in it"),
         ("../elsewhere/i.wav", "is not below a watched folder"),
     ],

@@ -43,7 +43,7 @@ def test_no_memory_at_all_divides_nothing_by_zero() -> None:
 def test_no_devices_are_no_error_and_silence_is_one() -> None:
     assert figures(f"{NO_GPU}\n") == []
     for output in ("", "\n \n"):
-        with pytest.raises(ProbeError, match="says nothing"):
+        with pytest.raises(ProbeError, match="printed nothing"):
             figures(output)
 
 
