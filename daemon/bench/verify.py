@@ -60,17 +60,12 @@ def verify(
     wers = _wers(load, reference.texts, configured.texts)
     kept = same if wers is None else 100 * (100 - wers[1]) / max(1e-9, 100 - wers[0])
     for contender, run in runs.items():
-        report.rows.append(
-            {
-                "model": f"{contender} ({run.facts['compute_type']})",
-                "wall s": round(run.usage.wall_s, 2),
-                "peak MB": round(run.usage.peak_mb),
-                "WER %": score(load, run.texts),
-                "accuracy kept %": 100.0 if run is reference else round(kept, 2),
-                "words as float32 %": 100.0 if run is reference else round(same, 2),
-                "speed-up": round(reference.usage.wall_s / run.usage.wall_s, 2),
-            }
-        )
+        shown = {
+            "model": f"{contender} ({run.facts['compute_type']})",
+            "accuracy kept %": 100.0 if run is reference else round(kept, 2),
+            "words as float32 %": 100.0 if run is reference else round(same, 2),
+        }
+        report.rows.append(shown | _figures(load, run, reference))
     passed = kept >= least_percent
     row = {
         "model": model["name"],
@@ -82,6 +77,16 @@ def verify(
         **_measured(reference, configured),
     }
     return Verdict(report, kept, passed, row)
+
+
+def _figures(load: Workload, run: Run, reference: Run) -> dict[str, Any]:
+    """Return what a row of the report says of a run itself."""
+    return {
+        "wall s": round(run.usage.wall_s, 2),
+        "peak MB": round(run.usage.peak_mb),
+        "WER %": score(load, run.texts),
+        "speed-up": round(reference.usage.wall_s / run.usage.wall_s, 2),
+    }
 
 
 def _measured(reference: Run, configured: Run) -> dict[str, Any]:

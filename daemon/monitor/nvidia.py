@@ -88,7 +88,6 @@ def _nvidia_smi(timeout_s: float) -> bytes:
     Raises:
         ProbeError: nvidia-smi hangs, fails, or does not stop printing.
     """
-    command = _query()
     process: subprocess.Popen[bytes] | None = None
     overdue = threading.Event()
     # Not an Event: a second signal during its `set` would wait for the first one for ever.
@@ -112,13 +111,7 @@ def _nvidia_smi(timeout_s: float) -> bytes:
 
     # Before nvidia-smi starts: a process that runs but is not yet known here would be left behind.
     signal.signal(signal.SIGTERM, terminated)
-    try:
-        # A process group of its own, so that whatever it starts, and may hold our pipe, ends with it.
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
-        )
-    except OSError as error:
-        raise ProbeError(f"nvidia-smi cannot be run: {error.strerror}") from error
+    process = _started(_query())
     if told_to_end:
         kill()
         os._exit(1)
@@ -135,6 +128,16 @@ def _nvidia_smi(timeout_s: float) -> bytes:
         raise ProbeError(f"nvidia-smi has not answered within {timeout_s:g} s")
     _check(output, code)
     return output
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    try:
+        # A process group of its own, so that whatever it starts, and may hold our pipe, ends with it.
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
+        )
+    except OSError as error:
+        raise ProbeError(f"nvidia-smi cannot be run: {error.strerror}") from error
 
 
 def _query() -> list[str]:

@@ -13,6 +13,7 @@ from daemon.store.access import Access
 from daemon.store.records import (
     Batch,
     Job,
+    MadeWith,
     Output,
     Result,
     StageProgress,
@@ -52,9 +53,7 @@ class Checkpoints(Access):
         *,
         content_hash: str,
         duration_s: float | None,
-        model: str,
-        compute_type: str,
-        device: str,
+        made_with: MadeWith,
         language: str | None,
     ) -> None:
         """Record what is transcribed, and with what. Chunks done by another model are dropped.
@@ -63,9 +62,7 @@ class Checkpoints(Access):
             job_id: The job.
             content_hash: SHA-256 of the recording.
             duration_s: The length that the container states, until everything is decoded.
-            model: The model's name.
-            compute_type: The compute type that the model was loaded with.
-            device: The device that the model is on.
+            made_with: The model that transcribes it.
             language: The only language that the model knows, or None.
         """
 
@@ -73,7 +70,11 @@ class Checkpoints(Access):
             before = db.execute(
                 select(jobs.c.content_hash, jobs.c.model, jobs.c.compute_type).where(jobs.c.id == job_id)
             ).one()
-            if before.content_hash is not None and tuple(before) != (content_hash, model, compute_type):
+            if before.content_hash is not None and tuple(before) != (
+                content_hash,
+                made_with.model,
+                made_with.compute_type,
+            ):
                 forget(db, job_id)
             db.execute(
                 update(jobs)
@@ -81,9 +82,7 @@ class Checkpoints(Access):
                 .values(
                     content_hash=content_hash,
                     duration_s=duration_s,
-                    model=model,
-                    compute_type=compute_type,
-                    device=device,
+                    **asdict(made_with),
                     language=func.coalesce(jobs.c.language, language),
                 )
             )

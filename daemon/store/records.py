@@ -53,6 +53,15 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeWith:
+    """What transcribes a job: the model as configured, and where and how it was loaded."""
+
+    model: str
+    compute_type: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A finished chunk and its segments: one checkpoint."""
 

@@ -18,7 +18,7 @@ from daemon.processes.engine import BatchEnded, EngineReady, LostBatches
 from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
 from daemon.signals import Wakeup
-from daemon.store.records import Job
+from daemon.store.records import Job, MadeWith
 from daemon.store.store import Store
 from daemon.transcribe.abilities import Abilities
 from daemon.transcribe.active_job import ActiveJob
@@ -224,9 +224,7 @@ class Dispatcher:
             job_id,
             content_hash=opened.content_hash,
             duration_s=opened.header_s,
-            model=ready.model,
-            compute_type=ready.compute_type,
-            device=ready.device,
+            made_with=MadeWith(ready.model, ready.compute_type, ready.device),
             language=ready.languages[0] if len(ready.languages) == 1 else None,
         )
         for source_id, root, path in self._store.same_content(running.job, opened.content_hash, ready.model):

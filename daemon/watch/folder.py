@@ -1,5 +1,6 @@
 """A watched folder as the scanner sees it: its events, its file system, and when it is compared next."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from daemon.config.settings import Watch
 from daemon.watch.events import FolderEvents
 from daemon.watch.listing import on_network
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -22,6 +25,22 @@ class Root:
     """Its file system when it was last compared; a drive that is not mounted leaves an empty folder of another one."""
     starts: int = 0
     """How often its watcher was started."""
+
+    def has_events(self) -> bool:
+        """Return whether events come from the folder; a watcher that does not run is started (again)."""
+        if self.events is None:
+            return False
+        if not self.events.alive:
+            if trouble := self.events.start():
+                log.warning("no events from %s: %s", self.path, trouble)
+                return False
+            self.starts += 1
+        return True
+
+    def close(self) -> None:
+        """End its watcher."""
+        if self.events is not None:
+            self.events.stop()
 
     @property
     def path(self) -> Path:

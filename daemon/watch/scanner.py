@@ -119,8 +119,7 @@ class Scanner(threading.Thread):
             log.exception("scanner died")
         finally:
             for root in self._roots:
-                if root.events is not None:
-                    root.events.stop()
+                root.close()
             self._wakeup.wake()
 
     def _round(self) -> None:
@@ -153,14 +152,8 @@ class Scanner(threading.Thread):
 
     def _compare_root(self, index: int, root: Root) -> None:
         every_s = self._settings.watching.rescan_seconds
-        if root.events is None:
+        if not root.has_events():
             every_s = min(every_s, POLL_S)
-        elif not root.events.alive:
-            if trouble := root.events.start():
-                log.warning("no events from %s: %s", root.path, trouble)
-                every_s = min(every_s, POLL_S)
-            else:
-                root.starts += 1
         others = [other.path for other in self._roots if other is not root]
         found = walk(root.path, root.watch.ignore, recursive=root.watch.recursive, skip=others)
         root.next_scan = NEVER
@@ -241,11 +234,7 @@ class Scanner(threading.Thread):
         if empty and homes and device not in homes:
             return "is empty and on another file system than before: its drive does not seem to be mounted"
         root.device = device
-        gone = [
-            (job_id, path)
-            for job_id, path, version in waiting
-            if not exists(top, path) and not away(top, path, version)
-        ]
+        gone = [(job, path) for job, path, version in waiting if not (exists(top, path) or away(top, path, version))]
         self._store.vanish([job_id for job_id, _ in gone], "the file is gone")
         for _, path in gone:
             self._settler.drop((index, path))

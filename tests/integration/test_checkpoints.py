@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from daemon.store.records import MadeWith
 from daemon.store.store import Store
 from tests.builders import result
 from tests.support import queue
@@ -11,17 +12,11 @@ from tests.support import queue
 def test_another_model_starts_anew(store: Store) -> None:
     queue(store, "a.wav")
     (job,) = store.claim(1)
-    store.begin(
-        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
-    )
+    store.begin(job.id, content_hash="ab", duration_s=20.0, made_with=MadeWith("tiny.en", "int8", "cpu"), language="en")
     store.save([result(job.id)])
-    store.begin(
-        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
-    )
+    store.begin(job.id, content_hash="ab", duration_s=20.0, made_with=MadeWith("tiny.en", "int8", "cpu"), language="en")
     assert store.chunks_done(job.id) == {0: (0.0, 10.0)}
-    store.begin(
-        job.id, content_hash="ab", duration_s=20.0, model="base", compute_type="int8", device="cpu", language=None
-    )
+    store.begin(job.id, content_hash="ab", duration_s=20.0, made_with=MadeWith("base", "int8", "cpu"), language=None)
     assert store.chunks_done(job.id) == {} and store.transcript(job.id) == []
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.store.queries import Queries
-from daemon.store.records import Batch
+from daemon.store.records import Batch, MadeWith
 from daemon.store.schema import STATES
 from daemon.store.store import Store
 from tests.builders import result
@@ -15,9 +15,7 @@ def begin(store: Store, job_id: int, duration_s: float | None = 40.0) -> None:
         job_id,
         content_hash="ab",
         duration_s=duration_s,
-        model="tiny.en",
-        compute_type="int8",
-        device="cpu",
+        made_with=MadeWith("tiny.en", "int8", "cpu"),
         language="en",
     )
 

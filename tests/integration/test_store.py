@@ -9,7 +9,7 @@ import pytest
 
 from daemon.chunk import Options
 from daemon.store.queries import Queries
-from daemon.store.records import Batch, Output
+from daemon.store.records import Batch, MadeWith, Output
 from daemon.store.store import Store
 from tests.builders import result, seen
 from tests.support import queue
@@ -28,9 +28,7 @@ def test_a_job_from_first_sight_to_done(store: Store, path: Path) -> None:
     assert states(path) == {"a.wav": "queued"}
     (job,) = store.claim(5)
     assert (job.attempts, job.path_bytes, job.options) == (1, b"a.wav", Options())
-    store.begin(
-        job.id, content_hash="ab", duration_s=20.0, model="tiny.en", compute_type="int8", device="cpu", language="en"
-    )
+    store.begin(job.id, content_hash="ab", duration_s=20.0, made_with=MadeWith("tiny.en", "int8", "cpu"), language="en")
     store.save([result(job.id), result(job.id, 1, "world")], Batch("cpu", 2, 4, 1, 20.0, 1.0))
     store.save([result(job.id, 1, "again")])  # a checkpoint that is there already stays as it is
     store.decoded(job.id, chunks_total=2, duration_s=20.0, speech_s=20.0, damaged=0)

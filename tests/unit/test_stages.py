@@ -10,7 +10,7 @@ import pytest
 from daemon.chunk import Options, Segment
 from daemon.publish.formats import render
 from daemon.store.migrate import migrate
-from daemon.store.records import Job, Result, Seen, StageProgress, StoredChunk
+from daemon.store.records import Job, MadeWith, Result, Seen, StageProgress, StoredChunk
 from daemon.store.store import Store
 from daemon.transcribe import stages
 from daemon.transcribe.stages import STAGES, Stage, StageRunner
@@ -47,9 +47,7 @@ def claim(store: Store, name: str = "a.wav") -> Job:
 
 
 def opened(store: Store, job: Job, model: str = "tiny.en") -> Job:
-    store.begin(
-        job.id, content_hash="ab", duration_s=50.0, model=model, compute_type="int8", device="cpu", language="en"
-    )
+    store.begin(job.id, content_hash="ab", duration_s=50.0, made_with=MadeWith(model, "int8", "cpu"), language="en")
     return job
 
 
