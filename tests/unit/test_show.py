@@ -41,7 +41,7 @@ def test_lengths(seconds: float, text: str) -> None:
 
 
 def test_a_daemon_that_has_seen_nothing() -> None:
-    assert status().splitlines() == ["daemon: not running", "jobs: none seen yet", "backlog: nothing waits"]
+    assert status().splitlines() == ["daemon: not running", "jobs: none seen yet", "backlog: nothing waiting"]
 
 
 def test_a_daemon_at_work() -> None:
