@@ -182,6 +182,7 @@ def build(settings: Settings, *, once: bool = False, config_file: Path | None = 
     """Make the parts of the daemon in the order in which they need each other, and close them in reverse.
 
     Args:
+        settings: as `reader.load` gives them, with addresses checked.
         once: end when everything in the folders is done.
         config_file: where the settings are from; needed for SIGHUP and for verifications.
 
@@ -226,7 +227,10 @@ def build(settings: Settings, *, once: bool = False, config_file: Path | None = 
 
 
 def _decoder_count() -> int:
-    """Decoding takes a tenth of what the engine takes on a CPU; a GPU needs more of it at once."""
+    """Return how many decoders work side by side.
+
+    Decoding takes a tenth of what the engine takes on a CPU; a GPU needs more of it at once.
+    """
     return max(1, min(DECODERS_MAX, len(os.sched_getaffinity(0)) // 2))
 
 

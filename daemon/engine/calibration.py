@@ -1,4 +1,4 @@
-"""A child that tries layouts of a model with real speech and says how fast each is. It may be ended at any moment."""
+"""A child that tries how a model runs fastest here, with real speech; it may be ended at any moment."""
 
 import time
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from daemon.errors import Unavailable
 from daemon.processes.protocol import Calibrate, Calibrated, LoadModel
 
 BUDGET_S = 60.0
-"""No further layout is tried after this long: a large model on a slow machine has had its usual one measured."""
+"""Nothing more is tried after this long; a large model on a slow machine has had its usual parallelism measured."""
 ROUNDS = 2
 """Batches for each worker in a trial."""
 
 
 def main(conn: Connection) -> None:
-    """Try layouts until the time is used up, and answer."""
+    """Try one parallelism after another until the time is used up, and answer."""
     order: Calibrate = conn.recv()
     conn.send(Calibrated(tuple(_trials(order))))
     conn.recv()
@@ -44,7 +44,7 @@ def _trials(order: Calibrate) -> list[Trial]:
 
 
 def _speed(usual: LoadModel, layout: Parallelism, speech: list[Chunk]) -> float:
-    """Seconds of audio per second with a layout, the loading of the model not counted."""
+    """Return seconds of audio per second with a parallelism, the loading of the model not counted."""
     order = replace(usual, workers=layout.workers, cpu_threads=layout.cpu_threads, batch_size=layout.batch_size)
     model, _ = load(order)
     batches = [
@@ -65,7 +65,7 @@ def _run(model: Runner, pool: ThreadPoolExecutor, batches: Sequence[list[Chunk]]
 
 
 def _speech() -> list[Chunk]:
-    """The shipped memos of about one length, which share a bucket, as chunks."""
+    """Return the shipped memos of about one length, which share a bucket, as chunks."""
     chunks: list[Chunk] = []
     for path in sorted(CLIPS.glob("memo-*.opus")):
         audio = samples(path)

@@ -10,6 +10,7 @@ import os
 import signal
 import textwrap
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,17 +51,20 @@ class Plan:
 
 
 def text_of(audio: bytes) -> str:
-    """The text that the fake engine gives for a chunk's samples: as much as somebody would say in 20 s."""
+    """Return the text that the fake engine gives for a chunk's samples: as much as somebody would say in 20 s."""
     return " ".join(["samples", *textwrap.wrap(hashlib.shake_256(audio).hexdigest(TEXT_BYTES // 2), 16)])
 
 
 class FakeModel:
+    """Hears a digest of the samples, or what its plan says."""
+
     def __init__(self, plan: Plan, garbage: bool) -> None:
         self._plan = plan
         self._garbage = garbage
         self._lost: list[bytes] = []
 
-    def run(self, chunks: tuple[Chunk, ...]) -> tuple[Decoded, ...]:
+    def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:
+        """Transcribe chunks, unless the plan has something else in store for them."""
         if self._plan.leak_bytes:
             self._lost += [os.urandom(1 << 20) * (self._plan.leak_bytes >> 20) for _ in chunks]
         if len(chunks) > self._plan.memory_chunks:
@@ -104,6 +108,11 @@ def _decoded(chunk: Chunk, text: str) -> Decoded:
 
 
 def load(order: LoadModel) -> tuple[FakeModel, Ready]:
+    """Load the plan from the environment.
+
+    Raises:
+        Unavailable: the plan says that the model cannot be loaded this time.
+    """
     plan = Plan(**json.loads(os.environ.get("TRANSCRIBED_FAKE", "{}")))
     if plan.deaf_to_term:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

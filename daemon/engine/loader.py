@@ -1,4 +1,4 @@
-"""What `auto` means on this machine, and a warm model (runs in the engine child)."""
+"""The engine `whisper`: what `auto` means on this machine, and a warm model (runs in the engine child)."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from daemon.errors import Unavailable
 from daemon.processes.protocol import LoadModel, Ready
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("int8_float16", "int8_float32", "int8", "float16", "float32")}
-"""What `auto` takes, in this order, the first that the device supports."""
+"""What `auto` tries, in this order; the first one that the device supports is used."""
 BATCH_SIZE = {"cpu": 4, "cuda": 16}
 """Chunks per batch. On a CPU more than 4 to 8 no longer pays (docs/performance.md)."""
 CUDA_WORKERS = 2
@@ -33,12 +33,12 @@ class Placement:
 
     @property
     def name(self) -> str:
-        """As `model.device` has it: cpu, cuda:0, cuda:1 …"""
+        """The device as `model.device` names it: cpu, cuda:0, cuda:1 and so on."""
         return self.device if self.device == "cpu" else f"{self.device}:{self.index}"
 
 
 def place(device: str, compute_type: str) -> Placement:
-    """Where a model goes that is configured for this device and compute type.
+    """Return where a model goes that is configured for this device and compute type.
 
     Raises:
         Unavailable: the machine does not have this device, or the device not this compute type.
@@ -48,11 +48,12 @@ def place(device: str, compute_type: str) -> Placement:
 
 
 def load(order: LoadModel) -> tuple[Whisper, Ready]:
-    """Find the model, load it on the device and have it transcribe a clip, so that missing libraries show now, and
-    so that the daemon can tell whether the device still computes what it did before.
+    """Find the model, load it on the device, and have it transcribe a clip.
+
+    With the clip, missing libraries show now, and the daemon can tell whether the device still computes what it did.
 
     Raises:
-        Unavailable: the model, the device or the compute type is not to be had.
+        Unavailable: the model, the device or the compute type is not available.
     """
     began = time.monotonic()
     at = place(order.device, order.compute_type)

@@ -60,7 +60,7 @@ PACKAGES = {
 
 
 def resolve(name: str) -> Path:
-    """The folder of a model.
+    """Return the folder of a model.
 
     Raises:
         Unavailable: it is nowhere to be had, or an installed package is not the official model.
@@ -89,7 +89,7 @@ def _unknown(name: str) -> Unavailable:
 
 
 def _cached(name: str) -> Path | None:
-    """The folder of a model in the Hugging Face cache; None where it is not there, or not whole."""
+    """Return the folder of a model in the Hugging Face cache, or None where it is not there, or not whole."""
     try:
         folder = Path(download_model(name, local_files_only=True))
     except LocalEntryNotFoundError:
@@ -119,7 +119,7 @@ def _download(name: str) -> Path:
 
 
 def _packaged(name: str, package: Package) -> Path | None:
-    """The folder of an installed model package; None where it is not installed."""
+    """Return the folder of an installed model package, or None where it is not installed."""
     files = [_inside(module, file) for module, file in package.parts]
     found = [file for file in files if file is not None]
     if len(found) < len(files):
@@ -135,7 +135,7 @@ def _packaged(name: str, package: Package) -> Path | None:
 
 
 def _join(name: str, package: Package, parts: list[Path], target: Path) -> None:
-    """Put the parts together in the cache; a folder that is there is whole."""
+    """Put the parts together in the cache, and return the folder; one that exists is complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         made = Path(scratch) / name
@@ -163,7 +163,7 @@ def _not_official(name: str, file: Path) -> Unavailable:
 
 
 def _inside(module: str, file: str) -> Path | None:
-    """A file of an installed package, found without importing it."""
+    """Return a file of an installed package, found without importing it."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return None

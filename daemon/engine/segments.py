@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,27 +48,36 @@ def decoded(
     result: Any,
     tokenizer: Tokenizer,
     language: tuple[str, float],
-    lines: list[Line],
-    covered_s: float,
+    cut: tuple[list[Line], float],
     words: list[list[Word]] | None,
 ) -> Decoded:
-    """The engine's answer for a chunk.
+    """Return the engine's answer for a chunk.
 
     Args:
+        chunk: the chunk as it was ordered.
         result: ctranslate2.models.WhisperGenerationResult.
+        tokenizer: for the chunk's language and task.
         language: code and probability.
-        lines, covered_s: what `split` gave.
+        cut: the lines and how far they reach, from `split`.
         words: for each line its words, times in seconds of the chunk's audio.
     """
+    lines, covered_s = cut
     tokens = result.sequences_ids[0]
-    # CTranslate2 divides the summed log-probability by length ** length_penalty (here 1); the mean also
-    # counts the end token, as in openai/whisper.
-    avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
-    ratio = compression_ratio(tokenizer.decode(tokens).strip())
+    whole = Decoded(
+        segments=(),
+        # CTranslate2 divides the summed log-probability by length ** length_penalty (here 1); the mean also
+        # counts the end token, as in openai/whisper.
+        avg_logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
+        no_speech_prob=result.no_speech_prob,
+        compression_ratio=compression_ratio(tokenizer.decode(tokens).strip()),
+        temperature=chunk.temperature,
+        language=language[0],
+        language_probability=round(language[1], 4),
+        covered_s=covered_s,
+    )
     segments, suppressed = [], []
     for number, (start, end, line_tokens) in enumerate(lines):
-        text = tokenizer.decode(line_tokens).strip()
-        if not text:
+        if not (text := tokenizer.decode(line_tokens).strip()):
             continue
         start_s, end_s = chunk.in_recording(start), chunk.in_recording(end, is_end=True)
         if start >= end:
@@ -76,39 +86,34 @@ def decoded(
             suppressed.append(Suppressed(round(start_s, 3), round(end_s, 3), text, "no sound there"))
         else:
             segments.append(
-                Segment(
-                    start_s=round(start_s, 3),
-                    end_s=round(end_s, 3),
-                    text=text,
-                    avg_logprob=round(avg_logprob, 4),
-                    no_speech_prob=round(result.no_speech_prob, 4),
-                    compression_ratio=round(ratio, 3),
-                    temperature=chunk.temperature,
-                    language=language[0],
-                    words=_in_recording(chunk, words[number]) if words else None,
-                )
+                _segment(whole, text, start_s, end_s, _in_recording(chunk, words[number]) if words else None)
             )
-    return Decoded(
-        segments=tuple(segments),
-        avg_logprob=avg_logprob,
-        no_speech_prob=result.no_speech_prob,
-        compression_ratio=ratio,
-        temperature=chunk.temperature,
-        language=language[0],
-        language_probability=round(language[1], 4),
-        covered_s=covered_s,
-        suppressed=tuple(suppressed),
+    return replace(whole, segments=tuple(segments), suppressed=tuple(suppressed))
+
+
+def _segment(whole: Decoded, text: str, start_s: float, end_s: float, words: tuple[Word, ...] | None) -> Segment:
+    """Return a line with the figures of the whole chunk; times are seconds in the recording."""
+    return Segment(
+        start_s=round(start_s, 3),
+        end_s=round(end_s, 3),
+        text=text,
+        avg_logprob=round(whole.avg_logprob, 4),
+        no_speech_prob=round(whole.no_speech_prob, 4),
+        compression_ratio=round(whole.compression_ratio, 3),
+        temperature=whole.temperature,
+        language=whole.language,
+        words=words,
     )
 
 
 def compression_ratio(text: str) -> float:
-    """Bytes of the text per byte of its zlib compression (openai/whisper's measure of repetition)."""
+    """Return bytes of the text per byte of its zlib compression (openai/whisper's measure of repetition)."""
     raw = text.encode("utf-8")
     return len(raw) / len(zlib.compress(raw))
 
 
 def level_db(audio: bytes, start_s: float, end_s: float) -> float:
-    """Root mean square of int16 samples between two times, in dB of full scale; -inf for digital silence."""
+    """Return the root mean square of int16 samples between two times, in dB of full scale; -inf for digital silence."""
     samples = np.frombuffer(audio, dtype="<i2")[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
     if not len(samples):
         return float("-inf")

@@ -91,26 +91,26 @@ class Whisper:
             self._tokenizer(chunk.task, language) for chunk, (language, _) in zip(chunks, languages, strict=True)
         ]
         generated = self._generate(chunks, tokenizers, encoded)
-        lines = [
+        cuts = [
             split(result.sequences_ids[0], tokenizer.timestamp_begin, count / FRAMES_PER_S)
             for result, tokenizer, count in zip(generated, tokenizers, frames, strict=True)
         ]
-        words = self._words(chunks, [found for found, _ in lines], tokenizers, encoded, frames)
+        words = self._words(chunks, [lines for lines, _ in cuts], tokenizers, encoded, frames)
         return tuple(
-            replace(decoded(chunk, result, tokenizer, language, *line, words.get(position)), whole_encoding=whole)
-            for position, (chunk, result, tokenizer, language, line) in enumerate(
-                zip(chunks, generated, tokenizers, languages, lines, strict=True)
+            replace(decoded(chunk, result, tokenizer, language, cut, words.get(position)), whole_encoding=whole)
+            for position, (chunk, result, tokenizer, language, cut) in enumerate(
+                zip(chunks, generated, tokenizers, languages, cuts, strict=True)
             )
         )
 
     def _features(self, chunk: Chunk) -> Features:
-        """Log-mel features, shape (n_mels, frames), float32; one frame is 10 ms."""
+        """Compute log-mel features, shape (n_mels, frames), float32; one frame is 10 ms."""
         samples = np.frombuffer(chunk.audio, dtype="<i2").astype(np.float32) / 32768.0
         features: Features = self._model.feature_extractor(samples)[:, :-1]
         return features[:, :MAX_FRAMES]
 
     def _encode(self, features: list[Features], context: int, *, whole: bool) -> Any:
-        """Encoder output, shape (batch, context / 2, d_model), float32, of features padded to `context` frames.
+        """Compute the encoder output of features padded to `context` frames: (batch, context / 2, d_model), float32.
 
         On a CPU one item at a time: as fast, and the attention of the batch need not fit into memory at once.
         """
@@ -124,7 +124,7 @@ class Whisper:
         return self._model.model.encode(ctranslate2.StorageView.from_array(padded))
 
     def _encode_one(self, item: Features, context: int, *, whole: bool) -> NDArray[np.float32]:
-        """Encoder output of one item, shape (1, context / 2, d_model).
+        """Compute the encoder output of one item, shape (1, context / 2, d_model).
 
         The decoder needs to hear some seconds of silence after the speech, or it runs on; the encoder need not look
         at them each time. A cut context, unless the whole of it is asked for, is encoded up to a second after the
@@ -141,7 +141,7 @@ class Whisper:
         return np.asarray(self._encoded(np.full((1, n_mels, context), SILENCE, dtype=np.float32)))
 
     def _languages(self, chunks: Sequence[Chunk], encoded: Any) -> list[tuple[str, float]]:
-        """(language, probability) of every chunk: as ordered, or detected from its own speech."""
+        """Return (language, probability) of every chunk: as ordered, or detected from its own speech."""
         if not self._multilingual:
             return [("en", 1.0)] * len(chunks)
         if all(chunk.language != "auto" for chunk in chunks):
@@ -153,7 +153,7 @@ class Whisper:
         return Tokenizer(self._model.hf_tokenizer, self._multilingual, task=task, language=language)
 
     def _generate(self, chunks: Sequence[Chunk], tokenizers: Sequence[Tokenizer], encoded: Any) -> list[Any]:
-        """One ctranslate2 WhisperGenerationResult a chunk. CTranslate2 wants prompts of one length in a batch."""
+        """Return a WhisperGenerationResult for each chunk; CTranslate2 wants prompts of one length in a batch."""
         prompts = [_prompt(chunk, tokenizer) for chunk, tokenizer in zip(chunks, tokenizers, strict=True)]
         of_length = _grouped(len(prompt) for prompt in prompts)
         generated: list[Any] = [None] * len(chunks)
@@ -217,7 +217,7 @@ def _word(word: dict[str, Any], offset_s: float) -> Word:
 
 
 def _prompt(chunk: Chunk, tokenizer: Tokenizer) -> list[int]:
-    """The start of the transcript, after the text before the chunk if the chunk has some."""
+    """Return the tokens that the transcript starts with, after the text before the chunk if there is some."""
     before = tokenizer.encode(" " + chunk.previous.strip()) if chunk.previous else []
     count = PROMPT_MAX if len(before) >= PROMPT_MAX else len(before) - len(before) % PROMPT_STEP
     begin = [tokenizer.sot_prev, *before[-count:]] if count else []
@@ -229,7 +229,7 @@ def _new_tokens_max(chunk: Chunk) -> int:
 
 
 def _grouped(keys: Any) -> dict[Any, list[int]]:
-    """key → the positions at which it stands."""
+    """Return the positions of each key."""
     groups: dict[Any, list[int]] = defaultdict(list)
     for at, key in enumerate(keys):
         groups[key].append(at)
@@ -237,7 +237,7 @@ def _grouped(keys: Any) -> dict[Any, list[int]]:
 
 
 def _pick(encoded: Any, members: Sequence[int]) -> Any:
-    """Some items of an encoder output, as one in the host's memory, which CTranslate2 copies to its device."""
+    """Return some items of an encoder output, in the host's memory; CTranslate2 copies them to its device."""
     outputs = np.asarray(encoded.to_device(ctranslate2.Device.cpu))
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(outputs[list(members)]))
 
@@ -262,7 +262,7 @@ def _search(chunk: Chunk) -> dict[str, Any]:
 
 
 def _stack(features: list[Features], context: int) -> Features:
-    """Shape (batch, n_mels, context), padded at the end.
+    """Return features of shape (batch, n_mels, context), padded at the end.
 
     The full context is padded with zeros, as faster-whisper does and the models are used to. A cut one is padded
     with the quietest value of the item: a model that does not hear 10 s of padding needs to hear silence to know

@@ -1,1 +1,1 @@
-"""What is done now and then: backups, old rows, left-over files, the check of the model."""
+"""What is done now and then: backups, old rows, leftover files, the check of the model."""

@@ -41,6 +41,7 @@ class Scheduler:
         )
 
     def start(self) -> None:
+        """Begin to run the tasks."""
         self._scheduler.start()
 
     def tick(self) -> None:
@@ -57,7 +58,7 @@ class Scheduler:
             job.reschedule(IntervalTrigger(seconds=job.trigger.interval_length, timezone="UTC"))
 
     def close(self) -> None:
-        """No task begins any more; those that run are not waited for."""
+        """Begin no task any more; those that run are not waited for."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 

@@ -1,4 +1,4 @@
-"""What is done now and then: old rows, lost temporary files, backups, the model's accuracy.
+"""What is done now and then: old rows, leftover temporary files, backups, the model's accuracy.
 
 Every task runs on a thread of the scheduler's and may take its time; none raises.
 """
@@ -147,7 +147,7 @@ class Maintenance:
         log.log(logging.INFO if code == 0 else logging.WARNING, "verification: %s", lines[-1] if lines else code)
 
     def _verification_is_due(self) -> bool:
-        """Whether `verify_days` have passed since the last one; before there is one, since the first sample."""
+        """Tell whether `verify_days` have passed since the last one; before there is one, since the first sample."""
         days = self._settings.monitor.verify_days
         if not days:
             return False
@@ -160,7 +160,7 @@ class Maintenance:
 
 
 def _is_gone(root: str, path: bytes, version: str) -> bool:
-    """Whether this version of a recording no longer exists, and its folder does."""
+    """Tell whether this version of a recording no longer exists while its folder does."""
     if not os.path.isdir(root):
         return False
     if not exists(root, path):
@@ -171,7 +171,7 @@ def _is_gone(root: str, path: bytes, version: str) -> bool:
 
 
 def _remove_orphans(root: Path) -> int:
-    """Remove temporary files of ours that nobody will give a name any more; how many."""
+    """Remove temporary files that no publication will rename any more, and return how many."""
     before = time.time() - ORPHAN_S
     removed = 0
     for name, folder in _files(os.fsencode(root)):
@@ -184,7 +184,7 @@ def _remove_orphans(root: Path) -> int:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files below a folder; links, of which the Hugging Face cache is full, count nothing."""
+    """Return the bytes of the files below a folder; links, of which the Hugging Face cache is full, count nothing."""
     total = 0
     for name, fd in _files(os.fsencode(folder)):
         with suppress(OSError):
@@ -193,7 +193,7 @@ def _size(folder: Path) -> int:
 
 
 def _files(top: bytes) -> Iterator[tuple[bytes, int]]:
-    """(name, descriptor of its folder) of the files below a folder; none if that is not there. No link is followed."""
+    """Yield (name, descriptor of its folder) of the files below a folder, if that exists. No link is followed."""
     with suppress(OSError):
         for _, _, names, folder in os.fwalk(top, follow_symlinks=False):
             for name in names:

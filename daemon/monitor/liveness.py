@@ -23,6 +23,7 @@ class Age:
 
     @property
     def hangs(self) -> bool:
+        """Whether it has been silent for longer than it may be."""
         return self.age_s > self.limit_s
 
 

@@ -152,7 +152,7 @@ class Monitor:
         """When a tick last ended, with a good sample or without."""
 
     def tick(self) -> list[Event]:
-        """One sample and what follows from it: the changes of alerts. Takes at most the probe's time and a second."""
+        """Take a sample and return the changes of alerts; takes at most the probe's time and a second."""
         try:
             return self._tick()
         finally:
@@ -200,7 +200,7 @@ class Monitor:
         self._queries.close()
 
     def _advance(self) -> float:
-        """Move the monitor's clock; seconds since the last tick, of which a suspended time counts little."""
+        """Move the monitor's clock; return the seconds since the last tick, of which a suspended time counts little."""
         now = self._clock()
         elapsed_s = 0.0
         if self._ticked_at is not None:
@@ -251,8 +251,10 @@ class Monitor:
         )
 
     def _waited_s(self, job_id: int | None, queued_at: str | None, elapsed_s: float) -> float:
-        """How long the oldest job has waited. The wall clock, which may be set, is believed only once for each job,
-        and never that a job has waited longer than the one that was the oldest before it.
+        """Return how many seconds the oldest job has waited.
+
+        The wall clock, which may be set, is believed only once for each job, and never that a job has waited longer
+        than the one that was the oldest before it.
         """
         if job_id is None or queued_at is None:
             self._oldest = None
@@ -267,7 +269,7 @@ class Monitor:
         return waited_s
 
     def _pauses(self, probe: Probe) -> None:
-        """Hold while a GPU is too hot; one that was and cannot be read now is taken for hot still."""
+        """Pause while a GPU is too hot; one that was, and cannot be read now, is taken to be hot still."""
         if not self._pause_c:
             return
         there = {gpu.subject: gpu.temperature_c for gpu in probe.gpus}

@@ -65,9 +65,11 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """The process id."""
         return self._process.pid
 
     def fileno(self) -> int:
+        """Return the descriptor of the daemon's end, for `wait`."""
         return self._conn.fileno()
 
     @property
@@ -107,7 +109,7 @@ class Child:
 
     @property
     def overdue(self) -> bool:
-        """Its time is over and no answer is on its way; one that waits unread, as after SIGSTOP, is in time."""
+        """Whether its time is over and no answer is on its way; one that waits unread, as after SIGSTOP, is in time."""
         late = self.deadline is not None and time.monotonic() > self.deadline
         return (late or self.unheard) and not self._waiting()
 

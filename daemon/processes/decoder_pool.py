@@ -84,6 +84,7 @@ class DecoderPool:
 
     @property
     def children(self) -> list[Child]:
+        """The children that live."""
         return [decoder.child for decoder in list(self._decoders)]
 
     @property
@@ -102,7 +103,7 @@ class DecoderPool:
             self._decoders.append(_Decoder(Child(MODULE)))
 
     def open(self, order: Open, fd: int) -> None:
-        """Have a recording opened; the answer is Opened or Refused. The descriptor is duplicated."""
+        """Ask a decoder to open a recording; the answer is Opened or Refused. The descriptor is duplicated."""
         self._unopened.append((order, os.dup(fd)))
         self.hand_out()
 
@@ -138,8 +139,9 @@ class DecoderPool:
             self.warm_up()
 
     def receive(self, child: Child) -> DecoderEvent | None:
-        """Return the next answer of a child, or LostRecordings if it died (or must be ended, being overdue); None if it
-        has just become ready.
+        """Return the next answer of a child, or None if it has just become ready.
+
+        A child that died, or must be ended because it is overdue, gives LostRecordings.
 
         Raises:
             Unavailable: decoders die while they load, and none ever was ready.
@@ -219,7 +221,7 @@ class DecoderPool:
                 self._told.add(kept)
 
     def _failed_to_start(self, how: str) -> None:
-        """Wait before the next start; give up where there was never one that did not fail."""
+        """Wait before the next start, and give up if no start ever succeeded."""
         self._failed_starts += 1
         self._start_at = time.monotonic() + min(RESTART_S * (self._failed_starts - 1), RESTART_MAX_S)
         if self._failed_starts >= START_ATTEMPTS and not self._worked:

@@ -41,7 +41,7 @@ class Engine:
         return self.ready.workers - len(self.batches) if self.ready is not None else 0
 
     def may_take(self, *, alone: bool, full: bool) -> bool:
-        """Whether to hand out a batch now.
+        """Tell whether to hand out a batch now.
 
         Args:
             alone: the batch is a chunk that must have the engine for itself.

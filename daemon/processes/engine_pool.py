@@ -52,6 +52,7 @@ class EnginePool:
 
     @property
     def children(self) -> list[Child]:
+        """The children that live."""
         return [engine.child for engine in self.engines if engine.child is not None]
 
     @property
@@ -71,6 +72,7 @@ class EnginePool:
 
     @property
     def in_flight(self) -> int:
+        """How many batches the engines have."""
         return sum(len(engine.batches) for engine in self.engines)
 
     @property
@@ -106,7 +108,7 @@ class EnginePool:
             log.debug("engine does not listen: %s", error)
 
     def receive(self, child: Child) -> EngineEvent | None:
-        """Return what an engine has to say, or LostBatches if it died (or must be ended, being overdue).
+        """Return what an engine has to say, or LostBatches if it died or must be ended because it is overdue.
 
         Raises:
             Unavailable: the model cannot be loaded, and never could since the start.
@@ -157,7 +159,7 @@ class EnginePool:
         return lost
 
     def set_parallelism(self, layout: Parallelism) -> None:
-        """Start the engines anew with another layout, if it is another; nothing may be in flight."""
+        """Restart the engines whose parallelism is another one; nothing may be in flight."""
         for engine in self.engines:
             ready = engine.ready
             engine.load = replace(
@@ -233,5 +235,5 @@ class EnginePool:
 
 
 def _heard_again(before: str, now: str) -> bool:
-    """Whether two texts of the clip are the same but for some words; a model that hears nothing in it never does."""
+    """Tell whether two texts of the clip are the same but for some words; a model that hears nothing never does."""
     return not before or SequenceMatcher(None, before.split(), now.split()).ratio() >= CANARY_LEAST

@@ -21,7 +21,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def environment() -> dict[str, str]:
-    """For a child: the daemon's own, with the libraries' telemetry off: nothing leaves this machine.
+    """Return the environment of a child: the daemon's own, with the libraries' telemetry off.
 
     What makes it fast and small gives way to what the daemon was started with. The place of this package comes first
     on the path, so that a folder named `daemon` does not hide it.
@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
 
 @cache
 def is_wide(cpuinfo: Path = CPUINFO) -> bool:
-    """Whether the flags that Linux lists of each core name WIDE_FLAG; False where it does not say."""
+    """Tell whether the flags that Linux lists of each core name WIDE_FLAG; False where it does not say."""
     try:
         with cpuinfo.open(encoding="utf-8") as lines:
             return any(line.startswith("flags") and WIDE_FLAG in line.split() for line in lines)

@@ -10,8 +10,9 @@ from daemon.processes.protocol import LoadModel
 
 
 def load_order(model: Model, layout: Parallelism | None = None) -> LoadModel:
-    """What an engine is told to load: the configured values, else the preset's, else the measured layout's, else None
-    for what the engine takes by itself.
+    """Return what an engine is told to load.
+
+    Each value is the configured one, else the preset's, else the measured one, else None: the engine then decides.
     """
     preset = preset_values(model)
 
@@ -33,7 +34,7 @@ def load_order(model: Model, layout: Parallelism | None = None) -> LoadModel:
 
 
 def setup_of(model: Model) -> Setup | None:
-    """What a layout is to be measured for; None if all of it is configured."""
+    """Return what a parallelism is measured for, or None if all of it is configured."""
     order = load_order(model)
     if order.workers and order.batch_size and (order.cpu_threads or order.device.startswith("cuda")):
         return None

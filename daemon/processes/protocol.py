@@ -30,6 +30,8 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
+    """From a decoder: the recording is open and hashed."""
+
     job_id: int
     run: int
     content_hash: str
@@ -90,7 +92,7 @@ class LoadModel:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """From an engine: the model is loaded and warm; what `auto` came to, and what the engine can do."""
+    """From an engine: the model is loaded and warm; what `auto` became, and what the engine can do."""
 
     model: str
     device: str
@@ -114,6 +116,7 @@ class Ready:
 
     @property
     def layout(self) -> Parallelism:
+        """Its parallelism."""
         return Parallelism(self.workers, self.cpu_threads, self.batch_size)
 
 
@@ -127,7 +130,7 @@ class Unready:
 
 @dataclass(frozen=True, slots=True)
 class Calibrate:
-    """To a calibration child, once: the model to try, the layout that is usual, and the cores to share out."""
+    """To a calibration child, once: the model to try, the usual parallelism, and the cores to share out."""
 
     load: LoadModel
     usual: Parallelism
@@ -136,13 +139,15 @@ class Calibrate:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """From a calibration child: how fast each layout ran, the usual one first."""
+    """From a calibration child: how fast the model ran with each parallelism, the usual one first."""
 
     trials: tuple[Trial, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RunBatch:
+    """To an engine: transcribe these chunks, all of one bucket."""
+
     batch_id: int
     chunks: tuple[Chunk, ...]
 

@@ -25,7 +25,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def message(data: bytes) -> Any:
-    """The message that a child sent.
+    """Return the message that a child sent.
 
     Raises:
         Unreadable

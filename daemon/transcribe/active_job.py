@@ -64,6 +64,7 @@ class ActiveJob:
         """Return a job whose opening has been asked for.
 
         Args:
+            job: as it was claimed.
             options: those of the job, as far as the engine goes.
             run: which claim of the job this is.
             policy: what is done when a result of its engine is bad.
@@ -80,7 +81,7 @@ class ActiveJob:
 
     @property
     def complete(self) -> bool:
-        """Every chunk of the recording has its checkpoint."""
+        """Whether every chunk of the recording has its checkpoint."""
         return self.decoded and not self._open and not self._held
 
     @property
@@ -109,9 +110,10 @@ class ActiveJob:
         self.asked = True
 
     def add(self, chunks: Iterable[Chunk], *, last: bool = False) -> list[Chunk] | None:
-        """Take the chunks of a window; those to be submitted now, or None if the decoder cuts otherwise now.
+        """Take the chunks of a window; return those to submit now, or None if the decoder no longer cuts as before.
 
         Args:
+            chunks: the next ones of the recording, in their order.
             last: whether it is the last window of the recording.
         """
         self.asked = False
@@ -129,6 +131,8 @@ class ActiveJob:
         """Take the engine's result for a chunk.
 
         Args:
+            chunk: as it was decoded.
+            result: what came out of it.
             run_s: the chunk's share of the time that its batch ran.
 
         Returns:
@@ -174,7 +178,7 @@ class ActiveJob:
         return self._let_go(), finished
 
     def _let_go(self) -> list[Chunk]:
-        """The held chunks that need wait no longer."""
+        """Return the held chunks that need wait no longer."""
         if self.detects or self.job.options.condition_on_previous_text:
             ready = [self._held.pop(0)] if self._held and not self._open else []
         else:
@@ -192,7 +196,7 @@ class ActiveJob:
         self.previous = text[-PREVIOUS_CHARACTERS:]
 
     def _prepared(self, chunk: Chunk) -> Chunk:
-        """The chunk with what is known of its recording by now."""
+        """Return the chunk with what is known of its recording by now."""
         fallback = self.language if chunk.language == "auto" else ""
         previous = self.previous if self.job.options.condition_on_previous_text else ""
         if (fallback, previous) == (chunk.fallback_language, chunk.previous):

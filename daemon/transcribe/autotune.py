@@ -1,4 +1,4 @@
-"""The layout of the model on this machine, found once by trial while the daemon has nothing else to do."""
+"""How the model runs fastest on this machine, found once by trial while the daemon has nothing else to do."""
 
 import logging
 import os
@@ -23,11 +23,11 @@ ATTEMPTS = 3
 
 
 class Autotuner:
-    """Runs the trial in a child of its own, keeps the outcome, and lays the engines out anew.
+    """Runs the trial in a child of its own, keeps the outcome, and restarts the engines with it.
 
     Args:
-        setup: what the layout is kept for; None where the configuration has settled all of it.
-        untried: whether to try layouts at all.
+        setup: what the parallelism is kept for; None where the configuration has settled all of it.
+        untried: whether to try anything at all.
     """
 
     def __init__(self, store: Store, engines: EnginePool, setup: Setup | None, *, untried: bool) -> None:
@@ -41,6 +41,7 @@ class Autotuner:
 
     @property
     def children(self) -> list[Child]:
+        """The child in which the trial runs, if one does."""
         return [self._child] if self._child is not None else []
 
     @property

@@ -31,7 +31,7 @@ class _Queue:
         return (-self.priority, self.turn)
 
     def find(self, bucket: Bucket | None) -> int | None:
-        """Where the oldest chunk of a bucket stands (of any for None)."""
+        """Return where the oldest chunk of a bucket stands (of any for None)."""
         return next((at for at, chunk in enumerate(self.chunks) if bucket in (None, chunk.bucket)), None)
 
 
@@ -59,7 +59,7 @@ class Batcher:
             queue.chunks.append(chunk)
 
     def take(self, size: int) -> list[Chunk]:
-        """Up to `size` chunks of one bucket of the job whose turn it is; empty if nothing waits."""
+        """Take up to `size` chunks of one bucket, of the job whose turn it is first; none if nothing waits."""
         chosen = self._choose(size)
         batch: list[Chunk] = []
         while chosen is not None and len(batch) < size:
@@ -78,18 +78,20 @@ class Batcher:
         return batch
 
     def next_is_alone(self, size: int) -> bool:
-        """Whether `take(size)` would give a chunk that must have its engine for itself."""
+        """Tell whether `take(size)` would give a chunk that must have its engine for itself."""
         chosen = self._choose(size)
         return chosen is not None and chosen.alone
 
     def full(self, size: int) -> bool:
-        """Whether `take(size)` would give `size` chunks."""
+        """Tell whether `take(size)` would give `size` chunks."""
         chosen = self._choose(size)
         return chosen is not None and self._waiting[chosen.bucket] >= size
 
     def _choose(self, size: int) -> Chunk | None:
-        """A chunk of the bucket to take: of the job whose turn it is, the oldest one, unless this one would not fill
-        the batch, another one would, and it has not been passed over too often.
+        """Return a chunk of the bucket to take.
+
+        It is the oldest one of the job whose turn it is, unless its bucket would not fill the batch, another one would,
+        and it has not been passed over too often.
         """
         found = self._next(None)
         if found is None:
@@ -101,7 +103,7 @@ class Batcher:
         return next((chunk for chunk in queue.chunks if self._waiting[chunk.bucket] >= size), oldest)
 
     def drop(self, job_id: int) -> float:
-        """Forget the waiting chunks of a job; how many seconds of audio they were."""
+        """Forget the waiting chunks of a job, and return how many seconds of audio they were."""
         queue = self._queues.pop(job_id, None)
         if queue is None:
             return 0.0
@@ -109,7 +111,7 @@ class Batcher:
         return sum((chunk.duration_s for chunk in queue.chunks), 0.0)
 
     def _next(self, bucket: Bucket | None) -> tuple[_Queue, int] | None:
-        """The queue whose turn it is, and where its oldest chunk of the bucket stands."""
+        """Return the queue whose turn it is, and where its oldest chunk of the bucket stands."""
         found = ((queue, at) for queue in self._queues.values() if (at := queue.find(bucket)) is not None)
         return min(found, key=lambda each: each[0].rank, default=None)
 

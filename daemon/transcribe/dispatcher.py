@@ -68,12 +68,12 @@ class Dispatcher:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs."""
+        """Whether nothing runs."""
         return not self._running
 
     @property
     def ready(self) -> bool:
-        """An engine has loaded the model."""
+        """Whether an engine has loaded the model."""
         return self._engines.ready is not None
 
     def run(self, stops: Callable[[], bool]) -> None:
@@ -89,8 +89,9 @@ class Dispatcher:
             self._tick(claiming=True)
 
     def drain(self, hurry: Callable[[], bool]) -> None:
-        """Stop in order: nothing new is claimed or handed out; what the engines still work on is checkpointed, for
-        it is paid for, within `drain_seconds` or until `hurry`; then every running job goes back to the queue.
+        """Stop in order: claim and hand out nothing more, then put every running job back in the queue.
+
+        What the engines still work on is paid for: it is checkpointed first, within `drain_seconds` or until `hurry`.
         """
         until = time.monotonic() + self._drain_s
         while (self._engines.in_flight or self._stages.unfinished) and time.monotonic() < until and not hurry():
@@ -148,7 +149,7 @@ class Dispatcher:
                 self._stop(event.job_id, (FailedRecording if event.retry else BadRecording)(event.message))
 
     def _apply_requests(self) -> None:
-        """What people asked for on the command line."""
+        """Do what people asked for on the command line."""
         if time.monotonic() < self._requests_at:
             return
         self._requests_at = time.monotonic() + TICK_S / 2
@@ -211,7 +212,7 @@ class Dispatcher:
                 self._decoders.ask(job_id)
 
     def _is_current(self, job_id: int, run: int) -> bool:
-        """Whether an answer is about the job as it runs now, not about an earlier claim of it."""
+        """Tell whether an answer is about the job as it runs now, not about an earlier claim of it."""
         return job_id in self._running and self._running[job_id].run == run
 
     def _opened(self, opened: Opened) -> None:

@@ -59,7 +59,7 @@ PHRASES = frozenset(
 
 
 def is_hallucination(text: str) -> bool:
-    """Whether a line is nothing but one of the phrases, whatever its case and punctuation."""
+    """Tell whether a line is nothing but one of the phrases, whatever its case and punctuation."""
     letters = "".join(char if unicodedata.category(char)[0] in "LNM" else " " for char in text.lower())
     return " ".join(letters.split()) in _KNOWN
 

@@ -27,11 +27,11 @@ class InferenceOutcome:
     failed: tuple[tuple[int, FailedRecording], ...] = ()
     """Jobs that are to blame for the death of an engine, or whose speech it cannot take."""
     shrunk: Engine | None = None
-    """The engine whose batches had to become smaller for want of memory."""
+    """The engine whose batches had to become smaller because it ran out of memory."""
 
 
 class Inference:
-    """The batcher and the engines, joined, for the jobs of the dispatcher.
+    """The batcher and the engines, for the jobs of the dispatcher.
 
     Args:
         running: the dispatcher's running jobs; results of others are ignored.
@@ -69,7 +69,7 @@ class Inference:
         self._holds = True
 
     def hand_out(self) -> None:
-        """Begin batches on the workers that are idle; one full batch ahead on each that is not."""
+        """Begin batches on the workers that are idle, and queue one full batch ahead on each that is not."""
         self._holds = False
         self._fill_workers()
 
@@ -161,6 +161,6 @@ class Inference:
         return InferenceOutcome(failed=tuple(failed))
 
     def _of(self, chunk: Chunk) -> ActiveJob | None:
-        """The running job of a chunk; None if it has ended or began anew."""
+        """Return the running job of a chunk, or None if it has ended or begun again."""
         running = self._running.get(chunk.job_id)
         return running if running is not None and running.run == chunk.run else None

@@ -30,16 +30,18 @@ class Pauses:
         self._told = before
 
     def hold(self, cause: str, reason: str) -> None:
+        """Pause; `reason` is for people."""
         self._wanted[cause] = reason
         self._wakeup.wake()
 
     def release(self, cause: str) -> None:
+        """End the pause for this cause."""
         if self._wanted.pop(cause, None) is not None:
             self._wakeup.wake()
 
     @property
     def reason(self) -> str | None:
-        """Why it holds, for people; None if it does not."""
+        """Why work is paused, for people; None if it is not."""
         return "; ".join(sorted(self._told.values())) or None
 
     def tick(self) -> bool:
@@ -64,5 +66,5 @@ class Pauses:
 
 
 def within(now: time, first: time, last: time) -> bool:
-    """Whether a time of day lies from `first` to before `last`, perhaps over midnight."""
+    """Tell whether a time of day lies from `first` to before `last`, perhaps over midnight."""
     return first <= now < last if first < last else now >= first or now < last

@@ -80,7 +80,7 @@ def _is_good(result: Decoded) -> bool:
 
 
 def _is_suspect(chunk: Chunk, result: Decoded) -> bool:
-    """Whether a result from a cut context may be worse than one from the full context would be.
+    """Tell whether a result from a cut context may be worse than one from the full context would be.
 
     A model that hears too little silence after the speech is less sure, or runs on and repeats what it said, or goes
     over a sentence. What is there twice on a second look, too, was said twice: of 38 repetitions that look mended the 8
@@ -91,30 +91,30 @@ def _is_suspect(chunk: Chunk, result: Decoded) -> bool:
 
 
 def _is_sparse(result: Decoded) -> bool:
-    """Whether there is too little text for the speech that it stands for."""
+    """Tell whether there is too little text for the speech that it stands for."""
     size = sum(len(segment.text.encode()) for segment in result.segments)
     return result.covered_s >= SPARSE_MIN_S and size < SPARSE_BYTES_PER_S * result.covered_s
 
 
 def _repeats(result: Decoded) -> bool:
-    """A line or a phrase that is said twice in a row, or a tail of one word or syllable."""
+    """Tell whether a line or a phrase is said twice in a row, or the text ends in one word again and again."""
     lines = [_words(segment.text) for segment in result.segments]
     words = [word for line in lines for word in line]
     return any(_again(*pair) for pair in pairwise(lines)) or _is_doubled(words) or _loop(words) is not None
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text as they are compared: in small letters, without marks, and the syllables of "B-B-B" apart."""
+    """Return the words of a text as they are compared: lower case, without marks, the syllables of "B-B-B" apart."""
     return [word.strip(MARKS) for word in text.lower().replace("-", " ").split()]
 
 
 def _again(before: list[str], after: list[str]) -> bool:
-    """Whether a line is the one before once more, perhaps after a false start."""
+    """Tell whether a line is the one before once more, perhaps after a false start."""
     return before == after or (len(before) >= TAIL_REPEATS and after[-len(before) :] == before)
 
 
 def _is_doubled(words: list[str]) -> bool:
-    """Whether some phrase of DOUBLED_WORDS words or more is followed by itself."""
+    """Tell whether some phrase of DOUBLED_WORDS words or more is followed by itself."""
     for size in range(DOUBLED_WORDS, len(words) // 2 + 1):
         alike = 0
         for word, later in zip(words, words[size:], strict=False):
@@ -125,7 +125,7 @@ def _is_doubled(words: list[str]) -> bool:
 
 
 def _loop(words: list[str]) -> tuple[int, int] | None:
-    """(words in a round, rounds) of the tail that a text ends in, if that repeats itself often enough."""
+    """Return (words in a round, rounds) of the tail that a text ends in, if that repeats itself often enough."""
     for size in range(1, min(TAIL_WORDS, len(words) // TAIL_REPEATS) + 1):
         rounds = 1
         while words[-size:] == words[-size * (rounds + 1) : -size * rounds]:
@@ -136,7 +136,7 @@ def _loop(words: list[str]) -> tuple[int, int] | None:
 
 
 def _without(result: Decoded, dropped: Sequence[Segment], reason: str) -> Decoded:
-    """The result less some of its segments, which are kept aside."""
+    """Return the result without some of its segments, which are kept aside."""
     if not dropped:
         return result
     return replace(
@@ -147,8 +147,10 @@ def _without(result: Decoded, dropped: Sequence[Segment], reason: str) -> Decode
 
 
 def _unrolled(result: Decoded) -> Decoded:
-    """A text that no temperature kept from going round in circles, with one round of each: lines that are the two
-    before once more (people do say a thing twice), and the further rounds of a tail within a line.
+    """Return a text that no temperature kept from going round in circles, with one round of each.
+
+    Left out are lines that repeat the two before (people do say a thing twice), and the further rounds of a tail within
+    a line.
     """
     if result.compression_ratio <= COMPRESSION_RATIO_MAX:
         return result
@@ -174,7 +176,7 @@ def _unrolled(result: Decoded) -> Decoded:
 
 
 def _best(results: list[Decoded]) -> Decoded:
-    """The likeliest of those that do not repeat themselves; of all, if every one does."""
+    """Return the likeliest of those that do not repeat themselves; of all, if every one does."""
     steady = [result for result in results if result.compression_ratio <= COMPRESSION_RATIO_MAX]
     return max(steady or results, key=lambda result: result.avg_logprob)
 
