@@ -71,17 +71,17 @@ class Autotuner:
                 raise ChildDied(f"an answer to what it was not asked: {type(answer).__name__}")
         except ChildDied as error:
             self._failures += 1
-            log.warning("the trial of layouts failed (%s; %s)", child.end(), error)
+            log.warning("the trial of workers, threads and batch sizes failed (%s; %s)", child.end(), error)
             self._child = None
             self._untried = self._failures < ATTEMPTS
             return
         self.close()
         chosen = best(list(answer.trials))
         for trial in answer.trials:
-            log.info("layout %s: %.1f x real time", _text(trial.layout), trial.times_real_time)
+            log.info("%s: %.1f x real time", _text(trial.layout), trial.times_real_time)
         self._store.keep_parallelism(self._setup, chosen, [asdict(trial) for trial in answer.trials])
         self._untried = False
-        log.info("layout from now on: %s", _text(chosen))
+        log.info("from now on: %s", _text(chosen))
         self._engines.set_parallelism(chosen)
 
     def remember(self, engine: Engine) -> None:
