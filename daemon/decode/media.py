@@ -54,7 +54,7 @@ class Media:
             self._container = av.open(f"/proc/self/fd/{fd}", options=OPEN_OPTIONS)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             raise BadRecording(
-                f"not a readable recording: {_text(error)}", "check that it plays, or convert it to wav or mp3"
+                f"not a recording that can be read: {_text(error)}", "check that it plays, or convert it to wav or mp3"
             ) from error
         if not self._container.streams.audio:
             self._container.close()

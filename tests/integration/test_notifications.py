@@ -79,7 +79,7 @@ def test_a_hanging_address_and_a_dead_one_hold_up_no_other(
     assert [(each["title"], each["type"]) for each in server.messages] == [
         ("alert 0", "warning"), ("alert 1", "warning"), ("alert 2", "warning"), ("alert 3", "success"),
     ]  # fmt: skip
-    wait_until(lambda: "given up: alert 3" in caplog.text, 10, "the dead address being given up")
+    wait_until(lambda: "giving up: alert 3" in caplog.text, 10, "the dead address being given up")
     notifier.close(0.1)
     assert SECRET not in caplog.text and "monitor.notify[1] (JSON)" in caplog.text
 
