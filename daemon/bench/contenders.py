@@ -11,6 +11,7 @@ from typing import Any
 from daemon.bench import measure
 from daemon.bench.measure import Usage
 from daemon.bench.workload import Workload
+from daemon.config.engines import WHISPER
 from daemon.errors import Unavailable
 from daemon.processes.environment import environment
 from daemon.processes.protocol import LoadModel
@@ -83,8 +84,10 @@ def peer(name: str, workload: Workload, ours: LoadModel) -> Run:
         ours: what the daemon's engine is told to load; of its devices the peer gets the first.
 
     Raises:
-        Unavailable: its package is not installed, or it failed.
+        Unavailable: its package is not installed, it failed, or the daemon does not use Whisper.
     """
+    if ours.engine != WHISPER:
+        raise Unavailable(f"it needs a Whisper model, and model.engine is {ours.engine!r}")
     with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as folder:
         texts = Path(folder) / "texts.json"
         order = {
