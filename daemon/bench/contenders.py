@@ -11,6 +11,7 @@ from typing import Any
 from daemon.bench import measure
 from daemon.bench.measure import Usage
 from daemon.bench.workload import Workload
+from daemon.config.engines import WHISPER
 from daemon.errors import Unavailable
 from daemon.processes.environment import environment
 from daemon.processes.protocol import LoadModel
@@ -86,8 +87,10 @@ def peer(name: str, workload: Workload, ours: LoadModel) -> Run:
         ours: What the daemon's engine is told to load; the peer gets the first of its devices.
 
     Raises:
-        Unavailable: The peer's package is not installed, or it failed.
+        Unavailable: The peer's package is not installed, it failed, or the daemon does not use Whisper.
     """
+    if ours.engine != WHISPER:
+        raise Unavailable(f"it needs a Whisper model, and model.engine is {ours.engine!r}")
     with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as folder:
         texts = Path(folder) / "texts.json"
         order = {

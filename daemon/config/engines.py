@@ -12,6 +12,13 @@ POLICIES = ("whisper", "accept")
 """What is done when a result is bad: `daemon.transcribe.policies` has them under these names."""
 
 
+def qualified(model: str, engine: str) -> str:
+    """Return a model's name as it is stored and shown: another engine's may be called as Whisper's are, and what one
+    has transcribed or measured is not the other's.
+    """
+    return model if engine == WHISPER else f"{engine}:{model}"
+
+
 def module_of(engine: str) -> str:
     """Return the module of an engine.
 

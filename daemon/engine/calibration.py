@@ -12,7 +12,7 @@ from daemon.config.parallelism import Parallelism, Trial, candidates
 from daemon.decode.media import samples
 from daemon.engine.registry import Runner, load
 from daemon.errors import Unavailable
-from daemon.processes.protocol import Calibrate, Calibrated, LoadModel
+from daemon.processes.protocol import Calibrate, Calibrated, LoadModel, Ready
 
 BUDGET_S = 60.0
 """Nothing more is tried after this long; a large model on a slow machine has had its usual parallelism measured."""
@@ -46,7 +46,8 @@ def _trials(order: Calibrate) -> list[Trial]:
 def _speed(usual: LoadModel, layout: Parallelism, speech: list[Chunk]) -> float:
     """Return seconds of audio per second with a parallelism, the loading of the model not counted."""
     order = replace(usual, workers=layout.workers, cpu_threads=layout.cpu_threads, batch_size=layout.batch_size)
-    model, _ = load(order)
+    model, ready = load(order)
+    speech = [_asked(chunk, ready) for chunk in speech]
     batches = [
         [speech[(first + at) % len(speech)] for at in range(layout.batch_size)]
         for first in range(layout.workers * ROUNDS)
@@ -62,6 +63,12 @@ def _speed(usual: LoadModel, layout: Parallelism, speech: list[Chunk]) -> float:
 def _run(model: Runner, pool: ThreadPoolExecutor, batches: Sequence[list[Chunk]]) -> None:
     for _ in pool.map(model.run, batches):
         pass
+
+
+def _asked(chunk: Chunk, ready: Ready) -> Chunk:
+    """The chunk as the daemon would ask for it of an engine that can do this."""
+    language = chunk.language if chunk.language in ready.languages else ready.languages[0]
+    return replace(chunk, language=language, full_context=not ready.cut_context)
 
 
 def _speech() -> list[Chunk]:

@@ -2,10 +2,11 @@
 
 import importlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from daemon.chunk import Chunk, Decoded
-from daemon.config.engines import POLICIES, module_of
+from daemon.config.engines import POLICIES, module_of, qualified
 from daemon.errors import Unavailable
 from daemon.processes.protocol import LoadModel, Ready
 
@@ -44,4 +45,4 @@ def load(order: LoadModel) -> tuple[Runner, Ready]:
         raise Unavailable(
             f"model.engine {order.engine!r} asks for the policy {ready.policy!r}", f"there are {', '.join(POLICIES)}"
         )
-    return runner, ready
+    return runner, replace(ready, model=qualified(ready.model, order.engine))

@@ -72,7 +72,7 @@ class Whisper:
             local_files_only=True,
         )
         self._multilingual: bool = self._model.model.is_multilingual
-        self.languages: tuple[str, ...] = tuple(self._model.supported_languages)
+        self.languages: tuple[str, ...] = _languages_of(self._model)
         self._tokenizer = lru_cache(maxsize=None)(self._make_tokenizer)
         self._silence = lru_cache(maxsize=None)(self._encode_silence)
 
@@ -208,6 +208,16 @@ class Whisper:
             for nth, at in enumerate(batch):
                 found[at] = [[_word(word, APART_S * nth) for word in line.get("words", [])] for line in segments[nth]]
         return found
+
+
+def _languages_of(model: WhisperModel) -> tuple[str, ...]:
+    """The languages of a model: of faster-whisper's list, those that its vocabulary has a token for. Without the token
+    the model would not be told what is spoken, as with Cantonese before large-v3.
+    """
+    known = model.supported_languages
+    if not model.model.is_multilingual:
+        return tuple(known)
+    return tuple(code for code in known if model.hf_tokenizer.token_to_id(f"<|{code}|>") is not None)
 
 
 def _word(word: dict[str, Any], offset_s: float) -> Word:

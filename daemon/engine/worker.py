@@ -41,9 +41,11 @@ def serve(conn: Connection, load: Load) -> None:
         try:
             results = runner.run(order.chunks)
             answer = BatchDone(order.batch_id, results, time.monotonic() - began)
-        except (RuntimeError, ValueError, MemoryError) as error:
+        except Exception as error:  # left unanswered, the batch would be waited for until its deadline
             out_of_memory = isinstance(error, MemoryError) or "out of memory" in str(error).lower()
-            answer = BatchFailed(order.batch_id, str(error), out_of_memory)
+            says_enough = isinstance(error, RuntimeError | ValueError | MemoryError)
+            message = str(error) if says_enough else f"{type(error).__name__}: {error}"
+            answer = BatchFailed(order.batch_id, message, out_of_memory)
         with answering, suppress(BrokenPipeError):
             conn.send(answer)
 

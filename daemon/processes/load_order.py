@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from daemon.config.engines import WHISPER
+from daemon.config.engines import qualified
 from daemon.config.options import preset_values
 from daemon.config.parallelism import Parallelism, Setup, machine_name
 from daemon.config.settings import Model
@@ -38,5 +38,4 @@ def setup_of(model: Model) -> Setup | None:
     order = load_order(model)
     if order.workers and order.batch_size and (order.cpu_threads or order.device.startswith("cuda")):
         return None
-    name = order.name if order.engine == WHISPER else f"{order.engine}:{order.name}"
-    return Setup(machine_name(), name, order.device, order.compute_type)
+    return Setup(machine_name(), qualified(order.name, order.engine), order.device, order.compute_type)

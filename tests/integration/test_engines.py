@@ -41,6 +41,19 @@ def test_what_an_engine_cannot_do_is_left_out_and_its_results_are_accepted_as_th
     assert daemon.query("SELECT DISTINCT language, device FROM jobs") == [("de", "here")]
 
 
+def test_what_another_engine_has_transcribed_is_not_taken_over(make_daemon: MakeDaemon) -> None:
+    """Neither for the same content, though the options and the model's name are the same."""
+    daemon = make_daemon(fake={})
+    first = write_wav(daemon.inbox / "a.wav", 2, seed=1)
+    assert daemon.once() == 0
+    daemon.config.write_text(daemon.config.read_text().replace('engine = "fake"', 'engine = "tests.plain_engine"'))
+    first.rename(daemon.inbox / "b.wav")
+    assert daemon.once() == 0
+    assert text_of(daemon, "b.wav").startswith("context 30")
+    models = daemon.query("SELECT model FROM jobs WHERE state = 'done' ORDER BY id")
+    assert models == [("fake:tiny.en",), ("tests.plain_engine:tiny.en",)]
+
+
 def test_a_language_that_the_engine_does_not_know_is_said_and_nothing_else_stops(
     plain_daemon: Callable[..., Daemon],
 ) -> None:

@@ -35,6 +35,11 @@ def test_other_compute_types_transcribe(compute_type: str) -> None:
     assert "plumber" in text(model.run([clip("memo-1.opus")])[0])
 
 
+def test_a_language_is_known_if_the_model_has_a_token_for_it(base_model: str) -> None:
+    _, ready = load(load_model(name=base_model))
+    assert len(ready.languages) == 99 and "de" in ready.languages and "yue" not in ready.languages
+
+
 def test_the_shipped_folder_of_a_model_can_be_named_directly(tmp_path: Path) -> None:
     link = tmp_path / "my-model"
     link.symlink_to(resolve("tiny.en"))

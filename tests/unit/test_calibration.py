@@ -9,8 +9,8 @@ from daemon.config.parallelism import Parallelism
 from daemon.engine import calibration
 from daemon.engine.calibration import ROUNDS, _speech, main
 from daemon.errors import Unavailable
-from daemon.processes.protocol import Calibrate, Calibrated, LoadModel
-from tests.builders import chunk, load_model
+from daemon.processes.protocol import Calibrate, Calibrated, LoadModel, Ready
+from tests.builders import chunk, load_model, ready
 
 USUAL = Parallelism(2, 1, 4)
 
@@ -30,27 +30,28 @@ class Conn:
 
 
 class Model:
-    def __init__(self, ran: list[int]) -> None:
+    def __init__(self, ran: list[list[Chunk]]) -> None:
         self._ran = ran
 
     def run(self, chunks: list[Chunk]) -> None:
-        self._ran.append(len(chunks))
+        self._ran.append(chunks)
 
 
 def tried(
-    monkeypatch: pytest.MonkeyPatch, fails: type[Exception] | None = None, after: int = 0
+    monkeypatch: pytest.MonkeyPatch, fails: type[Exception] | None = None, after: int = 0, **abilities: Any
 ) -> tuple[Calibrated, Any]:
-    """What is answered where loading fails after so many layouts, and the orders with the sizes of their batches."""
-    orders: list[tuple[LoadModel, list[int]]] = []
+    """What is answered where loading fails after so many layouts, and the orders with their batches."""
+    orders: list[tuple[LoadModel, list[list[Chunk]]]] = []
 
-    def load(order: LoadModel) -> tuple[Model, None]:
+    def load(order: LoadModel) -> tuple[Model, Ready]:
         if fails is not None and len(orders) >= after:
             raise fails("no")
         orders.append((order, []))
-        return Model(orders[-1][1]), None
+        return Model(orders[-1][1]), ready(**abilities)
 
     monkeypatch.setattr(calibration, "load", load)
-    monkeypatch.setattr(calibration, "_speech", lambda: [chunk(0, number) for number in range(3)])
+    speech = [chunk(0, number, language="en", full_context=False) for number in range(3)]
+    monkeypatch.setattr(calibration, "_speech", lambda: speech)
     conn = Conn(Calibrate(load_model(), USUAL, 2))
     main(cast(Any, conn))
     assert conn.answer is not None
@@ -65,7 +66,8 @@ def test_every_layout_runs_full_batches_on_all_its_workers(monkeypatch: pytest.M
         assert (order.workers, order.cpu_threads, order.batch_size) == (
             layout.workers, layout.cpu_threads, layout.batch_size,
         )  # fmt: skip
-        assert ran == [layout.batch_size] * (layout.workers * (ROUNDS + 1)), "one more round warms it up"
+        sizes = [len(batch) for batch in ran]
+        assert sizes == [layout.batch_size] * (layout.workers * (ROUNDS + 1)), "one more round warms it up"
         assert trial.times_real_time > 0
 
 
@@ -84,6 +86,18 @@ def test_after_its_time_no_further_layout_is_tried(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(calibration, "BUDGET_S", 0.0)
     answer, _ = tried(monkeypatch)
     assert [trial.layout for trial in answer.trials] == [USUAL]
+
+
+@pytest.mark.parametrize(
+    ("languages", "cut_context", "asked"),
+    [(("de", "en"), True, ("en", False)), (("fr", "de"), False, ("fr", True))],
+)
+def test_an_engine_is_asked_for_what_it_can_do(
+    monkeypatch: pytest.MonkeyPatch, languages: tuple[str, ...], cut_context: bool, asked: tuple[str, bool]
+) -> None:
+    _, orders = tried(monkeypatch, languages=languages, cut_context=cut_context)
+    chunks = {(each.language, each.full_context) for _, ran in orders for batch in ran for each in batch}
+    assert chunks == {asked}
 
 
 def test_the_speech_of_a_trial_shares_a_bucket() -> None:

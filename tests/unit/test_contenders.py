@@ -73,6 +73,12 @@ def test_what_cannot_run_says_why(
     assert caught.value.message == said
 
 
+def test_a_peer_is_not_run_beside_another_engine(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "run", lambda *_: pytest.fail("it was started"))
+    with pytest.raises(Unavailable, match=r"needs a Whisper model, and model\.engine is 'my\.engine'"):
+        peer("x", workload, load_model(engine="my.engine"))
+
+
 def test_a_peer_is_told_of_one_device(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = []
 

@@ -70,24 +70,25 @@ def test_it_says_what_it_has_loaded_and_answers_each_batch(engine: Callable[[Loa
 
 
 @pytest.mark.parametrize(
-    ("error", "out_of_memory"),
+    ("error", "said", "out_of_memory"),
     [
-        (RuntimeError("CUDA failed with error out of memory"), True),
-        (RuntimeError("Out of Memory"), True),
-        (MemoryError(), True),
-        (RuntimeError("CUDA failed with error an illegal memory access was encountered"), False),
-        (ValueError("a strange tensor"), False),
+        (RuntimeError("CUDA failed with error out of memory"), "CUDA failed with error out of memory", True),
+        (RuntimeError("Out of Memory"), "Out of Memory", True),
+        (MemoryError(), "", True),
+        (RuntimeError("an illegal memory access was encountered"), "an illegal memory access was encountered", False),
+        (ValueError("a strange tensor"), "a strange tensor", False),
+        (KeyError("weights"), "KeyError: 'weights'", False),
     ],
     ids=str,
 )
 def test_a_batch_that_fails_says_whether_memory_was_the_reason_and_the_engine_goes_on(
-    engine: Callable[[Load], Connection], error: Exception, out_of_memory: bool
+    engine: Callable[[Load], Connection], error: Exception, said: str, out_of_memory: bool
 ) -> None:
     conn = engine(loads(Model(error)))
     conn.recv()
     for number in range(2):
         conn.send(RunBatch(number, (chunk(),)))
-        assert conn.recv() == BatchFailed(number, str(error), out_of_memory)
+        assert conn.recv() == BatchFailed(number, said, out_of_memory)
 
 
 @pytest.mark.parametrize(
