@@ -13,8 +13,9 @@ POLICIES = ("whisper", "accept")
 
 
 def qualified(model: str, engine: str) -> str:
-    """Return a model's name as it is stored and shown: another engine's may be called as Whisper's are, and what one
-    has transcribed or measured is not the other's.
+    """Return a model's name as it is stored and shown.
+
+    Another engine's models may have the names of Whisper's, and what one has transcribed is not the other's.
     """
     return model if engine == WHISPER else f"{engine}:{model}"
 

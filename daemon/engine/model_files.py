@@ -63,7 +63,7 @@ def resolve(name: str) -> Path:
     """Return the folder of a model.
 
     Raises:
-        Unavailable: it is nowhere to be had, or an installed package is not the official model.
+        Unavailable: it cannot be found, or an installed package is not the official model.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():

@@ -107,7 +107,7 @@ def _segment(whole: Decoded, text: str, start_s: float, end_s: float, words: tup
 
 
 def compression_ratio(text: str) -> float:
-    """Return bytes of the text per byte of its zlib compression (openai/whisper's measure of repetition)."""
+    """Return the bytes of the text per byte of its zlib compression (openai/whisper's measure of repetition)."""
     raw = text.encode("utf-8")
     return len(raw) / len(zlib.compress(raw))
 

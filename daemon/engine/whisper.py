@@ -183,7 +183,7 @@ class Whisper:
         encoded: Any,
         frames: list[int],
     ) -> dict[int, list[list[Word]]]:
-        """Per chunk that asks for it, per line, its words with times in seconds of the chunk's audio."""
+        """Return, for each chunk that asks for it, the words of each line, with times in seconds of the chunk's audio."""
         wanted = [at for at, chunk in enumerate(chunks) if chunk.word_timestamps and lines[at]]
         found: dict[int, list[list[Word]]] = {}
         for members in _grouped(tuple(tokenizers[at].sot_sequence) for at in wanted).values():
@@ -211,8 +211,9 @@ class Whisper:
 
 
 def _languages_of(model: WhisperModel) -> tuple[str, ...]:
-    """The languages of a model: of faster-whisper's list, those that its vocabulary has a token for. Without the token
-    the model would not be told what is spoken, as with Cantonese before large-v3.
+    """Return the languages of a model: of faster-whisper's list, those that its vocabulary has a token for.
+
+    Without the token the model would not be told what is spoken, as with Cantonese before large-v3.
     """
     known = model.supported_languages
     if not model.model.is_multilingual:

@@ -98,7 +98,7 @@ class Child:
         """Return the next message, which must be on its way.
 
         Raises:
-            ChildDied: the child is gone, overdue, or says what is no message of the protocol.
+            ChildDied: the child is gone or overdue, or what it says is not a message of the protocol.
         """
         if self.overdue:
             raise ChildDied("no answer within its time")

@@ -153,7 +153,7 @@ class DecoderPool:
                 self._loaded(decoder, answer)
                 return None
             if not isinstance(answer, Opened | Window | Refused):
-                raise ChildDied(f"an answer to what it was not asked: {type(answer).__name__}")
+                raise ChildDied(f"an unexpected answer: {type(answer).__name__}")
         except ChildDied as error:
             return self._child_died(decoder, str(error))
         decoder.current, child.deadline = None, None
@@ -217,7 +217,7 @@ class DecoderPool:
         self._failed_starts, self._start_at = 0, 0.0
         for kept in answer.kept:
             if kept not in self._told:
-                log.warning("decoders are less confined than they should be, they keep %s", kept)
+                log.warning("the sandbox of the decoders is incomplete; they keep %s", kept)
                 self._told.add(kept)
 
     def _failed_to_start(self, how: str) -> None:

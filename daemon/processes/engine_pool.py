@@ -22,8 +22,8 @@ BATCH_DEADLINE_PER_AUDIO_S = 30.0
 LOAD_DEADLINE_S = 3600.0
 """A model may have to be downloaded first."""
 RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
-"""Wait before the first, second … restart in a row. One that has heard its clip right begins the row anew: its device
-works, and whatever ends it then is a recording, which pays."""
+"""Wait before the first, second … restart in a row. One that has heard its clip right starts again at the first: its
+device works, and whatever ends it then is a recording, which pays."""
 RECYCLE_CHUNKS = 50_000
 """After this many (some 200 hours of speech) an engine is replaced between batches, whatever it looks like."""
 SETTLED_CHUNKS = 32
@@ -130,7 +130,7 @@ class EnginePool:
                 return None
             case BatchDone() | BatchFailed():
                 return self._batch_ended(engine, answer)
-        return self.kill(engine, f"an answer to what it was not asked: {type(answer).__name__}")
+        return self.kill(engine, f"an unexpected answer: {type(answer).__name__}")
 
     def shrink(self, engine: Engine, batch_size: int) -> None:
         """Give an engine no more than so many chunks at once from now on: its memory holds no more."""
@@ -199,7 +199,7 @@ class EnginePool:
     def _batch_ended(self, engine: Engine, answer: BatchDone | BatchFailed) -> BatchEnded | LostBatches:
         chunks = engine.batches.get(answer.batch_id, ())
         if not chunks or (isinstance(answer, BatchDone) and len(answer.results) != len(chunks)):
-            return self.kill(engine, "an answer to what it was not asked")
+            return self.kill(engine, "an unexpected answer")
         if isinstance(answer, BatchDone):
             engine.batch_s = answer.run_s
             self._check_growth(engine, len(chunks))

@@ -13,7 +13,7 @@ MODULES = ("daemon.processes.protocol", "daemon.chunk", "daemon.config.paralleli
 
 
 class Unreadable(Exception):
-    """It is no message of the protocol."""
+    """Not a message of the protocol."""
 
 
 class _Unpickler(pickle.Unpickler):

@@ -68,7 +68,7 @@ class Autotuner:
         try:
             answer = child.receive()
             if not isinstance(answer, Calibrated):
-                raise ChildDied(f"an answer to what it was not asked: {type(answer).__name__}")
+                raise ChildDied(f"an unexpected answer: {type(answer).__name__}")
         except ChildDied as error:
             self._failures += 1
             log.warning("the trial of workers, threads and batch sizes failed (%s; %s)", child.end(), error)

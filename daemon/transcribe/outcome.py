@@ -62,5 +62,5 @@ class Outcomes:
 
 
 def backoff_s(attempts: int, first_s: float) -> float:
-    """Return seconds until the next attempt: doubling, with up to a quarter more at random so that jobs spread out."""
+    """Return the seconds until the next attempt: doubling, with up to a quarter more so that jobs spread out."""
     return first_s * 2.0 ** (attempts - 1) * random.uniform(1.0, 1.25)
