@@ -183,7 +183,7 @@ class Whisper:
         encoded: Any,
         frames: list[int],
     ) -> dict[int, list[list[Word]]]:
-        """Return, for each chunk that asks for it, the words of each line, with times in seconds of the chunk's audio."""
+        """Return, for each chunk that asks, the words of each line, with times in seconds of the chunk's audio."""
         wanted = [at for at, chunk in enumerate(chunks) if chunk.word_timestamps and lines[at]]
         found: dict[int, list[list[Word]]] = {}
         for members in _grouped(tuple(tokenizers[at].sot_sequence) for at in wanted).values():
