@@ -31,8 +31,10 @@ RECORDING = {
 }
 """The fields of `Options`, each with the table and key of config.toml that sets it."""
 QUEUE = {"priority": ("watch", "priority")}
-ENGINE = {name: ("model", name) for name in ("device", "compute_type", "batch_size", "workers", "cpu_threads")}
-"""How the model is loaded, once for all recordings. These are the keys that a preset sets."""
+ENGINE = {
+    name: ("model", name) for name in ("engine", "device", "compute_type", "batch_size", "workers", "cpu_threads")
+}
+"""How the model is loaded, once for all recordings. A preset sets these keys, `engine` aside."""
 KEYS = RECORDING | QUEUE | ENGINE
 
 
