@@ -10,6 +10,7 @@ from daemon.config import reader
 from daemon.config.settings import Settings
 from daemon.monitor.sample import Host, Probe, Sample, Work
 from daemon.processes.protocol import LoadModel, Ready
+from daemon.publish.transcript import Transcript
 from daemon.store.records import Job, Result, Seen
 
 VERSION = "1:2:3:4:5"
@@ -66,6 +67,11 @@ def heard(of: Chunk, text: str = "good morning everybody, this is what was said 
     """Return what an engine gives for a chunk of which it has understood every word."""
     line = segment(text, of.start_s, of.end_s, temperature=of.temperature)
     return replace(decoded(covered_s=of.duration_s, temperature=of.temperature), segments=(line,))
+
+
+def transcript(*texts: str, **fields: Any) -> Transcript:
+    """Return the transcript of a job, with a line for each text; `fields` are those of the job."""
+    return Transcript(job(**fields), [segment(text) for text in texts], ())
 
 
 def load_model(**fields: Any) -> LoadModel:

@@ -75,6 +75,12 @@ def test_what_the_source_says_of_the_docs_is_there() -> None:
             assert number in facts, f"{file}: fact {number}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(r"`((?:daemon|migrations|tests|tools|docs)/[\w/.]+)`", page.read_text("utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_links_and_anchors_are_read_as_hosts_read_them(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(

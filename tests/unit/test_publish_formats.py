@@ -32,7 +32,7 @@ def job(**changes: Any) -> Job:
 def golden(file: str) -> str:
     """The exact text of a file of a transcript, with this version and these options filled into a JSON."""
     options = json.dumps(asdict(job().options), indent=1).replace("\n", "\n  ")
-    text = (GOLDEN / file).read_text("utf-8")
+    text = (GOLDEN / file).read_bytes().decode()
     return text.replace('"VERSION"', json.dumps(__version__)).replace('"OPTIONS"', options)
 
 
