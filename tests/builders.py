@@ -86,7 +86,7 @@ def ready(**fields: Any) -> Ready:
     """Return what an engine with `load_model()` says once it has loaded."""
     values = {
         "model": "tiny.en", "device": "cpu", "compute_type": "int8", "workers": 2, "cpu_threads": 1, "batch_size": 4,
-        "devices": 1, "languages": ("en",), "word_times": True, "cut_context": True, "policy": "whisper", "load_s": 0.1, "canary": "the words of a clip",
+        "devices": 1, "languages": ("en",), "tasks": ("transcribe", "translate"), "word_times": True, "cut_context": True, "policy": "whisper", "load_s": 0.1, "canary": "the words of a clip",
     }  # fmt: skip
     return Ready(**{**values, **fields})
 

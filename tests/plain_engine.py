@@ -35,6 +35,6 @@ def load(order: LoadModel) -> tuple[PlainModel, Ready]:
         raise KeyError("weights")
     return PlainModel(), Ready(
         model=order.name, device="here", compute_type="none", workers=1, cpu_threads=1, batch_size=2, devices=1,
-        languages=() if wrong == "no language" else ("en", "de"), word_times=False, cut_context=False,
+        languages=() if wrong == "no language" else ("en", "de"), tasks=("transcribe",), word_times=False, cut_context=False,
         policy="hope" if wrong == "policy" else "accept", load_s=0.0, canary="the words of a clip",
     )  # fmt: skip

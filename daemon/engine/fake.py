@@ -122,7 +122,8 @@ def load(order: LoadModel) -> tuple[FakeModel, Ready]:
     garbage = bool(plan.garbage_after) and _is_next(starts, plan.garbage_after)
     ready = Ready(
         model=order.name, device=plan.device, compute_type="none", workers=plan.workers, cpu_threads=1,
-        batch_size=plan.batch_size, devices=1, languages=("en",), word_times=False, cut_context=True,
+        batch_size=plan.batch_size, devices=1, languages=("en",),
+        tasks=("transcribe", "translate"), word_times=False, cut_context=True,
         policy="whisper", load_s=0.0,
         canary=GARBAGE if garbage else "the words of a clip",
     )  # fmt: skip

@@ -73,6 +73,7 @@ def load(order: LoadModel) -> tuple[Whisper, Ready]:
         batch_size=order.batch_size or BATCH_SIZE[at.device],
         devices=1 if on_cpu else ctranslate2.get_cuda_device_count(),
         languages=model.languages,
+        tasks=("transcribe", "translate") if len(model.languages) > 1 else ("transcribe",),
         word_times=True,
         cut_context=True,
         policy="whisper",

@@ -104,6 +104,8 @@ class Ready:
     """How many of its kind this machine has; one more engine is started on each of the others."""
     languages: tuple[str, ...]
     """Codes; with several, the engine can tell which one is spoken."""
+    tasks: tuple[str, ...]
+    """Of `transcribe` and `translate`, those that it can do."""
     word_times: bool
     """Whether it gives a time for every word."""
     cut_context: bool

@@ -20,13 +20,17 @@ class Abilities:
         """Return the options that the recording is decoded and transcribed with.
 
         Raises:
-            BadRecording: the engine does not know the language.
+            BadRecording: the engine does not know the language, or cannot do the task.
         """
         language = ready.languages[0] if len(ready.languages) == 1 else options.language
         if options.language not in ("auto", *ready.languages):
             raise BadRecording(
                 f"the engine knows no {options.language!r}, only {', '.join(ready.languages)}",
                 "change the folder's language or [model], then transcribed jobs retry",
+            )
+        if options.task not in ready.tasks:
+            raise BadRecording(
+                f"the engine cannot {options.task}", "change the folder's task or [model], then transcribed jobs retry"
             )
         if options.word_timestamps and not ready.word_times:
             self._say("times of words: transcripts are made without them")

@@ -1,0 +1,43 @@
+"""What a job asks for, within what the engine can do."""
+
+import logging
+
+import pytest
+
+from daemon.chunk import Options
+from daemon.errors import BadRecording
+from daemon.transcribe.abilities import Abilities
+from tests.builders import ready
+
+
+def test_with_one_language_nothing_is_detected() -> None:
+    assert Abilities().fit(Options(), ready(languages=("en",))).language == "en"
+    assert Abilities().fit(Options(), ready(languages=("en", "de"))).language == "auto"
+    assert Abilities().fit(Options(language="de"), ready(languages=("en", "de"))).language == "de"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (Options(language="de"), "the engine knows no 'de', only en"),
+        (Options(task="translate"), "the engine cannot translate"),
+    ],
+)
+def test_what_the_engine_cannot_do_is_refused_with_the_way_out(options: Options, reason: str) -> None:
+    with pytest.raises(BadRecording, match=reason) as caught:
+        Abilities().fit(options, ready(tasks=("transcribe",)))
+    assert "jobs retry" in caught.value.hint
+
+
+def test_what_it_can_do_without_is_left_out_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    abilities, plain = Abilities(), ready(word_times=False, cut_context=False)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            fitted = abilities.fit(Options(word_timestamps=True), plain)
+    assert (fitted.word_timestamps, fitted.context) == (False, "full")
+    assert caplog.text.count("no times of words") == 1
+
+
+def test_what_it_can_do_stays_as_it_is() -> None:
+    options = Options(language="en", word_timestamps=True)
+    assert Abilities().fit(options, ready()) == options
