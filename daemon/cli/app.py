@@ -30,7 +30,6 @@ from daemon.cli.monitoring import register
 from daemon.config import reader
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.monitor.notifications import is_known
-from daemon.service import Result, build
 from daemon.store.queries import Queries
 
 app = typer.Typer(
@@ -86,6 +85,9 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Watch the folders and transcribe, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration."""
+    # Not at the top: the other commands need none of the daemon's parts, and start sooner without them.
+    from daemon.service import Result, build
+
     file = reader.find(config_file)
     settings = reader.load(file, is_known)
     if preset is not None:
