@@ -73,5 +73,5 @@ def _more_than_english(settings: Settings) -> Iterator[Problem]:
                 f"watch[{index}]",
                 f"the folder {watch.path} asks for language {watch.language!r}, task {watch.task!r}, but model.name "
                 f"{name!r} knows English only; use a multilingual model such as 'base'",
-                ("model.name", f"watch[{index}].language", f"watch[{index}].task"),
+                ("model.name", "model.engine", f"watch[{index}].language", f"watch[{index}].task"),
             )

@@ -31,4 +31,4 @@ def module_of(engine: str) -> str:
     if "." in engine and all(part.isidentifier() for part in engine.split(".")):
         return engine
     nearest = get_close_matches(engine.lower(), ENGINES, n=1) or [WHISPER]
-    raise ValueError(f"is not an engine; did you mean {nearest[0]!r}? A module of your own is named with its package")
+    raise ValueError(f"must be an engine such as {nearest[0]!r} or a module of your own such as 'my_package.engine'")

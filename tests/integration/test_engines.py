@@ -92,4 +92,4 @@ def test_a_name_that_is_no_engine_is_refused_with_the_nearest_one(make_daemon: M
     daemon = make_daemon(model='engine = "wisper"')
     done = daemon.run("check")
     assert done.returncode == 2
-    assert "model.engine: is not an engine; did you mean 'whisper'?" in done.stdout + done.stderr
+    assert "model.engine: must be an engine such as 'whisper'" in done.stdout + done.stderr

@@ -55,6 +55,7 @@ def test_errors_that_several_keys_make_together_are_reported_with_the_others(tmp
 def test_a_key_that_is_wrong_by_itself_is_not_held_against_others_as_its_default(tmp_path: Path) -> None:
     for wrong, innocent in (
         ('[model]\nname = ""', '[[watch]]\nlanguage = "de"'),
+        ('[model]\nengine = "wisper"', '[[watch]]\nlanguage = "de"'),
         ("[monitor]\nmemory_percent = 500", "[monitor.rules.memory]\nclear = 95"),
         ("[monitor]\ngpu_temperature_resume_c = 90\ngpu_temperature_pause_c = -1", ""),
     ):
