@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from daemon.processes.child import ChildDied
+from daemon.processes.engine import Engine, LostBatches
 
 
 class FakeChild:
@@ -55,6 +56,23 @@ class FakeChild:
     def end(self, *, gently: bool = False) -> str:
         self.ended = "gently" if gently else "at once"
         return "signal 9"
+
+
+class KilledEngines:
+    """What the fake engine pools of the tests have in common: engines that are killed and given less."""
+
+    def __init__(self) -> None:
+        self.killed: list[str] = []
+        """Why, for each engine that was killed."""
+
+    def shrink(self, engine: Engine, batch_size: int) -> None:
+        engine.batch_size = batch_size
+
+    def kill(self, engine: Engine, why: str) -> LostBatches:
+        self.killed.append(why)
+        lost = tuple(engine.batches.values())
+        engine.batches.clear()
+        return LostBatches(lost, "signal 9")
 
 
 class FakeClock:

@@ -14,7 +14,7 @@ from daemon.config.settings import Jobs
 from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
-from daemon.processes.engine import BatchEnded, Engine, EngineReady, LostBatches
+from daemon.processes.engine import BatchEnded, Engine, EngineReady
 from daemon.processes.protocol import BatchDone, BatchFailed, Open, Opened, Refused, Window
 from daemon.signals import Wakeup
 from daemon.store.migrate import migrate
@@ -27,6 +27,7 @@ from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import LONG_BYTES, LONG_OPEN_MAX
 from tests.builders import chunk, heard, load_model, ready
+from tests.fakes import KilledEngines
 
 READY = ready()
 
@@ -89,14 +90,14 @@ class FakeDecoders(FakePool):
         pass
 
 
-class FakeEngines(FakePool):
+class FakeEngines(FakePool, KilledEngines):
     ready = READY
 
     def __init__(self) -> None:
-        super().__init__()
+        FakePool.__init__(self)
+        KilledEngines.__init__(self)
         self.engine = Engine(load_model(), ready=READY, batch_size=4)
         self.engines = [self.engine]
-        self.killed: list[str] = []
         self._ids = iter(range(1, 1000))
         self._answered: set[int] = set()
 
@@ -124,15 +125,6 @@ class FakeEngines(FakePool):
 
     def run(self, engine: Engine, chunks: list[Chunk]) -> None:
         engine.batches[next(self._ids)] = tuple(chunks)
-
-    def shrink(self, engine: Engine, batch_size: int) -> None:
-        engine.batch_size = batch_size
-
-    def kill(self, engine: Engine, why: str) -> LostBatches:
-        self.killed.append(why)
-        lost = tuple(engine.batches.values())
-        engine.batches.clear()
-        return LostBatches(lost, why)
 
     def done(self, text: str = "good morning everybody, this is what was said in twenty seconds") -> None:
         """The oldest batch ends."""

@@ -10,7 +10,7 @@ import pytest
 from daemon.chunk import Chunk, Options
 from daemon.errors import FailedRecording
 from daemon.monitor.counters import Counters
-from daemon.processes.engine import BatchEnded, Engine, LostBatches
+from daemon.processes.engine import BatchEnded, Engine
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.store.migrate import migrate
@@ -18,29 +18,21 @@ from daemon.store.store import Store
 from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.inference import Inference, InferenceOutcome
 from tests.builders import chunk, decoded, heard, load_model, ready, seen
+from tests.fakes import KilledEngines
 
 
-class FakeEngines:
+class FakeEngines(KilledEngines):
     """Engines that run for ever."""
 
     def __init__(self, *engines: Engine) -> None:
+        super().__init__()
         self.engines = list(engines)
-        self.killed: list[str] = []
         self.given: list[tuple[int, ...]] = []
         """The jobs of the chunks of each batch."""
 
     def run(self, engine: Engine, chunks: list[Chunk]) -> None:
         self.given.append(tuple(each.job_id for each in chunks))
         engine.batches[len(self.given)] = tuple(chunks)
-
-    def shrink(self, engine: Engine, batch_size: int) -> None:
-        engine.batch_size = batch_size
-
-    def kill(self, engine: Engine, why: str) -> LostBatches:
-        self.killed.append(why)
-        lost = tuple(engine.batches.values())
-        engine.batches.clear()
-        return LostBatches(lost, "signal 9")
 
 
 def engine(device: str = "cpu", workers: int = 1, batch_size: int = 4) -> Engine:
