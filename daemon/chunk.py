@@ -40,6 +40,8 @@ class Options:
     beam_size: int = 5
     word_timestamps: bool = False
     condition_on_previous_text: bool = False
+    channels: str | int = "auto"
+    audio_tracks: str | int = "auto"
     vad: bool = True
     vad_threshold: float = 0.5
     vad_min_silence_ms: int = 500
@@ -70,6 +72,8 @@ class Segment:
     temperature: float
     language: str
     words: tuple[Word, ...] | None = None
+    channel: int = 0
+    """The channel that it was heard on, from 1; 0 if the channels were mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,11 @@ class Chunk:
     """The text of the recording before this chunk, given to the model as its prompt; empty for none."""
     part: int = 0
     alone: bool = False
+    channel: int = 0
+    """The channel that it was cut from, from 1; 0 if the channels were mixed."""
+    noise_db: float = float("-inf")
+    """The level of the recording where nobody speaks, in dB of full scale of `audio`; -inf if it is digital silence or
+    not known."""
 
     @property
     def context_s(self) -> float:

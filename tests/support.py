@@ -249,15 +249,16 @@ def fake_texts(recording: Path) -> list[str]:
     """What the fake engine hears in a recording, chunk by chunk, without the VAD."""
     from daemon.chunk import Options
     from daemon.decode.chunker import Chunker
-    from daemon.decode.media import Media
+    from daemon.decode.media import Media, as_int16
+    from daemon.decode.parts import Part
     from daemon.engine.fake import text_of
 
     with recording.open("rb") as file:
-        media, chunker = Media(file.fileno(), recording.stat().st_size), Chunker(Options(vad=False))
-        cuts = [cut for block in media.samples() for cut in chunker.feed(block)]
+        media, chunker = Media(file.fileno(), Part(0, recording.stat().st_size)), Chunker(Options(vad=False))
+        cuts = [cut for block in media.samples() for cut in chunker.feed(as_int16(block.mean(axis=1)))]
         cuts += chunker.finish()
         media.close()
-    return [text_of(audio) for _, audio in cuts]
+    return [text_of(audio) for _, audio, _ in cuts]
 
 
 def children_of(pid: int) -> list[int]:

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.store.rows import Backlog, JobDetail, JobRow, LayoutRow, StageRow, Status
+from daemon.store.rows import Backlog, JobDetail, JobRow, LayoutRow, SegmentRow, StageRow, Status
 
 COLOURS = {"done": "green", "running": "cyan", "failed": "yellow", "dead": "red", "rejected": "red"}
 
@@ -19,6 +19,8 @@ def status(data: Status) -> RenderableType:
     paused = [Text(f"paused: {row['reason']} (since {clock(row['since'])})", style="yellow") for row in data["pauses"]]
     counts = Text("jobs: ")
     counts.append(", ".join(f"{count} {state}" for state, count in data["counts"].items() if count) or "none seen yet")
+    if data["suspect"]:
+        counts.append(f"; {data['suspect']} with warnings (transcribed jobs list --suspect)")
     parts: list[RenderableType] = [head, *paused, counts]
     if data["running"]:
         table = Table("job", "recording", "progress", "speed", box=None, pad_edge=False)
@@ -66,8 +68,12 @@ def job(row: JobDetail) -> RenderableType:
         table.add_row(Text(stage["name"], style="bold"), Text(_stage(stage, row["chunks_total"])))
     for file in row["outputs"]:
         table.add_row(Text(f"{file['format']} file", style="bold"), Text(file["path"]))
-    lines = [Text(f"[{length(line['start_s'])}] {line['text']}") for line in row["segments"]]
+    lines = [Text(f"[{length(line['start_s'])}] {_channel(line)}{line['text']}") for line in row["segments"]]
     return Group(table, *lines)
+
+
+def _channel(line: SegmentRow) -> str:
+    return f"channel {line['channel']}: " if line["channel"] else ""
 
 
 def length(seconds: float) -> str:

@@ -23,6 +23,8 @@ RECORDING = {
     "beam_size": ("model", "beam_size"),
     "word_timestamps": ("model", "word_timestamps"),
     "condition_on_previous_text": ("watch", "condition_on_previous_text"),
+    "channels": ("watch", "channels"),
+    "audio_tracks": ("watch", "audio_tracks"),
     "vad": ("vad", "enabled"),
     "vad_threshold": ("vad", "threshold"),
     "vad_min_silence_ms": ("vad", "min_silence_ms"),

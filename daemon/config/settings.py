@@ -62,6 +62,8 @@ class Watch(Table):
     ignore: Annotated[tuple[str, ...], Tuple] = ("*.part", "*.crdownload", ".*", "~*")
     priority: int = 0
     condition_on_previous_text: bool = False
+    channels: Literal["auto", "mix", "split"] | Annotated[int, Field(ge=1, le=255)] = "auto"
+    audio_tracks: Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1, le=255)] = "auto"
 
 
 class Watching(Table):

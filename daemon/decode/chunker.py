@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from math import ceil
+from math import ceil, log10
 
 import numpy as np
 from faster_whisper.vad import get_vad_model
@@ -13,8 +13,9 @@ from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
 Samples = NDArray[np.int16]
 Probabilities = NDArray[np.float32]
 Region = tuple[int, int]
-Cut = tuple[tuple[tuple[float, float], ...], bytes]
-"""The spans of a chunk in seconds of the recording, and the samples of these spans as bytes."""
+Cut = tuple[tuple[tuple[float, float], ...], bytes, float]
+"""The spans of a chunk in seconds of the recording, the samples of these spans as bytes, and the level of the noise in
+these samples, in dB of full scale."""
 
 CHUNK_MAX = int(CHUNK_MAX_S * SAMPLE_RATE)
 PACKED, PAUSELESS = 15 * SAMPLE_RATE, 20 * SAMPLE_RATE
@@ -36,8 +37,14 @@ are near 0 (docs/design-notes.md)."""
 LASTING = SAMPLE_RATE
 PAD = 400 * SAMPLE_RATE // 1000
 """Samples kept around speech on each side (faster-whisper's default), because Silero clips soft onsets."""
-DIGITAL_SILENCE = 32
-"""A window whose loudest sample is below −60 dBFS contains no speech, so the VAD model need not look at it."""
+DIGITAL_SILENCE = 2
+"""Samples that are no louder than dither contain no speech, so the VAD model need not look at them."""
+FAINT, FAINT_TO = 0.01, 0.1
+"""Silero misses speech that peaks below -55 dBFS. A slice that peaks below -40 dBFS is brought to -20: of noise that is
+brought higher, some windows would count as speech."""
+QUIET, QUIET_TO = 0.03, 0.3
+"""Of full scale: a chunk that peaks below -30 dBFS is brought to -10. Whisper's features leave out what is 80 dB below
+the loudest, and what is below -100 dBFS."""
 FIRST_WINDOW_S = 60.0
 """The first window is this long and each later one twice as long as the one before, up to the configured length, so
 that the engine gets its first chunks soon."""
@@ -55,23 +62,27 @@ class Chunker:
 
     The cuts depend only on the samples and the options, never on timing, so that decoding again after
     a crash gives the same chunks with the same numbers.
+
+    Args:
+        options: How to cut.
+        start: Where in the recording the stream begins, in samples.
+        window_s: The length of its first window, in seconds.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, start: int = 0, window_s: float = FIRST_WINDOW_S) -> None:
         self._options = options
         self._packed, self._pauseless = (CHUNK_MAX, CHUNK_MAX) if options.context == "full" else (PACKED, PAUSELESS)
-        self.window_s = min(FIRST_WINDOW_S, options.window_s)
+        self.window_s = min(window_s, options.window_s)
         """The length of the next window, in seconds."""
         self.speech_s = 0.0
         self._blocks: list[Samples] = []
-        """The samples that are kept, from sample `_base` on, a multiple of VAD_WINDOW."""
-        self._base = 0
-        self._end = 0
-        self._cut_at = 0
-        """Where the last window ended."""
+        """The samples that are kept, from sample `_base` on."""
+        self._base = self._end = self._cut_at = start
+        """`_cut_at`: where the last window ended."""
+        self._noise_db = float("-inf")
         self._probabilities = np.zeros(0, dtype=np.float32)
         """The probability of each VAD window from `_base` on, as far as the VAD has looked."""
-        self._open = 0
+        self._open = start
         """All speech before this sample has been found."""
         self._group: list[Region] = []
         """Speech that has been found for the next chunk, which may still get more. This and the samples above count
@@ -114,8 +125,11 @@ class Chunker:
     def _chunk(self, buffer: Samples, group: list[Region]) -> Cut:
         spans = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in group)
         self.speech_s += sum(end - start for start, end in spans)
-        parts = (buffer[start - self._base : end - self._base] for start, end in group)
-        return spans, b"".join(part.astype("<i2").tobytes() for part in parts)
+        samples = np.concatenate([buffer[start - self._base : end - self._base] for start, end in group])
+        gain = lift(samples, QUIET, QUIET_TO)
+        if gain != 1:
+            samples = np.rint(samples * gain)
+        return spans, samples.astype("<i2").tobytes(), round(self._noise_db + 20 * log10(gain), 1)
 
     def _forget(self, buffer: Samples, before: int) -> None:
         windows = (before - self._base) // VAD_WINDOW
@@ -152,11 +166,22 @@ class Chunker:
         # Slices start at the same samples, whatever the length of the window.
         whole = len(fresh) if final else len(fresh) // VAD_SLICE * VAD_SLICE
         looks = [_probabilities(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
+        self._listen(fresh, looks)
         self._probabilities = np.concatenate([self._probabilities, *looks])
         first = (self._open - self._base) // VAD_WINDOW
         origin = self._base + first * VAD_WINDOW
         found = stretches(self._probabilities[first:], self._options.vad_threshold, self._silence)
         return padded([(origin + start, origin + end) for start, end in found], self._open, min(self._seen, self._end))
+
+    def _listen(self, fresh: Samples, looks: list[Probabilities]) -> None:
+        """Take the level of the noise from what was just looked at, if there is a second without speech."""
+        for nth, look in enumerate(looks):
+            slice_ = fresh[nth * VAD_SLICE :][: len(look) * VAD_WINDOW]
+            windows = slice_[: len(slice_) // VAD_WINDOW * VAD_WINDOW].reshape(-1, VAD_WINDOW)
+            still = windows[look[: len(windows)] < POSSIBLE * self._options.vad_threshold]
+            if len(still) * VAD_WINDOW >= LASTING:
+                middle = float(np.median(np.square(still / np.float32(32768)).mean(axis=1)))
+                self._noise_db = 10 * log10(middle) if middle else float("-inf")
 
     @property
     def _seen(self) -> int:
@@ -188,11 +213,23 @@ class Chunker:
 def _probabilities(part: Samples) -> Probabilities:
     """Return Silero's probability of speech for each window of 512 samples, the last one padded; shape (windows,)."""
     windows = ceil(len(part) / VAD_WINDOW)
-    if int(np.abs(part.astype(np.int32)).max()) < DIGITAL_SILENCE:
+    if peak(part) <= DIGITAL_SILENCE:
         return np.zeros(windows, dtype=np.float32)
-    whole = np.pad(part.astype(np.float32) / 32768.0, (0, windows * VAD_WINDOW - len(part)))
+    gain = np.float32(lift(part, FAINT, FAINT_TO) / 32768.0)
+    whole = np.pad(part.astype(np.float32) * gain, (0, windows * VAD_WINDOW - len(part)))
     found: Probabilities = get_vad_model()(whole).reshape(-1)
     return found
+
+
+def peak(samples: Samples) -> int:
+    """Return the largest magnitude of some samples; 0 of none."""
+    return max(int(samples.max()), -int(samples.min())) if len(samples) else 0
+
+
+def lift(samples: Samples, below: float, to: float) -> float:
+    """Return the factor that brings samples that peak below a fraction of full scale to another one; else 1."""
+    highest = peak(samples) / 32768.0
+    return to / highest if 0 < highest < below else 1.0
 
 
 def runs(probabilities: Probabilities, threshold: float, silence: int) -> list[NDArray[np.intp]]:

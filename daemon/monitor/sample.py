@@ -96,6 +96,8 @@ class Work:
     done: int = 0
     failed: int = 0
     """Jobs that are dead or rejected."""
+    suspect: int = 0
+    """Jobs that are done with warnings."""
     audio_s: float = 0.0
     """Audio of the recordings that are done."""
     processing_s: float = 0.0

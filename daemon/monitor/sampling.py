@@ -234,6 +234,7 @@ class Monitor:
         return Work(
             done=counters.jobs["done"],
             failed=counters.jobs["dead"] + counters.jobs["rejected"],
+            suspect=counters.suspect,
             audio_s=counters.audio_s,
             processing_s=counters.processing_s,
             ended_in_window=rates.ended,

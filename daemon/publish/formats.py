@@ -53,6 +53,10 @@ def _json(transcript: Transcript) -> str:
         "language_probability": job.language_probability,
         "duration_s": job.duration_s,
         "speech_s": job.speech_s,
+        "recorded_at": job.recorded_at,
+        "warnings": job.sound.warnings,
+        "tracks": [asdict(track) | {"taken": track.number in job.sound.taken} for track in job.sound.tracks],
+        "channels": job.sound.channels,
         **transcript.stages,
         "segments": [_segment(number, segment) for number, segment in enumerate(transcript.segments)],
         "suppressed": [asdict(dropped) for dropped in transcript.suppressed],
@@ -73,6 +77,8 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
     values = {"id": number, **asdict(segment)}
     if segment.words is None:
         del values["words"]
+    if not segment.channel:
+        del values["channel"]
     return values
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from daemon.chunk import Segment, Suppressed, Word
+from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
+from daemon.sound import Sound
 from daemon.store.access import Access
 from daemon.store.records import (
     Batch,
@@ -21,12 +22,14 @@ from daemon.store.records import (
     options_from_json,
     options_to_json,
     readable,
+    sound_from_json,
+    sound_to_json,
     timestamp,
 )
 from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments, stages, suppressed
 from daemon.store.stages import keep_stages
 
-JOB_COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
+JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "warnings")]
 COMPUTED = (chunks, segments, suppressed, stages)
 """The tables of what was computed from a recording."""
 # Every job runs these queries at least once. Building them once, here, halves the time they take.
@@ -113,14 +116,13 @@ class Checkpoints(Access):
 
         self._write(work)
 
-    def decoded(self, job_id: int, *, chunks_total: int, duration_s: float, speech_s: float, damaged: int) -> None:
+    def decoded(
+        self, job_id: int, *, chunks_total: int, duration_s: float, speech_s: float, damaged: int, sound: Sound
+    ) -> None:
         """Record that the whole recording has been decoded, and what that has shown."""
+        found = {"chunks_total": chunks_total, "duration_s": duration_s, "speech_s": speech_s, "damaged": damaged}
         self._write(
-            lambda db: db.execute(
-                update(jobs)
-                .where(jobs.c.id == job_id)
-                .values(chunks_total=chunks_total, duration_s=duration_s, speech_s=speech_s, damaged=damaged)
-            )
+            lambda db: db.execute(update(jobs).where(jobs.c.id == job_id).values(**found, **sound_to_json(sound)))
         )
 
     def same_content(self, job: Job, content_hash: str, model: str) -> list[tuple[int, str, bytes]]:
@@ -149,7 +151,7 @@ class Checkpoints(Access):
                 db.execute(insert(table).from_select(["job_id", *names], copied.where(table.c.job_id == source_id)))
             carried = (
                 "language", "language_probability", "model", "compute_type", "device", "duration_s", "speech_s",
-                "chunks_total", "chunks_done", "damaged",
+                "chunks_total", "chunks_done", "damaged", "recorded_at", "sound", "warnings",
             )  # fmt: skip
             source = db.execute(select(*(jobs.c[name] for name in carried)).where(jobs.c.id == source_id)).one()
             db.execute(
@@ -170,9 +172,22 @@ class Checkpoints(Access):
         return job_from(self._read(lambda db: db.execute(statement).one()))
 
     def transcript(self, job_id: int) -> list[Segment]:
-        """Return the segments of a job in the order of the recording."""
+        """Return the segments of a job in the order of the recording, those of all channels together."""
         statement = select(segments).where(segments.c.job_id == job_id).order_by(segments.c.chunk, segments.c.idx)
-        return [_segment(row) for row in self._read(lambda db: db.execute(statement).all())]
+        lines = [_segment(row) for row in self._read(lambda db: db.execute(statement).all())]
+        is_split = any(line.channel for line in lines)
+        return sorted(lines, key=lambda line: line.start_s) if is_split else lines
+
+    def unheard(self, job_id: int) -> tuple[float, float]:
+        """Return the seconds of speech for which there is no text: of text that was left out, of chunks without any."""
+        left_out = select(func.sum(suppressed.c.end_s - suppressed.c.start_s)).where(suppressed.c.job_id == job_id)
+        with_text = select(segments.c.chunk).where(segments.c.job_id == job_id)
+        with_some = select(suppressed.c.chunk).where(suppressed.c.job_id == job_id)
+        mute = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S))).where(
+            chunks.c.job_id == job_id, chunks.c.idx.not_in(with_text), chunks.c.idx.not_in(with_some)
+        )
+        found = self._read(lambda db: (db.execute(left_out).scalar(), db.execute(mute).scalar()))
+        return found[0] or 0.0, found[1] or 0.0
 
     def stored_chunks(self, job_id: int, first: int, limit: int) -> list[StoredChunk]:
         """Return at most `limit` finished chunks of a job in the order of the recording, from number `first` on."""
@@ -238,7 +253,7 @@ def _save_chunk(db: Connection, result: Result) -> None:
     if not fresh:
         return
     for idx, segment in enumerate(result.segments):
-        values = asdict(segment)
+        values = asdict(segment) | {"channel": result.channel}
         words = values.pop("words")
         values["words"] = None if words is None else json.dumps(words, ensure_ascii=False)
         db.execute(insert(segments).values(job_id=result.job_id, chunk=result.idx, idx=idx, **values))
@@ -272,6 +287,7 @@ def job_from(row: Any) -> Job:
     """Return the job in a row of JOB_COLUMNS."""
     values = dict(row._mapping)
     values["options"] = options_from_json(values["options"])
+    values["sound"] = sound_from_json(values["sound"], values["recorded_at"], values.pop("warnings"))
     return Job(**values)
 
 
@@ -279,5 +295,5 @@ def _segment(row: Any) -> Segment:
     words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
     return Segment(
         row.start_s, row.end_s, row.text, row.avg_logprob, row.no_speech_prob, row.compression_ratio,
-        row.temperature, row.language, words,
+        row.temperature, row.language, words, row.channel,
     )  # fmt: skip

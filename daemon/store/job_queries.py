@@ -23,6 +23,8 @@ class JobFilter:
     states: tuple[str, ...] = ()
     root: str | None = None
     """A watched folder, with links resolved as in the configuration."""
+    suspect: bool = False
+    """Only those whose transcript comes with warnings, or whose recording was damaged."""
     path: bytes | None = None
     """A shell pattern for the path below the root or for the whole path; `*` also matches slashes."""
 
@@ -60,8 +62,13 @@ class JobQueries(StageQueries):
             **rows[0],
             "outputs": self._typed(OutputRow, files),
             "stages": self.stages(job_id),
-            "segments": self._typed(SegmentRow, lines.order_by(segments.c.chunk, segments.c.idx)),
+            "segments": self._lines(lines.order_by(segments.c.chunk, segments.c.idx)),
         }
+
+    def _lines(self, statement: Select[Any]) -> list[SegmentRow]:
+        lines = self._typed(SegmentRow, statement)
+        is_split = any(line["channel"] for line in lines)
+        return sorted(lines, key=lambda line: line["start_s"]) if is_split else lines
 
     def newest(self, root: str, path: bytes) -> JobRow | None:
         """Return the job of the newest version of a path below a watched folder, or None."""
@@ -87,6 +94,8 @@ def _ids(wanted: JobFilter | None) -> Select[Any]:
         statement = statement.where(jobs.c.state.in_(wanted.states))
     if wanted.root is not None:
         statement = statement.where(jobs.c.root == wanted.root)
+    if wanted.suspect:
+        statement = statement.where(or_(jobs.c.warnings.is_not(None), jobs.c.damaged > 0))
     if wanted.path is not None:
         statement = statement.where(_named(wanted.path))
     return statement

@@ -1,11 +1,13 @@
 """The row of a job as the daemon carries it, and the small values that go into the store."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from daemon.chunk import Options, Segment, Suppressed
+from daemon.sound import NOTHING_HEARD, Sound, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Job:
     speech_s: float | None
     damaged: int
     processing_s: float
+    recorded_at: str | None = None
+    """When it was recorded, as its container says."""
+    sound: Sound = NOTHING_HEARD
+    """What of it was listened to, once all of it is decoded; its warnings are those of the column `warnings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class Result:
     """Text of the model that was left out of the transcript."""
     run_s: float
     """The chunk's share of the time that its batches ran on the device."""
+    channel: int = 0
+    """The channel that it was cut from, from 1; 0 if the channels were mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,33 @@ def timestamp_in(seconds: float) -> str:
 def seconds_until(text: str) -> float:
     """Return the seconds until a time that `timestamp` wrote; negative if it is past."""
     return (datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds()
+
+
+def sound_to_json(sound: Sound) -> dict[str, str | None]:
+    """Write what was listened to as the columns of `jobs` that hold it."""
+    parts = {"tracks": [asdict(track) for track in sound.tracks], "taken": sound.taken, "channels": sound.channels}
+    return {
+        "recorded_at": sound.recorded_at or None,
+        "sound": json.dumps(parts, ensure_ascii=False),
+        "warnings": warnings_to_json(sound.warnings),
+    }
+
+
+def warnings_to_json(warnings: Sequence[str]) -> str | None:
+    """Write warnings as a JSON list; None if there are none, so that they are easy to query."""
+    return json.dumps(warnings, ensure_ascii=False) if warnings else None
+
+
+def sound_from_json(sound: str | None, recorded_at: str | None, warnings: str | None) -> Sound:
+    """Read what `sound_to_json` wrote."""
+    parts = json.loads(sound or "{}")
+    return Sound(
+        tracks=tuple(Track(**track) for track in parts.get("tracks", ())),
+        taken=tuple(parts.get("taken", ())),
+        channels=tuple(parts.get("channels", ())),
+        recorded_at=recorded_at or "",
+        warnings=tuple(json.loads(warnings or "[]")),
+    )
 
 
 def options_to_json(options: Options) -> str:

@@ -1,5 +1,6 @@
 """The daemon's side of jobs.db: every change of a job's state is one named method that says from → to."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select, update
@@ -8,7 +9,7 @@ from daemon.store.access import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
 from daemon.store.intake import Intake
 from daemon.store.measurements import Measurements
-from daemon.store.records import Job, seconds_until, timestamp, timestamp_in
+from daemon.store.records import Job, seconds_until, timestamp, timestamp_in, warnings_to_json
 from daemon.store.requests import Requests
 from daemon.store.schema import (
     CANCELLED,
@@ -86,14 +87,24 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
         due = self._read(lambda db: db.execute(waits).scalar())
         return None if due is None else max(0.0, seconds_until(due))
 
-    def finish(self, job_id: int, warning: str | None = None) -> None:
-        """Move running → done: every file of the transcript is on the disk."""
+    def finish(self, job_id: int, warnings: Sequence[str] = ()) -> None:
+        """Move running → done: every file of the transcript is on the disk.
+
+        Args:
+            job_id: The job.
+            warnings: What a person should know about the transcript.
+        """
+        reason = "; ".join(warnings) or None
 
         def work(db: Connection) -> None:
             db.execute(update(outputs).where(outputs.c.job_id == job_id).values(published=True))
             db.execute(
                 moved(RUNNING, ids=[job_id]).values(
-                    state=DONE, reason=func.coalesce(warning, jobs.c.reason), finished_at=timestamp(), **NO_ERROR
+                    state=DONE,
+                    reason=func.coalesce(reason, jobs.c.reason),
+                    warnings=warnings_to_json(warnings),
+                    finished_at=timestamp(),
+                    **NO_ERROR,
                 )
             )
 

@@ -256,6 +256,7 @@ class Dispatcher:
                 duration_s=round(window.duration_s, 3),
                 speech_s=round(window.speech_s, 3),
                 damaged=window.damaged,
+                sound=window.sound,
             )
         self._publish_if_complete(window.job_id)
 
