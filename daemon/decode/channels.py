@@ -55,8 +55,6 @@ class Mixer:
         self._length = 0
         self._groups: tuple[Group, ...] = ()
         self._signs: NDArray[np.float32] = np.ones(0, dtype=np.float32)
-        self.left_out: set[int] = set()
-        """Channels, from 1, that carried nothing in some block while others did."""
 
     def feed(self, block: Sound) -> Iterator[Streams]:
         """Take samples, shape (samples, channels), and yield what can be heard by now."""
@@ -89,9 +87,10 @@ class Mixer:
         if len(self._signs) != channels:
             self._groups, self._signs = (tuple(range(channels)),), np.ones(channels, dtype=np.float32)
         levels = _levels(samples)
-        active = levels > np.maximum(np.percentile(levels, 10, axis=0), QUIETEST_DB) + ACTIVE_DB
-        if np.count_nonzero(active.any(axis=1)) >= ACTIVE_MIN:
-            self._groups, self._signs = _grouped(samples, levels, active.any(axis=1))
+        floor = np.percentile(levels, 10, axis=0)
+        active = levels[np.any(levels > floor + ACTIVE_DB, axis=1)]
+        if len(active) >= ACTIVE_MIN:
+            self._groups, self._signs = _grouped(samples, active)
             if self._channels == "mix":
                 self._groups = (tuple(sorted(at for group in self._groups for at in group)),)
         mixed = {_number(group, channels): _mixed(samples, group, self._signs) for group in self._groups}
@@ -116,12 +115,14 @@ def _levels(samples: Sound) -> Levels:
     return levels
 
 
-def _grouped(
-    samples: Sound, levels: Levels, active: NDArray[np.bool_]
-) -> tuple[tuple[Group, ...], NDArray[np.float32]]:
+def _grouped(samples: Sound, levels: Levels) -> tuple[tuple[Group, ...], NDArray[np.float32]]:
     """Return which channels carry the same sound, and the sign with which each one is mixed.
 
     Channels that are silent throughout are in no group.
+
+    Args:
+        samples: Shape (samples, channels).
+        levels: Of the frames in which some channel has something to hear.
     """
     channels = samples.shape[1]
     signs = np.ones(channels, dtype=np.float32)
@@ -134,7 +135,7 @@ def _grouped(
             first = group[0]
             scale = float(np.sqrt(energies[at]) * np.sqrt(energies[first])) or 1.0
             alike = float(samples[:, at] @ samples[:, first]) / scale
-            if abs(alike) >= ALIKE or _together(levels[active][:, [first, at]]) >= TOGETHER:
+            if abs(alike) >= ALIKE or _together(levels[:, [first, at]]) >= TOGETHER:
                 signs[at] = signs[first] * (-1 if alike <= -ALIKE else 1)
                 group.append(at)
                 break
@@ -164,7 +165,7 @@ def without_bleed(streams: Streams) -> Streams:
     for row, number in zip(table, numbers, strict=True):
         row[:length] = streams[number]
     pieces = table.reshape(len(numbers), -1, BLEED)
-    levels = 10 * np.log10(np.maximum(np.square(pieces).mean(axis=2), 1e-12))
+    levels: Levels = 10 * np.log10(np.maximum(np.mean(np.square(pieces), axis=2), 1e-12))
     quiet = np.zeros(levels.shape, dtype=bool)
     for one in range(len(numbers)):
         for other in range(len(numbers)):

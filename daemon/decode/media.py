@@ -215,7 +215,8 @@ def samples(path: Path) -> bytes:
 
 def as_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     """Return float samples as signed 16-bit ones."""
-    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    scaled: NDArray[np.int16] = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    return scaled
 
 
 def _states_length(fd: int, part: Part) -> bool:

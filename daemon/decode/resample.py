@@ -74,4 +74,5 @@ def _slabs(frame: av.AudioFrame) -> list[av.AudioFrame | None]:
 
 
 def _table(block: av.AudioFrame) -> Sound:
-    return np.nan_to_num(block.to_ndarray()).reshape(-1, block.layout.nb_channels)
+    table: Sound = np.nan_to_num(block.to_ndarray()).reshape(-1, block.layout.nb_channels)
+    return table
