@@ -1,5 +1,6 @@
 """What the commands show to people, as Rich renderables."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -62,8 +63,12 @@ def job(row: JobDetail) -> RenderableType:
     table.add_column()
     table.add_column(overflow="fold")
     for key, value in row.items():
-        if value is not None and key not in ("outputs", "stages", "segments", "path_bytes"):
+        if value is not None and key not in ("outputs", "stages", "segments", "path_bytes", "sound", "warnings"):
             table.add_row(Text(key, style="bold"), Text(str(value)))
+    for track in _tracks(row["sound"]):
+        table.add_row(Text("audio track", style="bold"), Text(track))
+    for warning in json.loads(row["warnings"] or "[]"):
+        table.add_row(Text("warning", style="bold yellow"), Text(warning))
     for stage in row["stages"]:
         table.add_row(Text(stage["name"], style="bold"), Text(_stage(stage, row["chunks_total"])))
     for file in row["outputs"]:
@@ -85,6 +90,17 @@ def length(seconds: float) -> str:
 def clock(moment: str | None) -> str:
     """Return a timestamp of the database in local time, or "" for None."""
     return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _tracks(sound: str | None) -> list[str]:
+    """Return each audio track of a recording as a line, and whether it was transcribed."""
+    found = json.loads(sound or "{}")
+    return [
+        f"{track['number']}: {track['codec'] or 'unknown format'}, {track['channels']} channels"
+        + "".join(f", {track[name]}" for name in ("language", "title") if track[name])
+        + ("" if track["number"] in found["taken"] else " (not transcribed)")
+        for track in found.get("tracks", ())
+    ]
 
 
 def _stage(stage: StageRow, chunks_total: int | None) -> str:

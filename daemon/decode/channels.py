@@ -34,10 +34,11 @@ TOGETHER = 0.5
 """So do those whose levels rise and fall together to this degree, as of two microphones in one room."""
 STREAMS_MAX = 16
 """More groups than this are mixed into the last one."""
-BLEED_DB, BLEED_ALIKE = 6.0, 0.25
-"""A channel that is this much quieter than another and correlates with it, echo included, only lets it through."""
-BLEED = 8 * FRAME
-"""256 ms: for so long at a time a channel is silenced."""
+BLEED_DB, BLEED_ALIKE = 6.0, 0.4
+"""A channel that is this much quieter than another and correlates with it, echo included, only lets it through. Of half a
+second, two voices correlate to 0.25 by chance, and a voice with its echo in a room to 0.5 or more."""
+BLEED = 16 * FRAME
+"""512 ms: for so long at a time a channel is silenced."""
 ECHO = SAMPLE_RATE // 25
 """40 ms: how late a sound may come through on another channel."""
 
@@ -151,7 +152,8 @@ def _together(levels: Levels) -> float:
     spread = levels.std(axis=0)
     if spread.min() < 1e-3:
         return 0.0
-    return float(np.corrcoef(levels.T)[0, 1])
+    one, other = (levels - levels.mean(axis=0)).T
+    return float(np.mean(one * other) / (spread[0] * spread[1]))
 
 
 def without_bleed(streams: Streams) -> Streams:
@@ -172,7 +174,7 @@ def without_bleed(streams: Streams) -> Streams:
             louder = np.flatnonzero(levels[other] - levels[one] >= BLEED_DB)
             if other != one and len(louder):
                 quiet[one, louder] |= _echoes(pieces[other, louder], pieces[one, louder]) >= BLEED_ALIKE
-    open_at = np.arange(quiet.shape[1]) * BLEED + BLEED // 2
+    open_at = np.arange(len(pieces[0])) * BLEED + BLEED // 2
     gains = [np.interp(np.arange(length), open_at, 1.0 - silenced).astype(np.float32) for silenced in quiet]
     return {number: streams[number] * gain for number, gain in zip(numbers, gains, strict=True)}
 

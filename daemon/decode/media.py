@@ -23,13 +23,13 @@ log = logging.getLogger(__name__)
 FORMATS = "wav,w64,aiff,flac,mp3,ogg,mov,matroska,aac,amr,caf,asf,mpegts,mpeg,avi,au,flv,ac3"
 """Containers that hold their own media. Playlists and concatenations (HLS, DASH, ffconcat, SDP) are left out: they
 would make FFmpeg open other files and the network."""
-STATED = frozenset("wav w64 aiff flac caf au mov matroska ogg asf avi".split())
+STATED = frozenset("wav w64 aiff flac caf au mov matroska ogg asf".split())
 """Containers that state their length. Of the others, FFmpeg estimates it from the bit rate or the last time stamps."""
 PAUSING = frozenset("mov matroska mpegts mpeg asf flv avi".split())
 """Containers in which audio may pause, as in a live stream or a muted call. In the others, where time is missing, data
 is."""
-SEQUENTIAL = frozenset("matroska asf flv avi".split())
-"""Containers whose packets are demuxed in the order in which they are in the file."""
+SEQUENTIAL = frozenset("matroska asf flv".split())
+"""Containers whose packets are demuxed in the order in which they are in the file, with little between them."""
 
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 MAX_GAP_S = 3600.0
@@ -183,8 +183,8 @@ class Media:
         """
         duration = self._stream.duration and float(self._stream.duration * self._stream.time_base)
         if not duration and len(self._container.streams) == 1 and self._container.duration:
-            # Matroska states the length of the file, and no track's.
-            duration = self._container.duration / av.time_base
+            # Matroska states where the file ends, and no track's length.
+            duration = (self._container.duration - (self._container.start_time or 0)) / av.time_base
         stated = self._is_any_of(STATED) or (self._container.format.name == "mp3" and _states_length(fd, part))
         if not stated or not duration or part.patches:
             return None, None

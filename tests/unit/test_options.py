@@ -52,6 +52,8 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         naming = "name"
         priority = 4
         condition_on_previous_text = true
+        channels = 2
+        audio_tracks = "eng"
         [model]
         name = "base"
         context = "full"
@@ -78,6 +80,8 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         beam_size=2,
         word_timestamps=True,
         condition_on_previous_text=True,
+        channels=2,
+        audio_tracks="eng",
         vad=False,
         vad_threshold=0.4,
         vad_min_silence_ms=100,
