@@ -35,8 +35,8 @@ TOGETHER = 0.5
 STREAMS_MAX = 16
 """More groups than this are mixed into the last one."""
 BLEED_DB, BLEED_ALIKE = 6.0, 0.4
-"""A channel that is this much quieter than another and correlates with it, echo included, only lets it through. Of half a
-second, two voices correlate to 0.25 by chance, and a voice with its echo in a room to 0.5 or more."""
+"""A channel that is this much quieter than another and correlates with it, echo included, only lets it through. Of half
+a second, two voices correlate to 0.25 by chance, and a voice with its echo in a room to 0.5 or more."""
 BLEED = 16 * FRAME
 """512 ms: for so long at a time a channel is silenced."""
 ECHO = SAMPLE_RATE // 25

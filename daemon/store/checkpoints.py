@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, litera
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
-from daemon.sound import Sound
+from daemon.sound import NOTHING_HEARD, Sound
 from daemon.store.access import Access
 from daemon.store.records import (
     Batch,
@@ -117,7 +117,14 @@ class Checkpoints(Access):
         self._write(work)
 
     def decoded(
-        self, job_id: int, *, chunks_total: int, duration_s: float, speech_s: float, damaged: int, sound: Sound
+        self,
+        job_id: int,
+        *,
+        chunks_total: int,
+        duration_s: float,
+        speech_s: float,
+        damaged: int,
+        sound: Sound = NOTHING_HEARD,
     ) -> None:
         """Record that the whole recording has been decoded, and what that has shown."""
         found = {"chunks_total": chunks_total, "duration_s": duration_s, "speech_s": speech_s, "damaged": damaged}

@@ -23,10 +23,10 @@ class JobFilter:
     states: tuple[str, ...] = ()
     root: str | None = None
     """A watched folder, with links resolved as in the configuration."""
-    suspect: bool = False
-    """Only those whose transcript comes with warnings, or whose recording was damaged."""
     path: bytes | None = None
     """A shell pattern for the path below the root or for the whole path; `*` also matches slashes."""
+    suspect: bool = False
+    """Only those whose transcript comes with warnings, or whose recording was damaged."""
 
 
 class JobQueries(StageQueries):
