@@ -38,7 +38,8 @@ class AudioTrack:
 
 def clip(*paths: Path) -> Sound:
     """The samples of some recordings, one after another, mono at 16 kHz between -1 and 1."""
-    return np.frombuffer(b"".join(samples(path) for path in paths), dtype="<i2").astype(np.float32) / 32768
+    joined: Sound = np.frombuffer(b"".join(samples(path) for path in paths), dtype="<i2").astype(np.float32)
+    return joined / np.float32(32768)
 
 
 def write(path: Path, *tracks: AudioTrack, picture_s: float = 0.0) -> Path:

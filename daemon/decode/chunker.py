@@ -1,18 +1,27 @@
 """Cuts samples into chunks of at most 30 s of speech, at pauses, window by window (runs in the decoder child)."""
 
 from collections.abc import Iterator
-from itertools import pairwise
-from math import ceil, log10
+from math import log10
 
 import numpy as np
-from faster_whisper.vad import get_vad_model
-from numpy.typing import NDArray
 
 from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
+from daemon.decode.vad import (
+    LASTING,
+    PAD,
+    POSSIBLE,
+    VAD_SLICE,
+    VAD_WINDOW,
+    Probabilities,
+    Region,
+    Samples,
+    lift,
+    padded,
+    probabilities,
+    runs,
+    stretches,
+)
 
-Samples = NDArray[np.int16]
-Probabilities = NDArray[np.float32]
-Region = tuple[int, int]
 Cut = tuple[tuple[tuple[float, float], ...], bytes, float]
 """The spans of a chunk in seconds of the recording, the samples of these spans as bytes, and the level of the noise in
 these samples, in dB of full scale."""
@@ -26,22 +35,6 @@ Where every chunk costs the full context, chunks are as long as possible."""
 QUIET_SEARCH = 10 * SAMPLE_RATE
 """Speech without a pause is cut at its quietest moment in the last 10 s before a chunk is full."""
 QUIET_WINDOW = SAMPLE_RATE // 10
-VAD_WINDOW = 512
-"""How many samples Silero gives one probability for."""
-VAD_SLICE = 1875 * VAD_WINDOW
-"""60 s: the VAD model takes 1.5 MB of memory for each second that it is given at once."""
-POSSIBLE = 0.3
-"""A fraction of the threshold: what reaches it may be speech, and counts as speech if it adjoins what reaches the
-threshold or lasts for a second. A voice on a telephone or in noise stays below 0.5 for seconds, while silence and music
-are near 0 (docs/design-notes.md)."""
-LASTING = SAMPLE_RATE
-PAD = 400 * SAMPLE_RATE // 1000
-"""Samples kept around speech on each side (faster-whisper's default), because Silero clips soft onsets."""
-DIGITAL_SILENCE = 2
-"""Samples that are no louder than dither contain no speech, so the VAD model need not look at them."""
-FAINT, FAINT_TO = 0.01, 0.1
-"""Silero misses speech that peaks below -55 dBFS. A slice that peaks below -40 dBFS is brought to -20: of noise that is
-brought higher, some windows would count as speech."""
 QUIET, QUIET_TO = 0.03, 0.3
 """Of full scale: a chunk that peaks below -30 dBFS is brought to -10. Whisper's features leave out what is 80 dB below
 the loudest, and what is below -100 dBFS."""
@@ -165,7 +158,7 @@ class Chunker:
         fresh = buffer[self._seen - self._base :]
         # Slices start at the same samples, whatever the length of the window.
         whole = len(fresh) if final else len(fresh) // VAD_SLICE * VAD_SLICE
-        looks = [_probabilities(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
+        looks = [probabilities(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
         self._listen(fresh, looks)
         self._probabilities = np.concatenate([self._probabilities, *looks])
         first = (self._open - self._base) // VAD_WINDOW
@@ -208,57 +201,6 @@ class Chunker:
         pending = runs(self._probabilities, self._options.vad_threshold, self._silence)[-1:]
         begins = int(pending[0][0]) if pending and self._base + pending[0][-1] * VAD_WINDOW > self._settled else windows
         return max(self._base + begins * VAD_WINDOW - PAD, self._seen - EXTENT, 0)
-
-
-def _probabilities(part: Samples) -> Probabilities:
-    """Return Silero's probability of speech for each window of 512 samples, the last one padded; shape (windows,)."""
-    windows = ceil(len(part) / VAD_WINDOW)
-    if peak(part) <= DIGITAL_SILENCE:
-        return np.zeros(windows, dtype=np.float32)
-    gain = np.float32(lift(part, FAINT, FAINT_TO) / 32768.0)
-    whole = np.pad(part.astype(np.float32) * gain, (0, windows * VAD_WINDOW - len(part)))
-    found: Probabilities = get_vad_model()(whole).reshape(-1)
-    return found
-
-
-def peak(samples: Samples) -> int:
-    """Return the largest magnitude of some samples; 0 of none."""
-    return max(int(samples.max()), -int(samples.min())) if len(samples) else 0
-
-
-def lift(samples: Samples, below: float, to: float) -> float:
-    """Return the factor that brings samples that peak below a fraction of full scale to another one; else 1."""
-    highest = peak(samples) / 32768.0
-    return to / highest if 0 < highest < below else 1.0
-
-
-def runs(probabilities: Probabilities, threshold: float, silence: int) -> list[NDArray[np.intp]]:
-    """Return the numbers of the windows that may be speech, split at pauses of `silence` samples or more."""
-    possible = np.flatnonzero(probabilities >= POSSIBLE * threshold)
-    found = np.split(possible, np.flatnonzero(np.diff(possible) > max(1, silence // VAD_WINDOW)) + 1)
-    return [run for run in found if len(run)]
-
-
-def stretches(probabilities: Probabilities, threshold: float, silence: int) -> list[Region]:
-    """Return where there is speech, in samples.
-
-    Windows that may be speech form one stretch if less than `silence` samples lie between them. It counts if one of
-    its windows reaches the threshold, or if it has so many windows that it cannot be mere noise.
-    """
-    return [
-        (int(run[0]) * VAD_WINDOW, int(run[-1] + 1) * VAD_WINDOW)
-        for run in runs(probabilities, threshold, silence)
-        if len(run) * VAD_WINDOW >= LASTING or probabilities[run].max() >= threshold
-    ]
-
-
-def padded(regions: list[Region], first: int, last: int) -> list[Region]:
-    """Widen stretches by PAD samples on each side, as far as their neighbours, `first` and `last` leave room."""
-    middles = [first, *((before[1] + after[0]) // 2 for before, after in pairwise(regions)), last]
-    return [
-        (max(start - PAD, least), min(end + PAD, most))
-        for (start, end), (least, most) in zip(regions, pairwise(middles), strict=False)
-    ]
 
 
 def split(buffer: Samples, base: int, region: Region, longest: int) -> Iterator[Region]:

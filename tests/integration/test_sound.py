@@ -27,7 +27,8 @@ def heard(path: Path, **options: object) -> tuple[list[Chunk], Window]:
 
 
 def audio(chunks: list[Chunk]) -> Sound:
-    return np.frombuffer(b"".join(chunk.audio for chunk in chunks), dtype="<i2") / np.float32(32768)
+    joined: Sound = np.frombuffer(b"".join(chunk.audio for chunk in chunks), dtype="<i2").astype(np.float32)
+    return joined / np.float32(32768)
 
 
 def starts_s(chunks: list[Chunk]) -> list[float]:

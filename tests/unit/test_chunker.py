@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
-from daemon.decode import chunker
-from daemon.decode.chunker import CHUNK_MAX, EXTENT, PAD, VAD_WINDOW, Chunker, pack, padded, quietest, split, stretches
+from daemon.decode import chunker, vad
+from daemon.decode.chunker import CHUNK_MAX, EXTENT, Chunker, pack, quietest, split
+from daemon.decode.vad import PAD, VAD_WINDOW, padded, stretches
 
 
 def test_the_quietest_moment_is_found() -> None:
@@ -120,7 +121,7 @@ def test_speech_over_the_border_of_two_looks_of_the_vad_is_one_stretch(monkeypat
     audio = np.frombuffer(samples(CLIPS / "memo-8.opus"), dtype="<i2")
     (whole,) = spans_of(audio)
     for windows in (47, 63, 97):
-        monkeypatch.setattr(chunker, "VAD_SLICE", windows * chunker.VAD_WINDOW)
+        monkeypatch.setattr(chunker, "VAD_SLICE", windows * VAD_WINDOW)
         (sliced,) = spans_of(audio)
         assert abs(sliced[0] - whole[0]) < 0.5 and abs(sliced[1] - whole[1]) < 0.5
 
@@ -133,7 +134,7 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.looked = 0
-        monkeypatch.setattr(chunker, "get_vad_model", lambda: self._vad)
+        monkeypatch.setattr(vad, "get_vad_model", lambda: self._vad)
         monkeypatch.setattr(chunker, "quietest", self._quietest)
 
     def _vad(self, samples: np.ndarray) -> np.ndarray:
