@@ -111,6 +111,9 @@ class Chunk:
     """The text of the recording before this chunk, given to the model as its prompt; empty for none."""
     part: int = 0
     alone: bool = False
+    noise_db: float = float("-inf")
+    """The level of the recording where nobody speaks, in dB of full scale of `audio`; -inf if it is digital silence or
+    not known."""
 
     @property
     def context_s(self) -> float:

@@ -12,9 +12,11 @@ from daemon.chunk import SAMPLE_RATE, Chunk, Decoded, Segment, Suppressed, Word
 
 TIMESTAMP_S = 0.02
 """Seconds per time-stamp token."""
-SOUNDLESS_DB = -60.0
-"""A line over samples whose root mean square is below this, in dB of full scale, was not spoken: the noise of a 16-bit
-recording in a quiet room is at about -60."""
+NOISE_MARGIN_DB = 3.0
+"""A line whose loudest moment is no more than this above the recording's noise was not spoken. Five seconds of steady
+noise reach 0.3 to 2 dB above their own level, speech that is no louder than the noise 3.8 dB (docs/design-notes.md)."""
+MOMENT = SAMPLE_RATE // 10
+"""Samples over which a level is taken: shorter than a syllable, longer than a click."""
 
 Line = tuple[float, float, list[int]]
 """(start, end, tokens): seconds into the chunk's audio, and the tokens with their time stamps."""
@@ -82,7 +84,7 @@ def decoded(
         start_s, end_s = chunk.in_recording(start), chunk.in_recording(end, is_end=True)
         if start >= end:
             suppressed.append(Suppressed(round(start_s, 3), round(start_s, 3), text, "past the end of the speech"))
-        elif level_db(chunk.audio, start, end) < SOUNDLESS_DB:
+        elif loudest_db(chunk.audio, start, end) <= chunk.noise_db + NOISE_MARGIN_DB:
             suppressed.append(Suppressed(round(start_s, 3), round(end_s, 3), text, "no sound there"))
         else:
             segments.append(
@@ -112,12 +114,26 @@ def compression_ratio(text: str) -> float:
     return len(raw) / len(zlib.compress(raw))
 
 
-def level_db(audio: bytes, start_s: float, end_s: float) -> float:
-    """Return the root mean square of int16 samples between two times, in dB of full scale; -inf for digital silence."""
+def loudest_db(audio: bytes, start_s: float, end_s: float) -> float:
+    """Return the level of the loudest tenth of a second between two times.
+
+    The mean over a line would not do: its time stamps often take in the pauses around it.
+
+    Args:
+        audio: int16 samples at 16 kHz.
+        start_s: seconds into the audio.
+        end_s: likewise.
+
+    Returns:
+        The root mean square in dB of full scale; -inf for digital silence.
+    """
     samples = np.frombuffer(audio, dtype="<i2")[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
     if not len(samples):
         return float("-inf")
-    mean_square = float(np.mean(np.square(samples.astype(np.float64) / 32768.0)))
+    energy = np.square(samples.astype(np.float64) / 32768.0)
+    begins = np.arange(0, max(1, len(energy) - MOMENT // 2), MOMENT)
+    moments = np.add.reduceat(energy, begins) / np.diff(np.append(begins, len(energy)))
+    mean_square = float(moments.max())
     return 10.0 * float(np.log10(mean_square)) if mean_square > 0 else float("-inf")
 
 

@@ -1,9 +1,16 @@
 """Tokens become timed lines."""
 
-import pytest
+from types import SimpleNamespace
+from typing import Any, cast
 
-from daemon.engine.segments import compression_ratio
+import numpy as np
+import pytest
+from faster_whisper.tokenizer import Tokenizer
+
+from daemon.chunk import SAMPLE_RATE
+from daemon.engine.segments import compression_ratio, decoded, loudest_db
 from daemon.engine.segments import split as split_tokens
+from tests.builders import chunk
 
 BEGIN = 1000
 """The first time-stamp token of these tests."""
@@ -41,3 +48,38 @@ def test_repetition_compresses() -> None:
     assert compression_ratio("and so " * 60) > 2.4
     assert compression_ratio("") < 1
     assert compression_ratio("The train to the city leaves at seven, so we should be early.") < 1.5
+
+
+def tone(seconds: float, peak_db: float) -> np.ndarray:
+    t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return np.round(np.sin(2 * np.pi * 440 * t) * 32767 * 10 ** (peak_db / 20)).astype("<i2")
+
+
+def test_the_level_of_a_line_is_that_of_its_loudest_tenth_of_a_second() -> None:
+    audio = np.concatenate([tone(3.0, -60), tone(0.1, -20), tone(3.0, -60)]).tobytes()
+    assert loudest_db(audio, 0.0, 6.0) == pytest.approx(-23.0, abs=0.2)
+    assert loudest_db(audio, 0.0, 3.0) == pytest.approx(-63.0, abs=0.2)
+    assert loudest_db(audio, 3.0, 3.04) == pytest.approx(-23.0, abs=0.2), "shorter than a tenth of a second"
+    assert loudest_db(audio, 6.2, 7.0) == loudest_db(bytes(3200), 0.0, 0.1) == float("-inf")
+
+
+@pytest.mark.parametrize(
+    ("line_db", "noise_db", "kept"),
+    [
+        (-20, -60, True),
+        (-80, -88, True),  # however quiet the recording is
+        (-30, -32.5, False),  # however loud its noise is
+        (-30, -37, True),
+        (-80, float("-inf"), True),  # the noise is not known
+        (-200, float("-inf"), False),  # digital silence
+    ],
+)
+def test_a_line_no_louder_than_the_noise_of_its_recording_was_not_spoken(
+    line_db: float, noise_db: float, kept: bool
+) -> None:
+    of = chunk(seconds=2.0, audio=tone(2.0, line_db).tobytes(), noise_db=noise_db)
+    result: Any = SimpleNamespace(sequences_ids=[[1, 2]], scores=[-0.2], no_speech_prob=0.0)
+    tokenizer = cast(Tokenizer, SimpleNamespace(decode=lambda _tokens: "a line"))
+    found = decoded(of, result, tokenizer, ("en", 1.0), ([(0.0, 2.0, [1, 2])], 2.0), None)
+    assert [segment.text for segment in found.segments] == (["a line"] if kept else [])
+    assert [each.reason for each in found.suppressed] == ([] if kept else ["no sound there"])
