@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from faster_whisper.tokenizer import Tokenizer
+from numpy.typing import NDArray
 
 from daemon.chunk import SAMPLE_RATE, Chunk, Decoded, Segment, Suppressed, Word
 
@@ -17,6 +18,10 @@ NOISE_MARGIN_DB = 3.0
 noise reach 0.3 to 2 dB above their own level, speech that is no louder than the noise 3.8 dB (docs/design-notes.md)."""
 MOMENT = SAMPLE_RATE // 10
 """Samples over which a level is taken: shorter than a syllable, longer than a click."""
+PAUSE_RANGE = 4.0
+"""Moments with up to this many times the energy of the quietest one (6 dB) are as good a pause."""
+DIVISIBLE = 6 * SAMPLE_RATE
+"""Audio of fewer samples is not cut in two: each piece has at least a quarter of it."""
 
 Line = tuple[float, float, list[int]]
 """(start, end, tokens): seconds into the chunk's audio, and the tokens with their time stamps."""
@@ -76,6 +81,7 @@ def decoded(
         language=language[0],
         language_probability=round(language[1], 4),
         covered_s=covered_s,
+        pause_s=pause_s(chunk.audio),
     )
     segments, suppressed = [], []
     for number, (start, end, line_tokens) in enumerate(lines):
@@ -128,13 +134,30 @@ def loudest_db(audio: bytes, start_s: float, end_s: float) -> float:
         The root mean square in dB of full scale; -inf for digital silence.
     """
     samples = np.frombuffer(audio, dtype="<i2")[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-    if not len(samples):
-        return float("-inf")
+    loudest = float(_moments(samples).max()) if len(samples) else 0.0
+    return 10.0 * float(np.log10(loudest)) if loudest > 0 else float("-inf")
+
+
+def pause_s(audio: bytes) -> float | None:
+    """Return where to cut int16 samples in two: at a pause near their middle. None if they are few.
+
+    Of the moments in the middle half that are hardly louder than the quietest one, it is the one next to the middle.
+    """
+    samples = np.frombuffer(audio, dtype="<i2")
+    if len(samples) < DIVISIBLE:
+        return None
+    begin = len(samples) // 4
+    moments = _moments(samples[begin : begin + len(samples) // 2])
+    quiet = np.flatnonzero(moments <= PAUSE_RANGE * moments.min())
+    middle = quiet[np.abs(quiet - (len(moments) - 1) / 2).argmin()]
+    return (begin + int(middle) * MOMENT + MOMENT // 2) / SAMPLE_RATE
+
+
+def _moments(samples: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Return the mean square of each tenth of a second, as a fraction of full scale; the last may be half as long."""
     energy = np.square(samples.astype(np.float64) / 32768.0)
     begins = np.arange(0, max(1, len(energy) - MOMENT // 2), MOMENT)
-    moments = np.add.reduceat(energy, begins) / np.diff(np.append(begins, len(energy)))
-    mean_square = float(moments.max())
-    return 10.0 * float(np.log10(mean_square)) if mean_square > 0 else float("-inf")
+    return np.add.reduceat(energy, begins) / np.diff(np.append(begins, len(energy)))
 
 
 def _in_recording(chunk: Chunk, words: Sequence[Word]) -> tuple[Word, ...]:

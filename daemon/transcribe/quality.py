@@ -54,8 +54,10 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
         earlier: the results of the same part at lower temperatures, none of them good enough.
     """
     if _is_silence(result) and not chunk.is_cut:
-        silent = _without(result, result.segments, "no speech there")
-        return Verdict(accepted=replace(silent, covered_s=chunk.duration_s))
+        silent = replace(_without(result, result.segments, "no speech there"), covered_s=chunk.duration_s)
+        return Verdict(accepted=silent, rest=rest_of(chunk, silent))
+    if _loops(result) and result.pause_s is not None and not earlier:
+        return Verdict(again=chunk.head(result.pause_s), guarded=True)
     if chunk.is_cut and _is_suspect(chunk, result):
         # An encoder that hears the silence itself mends most of it, at a third of the price of the full context.
         full = result.whole_encoding
@@ -75,8 +77,12 @@ def _is_silence(result: Decoded) -> bool:
     return result.no_speech_prob > NO_SPEECH_MAX and result.avg_logprob < AVG_LOGPROB_MIN
 
 
+def _loops(result: Decoded) -> bool:
+    return result.compression_ratio > COMPRESSION_RATIO_MAX
+
+
 def _is_good(result: Decoded) -> bool:
-    return result.compression_ratio <= COMPRESSION_RATIO_MAX and result.avg_logprob >= AVG_LOGPROB_MIN
+    return not _loops(result) and result.avg_logprob >= AVG_LOGPROB_MIN
 
 
 def _is_suspect(chunk: Chunk, result: Decoded) -> bool:
@@ -182,8 +188,8 @@ def _best(results: list[Decoded]) -> Decoded:
 
 
 def rest_of(chunk: Chunk, result: Decoded) -> Chunk | None:
-    """Return the speech that the result left out, if it is worth a chunk and the result made progress at all."""
+    """Return the next part: what the result left out, if that is worth a part and there was progress; or the tail."""
     left_s = chunk.duration_s - result.covered_s
-    if left_s <= COVERAGE_GAP_S or result.covered_s < PROGRESS_MIN_S:
-        return None
-    return chunk.rest(result.covered_s)
+    if left_s > COVERAGE_GAP_S and result.covered_s >= PROGRESS_MIN_S:
+        return chunk.rest(result.covered_s)
+    return chunk.rest(chunk.duration_s) if chunk.tail else None

@@ -163,6 +163,30 @@ def test_a_phantom_phrase_is_dropped_only_where_the_model_hears_no_speech() -> N
     assert [each.text for each in dropped.suppressed] == ["Thanks for watching!"]
 
 
+def test_a_text_that_goes_round_in_circles_is_heard_again_in_halves() -> None:
+    """So each time that something is said has audio of its own; at any context, but before any higher temperature."""
+    looping = replace(GOOD, compression_ratio=3.0, pause_s=11.0)
+    verdict = judge(CHUNK, looping, [])
+    assert verdict.guarded and verdict.again == CHUNK.head(11.0)
+    assert judge(replace(CHUNK, full_context=False), looping, []).again == replace(CHUNK, full_context=False).head(11.0)
+    tried = judge(replace(CHUNK, temperature=0.2), replace(looping, temperature=0.2), [looping])
+    assert tried.again == replace(CHUNK, temperature=0.4)
+    assert judge(CHUNK, replace(GOOD, pause_s=11.0), []).again is None
+
+
+def test_the_second_half_follows_whatever_became_of_the_first() -> None:
+    first = CHUNK.head(11.0)
+    for result in (
+        replace(GOOD, covered_s=11.0),
+        replace(GOOD, covered_s=0.0),
+        replace(GOOD, avg_logprob=-2.0, no_speech_prob=0.9),
+    ):
+        rest = judge(first, result, []).rest
+        assert rest is not None and (rest.start_s, rest.duration_s, rest.tail) == (11.0, 9.0, ())
+    left_out = judge(first, replace(GOOD, covered_s=5.0), []).rest
+    assert left_out is not None and (left_out.start_s, left_out.duration_s) == (5.0, 6.0) and left_out.tail
+
+
 def test_a_loop_that_no_temperature_ends_is_told_once() -> None:
     loop = replace(
         spoken("It began well", "Twice.", "Twice.", *["and then and then and then and then"] * 3),

@@ -8,7 +8,7 @@ import pytest
 from faster_whisper.tokenizer import Tokenizer
 
 from daemon.chunk import SAMPLE_RATE
-from daemon.engine.segments import compression_ratio, decoded, loudest_db
+from daemon.engine.segments import compression_ratio, decoded, loudest_db, pause_s
 from daemon.engine.segments import split as split_tokens
 from tests.builders import chunk
 
@@ -83,3 +83,12 @@ def test_a_line_no_louder_than_the_noise_of_its_recording_was_not_spoken(
     found = decoded(of, result, tokenizer, ("en", 1.0), ([(0.0, 2.0, [1, 2])], 2.0), None)
     assert [segment.text for segment in found.segments] == (["a line"] if kept else [])
     assert [each.reason for each in found.suppressed] == ([] if kept else ["no sound there"])
+
+
+def test_audio_is_cut_in_two_at_the_pause_next_to_its_middle() -> None:
+    loud, pause = tone(2.9, -10), np.zeros(SAMPLE_RATE // 5, dtype="<i2")
+    said = np.concatenate([loud, pause, loud, pause, loud, pause, loud, pause])
+    assert pause_s(said.tobytes()) == pytest.approx(6.1, abs=0.15)
+    assert pause_s(said[: 6 * SAMPLE_RATE].tobytes()) == pytest.approx(3.0, abs=0.15)
+    assert pause_s(said[: 5 * SAMPLE_RATE].tobytes()) is None
+    assert pause_s(bytes(len(said) * 2)) == pytest.approx(len(said) / 2 / SAMPLE_RATE, abs=0.15), "nothing but silence"
