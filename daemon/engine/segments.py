@@ -83,6 +83,7 @@ def decoded(
         covered_s=covered_s,
         pause_s=pause_s(chunk.audio),
     )
+    floor_db = min(chunk.noise_db, quiet_db(chunk.audio))
     segments, suppressed = [], []
     for number, (start, end, line_tokens) in enumerate(lines):
         if not (text := tokenizer.decode(line_tokens).strip()):
@@ -90,7 +91,7 @@ def decoded(
         start_s, end_s = chunk.in_recording(start), chunk.in_recording(end, is_end=True)
         if start >= end:
             suppressed.append(Suppressed(round(start_s, 3), round(start_s, 3), text, "past the end of the speech"))
-        elif loudest_db(chunk.audio, start, end) <= chunk.noise_db + NOISE_MARGIN_DB:
+        elif loudest_db(chunk.audio, start, end) <= floor_db + NOISE_MARGIN_DB:
             suppressed.append(Suppressed(round(start_s, 3), round(end_s, 3), text, "no sound there"))
         else:
             segments.append(
@@ -134,8 +135,17 @@ def loudest_db(audio: bytes, start_s: float, end_s: float) -> float:
         The root mean square in dB of full scale; -inf for digital silence.
     """
     samples = np.frombuffer(audio, dtype="<i2")[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-    loudest = float(_moments(samples).max()) if len(samples) else 0.0
-    return 10.0 * float(np.log10(loudest)) if loudest > 0 else float("-inf")
+    return _db(_moments(samples).max()) if len(samples) else float("-inf")
+
+
+def quiet_db(audio: bytes) -> float:
+    """Return the level that a tenth of int16 samples keeps below, in dB of full scale.
+
+    What nobody says in a recording may be louder than what somebody says, as music is; but within a chunk of speech
+    there are moments between the words.
+    """
+    samples = np.frombuffer(audio, dtype="<i2")
+    return _db(np.quantile(_moments(samples), 0.1)) if len(samples) else float("-inf")
 
 
 def pause_s(audio: bytes) -> float | None:
@@ -151,6 +161,10 @@ def pause_s(audio: bytes) -> float | None:
     quiet = np.flatnonzero(moments <= PAUSE_RANGE * moments.min())
     middle = quiet[np.abs(quiet - (len(moments) - 1) / 2).argmin()]
     return (begin + int(middle) * MOMENT + MOMENT // 2) / SAMPLE_RATE
+
+
+def _db(mean_square: float) -> float:
+    return 10.0 * float(np.log10(mean_square)) if mean_square > 0 else float("-inf")
 
 
 def _moments(samples: NDArray[np.int16]) -> NDArray[np.float64]:

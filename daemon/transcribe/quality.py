@@ -29,6 +29,8 @@ DOUBLED_WORDS = 4
 SPARSE_BYTES_PER_S, SPARSE_MIN_S = 8.0, 5.0
 """With less text than this for so much speech, something was left out: slow speech has 9 bytes of UTF-8 a second or
 more, usual speech 13 to 18 (docs/design-notes.md)."""
+FASTEST_CHARACTERS_PER_S = 25.0
+"""More than this in a second nobody says: usual speech has 13 to 18, in any alphabet; Chinese or Japanese fewer."""
 MARKS = string.punctuation + "…–—‘’“”«»¿¡。，、！？：；"
 PROGRESS_MIN_S = 1.0
 """A part that covers less than this makes no progress; the rest is then given up rather than tried for ever."""
@@ -78,7 +80,15 @@ def _is_silence(result: Decoded) -> bool:
 
 
 def _loops(result: Decoded) -> bool:
-    return result.compression_ratio > COMPRESSION_RATIO_MAX
+    """Tell whether the model goes round in circles.
+
+    A text can repeat itself because that was said: then each time takes the time that it takes to say it. So audio that
+    is too short to be cut in two may have such a text, if it can be said so fast.
+    """
+    if result.compression_ratio <= COMPRESSION_RATIO_MAX:
+        return False
+    length = sum(len(segment.text) for segment in result.segments)
+    return result.pause_s is not None or length > FASTEST_CHARACTERS_PER_S * result.covered_s
 
 
 def _is_good(result: Decoded) -> bool:
@@ -158,7 +168,7 @@ def _unrolled(result: Decoded) -> Decoded:
     Left out are lines that repeat the two before (people do say a thing twice), and the further rounds of a tail within
     a line.
     """
-    if result.compression_ratio <= COMPRESSION_RATIO_MAX:
+    if not _loops(result):
         return result
     lines = result.segments
     again = tuple(
@@ -183,7 +193,7 @@ def _unrolled(result: Decoded) -> Decoded:
 
 def _best(results: list[Decoded]) -> Decoded:
     """Return the likeliest of those that do not repeat themselves; of all, if every one does."""
-    steady = [result for result in results if result.compression_ratio <= COMPRESSION_RATIO_MAX]
+    steady = [result for result in results if not _loops(result)]
     return max(steady or results, key=lambda result: result.avg_logprob)
 
 

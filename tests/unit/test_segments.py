@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from faster_whisper.tokenizer import Tokenizer
 
-from daemon.chunk import SAMPLE_RATE
+from daemon.chunk import SAMPLE_RATE, Chunk, Segment, Suppressed
 from daemon.engine.segments import compression_ratio, decoded, loudest_db, pause_s
 from daemon.engine.segments import split as split_tokens
 from tests.builders import chunk
@@ -63,6 +63,14 @@ def test_the_level_of_a_line_is_that_of_its_loudest_tenth_of_a_second() -> None:
     assert loudest_db(audio, 6.2, 7.0) == loudest_db(bytes(3200), 0.0, 0.1) == float("-inf")
 
 
+def lines_of(of: Chunk) -> tuple[tuple[Segment, ...], tuple[Suppressed, ...]]:
+    """What becomes of one line over the whole of a chunk."""
+    result: Any = SimpleNamespace(sequences_ids=[[1, 2]], scores=[-0.2], no_speech_prob=0.0)
+    tokenizer = cast(Tokenizer, SimpleNamespace(decode=lambda _tokens: "a line"))
+    found = decoded(of, result, tokenizer, ("en", 1.0), ([(0.0, of.duration_s, [1, 2])], of.duration_s), None)
+    return found.segments, found.suppressed
+
+
 @pytest.mark.parametrize(
     ("line_db", "noise_db", "kept"),
     [
@@ -78,11 +86,15 @@ def test_a_line_no_louder_than_the_noise_of_its_recording_was_not_spoken(
     line_db: float, noise_db: float, kept: bool
 ) -> None:
     of = chunk(seconds=2.0, audio=tone(2.0, line_db).tobytes(), noise_db=noise_db)
-    result: Any = SimpleNamespace(sequences_ids=[[1, 2]], scores=[-0.2], no_speech_prob=0.0)
-    tokenizer = cast(Tokenizer, SimpleNamespace(decode=lambda _tokens: "a line"))
-    found = decoded(of, result, tokenizer, ("en", 1.0), ([(0.0, 2.0, [1, 2])], 2.0), None)
-    assert [segment.text for segment in found.segments] == (["a line"] if kept else [])
-    assert [each.reason for each in found.suppressed] == ([] if kept else ["no sound there"])
+    segments, suppressed = lines_of(of)
+    assert [segment.text for segment in segments] == (["a line"] if kept else [])
+    assert [each.reason for each in suppressed] == ([] if kept else ["no sound there"])
+
+
+def test_speech_quieter_than_the_music_before_it_was_spoken() -> None:
+    """Nobody speaks in the music, so it is the noise of its recording."""
+    of = chunk(seconds=2.0, audio=np.concatenate([tone(1.0, -30), tone(1.0, -60)]).tobytes(), noise_db=-20.0)
+    assert [segment.text for segment in lines_of(of)[0]] == ["a line"]
 
 
 def test_audio_is_cut_in_two_at_the_pause_next_to_its_middle() -> None:
