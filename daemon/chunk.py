@@ -23,6 +23,9 @@ with 1 to 3 s many texts run on, with 5 s one in a hundred does (docs/design-not
 CONTEXT_STEP_S = 5.0
 """Cut contexts are multiples of this, so that chunks of about the same length share a bucket."""
 
+COVERAGE_GAP_S = 1.0
+"""Speech this long after the end of the text was left out and is decoded as a part of its own."""
+
 Bucket = tuple[object, ...]
 """What the chunks of a batch have in common."""
 

@@ -20,7 +20,7 @@ MOMENT = SAMPLE_RATE // 10
 """Samples over which a level is taken: shorter than a syllable, longer than a click."""
 PAUSE_RANGE = 4.0
 """Moments with up to this many times the energy of the quietest one (6 dB) are as good a pause."""
-DIVISIBLE = 6 * SAMPLE_RATE
+DIVISIBLE = 3 * SAMPLE_RATE
 """Audio of fewer samples is not cut in two: each piece has at least a quarter of it."""
 
 Line = tuple[float, float, list[int]]

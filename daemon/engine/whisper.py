@@ -19,7 +19,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
-from daemon.chunk import Chunk, Decoded, Word
+from daemon.chunk import COVERAGE_GAP_S, Chunk, Decoded, Word
 from daemon.engine.segments import Line, decoded, split
 
 FRAMES_PER_S = 100
@@ -56,6 +56,8 @@ APART_S = 1000
 for speech just before its own (the aligner carries the end of the last word from one to the next)."""
 
 Features = NDArray[np.float32]
+Cut = tuple[list[Line], float]
+"""The lines of a chunk and how far they reach."""
 
 
 class Whisper:
@@ -95,7 +97,8 @@ class Whisper:
             split(result.sequences_ids[0], tokenizer.timestamp_begin, count / FRAMES_PER_S)
             for result, tokenizer, count in zip(generated, tokenizers, frames, strict=True)
         ]
-        words = self._words(chunks, [lines for lines, _ in cuts], tokenizers, encoded, frames)
+        words = self._words(chunks, cuts, tokenizers, encoded, frames)
+        cuts = [_covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
         return tuple(
             replace(decoded(chunk, result, tokenizer, language, cut, words.get(position)), whole_encoding=whole)
             for position, (chunk, result, tokenizer, language, cut) in enumerate(
@@ -178,13 +181,21 @@ class Whisper:
     def _words(
         self,
         chunks: Sequence[Chunk],
-        lines: Sequence[list[Line]],
+        cuts: Sequence[Cut],
         tokenizers: Sequence[Tokenizer],
         encoded: Any,
         frames: list[int],
     ) -> dict[int, list[list[Word]]]:
-        """Return, for each chunk that asks, the words of each line, with times in seconds of the chunk's audio."""
-        wanted = [at for at, chunk in enumerate(chunks) if chunk.word_timestamps and lines[at]]
+        """Return, for each chunk that needs them, the words of each line, with times in seconds of the chunk's audio.
+
+        They are needed by those that ask for them, and where the time stamps leave out some of the speech.
+        """
+        lines = [found for found, _ in cuts]
+        wanted = [
+            at
+            for at, chunk in enumerate(chunks)
+            if lines[at] and (chunk.word_timestamps or chunk.duration_s - cuts[at][1] > COVERAGE_GAP_S)
+        ]
         found: dict[int, list[list[Word]]] = {}
         for members in _grouped(tuple(tokenizers[at].sot_sequence) for at in wanted).values():
             batch = [wanted[member] for member in members]
@@ -208,6 +219,15 @@ class Whisper:
             for nth, at in enumerate(batch):
                 found[at] = [[_word(word, APART_S * nth) for word in line.get("words", [])] for line in segments[nth]]
         return found
+
+
+def _covering(cut: Cut, words: list[list[Word]] | None) -> Cut:
+    """Return the cut with how far its words reach, if that is farther than its time stamps say.
+
+    A model that says the same again and again gives round times. What it has said already would be heard once more.
+    """
+    lines, covered_s = cut
+    return lines, max([covered_s, *(word.end_s for line in words or () for word in line[-1:])])
 
 
 def _languages_of(model: WhisperModel) -> tuple[str, ...]:

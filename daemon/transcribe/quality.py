@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from daemon.chunk import Chunk, Decoded, Segment, Suppressed
+from daemon.chunk import COVERAGE_GAP_S, Chunk, Decoded, Segment, Suppressed
 from daemon.transcribe.hallucinations import is_hallucination
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -17,8 +17,6 @@ COMPRESSION_RATIO_MAX = 2.4
 """Text that compresses better than this repeats itself."""
 AVG_LOGPROB_MIN = -1.0
 NO_SPEECH_MAX = 0.6
-COVERAGE_GAP_S = 1.0
-"""Speech this long after the last time stamp was left out and is decoded as a chunk of its own."""
 PROMPT_RESET_TEMPERATURE = 0.5
 """Text found at a higher temperature is no prompt for what follows (openai/whisper's rule)."""
 TAIL_REPEATS = 3
@@ -82,13 +80,14 @@ def _is_silence(result: Decoded) -> bool:
 def _loops(result: Decoded) -> bool:
     """Tell whether the model goes round in circles.
 
-    A text can repeat itself because that was said: then each time takes the time that it takes to say it. So audio that
-    is too short to be cut in two may have such a text, if it can be said so fast.
+    A text can repeat itself because that was said: then it takes the time that it takes to say it. So audio that is too
+    short to be cut in two may have such a text, if the model hears speech, and if it can be said so fast.
     """
     if result.compression_ratio <= COMPRESSION_RATIO_MAX:
         return False
-    length = sum(len(segment.text) for segment in result.segments)
-    return result.pause_s is not None or length > FASTEST_CHARACTERS_PER_S * result.covered_s
+    if result.pause_s is not None or result.no_speech_prob > NO_SPEECH_MAX:
+        return True
+    return sum(len(segment.text) for segment in result.segments) > FASTEST_CHARACTERS_PER_S * result.covered_s
 
 
 def _is_good(result: Decoded) -> bool:
