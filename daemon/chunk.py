@@ -117,6 +117,8 @@ class Chunk:
     noise_db: float = float("-inf")
     """The level of the recording where nobody speaks, in dB of full scale of `audio`; -inf if it is digital silence or
     not known."""
+    doubtful: bool = False
+    """Whether no speech was found in it at first: it has a text only if the model hears speech."""
     tail: tuple[bytes, ...] = ()
     """The samples that follow `audio`, as the parts that come next."""
 

@@ -16,6 +16,8 @@ TIMESTAMP_S = 0.02
 NOISE_MARGIN_DB = 3.0
 """A line whose loudest moment is no more than this above the recording's noise was not spoken. Five seconds of steady
 noise reach 0.3 to 2 dB above their own level, speech that is no louder than the noise 3.8 dB (docs/design-notes.md)."""
+PLACED = 0.9
+"""Word times of which a tenth have no length are wrong: the aligner has put the end of the text where it is not."""
 MOMENT = SAMPLE_RATE // 10
 """Samples over which a level is taken: shorter than a syllable, longer than a click."""
 PAUSE_RANGE = 4.0
@@ -26,8 +28,11 @@ DIVISIBLE = 3 * SAMPLE_RATE
 Line = tuple[float, float, list[int]]
 """(start, end, tokens): seconds into the chunk's audio, and the tokens with their time stamps."""
 
+Cut = tuple[list[Line], float]
+"""The lines of a chunk, and how many seconds of its audio they cover."""
 
-def split(tokens: list[int], timestamp_begin: int, duration_s: float) -> tuple[list[Line], float]:
+
+def split(tokens: list[int], timestamp_begin: int, duration_s: float) -> Cut:
     """Cut a chunk's tokens at its time stamps.
 
     Returns the lines and how far they reach. As in faster-whisper, text after the last pair of time
@@ -50,12 +55,23 @@ def split(tokens: list[int], timestamp_begin: int, duration_s: float) -> tuple[l
     return lines, lines[-1][1]
 
 
+def covering(cut: Cut, words: list[list[Word]] | None) -> Cut:
+    """Return the cut with how far its words reach, if that is farther than its time stamps say.
+
+    A model that says the same again and again gives round times; what it has said would be heard once more.
+    """
+    spoken = [word for line in words or () for word in line]
+    if sum(word.end_s > word.start_s for word in spoken) < PLACED * len(spoken):
+        return cut
+    return cut[0], max([cut[1], *(word.end_s for word in spoken[-1:])])
+
+
 def decoded(
     chunk: Chunk,
     result: Any,
     tokenizer: Tokenizer,
     language: tuple[str, float],
-    cut: tuple[list[Line], float],
+    cut: Cut,
     words: list[list[Word]] | None,
 ) -> Decoded:
     """Return the engine's answer for a chunk.

@@ -20,7 +20,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
 from daemon.chunk import COVERAGE_GAP_S, Chunk, Decoded, Word
-from daemon.engine.segments import Line, decoded, split
+from daemon.engine.segments import Cut, covering, decoded, split
 
 FRAMES_PER_S = 100
 """Mel frames of 10 ms."""
@@ -56,8 +56,6 @@ APART_S = 1000
 for speech just before its own (the aligner carries the end of the last word from one to the next)."""
 
 Features = NDArray[np.float32]
-Cut = tuple[list[Line], float]
-"""The lines of a chunk and how far they reach."""
 
 
 class Whisper:
@@ -98,9 +96,14 @@ class Whisper:
             for result, tokenizer, count in zip(generated, tokenizers, frames, strict=True)
         ]
         words = self._words(chunks, cuts, tokenizers, encoded, frames)
-        cuts = [_covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
+        cuts = [covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
         return tuple(
-            replace(decoded(chunk, result, tokenizer, language, cut, words.get(position)), whole_encoding=whole)
+            replace(
+                decoded(
+                    chunk, result, tokenizer, language, cut, words.get(position) if chunk.word_timestamps else None
+                ),
+                whole_encoding=whole,
+            )
             for position, (chunk, result, tokenizer, language, cut) in enumerate(
                 zip(chunks, generated, tokenizers, languages, cuts, strict=True)
             )
@@ -219,15 +222,6 @@ class Whisper:
             for nth, at in enumerate(batch):
                 found[at] = [[_word(word, APART_S * nth) for word in line.get("words", [])] for line in segments[nth]]
         return found
-
-
-def _covering(cut: Cut, words: list[list[Word]] | None) -> Cut:
-    """Return the cut with how far its words reach, if that is farther than its time stamps say.
-
-    A model that says the same again and again gives round times. What it has said already would be heard once more.
-    """
-    lines, covered_s = cut
-    return lines, max([covered_s, *(word.end_s for line in words or () for word in line[-1:])])
 
 
 def _languages_of(model: WhisperModel) -> tuple[str, ...]:

@@ -53,16 +53,19 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
         result: what came out of it.
         earlier: the results of the same part at lower temperatures, none of them good enough.
     """
-    if _is_silence(result) and not chunk.is_cut:
-        silent = replace(_without(result, result.segments, "no speech there"), covered_s=chunk.duration_s)
-        return Verdict(accepted=silent, rest=rest_of(chunk, silent))
-    if _loops(result) and result.pause_s is not None and not earlier:
+    if (_is_silence(result) and not chunk.is_cut) or (chunk.doubtful and result.no_speech_prob > NO_SPEECH_MAX):
+        return _silent(chunk, result)
+    runs_on = chunk.is_cut and not result.whole_encoding and _is_too_fast(result)
+    if _loops(result) and result.pause_s is not None and not earlier and not runs_on:
+        # What was said so often is then heard each time with audio of its own.
         return Verdict(again=chunk.head(result.pause_s), guarded=True)
     if chunk.is_cut and _is_suspect(chunk, result):
         # An encoder that hears the silence itself mends most of it, at a third of the price of the full context.
         full = result.whole_encoding
         return Verdict(again=replace(chunk, full_context=full, whole_encoding=not full), guarded=True)
     if not _is_good(result):
+        if chunk.doubtful:
+            return _silent(chunk, result)
         hotter = [temperature for temperature in TEMPERATURES if temperature > result.temperature]
         if hotter:
             return Verdict(again=replace(chunk, temperature=hotter[0]))
@@ -71,6 +74,12 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
         hallucinations = tuple(segment for segment in result.segments if is_hallucination(segment.text))
         result = _without(result, hallucinations, "a phrase that the model is known to make up, and no speech there")
     return Verdict(accepted=result, rest=rest_of(chunk, result))
+
+
+def _silent(chunk: Chunk, result: Decoded) -> Verdict:
+    """Accept that nobody speaks in the chunk, whatever the model has made of it."""
+    silent = replace(_without(result, result.segments, "no speech there"), covered_s=chunk.duration_s)
+    return Verdict(accepted=silent, rest=rest_of(chunk, silent))
 
 
 def _is_silence(result: Decoded) -> bool:
@@ -87,7 +96,13 @@ def _loops(result: Decoded) -> bool:
         return False
     if result.pause_s is not None or result.no_speech_prob > NO_SPEECH_MAX:
         return True
-    return sum(len(segment.text) for segment in result.segments) > FASTEST_CHARACTERS_PER_S * result.covered_s
+    return _is_too_fast(result)
+
+
+def _is_too_fast(result: Decoded) -> bool:
+    """Tell whether nobody can have said so much in the time; what the model said after the end of the speech counts."""
+    length = sum(len(line.text) for line in (*result.segments, *result.suppressed))
+    return length > FASTEST_CHARACTERS_PER_S * result.covered_s
 
 
 def _is_good(result: Decoded) -> bool:
