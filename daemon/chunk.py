@@ -23,6 +23,9 @@ with 1 to 3 s many texts run on, with 5 s one in a hundred does (docs/design-not
 CONTEXT_STEP_S = 5.0
 """Cut contexts are multiples of this, so that chunks of about the same length share a bucket."""
 
+COVERAGE_GAP_S = 1.0
+"""Speech this long after the end of the text was left out and is decoded as a part of its own."""
+
 Bucket = tuple[object, ...]
 """What the chunks of a batch have in common."""
 
@@ -91,9 +94,9 @@ class Chunk:
     """At most 30 s of speech cut out of a recording; the unit of inference and of checkpointing.
 
     `spans` are the (start_s, end_s) pieces of the recording whose samples, one after another, make up
-    `audio`; the silence between them was left out. A `part` above 0 is the rest of a chunk whose first
-    parts are transcribed already. `run` numbers the claim of the job that the chunk was cut for: a result for an
-    earlier claim is void, as when a job was cancelled and retried meanwhile.
+    `audio` and, where the chunk was cut in two, its `tail`; the silence between them was left out. A `part` above 0 is
+    the rest of a chunk whose first parts are transcribed already. `run` numbers the claim of the job that the chunk was
+    cut for: a result for an earlier claim is void, as when a job was cancelled and retried meanwhile.
     """
 
     job_id: int
@@ -120,6 +123,10 @@ class Chunk:
     noise_db: float = float("-inf")
     """The level of the recording where nobody speaks, in dB of full scale of `audio`; -inf if it is digital silence or
     not known."""
+    doubtful: bool = False
+    """Whether no speech was found in it at first: it has a text only if the model hears speech."""
+    tail: tuple[bytes, ...] = ()
+    """The samples that follow `audio`, as the parts that come next."""
 
     @property
     def context_s(self) -> float:
@@ -169,22 +176,33 @@ class Chunk:
         before = ends[at - 1] if at else 0.0
         return min(self.spans[at][0] + offset_s - before, self.spans[at][1])
 
+    def head(self, until_s: float) -> "Chunk":
+        """Return the chunk with only so many seconds to hear for now; what follows them is the first of its tail."""
+        keep = round(until_s * SAMPLE_RATE) * 2
+        return replace(self, audio=self.audio[:keep], tail=(self.audio[keep:], *self.tail), whole_encoding=True)
+
     def rest(self, from_s: float) -> "Chunk":
-        """Return what follows `from_s` seconds into the audio, as the next part of the same chunk."""
+        """Return what follows `from_s` seconds into the audio, as the next part of the same chunk.
+
+        After the end of the audio, that is the first of the tail.
+        """
         spans, before = [], 0.0
         for start, end in self.spans:
             length = end - start
             if before + length > from_s:
                 spans.append((start + max(0.0, from_s - before), end))
             before += length
-        skip = round(from_s * SAMPLE_RATE) * 2
+        audio, *tail = (self.audio[round(from_s * SAMPLE_RATE) * 2 :], *self.tail)
+        if not audio and tail:
+            audio, *tail = tail
         return replace(
             self,
             spans=tuple(spans),
-            audio=self.audio[skip:],
+            audio=audio,
+            tail=tuple(tail),
             part=self.part + 1,
             temperature=0.0,
-            whole_encoding=False,
+            whole_encoding=len(tail) < len(self.tail),
         )
 
 
@@ -206,3 +224,5 @@ class Decoded:
     suppressed: tuple[Suppressed, ...] = ()
     whole_encoding: bool = True
     """Whether the encoder heard all of the context; if not, the encoding of silence was put after the speech."""
+    pause_s: float | None = None
+    """Seconds into the chunk's audio where it is quietest, well inside: there it may be cut in two. None: too short."""

@@ -258,7 +258,7 @@ def fake_texts(recording: Path) -> list[str]:
         cuts = [cut for block in media.samples() for cut in chunker.feed(as_int16(block.mean(axis=1)))]
         cuts += chunker.finish()
         media.close()
-    return [text_of(audio) for _, audio, _ in cuts]
+    return [text_of(audio) for _, audio, *_ in cuts]
 
 
 def children_of(pid: int) -> list[int]:

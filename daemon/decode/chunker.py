@@ -6,6 +6,7 @@ from math import log10
 import numpy as np
 
 from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
+from daemon.decode.second_look import whispers
 from daemon.decode.vad import (
     LASTING,
     PAD,
@@ -22,9 +23,9 @@ from daemon.decode.vad import (
     stretches,
 )
 
-Cut = tuple[tuple[tuple[float, float], ...], bytes, float]
-"""The spans of a chunk in seconds of the recording, the samples of these spans as bytes, and the level of the noise in
-these samples, in dB of full scale."""
+Cut = tuple[tuple[tuple[float, float], ...], bytes, float, bool]
+"""The spans of a chunk in seconds of the recording, the samples of these spans as bytes, the level of the noise in
+these samples, in dB of full scale, and whether it is doubtful that anybody speaks there."""
 
 CHUNK_MAX = int(CHUNK_MAX_S * SAMPLE_RATE)
 PACKED, PAUSELESS = 15 * SAMPLE_RATE, 20 * SAMPLE_RATE
@@ -73,6 +74,8 @@ class Chunker:
         self._base = self._end = self._cut_at = start
         """`_cut_at`: where the last window ended."""
         self._noise_db = float("-inf")
+        self._doubtful: list[Region] = []
+        """Where the VAD has found nothing, and somebody may whisper."""
         self._probabilities = np.zeros(0, dtype=np.float32)
         """The probability of each VAD window from `_base` on, as far as the VAD has looked."""
         self._open = start
@@ -122,13 +125,15 @@ class Chunker:
         gain = lift(samples, QUIET, QUIET_TO)
         if gain != 1:
             samples = np.rint(samples * gain)
-        return spans, samples.astype("<i2").tobytes(), round(self._noise_db + 20 * log10(gain), 1)
+        doubtful = all(any(first <= start and end <= last for first, last in self._doubtful) for start, end in group)
+        return spans, samples.astype("<i2").tobytes(), round(self._noise_db + 20 * log10(gain), 1), doubtful
 
     def _forget(self, buffer: Samples, before: int) -> None:
         windows = (before - self._base) // VAD_WINDOW
         self._base += windows * VAD_WINDOW
         self._blocks = [buffer[windows * VAD_WINDOW :].copy()]
         self._probabilities = self._probabilities[windows:]
+        self._doubtful = [region for region in self._doubtful if region[1] > self._base]
 
     def _pieces(self, buffer: Samples, *, final: bool) -> list[Region]:
         """Return the stretches of speech from `_open` on that will not change any more, none longer than a chunk."""
@@ -159,22 +164,31 @@ class Chunker:
         # Slices start at the same samples, whatever the length of the window.
         whole = len(fresh) if final else len(fresh) // VAD_SLICE * VAD_SLICE
         looks = [probabilities(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
-        self._listen(fresh, looks)
+        for nth, look in enumerate(looks):
+            self._listen(fresh[nth * VAD_SLICE :][: len(look) * VAD_WINDOW], look, self._seen + nth * VAD_SLICE)
         self._probabilities = np.concatenate([self._probabilities, *looks])
         first = (self._open - self._base) // VAD_WINDOW
         origin = self._base + first * VAD_WINDOW
         found = stretches(self._probabilities[first:], self._options.vad_threshold, self._silence)
         return padded([(origin + start, origin + end) for start, end in found], self._open, min(self._seen, self._end))
 
-    def _listen(self, fresh: Samples, looks: list[Probabilities]) -> None:
-        """Take the level of the noise from what was just looked at, if there is a second without speech."""
-        for nth, look in enumerate(looks):
-            slice_ = fresh[nth * VAD_SLICE :][: len(look) * VAD_WINDOW]
-            windows = slice_[: len(slice_) // VAD_WINDOW * VAD_WINDOW].reshape(-1, VAD_WINDOW)
-            still = windows[look[: len(windows)] < POSSIBLE * self._options.vad_threshold]
-            if len(still) * VAD_WINDOW >= LASTING:
-                middle = float(np.median(np.square(still / np.float32(32768)).mean(axis=1)))
-                self._noise_db = 10 * log10(middle) if middle else float("-inf")
+    def _listen(self, samples: Samples, look: Probabilities, start: int) -> None:
+        """Take the level of the noise from what the VAD has just looked at, and look for whispers if it is all noise.
+
+        Args:
+            samples: What it has looked at.
+            look: Its probabilities, in which whispers are entered as speech.
+            start: Where in the recording this is, in samples.
+        """
+        windows = samples[: len(samples) // VAD_WINDOW * VAD_WINDOW].reshape(-1, VAD_WINDOW)
+        still = windows[look[: len(windows)] < POSSIBLE * self._options.vad_threshold]
+        if len(still) * VAD_WINDOW >= LASTING:
+            middle = float(np.median(np.square(still / np.float32(32768)).mean(axis=1)))
+            self._noise_db = 10 * log10(middle) if middle else float("-inf")
+        if len(still) == len(windows):
+            for first, last in whispers(samples, [(0, len(samples))]):
+                look[first // VAD_WINDOW : last // VAD_WINDOW] = self._options.vad_threshold
+                self._doubtful.append((start + first - PAD, start + last + PAD))
 
     @property
     def _seen(self) -> int:

@@ -193,7 +193,7 @@ class OpenRecording:
             yield f"no speech was found on channel {', '.join(mute)}"
 
     def _chunk(self, channel: int, cut: Cut) -> Chunk:
-        spans, audio, noise_db = cut
+        spans, audio, noise_db, doubtful = cut
         options = self._order.options
         chunk = Chunk(
             job_id=self._order.job_id,
@@ -208,6 +208,7 @@ class OpenRecording:
             full_context=options.context == "full",
             channel=channel,
             noise_db=noise_db,
+            doubtful=doubtful,
         )
         self._idx += 1
         return chunk

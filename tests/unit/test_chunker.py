@@ -53,8 +53,8 @@ def test_a_chunk_goes_on_with_what_it_has_and_reaches_only_so_far() -> None:
 def chunks_of(samples: np.ndarray, options: Options, blocks: int = 50) -> list[tuple[tuple[float, float], ...]]:
     """The spans of every chunk."""
     chunker = Chunker(options)
-    found = [spans for block in np.array_split(samples, blocks) for spans, _, _ in chunker.feed(block)]
-    return found + [spans for spans, _, _ in chunker.finish()]
+    found = [spans for block in np.array_split(samples, blocks) for spans, *_ in chunker.feed(block)]
+    return found + [spans for spans, *_ in chunker.finish()]
 
 
 def spans_of(samples: np.ndarray, **options: Any) -> list[tuple[float, float]]:
