@@ -188,7 +188,8 @@ class Chunker:
         if len(still) == len(windows):
             for first, last in whispers(samples, [(0, len(samples))]):
                 look[first // VAD_WINDOW : last // VAD_WINDOW] = self._options.vad_threshold
-                self._doubtful.append((start + first - PAD, start + last + PAD))
+                margin = PAD + VAD_WINDOW
+                self._doubtful.append((start + first - margin, start + last + margin))
 
     @property
     def _seen(self) -> int:
