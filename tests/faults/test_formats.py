@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import av
 import jiwer
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def encoded(path: Path, speech: Sound, case: Case) -> bool:
     table = np.stack([sign * loud for sign in signs]).astype(np.float32)
     try:
         write(path, AudioTrack(table, case.codec, case.rate, late_s=case.late_s), picture_s=12.0 if case.late_s else 0)
-    except (OSError, ValueError, RuntimeError):
+    except (av.error.FFmpegError, OSError, ValueError, RuntimeError):
         path.unlink(missing_ok=True)
         return False
     return path.stat().st_size > 500
