@@ -98,11 +98,11 @@ def measures(block: Samples) -> tuple[float, float, float]:
 def _averaged(values: NDArray[np.float64], count: int = SMOOTHED) -> NDArray[np.float64]:
     """Return the means of each `count` neighbours along the first axis, of which there are count - 1 fewer."""
     sums = np.cumsum(np.concatenate([np.zeros_like(values[:1]), values]), axis=0)
-    return (sums[count:] - sums[:-count]) / count
+    return np.asarray((sums[count:] - sums[:-count]) / count)
 
 
 def _decibels(power: NDArray[np.float64], least: float) -> NDArray[np.float64]:
-    return 10 * np.log10(np.maximum(power, least))
+    return np.asarray(10 * np.log10(np.maximum(power, least)))
 
 
 def _edges() -> NDArray[np.intp]:

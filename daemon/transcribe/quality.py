@@ -13,6 +13,9 @@ from daemon.chunk import COVERAGE_GAP_S, Chunk, Decoded, Segment, Suppressed
 from daemon.transcribe.hallucinations import is_hallucination
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+NO_SPEECH_SURE = 0.8
+"""Sounds without speech have 0.87 and more, speech, said however often, up to 0.71 (docs/design-notes.md): what goes
+round in circles above this is not cut in two, because none of the pieces would be any better."""
 COMPRESSION_RATIO_MAX = 2.4
 """Text that compresses better than this repeats itself."""
 AVG_LOGPROB_MIN = -1.0
@@ -55,9 +58,8 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
     """
     if (_is_silence(result) and not chunk.is_cut) or (chunk.doubtful and result.no_speech_prob > NO_SPEECH_MAX):
         return _silent(chunk, result)
-    runs_on = chunk.is_cut and not result.whole_encoding and _is_too_fast(result)
-    if _loops(result) and result.pause_s is not None and not earlier and not runs_on:
-        # What was said so often is then heard each time with audio of its own.
+    if result.pause_s is not None and not earlier and _may_be_said_often(chunk, result):
+        # Each time then has audio of its own.
         return Verdict(again=chunk.head(result.pause_s), guarded=True)
     if chunk.is_cut and _is_suspect(chunk, result):
         # An encoder that hears the silence itself mends most of it, at a third of the price of the full context.
@@ -99,10 +101,19 @@ def _loops(result: Decoded) -> bool:
     return _is_too_fast(result)
 
 
+def _may_be_said_often(chunk: Chunk, result: Decoded) -> bool:
+    """Tell whether a text goes round in circles, perhaps because something was really said again and again.
+
+    A text that runs on after the speech, because the encoder heard the speech alone, is not such a text.
+    """
+    runs_on = chunk.is_cut and not result.whole_encoding and _is_too_fast(result)
+    return _loops(result) and result.no_speech_prob <= NO_SPEECH_SURE and not runs_on
+
+
 def _is_too_fast(result: Decoded) -> bool:
     """Tell whether nobody can have said so much in the time; what the model said after the end of the speech counts."""
-    length = sum(len(line.text) for line in (*result.segments, *result.suppressed))
-    return length > FASTEST_CHARACTERS_PER_S * result.covered_s
+    texts = [segment.text for segment in result.segments] + [aside.text for aside in result.suppressed]
+    return sum(map(len, texts)) > FASTEST_CHARACTERS_PER_S * result.covered_s
 
 
 def _is_good(result: Decoded) -> bool:

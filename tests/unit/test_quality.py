@@ -174,6 +174,8 @@ def test_a_text_that_goes_round_in_circles_is_heard_again_in_halves() -> None:
     tried = judge(replace(CHUNK, temperature=0.2), replace(looping, temperature=0.2), [looping])
     assert tried.again == replace(CHUNK, temperature=0.4)
     assert judge(CHUNK, replace(GOOD, pause_s=11.0), []).again is None
+    noise = replace(looping, no_speech_prob=0.9)
+    assert judge(CHUNK, noise, []).again == replace(CHUNK, temperature=0.2), "nobody says it"
 
 
 def test_the_second_half_follows_whatever_became_of_the_first() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from faster_whisper.tokenizer import Tokenizer
 
-from daemon.chunk import SAMPLE_RATE, Chunk, Segment, Suppressed
-from daemon.engine.segments import compression_ratio, decoded, loudest_db, pause_s
+from daemon.chunk import SAMPLE_RATE, Chunk, Segment, Suppressed, Word
+from daemon.engine.segments import compression_ratio, covering, decoded, loudest_db, pause_s
 from daemon.engine.segments import split as split_tokens
 from tests.builders import chunk
 
@@ -104,3 +104,23 @@ def test_audio_is_cut_in_two_at_the_pause_next_to_its_middle() -> None:
     assert pause_s(said[: 6 * SAMPLE_RATE].tobytes()) == pytest.approx(3.0, abs=0.15)
     assert pause_s(said[: 2 * SAMPLE_RATE].tobytes()) is None
     assert pause_s(bytes(len(said) * 2)) == pytest.approx(len(said) / 2 / SAMPLE_RATE, abs=0.15), "nothing but silence"
+
+
+def spoken(*ends_s: float) -> list[Word]:
+    starts_s = (0.0, *ends_s)
+    return [Word(start, end, " word", 0.9) for start, end in zip(starts_s, ends_s, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("words", "covered_s"),
+    [
+        (None, 5.0),
+        ([], 5.0),
+        ([spoken(1.0, 2.0, 3.0), []], 5.0),  # they end before the time stamp
+        ([spoken(1.0, 2.0, 3.0), [Word(3.0, 6.5, " last", 0.9)]], 6.5),
+        ([spoken(1.0, 9.0, 9.0, 9.0)], 5.0),  # half of them in no time: they are not there
+    ],
+)
+def test_a_text_covers_what_its_words_cover(words: list[list[Word]] | None, covered_s: float) -> None:
+    lines = [(0.0, 5.0, [1, 2, 3])]
+    assert covering((lines, 5.0), words) == (lines, covered_s)
