@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
 from daemon.store.access import Access
 from daemon.store.records import Known, Seen, options_to_json, readable, timestamp
-from daemon.store.schema import IGNORED, QUEUED, RUNNING, SETTLING, VANISHED, WAITING, jobs
+from daemon.store.schema import IGNORED, QUEUED, REJECTED, RUNNING, SETTLING, VANISHED, WAITING, jobs
 
 
 class Intake(Access):
@@ -71,14 +71,15 @@ class Intake(Access):
         )
         return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
 
-    def forget_ignored(self, root: str, still: Callable[[bytes], bool]) -> None:
-        """Remove ignored → (no row): paths that were no recordings, and for which `still` is no longer true.
+    def forget_refused(self, root: str, still: Callable[[bytes], bool]) -> None:
+        """Remove ignored | rejected → (no row): paths that `set_aside` added, and for which `still` is no longer true.
 
         Args:
             root: The watched folder.
-            still: Tells whether a path still exists and is still to be listed as ignored.
+            still: Tells whether a path still exists and still is no recording.
         """
-        statement = select(jobs.c.id, jobs.c.path_bytes).where(jobs.c.root == root, jobs.c.state == IGNORED)
+        refused = or_(jobs.c.state == IGNORED, and_(jobs.c.state == REJECTED, jobs.c.error_kind.is_(None)))
+        statement = select(jobs.c.id, jobs.c.path_bytes).where(jobs.c.root == root, refused)
         gone = [job_id for job_id, path in self._read(lambda db: db.execute(statement).all()) if not still(path)]
         if gone:
             self._write(lambda db: db.execute(delete(jobs).where(jobs.c.id.in_(gone))))

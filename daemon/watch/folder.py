@@ -8,6 +8,10 @@ from pathlib import Path
 from daemon.config.settings import Watch
 from daemon.watch.events import FolderEvents
 from daemon.watch.listing import on_network
+from daemon.watch.names import Names
+
+Key = tuple[int, bytes]
+"""A file as the scanner names it: (index of the watched folder, path below it)."""
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +21,7 @@ class Root:
     """A watched folder and what the scanner knows of it."""
 
     watch: Watch
+    names: Names
     events: FolderEvents | None
     next_scan: float = 0.0
     missing: bool = False

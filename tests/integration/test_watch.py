@@ -134,25 +134,44 @@ def test_what_is_no_recording_is_accounted_for(make_daemon: MakeDaemon) -> None:
     (inbox / "slides.pdf").write_text("x")
     (inbox / "half.wav.part").write_text("x")
     (inbox / "x.wav").mkdir()
+    (inbox / "x.wav" / "scan.pdf").write_text("x")
     os.mkfifo(inbox / "pipe.wav")
     os.symlink("/etc/passwd", inbox / "link.wav")
     assert daemon.once() == 1
     states, reasons = daemon.states(), daemon.reasons()
     assert states == {
-        "slides.pdf": "ignored", "half.wav.part": "ignored",
-        "x.wav": "rejected", "pipe.wav": "rejected", "link.wav": "rejected",
+        "slides.pdf": "ignored", "half.wav.part": "ignored", "x.wav/scan.pdf": "ignored",
+        "pipe.wav": "rejected", "link.wav": "rejected",
     }  # fmt: skip
-    assert "folder" in reasons["x.wav"] and "pipe" in reasons["pipe.wav"] and "symbolic link" in reasons["link.wav"]
-    (inbox / "half.wav.part").unlink()
+    assert "pipe" in reasons["pipe.wav"] and "symbolic link" in reasons["link.wav"]
+    for name in ("half.wav.part", "pipe.wav"):
+        (inbox / name).unlink()
     daemon.once()
-    assert "half.wav.part" not in daemon.states()
+    assert set(daemon.states()) == {"slides.pdf", "x.wav/scan.pdf", "link.wav"}
+
+
+def test_extensions_that_come_and_go_in_the_configuration(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    write_wav(daemon.inbox / "a.xyz", seed=1)
+    write_wav(daemon.inbox / "REC0001", seed=2)
+    assert daemon.once() == 0
+    assert daemon.states() == {"a.xyz": "ignored", "REC0001": "ignored"}
+    default = daemon.config.read_text()
+    daemon.config.write_text(default.replace("[watching]", '[watching]\nextensions = [".xyz"]\nsniff = true'))
+    assert daemon.once() == 0
+    assert daemon.states() == {"a.xyz": "done", "REC0001": "done"}
+    jobs = daemon.query("SELECT id, state FROM jobs ORDER BY id")
+    assert [state for _, state in jobs] == ["done", "done"], "they are ignored no longer"
+    daemon.config.write_text(default)
+    assert daemon.once() == 0
+    assert daemon.query("SELECT id, state FROM jobs ORDER BY id") == jobs
 
 
 def test_what_was_ignored_before_its_format_was_known_is_no_longer_listed(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     for name in ("notes.md", ".hidden.md", "slides.pdf"):
         (daemon.inbox / name).write_text("mine")
-    daemon.patch = "from daemon.watch import listing; listing.EXTENSIONS = listing.EXTENSIONS - {'.md'}"
+    daemon.patch = "from daemon.watch import names; names.EXTENSIONS = names.EXTENSIONS - {'.md'}"
     assert daemon.once() == 0
     assert daemon.states() == dict.fromkeys((".hidden.md", "notes.md", "slides.pdf"), "ignored")
     daemon.patch = ""
