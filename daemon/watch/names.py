@@ -4,13 +4,27 @@ A `Names` is made for each watched folder, out of what is configured for it and 
 """
 
 import os
+import re
 from dataclasses import dataclass
 from enum import Enum
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 
 from daemon.config.extensions import EXTENSION, MEDIA, changed
 from daemon.config.formats import EXTENSIONS
 from daemon.config.settings import Watch, Watching
+
+BOOKKEEPING = (
+    "#recycle", "@Recycle", "$RECYCLE.BIN", "RECYCLER", "RECYCLED", ".Trash", ".Trash-*", ".Trashes",
+    "Network Trash Folder", "#snapshot", "@Recently-Snapshot", ".snapshot", ".snapshots", "~snapshot", ".zfs",
+    ".stversions", "@eaDir", "@__thumb", ".@__thumb", "@tmp", "._*", ".AppleDouble", ".AppleDB", ".AppleDesktop",
+    "System Volume Information", "lost+found", ".Spotlight-V100", ".fseventsd", ".DocumentRevisions-V100",
+    ".TemporaryItems", "Temporary Items", ".stfolder", ".sync", ".dropbox.cache", ".tmp.drivedownload",
+    ".tmp.driveupload",
+)  # fmt: skip
+"""Names of what NAS systems, desktops and programs that synchronize folders keep beside the files of people, whatever
+the case: bins, snapshots and earlier versions, previews, bookkeeping. Recordings in there are copies, or deleted."""
+
+_BOOKKEEPING = re.compile("|".join(map(translate, BOOKKEEPING)), re.IGNORECASE)
 
 
 class Kind(Enum):
@@ -44,6 +58,8 @@ class Names:
     def ignored(self, name: bytes) -> str:
         """Return why a file or folder of this name is left alone, or "" if it is not."""
         text = os.fsdecode(name)
+        if _BOOKKEEPING.match(text):
+            return "is a bin, snapshot, preview or bookkeeping of a NAS, desktop or synchronizing program"
         pattern = next((pattern for pattern in self.ignore if fnmatchcase(text, pattern)), None)
         return "" if pattern is None else f"matches the ignore pattern {pattern!r}"
 

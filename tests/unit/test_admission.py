@@ -11,6 +11,8 @@ from daemon.watch.admission import admission
 from daemon.watch.listing import look, walk
 from daemon.watch.names import Kind, Names
 
+BOOKKEEPING = "is a bin, snapshot, preview or bookkeeping of a NAS, desktop or synchronizing program"
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
@@ -86,6 +88,8 @@ def test_it_says_what_the_scanner_does(tree: Path, recursive: bool) -> None:
         ("pipe.wav", "a named pipe, not a recording"),
         ("socket.wav", "a socket, not a recording"),
         ("folder.wav", "a folder, not a recording"),
+        ("#recycle/a.wav", f"is in the folder #recycle, which {BOOKKEEPING}"),
+        ("._a.wav", BOOKKEEPING),
         ("sub", "a folder, not a recording"),
         ("a" * 300 + ".wav", "cannot be examined: File name too long"),
         (".", "is a watched folder itself, not a recording in it"),

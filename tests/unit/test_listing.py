@@ -55,6 +55,20 @@ def test_links_pipes_and_sockets_are_special_and_not_followed(tmp_path: Path) ->
             open_beneath(str(root), name)
 
 
+def test_bins_and_previews_are_listed_as_ignored_and_what_is_in_them_is_not_found(tmp_path: Path) -> None:
+    for folder in ("#recycle", "sub/@eaDir/talk.mp3", ".Trash-1000/files", "lost+found"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "SYNOAUDIO.mp3").touch()
+    for name in ("._talk.mp3", "talk (conflicted copy).mp3", "talk.sync-conflict-1.mp3"):
+        (tmp_path / name).touch()
+    assert found(tmp_path, Names()) == {
+        "#recycle": Kind.OTHER, "sub/@eaDir": Kind.OTHER, ".Trash-1000": Kind.OTHER, "lost+found": Kind.OTHER,
+        "._talk.mp3": Kind.OTHER, "talk (conflicted copy).mp3": Kind.RECORDING,
+        "talk.sync-conflict-1.mp3": Kind.RECORDING,
+    }  # fmt: skip
+    assert look(tmp_path, b"sub/@eaDir/talk.mp3/SYNOAUDIO.mp3", Names()) is None
+
+
 def test_a_folder_that_is_named_like_a_recording_or_a_transcript_is_walked(tmp_path: Path) -> None:
     for folder in ("talk.mp3", "2024.wav", "notes.txt"):
         (tmp_path / folder / "deep.flac").mkdir(parents=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.config.settings import Watch, Watching
-from daemon.watch.names import Kind, Names, extension
+from daemon.watch.names import BOOKKEEPING, Kind, Names, extension
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,22 @@ def test_content_is_asked_only_of_files_without_an_extension_and_only_if_wanted(
         name for name in (b"plain", b"Call 2024.11.28", b"a.bin", b"a.wav") if Names(sniff=True).asks_content(name)
     }
     assert asked == {b"plain", b"Call 2024.11.28"} and not Names().asks_content(b"plain")
+
+
+@pytest.mark.parametrize("name", [name.replace("*", "1000") for name in BOOKKEEPING])
+def test_what_systems_keep_for_themselves_is_left_alone_whatever_is_configured(name: str) -> None:
+    names = Names.of(Watch(ignore=()), Watching())
+    for spelt in (name, name.upper(), name.lower()):
+        assert "bookkeeping" in names.ignored(spelt.encode()), spelt
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "talk (conflicted copy 2024-11-28).mp3", "talk.sync-conflict-20241128-101112-ABCDEFG.mp3", "talk_conflict.mp3",
+        "talk-DESKTOP-7.mp3", "Kopie von talk.mp3", "#1.mp3", "@home.wav", "recycled bottles.mp3", "$5.wav",
+        "lost+found.wav", "Trash.mp3", "snapshot", "_.wav",
+    ],
+)  # fmt: skip
+def test_copies_and_look_alikes_are_recordings(name: str) -> None:
+    assert not Names().ignored(name.encode())
