@@ -1,6 +1,6 @@
 """What the scanner records: paths as they appear, settle, queue up and vanish."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, or_, select, update
@@ -15,14 +15,24 @@ from daemon.store.schema import IGNORED, QUEUED, REJECTED, RUNNING, SETTLING, VA
 class Intake(Access):
     """Paths on their way into the queue."""
 
-    def known(self, root: str, paths: Sequence[bytes]) -> dict[bytes, Known]:
-        """Return the newest version of each of these paths (at most a few hundred) that the store knows."""
+    def known(self, root: str, versions: Mapping[bytes, str]) -> dict[bytes, Known]:
+        """Return what is known of some files: the version that is there now or, if it is not known, the newest other.
+
+        Args:
+            root: The watched folder.
+            versions: Path and fingerprint of at most a few hundred files.
+        """
         statement = (
-            select(jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state)
-            .where(jobs.c.root == root, jobs.c.path_bytes.in_(paths))
+            select(jobs.c.path_bytes, jobs.c.id, jobs.c.fingerprint, jobs.c.state)
+            .where(jobs.c.root == root, jobs.c.path_bytes.in_(versions))
             .order_by(jobs.c.id)
         )
-        return {path: Known(*rest) for path, *rest in self._read(lambda db: db.execute(statement).all())}
+        found: dict[bytes, Known] = {}
+        for path, *rest in self._read(lambda db: db.execute(statement).all()):
+            # A job that was moved here may be older than one of an earlier file of this name.
+            if path not in found or found[path].fingerprint != versions[path]:
+                found[path] = Known(*rest)
+        return found
 
     def settle(self, seen: Iterable[Seen]) -> None:
         """Add as (new) → settling: recordings that may still be written to."""

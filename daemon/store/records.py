@@ -21,8 +21,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store holds about the newest version of a path."""
+    """What the store holds about a version of a path."""
 
+    job_id: int
     fingerprint: str
     state: str
 
@@ -50,6 +51,8 @@ class Job:
     speech_s: float | None
     damaged: int
     processing_s: float
+    retried: bool
+    """Whether it is to be computed and published again, even if nothing about the recording has changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Comparison:
         for index in {index for index, _ in group}:
             root = str(self._roots[index].path)
             items = [item for at, item in group if at == index and item.kind is not Kind.TRANSCRIPT]
-            known = self._store.known(root, [item.path for item in items])
+            known = self._store.known(root, {item.path: item.fingerprint for item in items})
             for item in items:
                 before = known.get(item.path)
                 is_known = before is not None and before.fingerprint == item.fingerprint

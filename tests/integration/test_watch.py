@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config.formats import FORMATS
+from daemon.filesystem import fingerprint
 from daemon.watch.listing import on_network
 from tests.support import Daemon, MakeDaemon, reconcile, wait_until, write_wav
 
@@ -77,15 +78,65 @@ def test_replaced_content_runs_again_and_touched_content_does_not(make_daemon: M
     daemon.wait_for({"a.wav": "done"})
     first = (daemon.inbox / "a.txt").read_text()
     batches = daemon.query("SELECT count(*) FROM batches")
-    os.utime(path)
-    wait_until(lambda: len(daemon.query("SELECT id FROM jobs WHERE state = 'done'")) == 2, 20)
+    row = daemon.query("SELECT id, finished_at FROM jobs")
+    for touch in (lambda: os.utime(path), lambda: path.chmod(0o600), lambda: restore(path)):
+        touch()
+        wait_until(lambda: daemon.query("SELECT fingerprint FROM jobs") == [(fingerprint(path.stat()),)], 20)
+    assert daemon.query("SELECT id, finished_at FROM jobs") == row
     assert daemon.query("SELECT count(*) FROM batches") == batches
-    assert "same content" in daemon.reasons()["a.wav"]
     write_wav(path, seed=2)
-    wait_until(lambda: len(daemon.query("SELECT id FROM jobs WHERE state = 'done'")) == 3, 20)
+    wait_until(lambda: len(daemon.query("SELECT id FROM jobs WHERE state = 'done'")) == 2, 20)
     assert (daemon.inbox / "a.txt").read_text() != first
     reconcile_names = {entry.name for entry in daemon.inbox.iterdir()}
     assert reconcile_names == {"a.wav", "a.txt", "a.srt", "a.json"}
+
+
+def restore(path: Path) -> None:
+    """Put a copy of a file in its place, as a backup program does."""
+    copy = path.with_name(".copy")
+    shutil.copyfile(path, copy)
+    copy.rename(path)
+
+
+@pytest.mark.guarantee(5, 11)
+def test_transcripts_that_were_moved_edited_or_deleted_stay_so_when_their_recordings_are_touched(
+    make_daemon: MakeDaemon, outside: Path
+) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    recordings = [write_wav(daemon.inbox / f"{name}.wav", seed=seed) for seed, name in enumerate("abc")]
+    daemon.start().ready()
+    daemon.wait_for({path.name: "done" for path in recordings})
+    (daemon.inbox / "a.txt").write_text("edited")
+    (daemon.inbox / "b.txt").rename(outside / "b.txt")
+    for path in daemon.inbox.glob("c.[tsj]*"):
+        path.unlink()
+    before = {path: path.read_bytes() for path in daemon.inbox.iterdir()}
+    for path in recordings:
+        os.utime(path)
+    versions = [(fingerprint(path.stat()),) for path in recordings]
+    wait_until(lambda: daemon.query("SELECT fingerprint FROM jobs ORDER BY path") == versions, 20)
+    assert {path: path.read_bytes() for path in daemon.inbox.iterdir()} == before
+    daemon.run("jobs", "retry", "3")
+    wait_until(lambda: (daemon.inbox / "c.json").exists(), 20, "what was asked for again")
+
+
+@pytest.mark.guarantee(5, 7)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_while_a_touched_recording_is_recognized(make_daemon: MakeDaemon, moment: str) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    path = write_wav(daemon.inbox / "a.wav")
+    assert daemon.once() == 0
+    os.utime(path)
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    daemon.patch = (
+        "import os, signal; from daemon.store.store import Store; merge = Store.merge_touched; "
+        f"Store.merge_touched = lambda *each: ({f'{kill}, merge(*each)' if moment == 'before' else f'merge(*each), {kill}'})"
+    )
+    assert daemon.once() == -9
+    daemon.patch = ""
+    assert daemon.once() == 0
+    assert daemon.query("SELECT state, fingerprint FROM jobs") == [("done", fingerprint(path.stat()))]
+    reconcile(daemon, [path])
 
 
 @pytest.mark.guarantee(5)
