@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
 from daemon.store.access import Access
-from daemon.store.records import Known, Seen, options_to_json, readable, timestamp
+from daemon.store.records import Known, Seen, options_columns, seen_columns, timestamp
 from daemon.store.schema import IGNORED, QUEUED, REJECTED, RUNNING, SETTLING, VANISHED, WAITING, jobs
 
 
@@ -52,10 +52,7 @@ class Intake(Access):
                 {
                     "state": QUEUED,
                     "reason": None,
-                    "options": options_to_json(options),
-                    "task": options.task,
-                    "model": options.model,
-                    "language": None if options.language == "auto" else options.language,
+                    **options_columns(options),
                     "priority": priority,
                     "queued_at": timestamp(),
                 },
@@ -116,11 +113,7 @@ def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: An
     being written.
     """
     new = {
-        "root": seen.root,
-        "path": readable(seen.path_bytes),
-        "path_bytes": seen.path_bytes,
-        "fingerprint": seen.fingerprint,
-        "size_bytes": seen.size_bytes,
+        **seen_columns(seen),
         **values,
     }
     settling = and_(

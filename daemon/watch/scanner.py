@@ -13,15 +13,14 @@ from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
-from daemon.chunk import Options
-from daemon.config.options import locate, resolve
+from daemon.config.options import locate
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
 from daemon.filesystem import being_written, fingerprint, open_beneath
 from daemon.signals import Wakeup
 from daemon.store.records import Seen, readable
 from daemon.store.store import Store
-from daemon.watch.comparison import Comparison
+from daemon.watch.comparison import Comparison, TakeAlong, with_options
 from daemon.watch.folder import Key, Root, events_of
 from daemon.watch.listing import Found, look, walk
 from daemon.watch.names import Names
@@ -52,9 +51,10 @@ class Scanner(threading.Thread):
 
     Args:
         wakeup: of the dispatcher, for when jobs were queued or the first comparison is over.
+        take_along: moves the transcripts of recordings that were moved.
     """
 
-    def __init__(self, settings: Settings, store: Store, wakeup: Wakeup) -> None:
+    def __init__(self, settings: Settings, store: Store, wakeup: Wakeup, take_along: TakeAlong) -> None:
         super().__init__(name="scanner", daemon=True)
         self._settings = settings
         self._store = store
@@ -70,7 +70,7 @@ class Scanner(threading.Thread):
             )
             for watch in settings.watch
         ]
-        self._comparison = Comparison(store, self._roots, self._settler)
+        self._comparison = Comparison(settings, store, self._roots, self._settler, take_along)
         self._told_open: set[Key] = set()
         self._hints: set[bytes] = set()
         self._everything = False
@@ -197,7 +197,8 @@ class Scanner(threading.Thread):
         count = 0
         for group in _groups(found):
             count += len(group)
-            self._comparison.compare(group)
+            if self._comparison.compare(group):
+                self._wakeup.wake()
             self.beat = time.monotonic()
             # The first of ten thousand files is transcribed before the last has been seen.
             self._settle()
@@ -208,17 +209,13 @@ class Scanner(threading.Thread):
     def _settle(self) -> None:
         for keys in _groups(self._settler.due(time.monotonic())):
             ready = [settled for key in keys if (settled := self._settled(key))]
-            self._store.queue(self._with_options(seen) for _, seen in ready)
+            self._store.queue(with_options(self._settings, seen) for _, seen in ready)
             for index, seen in ready:
                 self._settler.drop((index, seen.path_bytes))
                 log.info("queued %s", readable(seen.path_bytes))
             if ready:
                 self._wakeup.wake()
             self.beat = time.monotonic()
-
-    def _with_options(self, seen: Seen) -> tuple[Seen, Options, int]:
-        resolved = resolve(self._settings, os.path.join(os.fsencode(seen.root), seen.path_bytes))
-        return seen, resolved.options, resolved.priority
 
     def _settled(self, key: Key) -> tuple[int, Seen] | None:
         """Return the version that has settled, if it is the one seen last and nobody has it open for writing."""

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from daemon.chunk import Options
 from daemon.store.queries import Queries
-from daemon.store.records import MadeWith, Output
+from daemon.store.records import MadeWith, Moved, Output, Whereabouts
 from daemon.store.rows import JobRow
 from daemon.store.store import Store
 from tests.builders import result, seen
@@ -97,6 +98,107 @@ def test_a_merge_is_all_or_nothing(store: Store, path: Path, queries: Queries) -
     with pytest.raises(IntegrityError, match="spoilt"):
         store.merge_touched(job, "ab")
     assert rows(queries) == before and len(before) == 2
+
+
+INODE, RENAMED = "1:2:3:4", "1:2:3:4:99"
+
+
+def moved(store: Store, job_id: int, name: str = "b.wav", **fields: Any) -> None:
+    store.follow(
+        [Moved(**{"job_id": job_id, "seen": seen(name, RENAMED), "options": Options(), "priority": 0, **fields})]
+    )
+
+
+def test_jobs_are_found_by_the_inode_of_their_file_newest_first_but_not_while_they_settle(store: Store) -> None:
+    first = done(store)
+    store.queue([(seen("b.wav", "1:2:3:4:7"), Options(), 0), (seen("c.wav", "1:2:3:44:5"), Options(), 0)])
+    store.settle([seen("d.wav", "1:2:3:4:8")])
+    found = store.by_inode([INODE, "5:5:5:5"])
+    assert {inode: [(job.path_bytes, job.state) for job in jobs] for inode, jobs in found.items()} == {
+        INODE: [(b"b.wav", "queued"), (b"a.wav", "done")]
+    }
+    assert found[INODE][1] == Whereabouts(first, "/root", b"a.wav", FIRST, "done")
+    assert store.by_inode(["1:2:3:5", "2:2:3:4"]) == {}
+
+
+def test_the_index_finds_them(path: Path, store: Store) -> None:
+    store.by_inode([INODE])
+    connection = sqlite3.connect(path)
+    plan = connection.execute(
+        "EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE (fingerprint BETWEEN ? AND ? OR fingerprint BETWEEN ? AND ?)"
+        " AND state NOT IN ('settling', 'ignored') ORDER BY id DESC", ("1:", "1;", "2:", "2;"),
+    ).fetchall()  # fmt: skip
+    connection.close()
+    assert sum("ix_jobs_fingerprint" in step[-1] for step in plan) == 2, plan
+
+
+def test_a_job_that_is_done_takes_its_transcript_along(store: Store, queries: Queries) -> None:
+    job = done(store)
+    before = queries.job(job)
+    moved(store, job, files={"txt": b"/root/b.txt"}, options=Options(language="de"), priority=5)
+    after = queries.job(job)
+    assert before is not None and after == {
+        **before, "path": "b.wav", "path_bytes": b"b.wav".hex(), "fingerprint": RENAMED,
+        "outputs": [{**before["outputs"][0], "path": "/root/b.txt"}],
+    }  # fmt: skip
+    assert store.owner(b"/root/b.txt") == ("00", "/root", b"b.wav") and store.owner(b"/root/a.txt") is None
+    moved(store, job, "c.wav", reason="its transcript stays")
+    row = queries.job(job)
+    assert row is not None and (row["path"], row["reason"]) == ("c.wav", "its transcript stays")
+
+
+@pytest.mark.parametrize("language", ["auto", "de"])
+def test_a_waiting_job_keeps_its_chunks_unless_other_options_apply_to_its_new_place(
+    store: Store, queries: Queries, language: str
+) -> None:
+    queue(store, "a.wav")
+    (job,) = store.claim(1)
+    store.detected(job.id, "fr", 0.9)
+    store.save([result(job.id)])
+    store.release(job.id, "released")
+    moved(store, job.id, options=Options(language=language), priority=7)
+    row = queries.job(job.id)
+    assert row is not None and (row["state"], row["priority"], row["path"]) == ("queued", 7, "b.wav")
+    kept = {0: (0.0, 10.0)} if language == "auto" else {}
+    assert store.chunks_done(job.id) == kept and row["language"] == ("fr" if kept else "de")
+    (job,) = store.claim(1)
+    assert (job.path_bytes, job.fingerprint, job.options.language) == (b"b.wav", RENAMED, language)
+
+
+def test_a_running_job_keeps_its_options_and_is_published_where_its_file_is(store: Store) -> None:
+    queue(store, "a.wav")
+    (job,) = store.claim(1)
+    moved(store, job.id, options=Options(language="de"))
+    now = store.job(job.id)
+    assert (now.path_bytes, now.fingerprint, now.options) == (b"b.wav", RENAMED, Options())
+
+
+def test_what_had_vanished_is_queued_again_with_its_chunks(store: Store, queries: Queries) -> None:
+    queue(store, "a.wav")
+    (job,) = store.claim(1)
+    store.save([result(job.id)])
+    store.vanish([job.id], "the file is gone")
+    moved(store, job.id)
+    row = queries.job(job.id)
+    assert row is not None and (row["state"], row["reason"], row["attempts"]) == ("queued", "found again", 0)
+    assert store.chunks_done(job.id) == {0: (0.0, 10.0)} and store.claim(1)[0].path_bytes == b"b.wav"
+
+
+def test_what_was_on_its_way_to_the_new_path_is_replaced(store: Store, queries: Queries) -> None:
+    job = done(store)
+    store.settle([seen("b.wav", "1:7:7:7:7")])
+    moved(store, job)
+    assert [(row["id"], row["path"], row["state"]) for row in rows(queries)] == [(job, "b.wav", "done")]
+    assert store.known("/root", {b"b.wav": RENAMED})[b"b.wav"].job_id == job
+
+
+def test_an_older_job_that_moved_in_is_known_by_its_version(store: Store) -> None:
+    first = done(store)
+    queue(store, "b.wav", root="/root")
+    second = store.claim(1)[0].id
+    moved(store, first)
+    assert store.known("/root", {b"b.wav": RENAMED})[b"b.wav"].job_id == first
+    assert store.known("/root", {b"b.wav": "0:0:0:0:0"})[b"b.wav"].job_id == second
 
 
 def spoil(path: Path, statement: str, *parameters: Any) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,8 @@ def test_replaced_content_runs_again_and_touched_content_does_not(make_daemon: M
     first = (daemon.inbox / "a.txt").read_text()
     batches = daemon.query("SELECT count(*) FROM batches")
     row = daemon.query("SELECT id, finished_at FROM jobs")
-    for touch in (lambda: os.utime(path), lambda: path.chmod(0o600), lambda: restore(path)):
+    touches: list[Callable[[], None]] = [lambda: os.utime(path), lambda: path.chmod(0o600), lambda: restore(path)]
+    for touch in touches:
         touch()
         wait_until(lambda: daemon.query("SELECT fingerprint FROM jobs") == [(fingerprint(path.stat()),)], 20)
     assert daemon.query("SELECT id, finished_at FROM jobs") == row
@@ -146,10 +148,61 @@ def test_a_renamed_recording_is_not_transcribed_again(make_daemon: MakeDaemon) -
     daemon.start().ready()
     daemon.wait_for({"a.wav": "done"})
     batches = daemon.query("SELECT count(*) FROM batches")
+    text = (daemon.inbox / "a.txt").read_text()
     path.rename(daemon.inbox / "b.wav")
-    daemon.wait_for({"b.wav": "done"})
+    wait_until(lambda: daemon.states() == {"b.wav": "done"}, 20)
     assert daemon.query("SELECT count(*) FROM batches") == batches
-    assert (daemon.inbox / "b.txt").read_text() == (daemon.inbox / "a.txt").read_text()
+    assert (daemon.inbox / "b.txt").read_text() == text and not (daemon.inbox / "a.txt").exists()
+    reconcile(daemon, [daemon.inbox / "b.wav"])
+
+
+@pytest.mark.guarantee(5)
+def test_what_is_renamed_or_moved_while_it_waits_or_runs_keeps_its_job_and_its_chunks(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(
+        fake={"delay_s": 0.3, "workers": 1, "batch_size": 1},
+        **{"[watch]": 'path = "inbox"\n[[watch]]\npath = "other"'},
+        watching=SLOW_RESCAN,
+    )
+    (daemon.folder / "other").mkdir()
+    (daemon.inbox / "series").mkdir()
+    write_wav(daemon.inbox / "long.wav", 300.0)
+    daemon.start().ready()
+    wait_until(lambda: daemon.query("SELECT 1 FROM jobs WHERE state = 'running' AND chunks_done > 1"), 30)
+    for number in range(40):
+        write_wav(daemon.inbox / "series" / f"{number:02}.wav", 0.2, seed=number)
+    wait_until(lambda: daemon.query("SELECT count(*) FROM jobs WHERE state = 'queued'")[0][0] > 10, 30)
+    (daemon.inbox / "series").rename(daemon.inbox / "renamed")
+    (daemon.inbox / "long.wav").rename(daemon.folder / "other" / "moved.wav")
+    names = [f"renamed/{number:02}.wav" for number in range(40)]
+    daemon.wait_for({"moved.wav": "done", **dict.fromkeys(names, "done")}, 90)
+    assert daemon.query("SELECT count(*), sum(attempts > 1) FROM jobs") == [(41, 0)]
+    ((chunks, decodings),) = daemon.query("SELECT count(*), sum(attempts) FROM chunks")
+    ((batches,),) = daemon.query("SELECT count(*) FROM batches")
+    assert batches <= decodings + 5 and chunks > 41, "much was computed twice"
+    assert {path.name for path in (daemon.folder / "other").iterdir()} == {
+        "moved.wav", "moved.txt", "moved.srt", "moved.json",
+    }  # fmt: skip
+    assert not (daemon.inbox / "series").exists() and not (daemon.inbox / "long.txt").exists()
+
+
+@pytest.mark.guarantee(5, 7)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_while_a_transcript_is_taken_along(make_daemon: MakeDaemon, moment: str) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    write_wav(daemon.inbox / "a.wav")
+    assert daemon.once() == 0
+    (daemon.inbox / "a.wav").rename(daemon.inbox / "b.wav")
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    step = f"{kill}, follow(*each)" if moment == "before" else f"follow(*each), {kill}"
+    daemon.patch = (
+        "import os, signal; from daemon.store.store import Store; follow = Store.follow; "
+        f"Store.follow = lambda *each: ({step})"
+    )
+    assert daemon.once() == -9
+    daemon.patch = ""
+    assert daemon.once() == 0
+    assert daemon.states() == {"b.wav": "done"}
+    reconcile(daemon, [daemon.inbox / "b.wav"])
 
 
 @pytest.mark.guarantee(3)
