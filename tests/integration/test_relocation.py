@@ -38,9 +38,8 @@ class Talk:
 
     @property
     def whereabouts(self) -> Whereabouts:
-        return Whereabouts(
-            self.id, *[getattr(self.seen, name) for name in ("root", "path_bytes", "fingerprint")], "done"
-        )
+        seen = self.seen
+        return Whereabouts(self.id, seen.root, seen.path_bytes, seen.fingerprint, "done")
 
     def move(self, to: str, folder: Path | None = None) -> tuple[dict[str, bytes], str | None]:
         """Rename the recording, or one of the folders that it is in, and take its transcript along."""
