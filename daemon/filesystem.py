@@ -40,8 +40,14 @@ def has_left(root: str, path: bytes, version: str) -> bool:
 
 
 def exists(root: str, path: bytes) -> bool:
-    """Return whether anything, even a dangling link, has this path below a root."""
-    return os.path.lexists(os.path.join(os.fsencode(root), path))
+    """Return whether anything, even a dangling link, has this path below a root; what may not be looked at counts."""
+    try:
+        os.lstat(os.path.join(os.fsencode(root), path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def away(root: str, path: bytes, version: str) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.config.settings import Watch
@@ -28,6 +28,8 @@ class Root:
     """Whether it could not be listed when it was last compared, or its drive was not mounted."""
     device: int | None = None
     """Its file system when it was last compared; a drive that is not mounted leaves an empty folder of another one."""
+    closed: set[bytes] = field(default_factory=set)
+    """The sub-folders that could not be listed when it was last compared."""
     starts: int = 0
     """How often its watcher was started."""
 

@@ -2,8 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,10 @@ NETWORK_FILE_SYSTEMS = frozenset(
     "nfs nfs4 cifs smb3 smbfs 9p virtiofs ceph glusterfs afs fuse.sshfs fuse.rclone fuse.s3fs fuse.glusterfs".split()
 )
 """File systems on which inotify does not see what other machines write."""
+
+
+Closed = Callable[[bytes, OSError], None]
+"""Takes note of a sub-folder that cannot be listed, by its path relative to the watched folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,23 @@ class Found:
 
 
 def walk(
-    root: Path, names: Names, *, recursive: bool, below: bytes = b"", skip: Sequence[Path] = ()
+    root: Path,
+    names: Names,
+    *,
+    recursive: bool,
+    below: bytes = b"",
+    skip: Sequence[Path] = (),
+    closed: Closed = lambda _folder, _error: None,
 ) -> Iterator[Found]:
     """Yield everything below a folder, or below one of its sub-folders, without following links.
 
-    `skip` are folders that are watched on their own. A sub-folder that cannot be listed is skipped; the next
-    comparison tries it again.
+    Args:
+        root: The watched folder.
+        names: How files are told apart by their names.
+        recursive: Whether its sub-folders are walked, too.
+        below: Where to begin, relative to the watched folder.
+        skip: Folders that are watched on their own.
+        closed: Called with every sub-folder whose files cannot be seen, and why; the next comparison tries it again.
 
     Raises:
         OSError: The folder itself cannot be listed.
@@ -47,20 +61,31 @@ def walk(
         folder = pending.pop()
         try:
             entries = sorted(os.scandir(os.path.join(top, folder)), key=lambda entry: entry.name)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             if not folder:
                 raise
+            continue
+        except OSError as error:
+            if not folder:
+                raise
+            closed(folder, error)
             continue
         for entry in entries:
             path = os.path.join(folder, entry.name)
             if entry.path in skipped:
                 continue
-            with suppress(OSError):
-                found = classify(root, path, entry.stat(follow_symlinks=False), names)
-                if found is not None:
-                    yield found
-                if recursive and entry.is_dir(follow_symlinks=False) and not names.ignored(entry.name):
-                    pending.append(path)
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except PermissionError as error:
+                closed(folder, error)  # Its names may be read, but nothing else.
+                break
+            except OSError:
+                continue
+            found = classify(root, path, status, names)
+            if found is not None:
+                yield found
+            if recursive and stat.S_ISDIR(status.st_mode) and not names.ignored(entry.name):
+                pending.append(path)
 
 
 def look(root: Path, path: bytes, names: Names) -> Found | None:

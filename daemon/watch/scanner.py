@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
@@ -96,6 +96,11 @@ class Scanner(threading.Thread):
         return {str(root.path): root.missing for root in self._roots}
 
     @property
+    def unlistable(self) -> dict[str, int]:
+        """Watched folder -> how many of its sub-folders could not be listed when it was last compared."""
+        return {str(root.path): len(root.closed) for root in self._roots}
+
+    @property
     def restarts(self) -> dict[str, int]:
         """`watcher:FOLDER` -> how often its watcher had to be started again."""
         return {f"watcher:{root.path}": max(0, root.starts - 1) for root in self._roots if root.events is not None}
@@ -160,10 +165,12 @@ class Scanner(threading.Thread):
         if not root.has_events():
             every_s = min(every_s, POLL_S)
         others = [other.path for other in self._roots if other is not root]
-        found = walk(root.path, root.names, recursive=root.watch.recursive, skip=others)
+        closed: dict[bytes, OSError] = {}
+        found = walk(root.path, root.names, recursive=root.watch.recursive, skip=others, closed=closed.__setitem__)
         root.next_scan = NEVER
         try:
             empty = self._take((index, item) for item in found) == 0
+            _note_closed(root, closed)
             trouble = self._comparison.find_vanished(index, root, empty=empty)
         except OSError as error:
             trouble = f"cannot be listed: {error.strerror}"
@@ -250,6 +257,16 @@ class Scanner(threading.Thread):
                 os.close(fd)
         self._told_open.discard(key)
         return index, Seen(root, path, fingerprint(status), status.st_size)
+
+
+def _note_closed(root: Root, closed: Mapping[bytes, OSError]) -> None:
+    """Say once for each sub-folder that nothing in it can be seen, and when it can be again."""
+    for folder in sorted(closed.keys() - root.closed):
+        reason = closed[folder].strerror
+        log.warning("cannot list %s in %s: %s; nothing in it is transcribed", readable(folder), root.path, reason)
+    for folder in sorted(root.closed - closed.keys()):
+        log.info("%s in %s can be listed again, or is gone", readable(folder), root.path)
+    root.closed = set(closed)
 
 
 def _groups(items: Iterable[T]) -> Iterator[list[T]]:

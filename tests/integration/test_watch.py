@@ -349,5 +349,38 @@ def test_a_root_that_goes_away_while_its_files_settle(make_daemon: MakeDaemon) -
     assert daemon.stop() == 0
 
 
+@pytest.mark.guarantee(17)
+def test_a_folder_that_may_not_be_listed_is_said(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(
+        fake={"delay_s": 5.0},
+        watching="settle_seconds = 0.2\nrescan_seconds = 0.5",
+        monitor="interval_seconds = 0.3",
+        patch=(
+            "import os; scandir = os.scandir\n"
+            "def refusing(path):\n"
+            "    if os.path.basename(path) == b'closed' and os.path.exists(os.path.dirname(path) + b'/../refuse'):\n"
+            "        raise PermissionError(13, 'Permission denied')\n"
+            "    return scandir(path)\n"
+            "os.scandir = refusing\n"
+        ),
+    )
+    refuse, folder = daemon.folder / "refuse", daemon.inbox / "closed"
+    folder.mkdir()
+    refuse.touch()
+    write_wav(folder / "a.wav")
+    write_wav(daemon.inbox / "b.wav", seed=2)
+    daemon.start().ready()
+    alert = "SELECT state, text FROM alerts WHERE rule = 'folder_unlistable'"
+    wait_until(lambda: [state for state, _ in daemon.query(alert)] == ["firing"], 15)
+    assert "1 of the folders below" in daemon.query(alert)[0][1] and str(daemon.inbox) in daemon.run("status").stdout
+    assert "closed/a.wav" not in daemon.states()
+    time.sleep(2)
+    assert daemon.log_text().count("cannot list closed in") == 1
+    refuse.unlink()
+    wait_until(lambda: [state for state, _ in daemon.query(alert)] == ["resolved"], 15)
+    wait_until(lambda: "closed/a.wav" in daemon.states(), 15, "what is in it")
+    assert "closed in" in daemon.log_text() and "can be listed again" in daemon.log_text()
+
+
 def test_local_folders_are_not_taken_for_network_folders(tmp_path: Path) -> None:
     assert not on_network(tmp_path)

@@ -1,11 +1,12 @@
 """Versions of files, files that somebody writes, and files that are opened without following links."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from daemon.filesystem import being_written, fingerprint, has_left, inode_of, is_remounted
+from daemon.filesystem import being_written, exists, fingerprint, has_left, inode_of, is_remounted
 
 
 def test_every_change_makes_another_version(tmp_path: Path) -> None:
@@ -64,3 +65,15 @@ def test_a_file_has_left_its_path_when_nothing_or_another_file_is_there(tmp_path
     assert has_left(root, b"a.wav", version) and not has_left(root, b"b.wav", version)
     file.symlink_to("b.wav")
     assert has_left(root, b"a.wav", version) and has_left(root, b"a.wav/x", version)
+
+
+def test_what_nobody_may_look_at_counts_as_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "link").symlink_to("nothing")
+    root = str(tmp_path)
+    assert exists(root, b"link") and not exists(root, b"gone") and not exists(root, b"link/x")
+
+    def refused(_path: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "lstat", refused)
+    assert exists(root, b"closed/a.wav") and not has_left(root, b"closed/a.wav", "1:2:3:4:5")

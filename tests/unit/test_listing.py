@@ -155,3 +155,54 @@ def test_looking_at_one_path_heeds_the_ignored_folders_above_it(tmp_path: Path) 
     (tmp_path / ".hidden" / "a.wav").touch()
     assert look(tmp_path, b".hidden/a.wav", NAMES) is None
     assert look(tmp_path, b"gone.wav", NAMES) is None
+
+
+def closed(folder: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    """Have a folder refuse to be listed; modes do not keep root out."""
+    real = os.scandir
+
+    def refusing(path: bytes) -> Any:
+        if os.path.normpath(path) == bytes(folder):
+            raise error
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+
+
+@pytest.mark.guarantee(17)
+def test_a_folder_that_cannot_be_listed_is_told_and_the_others_are_walked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/1.wav", "b/2.wav", "c/3.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    closed(tmp_path / "b", monkeypatch, PermissionError(errno.EACCES, "Permission denied"))
+    told: dict[bytes, OSError] = {}
+    assert set(found(tmp_path, closed=told.__setitem__)) == {"a/1.wav", "c/3.wav"}
+    assert list(told) == [b"b"] and told[b"b"].strerror == "Permission denied"
+    told.clear()
+    closed(tmp_path / "b", monkeypatch, FileNotFoundError(errno.ENOENT, "gone meanwhile"))
+    assert set(found(tmp_path, closed=told.__setitem__)) == {"a/1.wav", "c/3.wav"} and not told
+    closed(tmp_path, monkeypatch, PermissionError(errno.EACCES, "Permission denied"))
+    with pytest.raises(PermissionError):
+        found(tmp_path, closed=told.__setitem__)
+
+
+def test_a_folder_whose_names_alone_may_be_read_counts_as_one_that_cannot_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unsearchable:
+        def __init__(self, entry: Any) -> None:
+            self.name, self.path = entry.name, entry.path
+
+        def stat(self, **_options: bool) -> os.stat_result:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "2.wav").touch()
+    (tmp_path / "a.wav").touch()
+    real = os.scandir
+    inside = bytes(tmp_path / "b")
+    monkeypatch.setattr(os, "scandir", lambda path: [Unsearchable(e) if path == inside else e for e in real(path)])
+    told: dict[bytes, OSError] = {}
+    assert set(found(tmp_path, closed=told.__setitem__)) == {"a.wav"} and list(told) == [b"b"]
