@@ -56,7 +56,7 @@ def monitored(
         reason=None, hold=lambda _cause, reason: told.append(reason), release=lambda _cause: told.append(None)
     )
     pool = SimpleNamespace(processes=processes, restarts=restarts or {})
-    folders = SimpleNamespace(missing={}, restarts=watchers or {})
+    folders = SimpleNamespace(missing={}, unlistable={}, restarts=watchers or {})
     return Sources((pool,), folders, pauses, SimpleNamespace(model_cache_mb=None))
 
 
@@ -106,7 +106,7 @@ class Daemon:
         self.log = folder / "daemon.log"
 
     def command(self, *arguments: str) -> list[str]:
-        program = ["-c", f"{self.patch}; from daemon.cli.app import main; main()"] if self.patch else ["-m", "daemon"]
+        program = ["-c", f"{self.patch}\nfrom daemon.cli.app import main; main()"] if self.patch else ["-m", "daemon"]
         return [sys.executable, *program, *arguments, "--config", str(self.config)]
 
     def start(self, *arguments: str, **environment: str) -> "Daemon":

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.engines import WHISPER, module_of
+from daemon.config.extensions import known_change
 from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 
@@ -33,6 +34,7 @@ def _known_format(name: str) -> str:
     return name
 
 
+Extension = Annotated[str, AfterValidator(known_change)]
 Format = Annotated[str, AfterValidator(_known_format)]
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
@@ -72,6 +74,8 @@ class Watching(Table):
     settle_seconds: float = Field(2.0, ge=0, le=3600)
     rescan_seconds: float = Field(60, gt=0, le=86_400)
     max_hours: float = Field(24, gt=0, le=1000)
+    extensions: Annotated[tuple[Extension, ...], Tuple, AfterValidator(_unique)] = ()
+    sniff: bool = False
 
 
 class Database(Table):

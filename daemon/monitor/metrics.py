@@ -166,6 +166,11 @@ SERVICE = (
         prometheus="paused", kept=LISTED,
     ),
     Metric(
+        "unlistable_folders", lambda sample: [((root,), count) for root, count in sample.unlistable_folders.items()],
+        "Sub-folders of a watched folder that cannot be listed.", prometheus="unlistable_folders", labels=("path",),
+        fold=sum,
+    ),
+    Metric(
         "restarts", lambda sample: [((kind,), count) for kind, count in sample.restarts.items()],
         "Restarts of children and watchers since the start.",
         prometheus="restarts", labels=("kind",), kept=LISTED, counter=True,

@@ -138,6 +138,8 @@ class Sample:
     """Restarts of every kind of child and of the watchers since the daemon's start."""
     missing_roots: Mapping[str, bool] = field(default_factory=dict)
     """For each watched folder, whether it cannot be listed."""
+    unlistable_folders: Mapping[str, int] = field(default_factory=dict)
+    """For each watched folder, how many of its sub-folders cannot be listed."""
     accuracy_percent: float | None = None
     """How much of float32's accuracy this model keeps, by the last `verify`."""
     model_cache_mb: float | None = None

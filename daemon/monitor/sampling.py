@@ -52,6 +52,10 @@ class Folders(Protocol):
         """Folder -> whether it cannot be listed."""
 
     @property
+    def unlistable(self) -> Mapping[str, int]:
+        """Folder -> how many of its sub-folders cannot be listed."""
+
+    @property
     def restarts(self) -> Mapping[str, int]:
         """`watcher:FOLDER` -> restarts of its watcher since the daemon's start."""
 
@@ -219,6 +223,7 @@ class Monitor:
             paused=sources.pauses.reason,
             restarts=sources.restarts(),
             missing_roots=sources.folders.missing,
+            unlistable_folders=sources.folders.unlistable,
             accuracy_percent=or_none("read verifications", lambda: self._history.accuracy_percent(self._model)),
             model_cache_mb=sources.models.model_cache_mb,
         )

@@ -145,7 +145,7 @@ def _rename_new(folder: int, hidden: bytes, name: bytes) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-        if _content_hash(folder, name) is not None:
+        if content_hash(folder, name) is not None:
             raise FileExistsError(errno.EEXIST, "file exists") from error
         os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
 
@@ -162,7 +162,7 @@ def _one(folder: int, base: bytes, form: str, content: bytes, owner: Owner) -> P
     if len(name) > NAME_MAX:
         return None
     wanted = hashlib.sha256(content).hexdigest()
-    there = _content_hash(folder, name)
+    there = content_hash(folder, name)
     owned = owner(name)
     present = "absent"
     if owned is not None and not owned[0]:
@@ -177,7 +177,7 @@ def _one(folder: int, base: bytes, form: str, content: bytes, owner: Owner) -> P
     return Planned(form, name, content, wanted, present)
 
 
-def _content_hash(folder: int, name: bytes) -> str | None:
+def content_hash(folder: int, name: bytes) -> str | None:
     """Return the SHA-256 of a file, None if it does not exist, or "unreadable", which equals no content's hash."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)

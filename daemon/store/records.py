@@ -1,8 +1,8 @@
 """The row of a job as the daemon carries it, and the small values that go into the store."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,10 +23,37 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store holds about the newest version of a path."""
+    """What the store holds about a version of a path."""
 
+    job_id: int
     fingerprint: str
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the file of a job was when it was last seen."""
+
+    job_id: int
+    root: str
+    path_bytes: bytes
+    fingerprint: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A job whose file has another path or fingerprint now, and what goes with that."""
+
+    job_id: int
+    seen: Seen
+    options: Options
+    """Those that apply where it is now."""
+    priority: int
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """The absolute paths of the files of its transcript that have another path now, by format."""
+    reason: str | None = None
+    """What there is to say about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +79,8 @@ class Job:
     speech_s: float | None
     damaged: int
     processing_s: float
+    retried: bool
+    """Whether it is to be computed and published again, even if nothing about the recording has changed."""
     recorded_at: str | None = None
     """When it was recorded, as its container says."""
     sound: Sound = NOTHING_HEARD
@@ -189,6 +218,27 @@ def sound_from_json(sound: str | None, recorded_at: str | None, warnings: str | 
 def options_to_json(options: Options) -> str:
     """Write options as JSON; the same options give the same text."""
     return json.dumps(asdict(options), sort_keys=True)
+
+
+def seen_columns(seen: Seen) -> dict[str, Any]:
+    """Return the columns of `jobs` that tell one version of one recording from all others."""
+    return {
+        "root": seen.root,
+        "path": readable(seen.path_bytes),
+        "path_bytes": seen.path_bytes,
+        "fingerprint": seen.fingerprint,
+        "size_bytes": seen.size_bytes,
+    }
+
+
+def options_columns(options: Options) -> dict[str, Any]:
+    """Return the columns of `jobs` that hold options."""
+    return {
+        "options": options_to_json(options),
+        "task": options.task,
+        "model": options.model,
+        "language": None if options.language == "auto" else options.language,
+    }
 
 
 def options_from_json(text: str) -> Options:

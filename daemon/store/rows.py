@@ -40,6 +40,7 @@ class JobRow(TypedDict):
     processing_s: float
     error_kind: str | None
     error: str | None
+    retried: bool
     recorded_at: str | None
     sound: str | None
     warnings: str | None

@@ -60,12 +60,14 @@ jobs = Table(
     Column("processing_s", Float, nullable=False, server_default=text("0")),
     Column("error_kind", Text),
     Column("error", Text),
+    Column("retried", Boolean, nullable=False, server_default=text("0")),
     Column("recorded_at", Text),
     Column("sound", Text),
     Column("warnings", Text),
     UniqueConstraint("root", "path_bytes", "fingerprint", name="uq_jobs_version"),
     Index("ix_jobs_state", "state", "priority", "queued_at"),
     Index("ix_jobs_content_hash", "content_hash"),
+    Index("ix_jobs_fingerprint", "fingerprint"),
 )
 
 chunks = Table(

@@ -9,6 +9,7 @@ from daemon.store.access import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
 from daemon.store.intake import Intake
 from daemon.store.measurements import Measurements
+from daemon.store.moves import Moves
 from daemon.store.records import Job, seconds_until, timestamp, timestamp_in, warnings_to_json
 from daemon.store.requests import Requests
 from daemon.store.schema import (
@@ -30,7 +31,7 @@ from daemon.store.stages import Stages
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
-class Store(Intake, Checkpoints, Stages, Measurements, Requests):
+class Store(Intake, Moves, Checkpoints, Stages, Measurements, Requests):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:
@@ -176,6 +177,7 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
                     finished_at=None,
                     content_hash=None,
                     queued_at=timestamp(),
+                    retried=True,
                     **NO_ERROR,
                 )
             )

@@ -221,6 +221,10 @@ class Dispatcher:
         if ready is None:
             self._stop(job_id, None)
             return
+        if (same := self._store.merge_touched(job_id, opened.content_hash)) is not None:
+            log.info("unchanged: %s has the content of job %d, which stays done", running.job.path, same)
+            self._drop(job_id)
+            return
         self._store.begin(
             job_id,
             content_hash=opened.content_hash,
@@ -228,7 +232,8 @@ class Dispatcher:
             made_with=MadeWith(ready.model, ready.compute_type, ready.device),
             language=ready.languages[0] if len(ready.languages) == 1 else None,
         )
-        for source_id, root, path in self._store.same_content(running.job, opened.content_hash, ready.model):
+        known = () if running.job.retried else self._store.same_content(running.job, opened.content_hash, ready.model)
+        for source_id, root, path in known:
             if (root, path) == (running.job.root, running.job.path_bytes) or not exists(root, path):
                 self._store.adopt(job_id, source_id)
                 self._decoders.forget(job_id)

@@ -95,7 +95,7 @@ CONTROLS = [
         "follow symlinks",
         (
             ("watch/listing.py", "entry.stat(follow_symlinks=False)", "entry.stat()"),
-            ("watch/listing.py", "classify(path, os.lstat(", "classify(path, os.stat("),
+            ("watch/listing.py", "classify(root, path, os.lstat(", "classify(root, path, os.stat("),
             ("filesystem.py", "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
             ("watch/scanner.py", "status = os.lstat(full)", "status = os.stat(full)"),
         ),

@@ -15,9 +15,9 @@ from tests.support import queue
 JOB_KEYS = (
     "id root path path_bytes size_bytes fingerprint content_hash state reason damaged priority attempts next_attempt_at "
     "language language_probability task model compute_type device options duration_s speech_s chunks_total chunks_done "
-    "queued_at started_at finished_at processing_s error_kind error"
+    "queued_at started_at finished_at processing_s error_kind error retried"
 ).split()
-"""What `jobs list --json` has printed since the first version, in this order."""
+"""What `jobs list --json` prints, in this order; new keys come last."""
 
 
 @pytest.mark.parametrize(
