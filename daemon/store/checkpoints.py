@@ -238,7 +238,7 @@ def _save_chunk(db: Connection, result: Result) -> None:
     if not fresh:
         return
     for idx, segment in enumerate(result.segments):
-        values = asdict(segment)
+        values = {name: value for name, value in asdict(segment).items() if name in segments.c}
         words = values.pop("words")
         values["words"] = None if words is None else json.dumps(words, ensure_ascii=False)
         db.execute(insert(segments).values(job_id=result.job_id, chunk=result.idx, idx=idx, **values))
