@@ -14,6 +14,7 @@ from daemon.chunk import Segment, Suppressed
 from daemon.config.formats import FORMATS
 from daemon.publish.markdown import markdown
 from daemon.publish.scripts import joined
+from daemon.publish.times import in_order
 from daemon.publish.transcript import Transcript
 from daemon.store.records import Job
 
@@ -41,7 +42,7 @@ def render(
     Returns:
         The content of each file by format, in the order in which the files are published: the JSON last.
     """
-    transcript = Transcript(job, segments, suppressed, stages)
+    transcript = Transcript(job, in_order(segments, job.duration_s), suppressed, stages)
     return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in job.options.formats}
 
 

@@ -121,6 +121,8 @@ class _Layout:
             for start in range(end - 1, -1, -1):
                 if not self._may_share(start, end):
                     break
+                if best[start] + CUE_COST >= best[end]:
+                    continue
                 cost = best[start] + self._cue_cost(start, end)
                 if cost >= best[end]:
                     continue

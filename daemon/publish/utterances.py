@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import accumulate
 
 from daemon.chunk import Segment
@@ -12,7 +13,7 @@ from daemon.publish.words import words
 PAUSE_S = 1.5
 """A pause of this length ends an utterance, and so a cue, even within a sentence."""
 ROUNDING = 1e-6
-"""How far apart two places in a text may be, in columns, and be the same."""
+"""How far apart two places in a text may be and be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +83,45 @@ def _timed(segment: Segment, before: str) -> Iterator[TimedWord]:
 class _Clock:
     """Tells when a character of a segment is said: by the words that the engine timed, else by its share of the text.
 
-    Both are laid along the columns of the text. Where the text was changed after the words were timed, these are
-    stretched over it: they still say where the pauses are.
+    Places are counted along the text without its white space. Where the text was changed after the words were timed,
+    each word keeps its time as far as the two texts are the same.
     """
 
     def __init__(self, segment: Segment) -> None:
-        self._columns = [0, *accumulate(map(columns, segment.text))]
-        timed = [word for word in segment.words or () if word.word.strip()]
-        spoken = [(word.word, word.start_s, word.end_s) for word in timed]
-        spoken = spoken or [(segment.text, segment.start_s, segment.end_s)]
-        self._times = [(start_s, end_s) for _, start_s, end_s in spoken]
-        widths = [columns(text) for text, _, _ in spoken]
-        leads = [columns(text) - columns(text.lstrip()) for text, _, _ in spoken]
-        tails = [columns(text) - columns(text.rstrip()) for text, _, _ in spoken]
-        scale = self._columns[-1] / max(1, sum(widths) - leads[0] - tails[-1])
-        ends = list(accumulate(widths))
-        self._firsts = [scale * (end - w + lead - leads[0]) for end, w, lead in zip(ends, widths, leads, strict=True)]
-        self._lasts = [scale * (end - tail - leads[0]) for end, tail in zip(ends, tails, strict=True)]
+        spoken = [word for word in segment.words or () if word.word.strip()]
+        if spoken:
+            self._places = [0, *accumulate(int(not char.isspace()) for char in segment.text)]
+            self._times = [(word.start_s, word.end_s) for word in spoken]
+            self._ends = _word_ends(["".join(word.word.split()) for word in spoken], "".join(segment.text.split()))
+        else:
+            self._places = [0, *accumulate(0 if char.isspace() else columns(char) for char in segment.text)]
+            self._times = [(segment.start_s, segment.end_s)]
+            self._ends = [float(self._places[-1])]
 
     def at(self, offset: int, *, is_end: bool = False) -> float:
         """Return the time of an offset into the text, in seconds; where two words meet, an end is the earlier one's."""
-        place = self._columns[offset]
-        last_begun = bisect_right(self._firsts, place + ROUNDING) - 1
-        at = bisect_left(self._lasts, place - ROUNDING) if is_end else last_begun
-        at = min(max(at, 0), len(self._times) - 1)
-        first, last = self._firsts[at], self._lasts[at]
+        place = self._places[offset]
+        find = bisect_left if is_end else bisect_right
+        at = min(find(self._ends, place + (-ROUNDING if is_end else ROUNDING)), len(self._times) - 1)
+        first, last = self._ends[at - 1] if at else 0.0, self._ends[at]
         start_s, end_s = self._times[at]
-        share = (place - first) / (last - first) if last > first else 1.0 if is_end else 0.0
+        share = (place - first) / (last - first) if last > first else float(is_end)
         return start_s + (end_s - start_s) * min(1.0, max(0.0, share))
+
+
+def _word_ends(spoken: Sequence[str], text: str) -> list[float]:
+    """Return where in a text each of the words ends that it was made of."""
+    ends = [float(end) for end in accumulate(map(len, spoken))]
+    said = "".join(spoken)
+    if said == text:
+        return ends
+    anchors = [(0, 0)]
+    for block in SequenceMatcher(None, said, text, autojunk=False).get_matching_blocks():
+        anchors += [(block.a, block.b), (block.a + block.size, block.b + block.size)]
+    moved = []
+    for end in ends:
+        at = bisect_right(anchors, (int(end), len(text))) - 1
+        (first, moved_first), (last, moved_last) = anchors[at], anchors[min(at + 1, len(anchors) - 1)]
+        share = (end - first) / (last - first) if last > first else 0.0
+        moved.append(moved_first + share * (moved_last - moved_first))
+    return moved

@@ -28,7 +28,9 @@ SYLLABLE = regex.compile(
 WIDE_WORD_COLUMNS = 16
 """A word of a script without spaces that is wider is cut: what finds these words is not always right."""
 
-OPENING_DASHES = "-–—"
+DASHES = frozenset("-–—")
+"""On their own: part of the word before them, unless that ends a sentence: then somebody else begins to speak."""
+SENTENCE_STOPS = (".", "!", "?", "…")
 NEVER_FIRST = frozenset(
     ",.;:!?%…‥、。，．・：；？！％‰°℃"
     "ー々〻ゝゞヽヾぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ゛゜〜～"
@@ -99,7 +101,9 @@ def _belong_together(text: str, before: Span, after: Span) -> bool:
     first, second = text[slice(*before)], text[slice(*after)]
     if before[1] < after[0]:
         # Apart, as "« oui » !" is written in French: only what is nothing but marks.
-        return all(map(_never_first, second)) or all(map(_never_last, first)) or first in OPENING_DASHES
+        if second in DASHES:
+            return not first.endswith(SENTENCE_STOPS)
+        return all(map(_never_first, second)) or all(map(_never_last, first)) or first in DASHES
     return _never_first(second[0]) or _never_last(first[-1])
 
 
