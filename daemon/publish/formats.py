@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
@@ -30,20 +30,23 @@ def render(
     segments: Sequence[Segment],
     suppressed: Sequence[Suppressed] = (),
     stages: Mapping[str, Any] = MappingProxyType({}),
+    formats: Collection[str] | None = None,
 ) -> dict[str, bytes]:
-    """Render a transcript in every format that its job asks for.
+    """Render a transcript in every format that is asked for.
 
     Args:
         job: The finished job.
         segments: What was said, in order of time.
         suppressed: What was left out of the transcript; only the JSON lists it.
         stages: What the job's stages have found, by their names; the JSON has it under these names.
+        formats: The formats; None for those that the job was queued with.
 
     Returns:
         The content of each file by format, in the order in which the files are published: the JSON last.
     """
     transcript = Transcript(job, in_order(segments, job.duration_s), suppressed, stages)
-    return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in job.options.formats}
+    wanted = job.options.formats if formats is None else formats
+    return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in wanted}
 
 
 def _txt(transcript: Transcript) -> str:
