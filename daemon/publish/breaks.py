@@ -7,7 +7,7 @@ from daemon.publish.phrase_words import CLINGING, PHRASE_WORDS, PhraseWords
 from daemon.publish.scripts import is_unspaced
 from daemon.publish.utterances import TimedWord, Utterance
 
-SENTENCE, CLAUSE, PHRASE, WORD, LEANING = 0.0, 1.5, 3.0, 5.0, 12.0
+SENTENCE, CLAUSE, PHRASE, WORD, LEANING = 0.0, 1.5, 3.0, 5.0, 20.0
 """What it costs to break behind a sentence, behind other punctuation, before a conjunction or preposition, between any
 two words, and behind a word that leans on the next one, such as an article."""
 

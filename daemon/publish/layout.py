@@ -15,24 +15,26 @@ from daemon.publish.utterances import PAUSE_S, TimedWord, Utterance
 
 CUE_COST = 5.0
 """What each cue costs, so that there are not more of them than there must be."""
-TOO_FAST_COST, FAR_TOO_FAST_COST = 1.0, 4.0
+TOO_FAST_COST, FAR_TOO_FAST_COST = 2.0, 6.0
 """For each character a second above the wanted reading speed, and above the most."""
-TOO_SHORT_COST = 25.0
-"""For each second that a cue lacks."""
+TOO_SHORT_COST, LACKING_COST = 6.0, 25.0
+"""For a cue that is too short, and for each second that it lacks."""
 PAUSE_COST = 6.0
 """For each second of a pause within a cue, from `PAUSE_LEAST_S` on."""
 PAUSE_LEAST_S = 0.3
 FRAGMENT_COST = 8.0
 """For a cue that has the end of a sentence and the beginning of another one, unless both are whole."""
-SHORT_COLUMNS = 9
-"""A single word of up to so many columns has no cue or line of its own where a neighbour can take it."""
-SHORT_CUE_COST, SHORT_LINE_COST = 25.0, 10.0
+LONELY_CUE_COLUMNS, LONELY_LINE_COLUMNS = 16, 9
+"""A single word of up to so many columns has no cue of its own, or no line, where a neighbour can take it."""
+LONELY_CUE_COST, LONELY_LINE_COST = 25.0, 10.0
 LINE_COST = 1.0
 """For a second line."""
 CUE_BREAK_SHARE, LINE_BREAK_SHARE = 1.6, 0.6
 """How much a break counts between two cues, and between two lines of one."""
-TOP_HEAVY_COST, BOTTOM_HEAVY_COST = 0.15, 0.08
+LONGER_UPPER_COST, LONGER_LOWER_COST = 0.15, 0.08
 """For each column by which the upper line of two is longer, or the lower one."""
+TOP_HEAVY, TOP_HEAVY_COST = 1.5, 1.0
+"""How many times as long the upper line may be, and for each column beyond that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +153,17 @@ class _Layout:
         """Return what a cue of these words costs, but for its lines."""
         limits, words = self._limits, self._words
         width = self._width(start, end)
-        until_s = words[end].start_s - limits.gap_s if end < len(words) else words[-1].end_s + PAUSE_S
+        until_s = words[end].start_s if end < len(words) else words[-1].end_s + PAUSE_S
         shown_s = max(0.01, min(until_s - words[start].start_s, limits.cue_max_s))
         speed = width / shown_s
         cost = CUE_COST + CUE_BREAK_SHARE * self._breaks[end]
-        cost += TOO_SHORT_COST * max(0.0, limits.cue_min_s - shown_s)
+        if shown_s < limits.cue_min_s:
+            cost += TOO_SHORT_COST + LACKING_COST * (limits.cue_min_s - shown_s)
         cost += TOO_FAST_COST * max(0.0, speed - limits.columns_per_s)
         cost += FAR_TOO_FAST_COST * max(0.0, speed - limits.columns_per_s_max)
         cost += PAUSE_COST * (self._pauses[end - 1] - self._pauses[start])
-        if end - start == 1 and width <= SHORT_COLUMNS:
-            cost += SHORT_CUE_COST
+        if end - start == 1 and width <= LONELY_CUE_COLUMNS:
+            cost += LONELY_CUE_COST
         is_mixed = self._sentences[end - 1] > self._sentences[start]
         is_whole = self._breaks[start] == SENTENCE and self._breaks[end] == SENTENCE
         return cost + (FRAGMENT_COST if is_mixed and not is_whole else 0.0)
@@ -188,6 +191,7 @@ class _Layout:
         """Return what it costs to break a line in the middle of two."""
         upper, lower = self._width(start, middle), self._width(middle, end)
         cost = LINE_COST + LINE_BREAK_SHARE * self._breaks[middle]
-        cost += TOP_HEAVY_COST * max(0, upper - lower) + BOTTOM_HEAVY_COST * max(0, lower - upper)
-        short = (middle - start == 1 and upper <= SHORT_COLUMNS) or (end - middle == 1 and lower <= SHORT_COLUMNS)
-        return cost + (SHORT_LINE_COST if short else 0.0)
+        cost += LONGER_UPPER_COST * max(0, upper - lower) + LONGER_LOWER_COST * max(0, lower - upper)
+        cost += TOP_HEAVY_COST * max(0, upper - TOP_HEAVY * lower)
+        alone = [width for width, words in ((upper, middle - start), (lower, end - middle)) if words == 1]
+        return cost + (LONELY_LINE_COST if any(width <= LONELY_LINE_COLUMNS for width in alone) else 0.0)

@@ -83,7 +83,7 @@ def _ends(laid: Sequence[Laid], starts: Sequence[int], limits: Limits, duration_
         least_s = max(limits.cue_min_s, _width(cue) / limits.columns_per_s)
         wanted = max(round(cue.end_s * TICKS_PER_S), start + ceil(least_s * TICKS_PER_S))
         if at + 1 < len(laid):
-            wanted = _before_next(start, wanted, starts[at + 1], (gap, _needed(cue, limits)))
+            wanted = _before_next(start, wanted, starts[at + 1], (gap, ceil(least_s * TICKS_PER_S)))
         elif last is not None:
             wanted = min(wanted, last)
         ends.append(max(start + 1, min(wanted, start + longest)))
@@ -103,10 +103,6 @@ def _before_next(start: int, wanted: int, following: int, spare: tuple[int, int]
     if wanted + CLOSED_S * TICKS_PER_S <= following:
         return wanted
     return following - gap if following - gap - start >= needed else following
-
-
-def _needed(cue: Laid, limits: Limits) -> int:
-    return ceil(max(limits.cue_min_s, _width(cue) / limits.columns_per_s_max) * TICKS_PER_S)
 
 
 def _width(cue: Laid) -> int:

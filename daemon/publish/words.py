@@ -38,6 +38,8 @@ NEVER_FIRST = frozenset(
 )
 """Characters that begin no line, besides closing brackets and quotation marks: the Japanese and Chinese rules for line
 ends and their relatives."""
+CLAUSE_STOPS = frozenset("、。，；：！？")
+"""Characters behind which a line may always break."""
 NEVER_LAST = frozenset("¿¡")
 """Characters that end no line, besides opening brackets and quotation marks."""
 
@@ -68,6 +70,7 @@ def _split(token: str, start: int, model: str) -> Iterator[Span]:
         ends = {match.start() for match in SYLLABLE.finditer(token)}
     else:
         ends = set(_ends(budoux_parser("th" if THAI.search(token) else model).parse(token)))
+        ends |= {at for at, char in enumerate(token, 1) if char in CLAUSE_STOPS}
     before, width = 0, 0
     for cluster in CLUSTER.finditer(token):
         at = cluster.start()
