@@ -50,6 +50,14 @@ class Options:
     vad_min_silence_ms: int = 500
     window_s: float = 300.0
     max_hours: float = 24.0
+    subtitle_max_lines: int = 2
+    subtitle_line_columns: int = 42
+    subtitle_wide_columns: int = 16
+    subtitle_chars_per_s: float = 17.0
+    subtitle_chars_per_s_max: float = 20.0
+    subtitle_cue_min_s: float = 0.833
+    subtitle_cue_max_s: float = 7.0
+    subtitle_gap_s: float = 0.083
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,19 @@ class Vad(Table):
     min_silence_ms: int = Field(500, ge=0, le=60_000)
 
 
+class Subtitles(Table):
+    """The limits that subtitles keep; the defaults are those of the common guides."""
+
+    max_lines: int = Field(2, ge=1, le=4)
+    line_columns: int = Field(42, ge=20, le=200)
+    wide_columns: int = Field(16, ge=8, le=100)
+    chars_per_second: float = Field(17, ge=1, le=100)
+    chars_per_second_max: float = Field(20, ge=1, le=100)
+    cue_min_seconds: float = Field(0.833, ge=0.1, le=10)
+    cue_max_seconds: float = Field(7, ge=1, le=60)
+    gap_seconds: float = Field(0.083, ge=0, le=1)
+
+
 HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 
@@ -212,6 +225,7 @@ class Settings(Table):
     database: Database = Database()
     model: Model = Model()
     vad: Vad = Vad()
+    subtitles: Subtitles = Subtitles()
     jobs: Jobs = Jobs()
     monitor: Monitor = Monitor()
 

@@ -1,12 +1,11 @@
-"""Renders the transcript of a job from what is stored and publishes it beside the recording."""
+"""Renders the transcript of a job from what is stored and publishes it beside the recording, at once or later."""
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
-from daemon.errors import (
-    Unavailable,
-)
+from daemon.errors import RecordingGone, Unavailable
 from daemon.filesystem import open_folder
 from daemon.publish.files import Owner, Planned, plan, publish
 from daemon.publish.formats import render
@@ -37,8 +36,40 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
         Unavailable: The folder cannot be written now.
     """
     os.close(current_file(job))
+    # What was exported earlier is ours as well, and is to say the same as the rest.
+    formats = {*job.options.formats, *store.output_formats(job.id)}
+    return _publish(store, job, _rendered(store, job, stages, formats), stages)
+
+
+def export_job(store: Store, job: Job, formats: Collection[str]) -> str | None:
+    """Publish a finished job in further formats, from what is stored; the recording itself may be gone by now.
+
+    Args:
+        store: Where the segments are.
+        job: The job, which is done.
+        formats: The formats; files that are there already, as they were written, stay as they are.
+
+    Returns:
+        A warning if the usual name was taken.
+
+    Raises:
+        RecordingGone: The recording's folder no longer exists.
+        RecordingChanged: The recording is not the version that was transcribed.
+        Unavailable: The folder cannot be written now.
+    """
+    with suppress(RecordingGone):
+        os.close(current_file(job))
+    stages = list(store.stages(job.id).values())
+    return _publish(store, job, _rendered(store, job, stages, formats))
+
+
+def _rendered(store: Store, job: Job, stages: Sequence[StageProgress], formats: Collection[str]) -> dict[str, bytes]:
     results = {stage.name: stage.result for stage in stages}
-    files = render(job, store.transcript(job.id), store.suppressed(job.id), results)
+    return render(job, store.transcript(job.id), store.suppressed(job.id), results, formats)
+
+
+def _publish(store: Store, job: Job, files: dict[str, bytes], stages: Sequence[StageProgress] = ()) -> str | None:
+    """Put files beside the recording, under names that are free, and record them as the daemon's own before that."""
     full = os.path.join(os.fsencode(job.root), job.path_bytes)
     where, recording = os.path.split(full)
     try:

@@ -222,21 +222,23 @@ class Checkpoints(Access):
 
         def work(db: Connection) -> None:
             keep_stages(db, job_id, finished)
-            db.execute(delete(outputs).where(outputs.c.job_id == job_id))
             for file in files:
+                values = {
+                    "path": readable(file.path_bytes), "path_bytes": file.path_bytes, "sha256": file.sha256,
+                    "bytes": file.size_bytes, "published": False,
+                }  # fmt: skip
                 db.execute(
-                    insert(outputs).values(
-                        job_id=job_id,
-                        format=file.format,
-                        path=readable(file.path_bytes),
-                        path_bytes=file.path_bytes,
-                        sha256=file.sha256,
-                        bytes=file.size_bytes,
-                        published=False,
-                    )
+                    upsert(outputs)
+                    .values(job_id=job_id, format=file.format, **values)
+                    .on_conflict_do_update(index_elements=["job_id", "format"], set_=values)
                 )
 
         self._write(work)
+
+    def output_formats(self, job_id: int) -> list[str]:
+        """Return the formats in which the daemon has written the transcript of a job."""
+        statement = select(outputs.c.format).where(outputs.c.job_id == job_id).order_by(outputs.c.format)
+        return list(self._read(lambda db: db.execute(statement).scalars()))
 
     def owner(self, path: bytes) -> tuple[str, str, bytes] | None:
         """Return (sha256, root, path of the recording) of what the daemon last wrote at an absolute path, if it did."""

@@ -88,17 +88,21 @@ class JobQueries(StageQueries):
 
 
 def _ids(wanted: JobFilter | None) -> Select[Any]:
-    wanted = wanted or JobFilter()
-    statement = select(jobs.c.id).order_by(jobs.c.id.desc())
+    return select(jobs.c.id).where(*conditions(wanted or JobFilter())).order_by(jobs.c.id.desc())
+
+
+def conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions that a filter stands for."""
+    found: list[ColumnElement[bool]] = []
     if wanted.states:
-        statement = statement.where(jobs.c.state.in_(wanted.states))
+        found.append(jobs.c.state.in_(wanted.states))
     if wanted.root is not None:
-        statement = statement.where(jobs.c.root == wanted.root)
+        found.append(jobs.c.root == wanted.root)
     if wanted.suspect:
-        statement = statement.where(or_(jobs.c.warnings.is_not(None), jobs.c.damaged > 0))
+        found.append(or_(jobs.c.warnings.is_not(None), jobs.c.damaged > 0))
     if wanted.path is not None:
-        statement = statement.where(_named(wanted.path))
-    return statement
+        found.append(_named(wanted.path))
+    return found
 
 
 def _named(path: bytes) -> ColumnElement[bool]:

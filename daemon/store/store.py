@@ -1,9 +1,9 @@
 """The daemon's side of jobs.db: every change of a job's state is one named method that says from → to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, or_, select, update
 
 from daemon.store.access import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
@@ -28,6 +28,8 @@ from daemon.store.schema import (
 )
 from daemon.store.stages import Stages
 
+NOT_EXPORTED = "not exported"
+"""How the reason of a finished job begins of which further formats could not be written."""
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
@@ -110,6 +112,27 @@ class Store(Intake, Moves, Checkpoints, Stages, Measurements, Requests):
             )
 
         self._write(work)
+
+    def finished(self, job_id: int) -> Job | None:
+        """Return a job that is done; None if it is not, or no longer there."""
+        statement = select(*JOB_COLUMNS).where(jobs.c.id == job_id, jobs.c.state == DONE)
+        row = self._read(lambda db: db.execute(statement).first())
+        return None if row is None else job_from(row)
+
+    def exported(self, job_id: int, formats: Collection[str], warning: str | None = None) -> None:
+        """Keep done → done: its transcript is on the disk in further formats."""
+
+        def work(db: Connection) -> None:
+            these = (outputs.c.job_id == job_id, outputs.c.format.in_(formats))
+            db.execute(update(outputs).where(*these).values(published=True))
+            earlier = case((jobs.c.reason.startswith(NOT_EXPORTED), None), else_=jobs.c.reason)
+            db.execute(moved(DONE, ids=[job_id]).values(reason=func.coalesce(warning, earlier)))
+
+        self._write(work)
+
+    def not_exported(self, job_id: int, formats: Collection[str], error: str) -> None:
+        """Keep done → done: further formats could not be written, and the reason says why."""
+        self._move([job_id], (DONE,), reason=f"{NOT_EXPORTED} as {', '.join(formats)}: {error}")
 
     def release(self, job_id: int, reason: str) -> None:
         """Move running → queued: it stopped through no fault of its own; the attempt is given back."""

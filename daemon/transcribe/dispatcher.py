@@ -19,6 +19,7 @@ from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
 from daemon.signals import Wakeup
 from daemon.store.records import Job, MadeWith
+from daemon.store.requests import exported_formats
 from daemon.store.store import Store
 from daemon.transcribe.abilities import Abilities
 from daemon.transcribe.active_job import ActiveJob
@@ -165,6 +166,8 @@ class Dispatcher:
                     self._pauses.hold(REQUEST, REQUESTED)
                 case "resume", None:
                     self._pauses.release(REQUEST)
+                case _, int() if formats := exported_formats(command):
+                    self._outcomes.export(job_id, formats)
             self._claim_at = 0.0
 
     # -- claiming and decoding -------------------------------------------------------------------------------

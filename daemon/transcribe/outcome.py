@@ -8,7 +8,7 @@ from dataclasses import replace
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
 from daemon.monitor.counters import Counters
-from daemon.publish.publisher import publish_job
+from daemon.publish.publisher import export_job, publish_job
 from daemon.store.records import Job, StageProgress
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
@@ -46,6 +46,21 @@ class Outcomes:
         self._counters.suspect += bool(warnings)
         self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
+
+    def export(self, job_id: int, formats: Sequence[str]) -> None:
+        """Publish a finished job in further formats; whatever comes of it, the job stays done."""
+        job = self._store.finished(job_id)
+        if job is None:
+            log.warning("job %d cannot be exported: it is not done", job_id)
+            return
+        try:
+            warning = export_job(self._store, job, formats)
+        except TranscribedError as error:
+            log.warning("job %d %s cannot be exported: %s", job_id, job.path, error)
+            self._store.not_exported(job_id, formats, str(error))
+            return
+        self._store.exported(job_id, formats, warning)
+        log.info("exported job %d %s as %s", job_id, job.path, ", ".join(formats))
 
     def fail(self, job: Job, error: TranscribedError) -> None:
         """Turn an error into the job's state; this is the one place that does."""
