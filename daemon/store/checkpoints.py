@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
 from daemon.sound import NOTHING_HEARD, Sound
 from daemon.store.access import Access
 from daemon.store.records import (
@@ -18,7 +17,6 @@ from daemon.store.records import (
     Output,
     Result,
     StageProgress,
-    StoredChunk,
     options_from_json,
     options_to_json,
     readable,
@@ -32,19 +30,6 @@ from daemon.store.stages import keep_stages
 JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "warnings")]
 COMPUTED = (chunks, segments, suppressed, stages)
 """The tables of what was computed from a recording."""
-# Every job runs these queries at least once. Building them once, here, halves the time they take.
-SOME_CHUNKS = (
-    select(chunks.c.idx, chunks.c.start_s, chunks.c.end_s)
-    .where(chunks.c.job_id == bindparam("job"))
-    .order_by(chunks.c.idx)
-    .offset(bindparam("skipped"))
-    .limit(bindparam("most"))
-)
-LINES_OF = (
-    select(segments)
-    .where(segments.c.job_id == bindparam("job"), segments.c.chunk.between(bindparam("from"), bindparam("to")))
-    .order_by(segments.c.chunk, segments.c.idx)
-)
 
 
 class Checkpoints(Access):
@@ -178,45 +163,6 @@ class Checkpoints(Access):
         statement = select(*JOB_COLUMNS).where(jobs.c.id == job_id)
         return job_from(self._read(lambda db: db.execute(statement).one()))
 
-    def transcript(self, job_id: int) -> list[Segment]:
-        """Return the segments of a job in the order of the recording, those of all channels together."""
-        statement = select(segments).where(segments.c.job_id == job_id).order_by(segments.c.chunk, segments.c.idx)
-        lines = [_segment(row) for row in self._read(lambda db: db.execute(statement).all())]
-        is_split = any(line.channel for line in lines)
-        return sorted(lines, key=lambda line: line.start_s) if is_split else lines
-
-    def unheard(self, job_id: int) -> tuple[float, float]:
-        """Return the seconds of speech for which there is no text: of text that was left out, of chunks without any."""
-        left_out = select(func.sum(suppressed.c.end_s - suppressed.c.start_s)).where(suppressed.c.job_id == job_id)
-        with_text = select(segments.c.chunk).where(segments.c.job_id == job_id)
-        with_some = select(suppressed.c.chunk).where(suppressed.c.job_id == job_id)
-        mute = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S))).where(
-            chunks.c.job_id == job_id, chunks.c.idx.not_in(with_text), chunks.c.idx.not_in(with_some)
-        )
-        found = self._read(lambda db: (db.execute(left_out).scalar(), db.execute(mute).scalar()))
-        return found[0] or 0.0, found[1] or 0.0
-
-    def stored_chunks(self, job_id: int, first: int, limit: int) -> list[StoredChunk]:
-        """Return at most `limit` finished chunks of a job in the order of the recording, from number `first` on."""
-
-        def work(db: Connection) -> list[StoredChunk]:
-            found = db.execute(SOME_CHUNKS, {"job": job_id, "skipped": first, "most": limit}).all()
-            if not found:
-                return []
-            texts: dict[int, list[Segment]] = {row.idx: [] for row in found}
-            for row in db.execute(LINES_OF, {"job": job_id, "from": found[0].idx, "to": found[-1].idx}):
-                texts[row.chunk].append(_segment(row))
-            return [StoredChunk(*row, tuple(texts[row.idx])) for row in found]
-
-        return self._read(work)
-
-    def suppressed(self, job_id: int) -> list[Suppressed]:
-        """Return the text that was left out of a job's transcript, in the order of the recording."""
-        names = Suppressed.__dataclass_fields__
-        statement = select(*(suppressed.c[name] for name in names)).where(suppressed.c.job_id == job_id)
-        rows = self._read(lambda db: db.execute(statement.order_by(suppressed.c.chunk, suppressed.c.id)).all())
-        return [Suppressed(*row) for row in rows]
-
     def plan_outputs(self, job_id: int, files: Sequence[Output], finished: Sequence[StageProgress] = ()) -> None:
         """Record the files about to be published and the finished stages, so that after a crash they count as ours."""
 
@@ -298,11 +244,3 @@ def job_from(row: Any) -> Job:
     values["options"] = options_from_json(values["options"])
     values["sound"] = sound_from_json(values["sound"], values["recorded_at"], values.pop("warnings"))
     return Job(**values)
-
-
-def _segment(row: Any) -> Segment:
-    words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
-    return Segment(
-        row.start_s, row.end_s, row.text, row.avg_logprob, row.no_speech_prob, row.compression_ratio,
-        row.temperature, row.language, words, row.channel,
-    )  # fmt: skip

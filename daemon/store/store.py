@@ -27,13 +27,14 @@ from daemon.store.schema import (
     outputs,
 )
 from daemon.store.stages import Stages
+from daemon.store.transcripts import Transcripts
 
 NOT_EXPORTED = "not exported"
 """How the reason of a finished job begins of which further formats could not be written."""
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
-class Store(Intake, Moves, Checkpoints, Stages, Measurements, Requests):
+class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Requests):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:
