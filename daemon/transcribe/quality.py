@@ -44,7 +44,7 @@ class Verdict:
     accepted: Decoded | None = None
     again: Chunk | None = None
     guarded: bool = False
-    """`again` is the guard's: the same with more for the encoder to hear, not at the next temperature."""
+    """`again` is the guard's: with more for the encoder to hear, or the first half, not at the next temperature."""
     rest: Chunk | None = None
 
 
