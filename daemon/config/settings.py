@@ -62,6 +62,7 @@ class Watch(Table):
     )
     naming: Literal["stem", "name"] = "stem"
     ignore: Annotated[tuple[str, ...], Tuple] = ("*.part", "*.crdownload", ".*", "~*")
+    when_transcript_exists: Literal["add", "skip"] = "add"
     priority: int = 0
     condition_on_previous_text: bool = False
     channels: Literal["auto", "mix", "split"] | Annotated[int, Field(ge=1, le=255)] = "auto"

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from daemon.chunk import Options
 from daemon.store.access import Access
 from daemon.store.records import Known, Seen, options_columns, seen_columns, timestamp
-from daemon.store.schema import IGNORED, QUEUED, REJECTED, RUNNING, SETTLING, VANISHED, WAITING, jobs
+from daemon.store.schema import DONE, IGNORED, QUEUED, REJECTED, RUNNING, SETTLING, VANISHED, WAITING, jobs
 
 
 class Intake(Access):
@@ -60,6 +60,34 @@ class Intake(Access):
             for seen, options, priority in ready
         )
         self._add(rows, when=jobs.c.state.in_((SETTLING, VANISHED)))
+
+    def leave_alone(self, ready: Iterable[tuple[Seen, Options, int]], reason: str) -> None:
+        """Move settling → done without work: recordings that came with a transcript of their own.
+
+        A row of an earlier version that was left alone, too, is replaced. `jobs retry` transcribes them after all.
+        """
+        items = list(ready)
+
+        def work(db: Connection) -> None:
+            for seen, options, priority in items:
+                earlier = and_(
+                    jobs.c.root == seen.root,
+                    jobs.c.path_bytes == seen.path_bytes,
+                    jobs.c.state == DONE,
+                    jobs.c.content_hash.is_(None),
+                )
+                db.execute(delete(jobs).where(earlier))
+                values = {
+                    **options_columns(options),
+                    "state": DONE,
+                    "reason": reason,
+                    "priority": priority,
+                    "finished_at": timestamp(),
+                }
+                _insert_version(db, seen, values, jobs.c.state.in_((SETTLING, VANISHED)))
+
+        if items:
+            self._write(work)
 
     def still_settling(self, root: str, path: bytes, reason: str) -> None:
         """Keep settling → settling, with the reason why it takes so long."""

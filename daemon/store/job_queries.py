@@ -70,10 +70,12 @@ class JobQueries(StageQueries):
         is_split = any(line["channel"] for line in lines)
         return sorted(lines, key=lambda line: line["start_s"]) if is_split else lines
 
-    def newest(self, root: str, path: bytes) -> JobRow | None:
-        """Return the job of the newest version of a path below a watched folder, or None."""
+    def newest(self, root: str, path: bytes, version: str | None) -> JobRow | None:
+        """Return the job of a version of a path below a watched folder, or else that of the newest, or None."""
         mine = select(jobs).where(jobs.c.root == root, jobs.c.path_bytes == path)
-        return next(iter(self._typed(JobRow, mine.order_by(jobs.c.id.desc()).limit(1))), None)
+        # A job that was moved here may be older than one of an earlier file of this name.
+        order = ((jobs.c.fingerprint == (version or "")).desc(), jobs.c.id.desc())
+        return next(iter(self._typed(JobRow, mine.order_by(*order).limit(1))), None)
 
     def failed_since(self, since: str) -> int:
         """Return how many jobs have ended as dead or rejected since a time."""

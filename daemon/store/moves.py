@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, not_, or_, select, update
 
 from daemon.filesystem import inode_of
 from daemon.store.access import Access
@@ -75,8 +75,7 @@ class Moves(Access):
         """
 
         def work(db: Connection) -> int | None:
-            published = select(outputs.c.job_id).where(outputs.c.job_id == job_id).exists()
-            mine = and_(jobs.c.id == job_id, jobs.c.state == RUNNING, not_(jobs.c.retried), not_(published))
+            mine = and_(jobs.c.id == job_id, jobs.c.state == RUNNING, not_(jobs.c.retried), not_(_published()))
             touched = db.execute(
                 select(jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.size_bytes).where(mine)
             ).first()
@@ -90,12 +89,20 @@ class Moves(Access):
             ).first()
             if before is None or before.content_hash != content_hash:
                 return None
-            db.execute(delete(jobs).where(jobs.c.id == job_id))
+            # With it go the versions in between, which were touched again before they had been opened.
+            between = and_(jobs.c.id > before.id, jobs.c.state == VANISHED, not_(_published()))
+            same_path = and_(jobs.c.root == touched.root, jobs.c.path_bytes == touched.path_bytes)
+            db.execute(delete(jobs).where(or_(jobs.c.id == job_id, and_(same_path, between))))
             seen = {"fingerprint": touched.fingerprint, "size_bytes": touched.size_bytes}
             db.execute(update(jobs).where(jobs.c.id == before.id).values(**seen))
             return int(before.id)
 
         return self._write(work)
+
+
+def _published() -> ColumnElement[bool]:
+    """Return the condition that a job has files of a transcript, in a query of jobs."""
+    return select(outputs.c.job_id).where(outputs.c.job_id == jobs.c.id).correlate(jobs).exists()
 
 
 def _follow(db: Connection, moved: Moved) -> None:

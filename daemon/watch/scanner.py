@@ -24,6 +24,7 @@ from daemon.watch.comparison import Comparison, TakeAlong, with_options
 from daemon.watch.folder import Key, Root, events_of
 from daemon.watch.listing import Found, look, walk
 from daemon.watch.names import Names
+from daemon.watch.own_transcript import own_transcript
 from daemon.watch.settler import Settler
 
 log = logging.getLogger(__name__)
@@ -216,13 +217,26 @@ class Scanner(threading.Thread):
     def _settle(self) -> None:
         for keys in _groups(self._settler.due(time.monotonic())):
             ready = [settled for key in keys if (settled := self._settled(key))]
-            self._store.queue(with_options(self._settings, seen) for _, seen in ready)
+            own = {seen: name for index, seen in ready if (name := self._own_transcript(index, seen))}
+            self._store.leave_alone((with_options(self._settings, seen) for seen in own), "has a transcript already")
+            self._store.queue(with_options(self._settings, seen) for _, seen in ready if seen not in own)
             for index, seen in ready:
                 self._settler.drop((index, seen.path_bytes))
-                log.info("queued %s", readable(seen.path_bytes))
+                if seen in own:
+                    log.info("left alone %s: it comes with %s", readable(seen.path_bytes), readable(own[seen]))
+                else:
+                    log.info("queued %s", readable(seen.path_bytes))
             if ready:
                 self._wakeup.wake()
             self.beat = time.monotonic()
+
+    def _own_transcript(self, index: int, seen: Seen) -> bytes | None:
+        """Return the name of the transcript for which a recording is to be left alone, if there is one."""
+        watch = self._roots[index].watch
+        if watch.when_transcript_exists == "add":
+            return None
+        full = os.path.join(os.fsencode(seen.root), seen.path_bytes)
+        return own_transcript(full, watch.formats, lambda path: self._store.owner(path) is not None)
 
     def _settled(self, key: Key) -> tuple[int, Seen] | None:
         """Return the version that has settled, if it is the one seen last and nobody has it open for writing."""

@@ -56,6 +56,22 @@ def test_a_touched_recording_stays_the_job_that_is_done(store: Store, queries: Q
     assert store.known("/root", {b"a.wav": TOUCHED})[b"a.wav"].fingerprint == TOUCHED
 
 
+def test_versions_that_were_touched_again_before_they_were_opened_leave_no_row(store: Store, queries: Queries) -> None:
+    queue(store, "a.wav")
+    store.vanish([store.claim(1)[0].id], "of an earlier time")
+    store.queue([(seen("a.wav", "1:2:3:5:5"), Options(), 0)])
+    (job,) = store.claim(1)
+    begin(store, job.id, "ab")
+    store.finish(job.id)
+    store.changed(touched(store, version="1:2:3:8:8"))
+    queue(store, "b.wav")
+    store.claim(1)
+    assert store.merge_touched(touched(store), "ab") == job.id
+    assert [(row["path"], row["state"]) for row in rows(queries)] == [
+        ("a.wav", "vanished"), ("a.wav", "done"), ("b.wav", "running"),
+    ]  # fmt: skip
+
+
 def test_other_content_is_a_job_of_its_own(store: Store, queries: Queries) -> None:
     done(store)
     assert store.merge_touched(touched(store), "cd") is None
@@ -192,13 +208,16 @@ def test_what_was_on_its_way_to_the_new_path_is_replaced(store: Store, queries: 
     assert store.known("/root", {b"b.wav": RENAMED})[b"b.wav"].job_id == job
 
 
-def test_an_older_job_that_moved_in_is_known_by_its_version(store: Store) -> None:
+def test_an_older_job_that_moved_in_is_known_by_its_version(store: Store, queries: Queries) -> None:
     first = done(store)
     queue(store, "b.wav", root="/root")
     second = store.claim(1)[0].id
     moved(store, first)
     assert store.known("/root", {b"b.wav": RENAMED})[b"b.wav"].job_id == first
     assert store.known("/root", {b"b.wav": "0:0:0:0:0"})[b"b.wav"].job_id == second
+    for version, job in ((RENAMED, first), (None, second), ("0:0:0:0:0", second)):
+        row = queries.newest("/root", b"b.wav", version)
+        assert row is not None and row["id"] == job
 
 
 def spoil(path: Path, statement: str, *parameters: Any) -> None:

@@ -349,6 +349,26 @@ def test_a_root_that_goes_away_while_its_files_settle(make_daemon: MakeDaemon) -
     assert daemon.stop() == 0
 
 
+@pytest.mark.guarantee(11, 17)
+def test_recordings_that_come_with_a_transcript_are_left_alone_if_that_is_asked_for(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(
+        fake={}, **{"[watch]": 'path = "inbox"\nformats = ["txt"]\nwhen_transcript_exists = "skip"'}
+    )
+    (daemon.inbox / "a.srt").write_text("mine")
+    write_wav(daemon.inbox / "a.wav", seed=1)
+    write_wav(daemon.inbox / "b.wav", seed=2)
+    assert daemon.once() == 0
+    assert daemon.states() == {"a.wav": "done", "b.wav": "done"}
+    assert daemon.reasons()["a.wav"] == "has a transcript already"
+    assert {path.name for path in daemon.inbox.iterdir()} == {"a.wav", "a.srt", "b.wav", "b.txt"}
+    write_wav(daemon.inbox / "b.wav", seed=3)
+    text = (daemon.inbox / "b.txt").read_text()
+    daemon.run("jobs", "retry", "1")
+    assert daemon.once() == 0
+    assert (daemon.inbox / "b.txt").read_text() != text, "the daemon's own transcript holds nothing up"
+    assert (daemon.inbox / "a.txt").exists() and (daemon.inbox / "a.srt").read_text() == "mine"
+
+
 @pytest.mark.guarantee(17)
 def test_a_folder_that_may_not_be_listed_is_said(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(
