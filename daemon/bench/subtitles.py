@@ -81,8 +81,10 @@ def subtitles(count: int, folder: Path | None, model: str) -> Report:
         for program, maker in MAKERS.items():
             try:
                 report.rows.append({"transcripts": source, "program": program, **count_breaches(maker, made)})
-            except ImportError as error:
+            except ModuleNotFoundError as error:
                 refused[program] = f"{program}: needs the package {error.name}: pip install 'transcribed[peers]'"
+            except OSError as error:  # as PyTorch says that its parts do not fit together
+                refused[program] = f"{program}: cannot be loaded: {error}"
     report.notes += list(refused.values())
     report.runs += report.rows
     return report

@@ -16,6 +16,8 @@ from daemon.publish.utterances import utterances
 
 TICKS_PER_S = 100
 """Cues begin and end at hundredths of a second, the finest time that all formats have: so none rounds two into one."""
+LATE_S = 0.2
+"""A cue may begin this much after its first word if the one before it cannot be read otherwise: nobody notices."""
 CLOSED_S = 0.5
 """A pause between two cues that is shorter than this flickers: the first cue stays until the second one comes."""
 
@@ -43,15 +45,16 @@ def cues(segments: Iterable[Segment], limits: Limits | None = None, duration_s: 
     limits = limits or Limits()
     laid = [cue for utterance in utterances(segments) for cue in lay_out(utterance, limits)]
     laid.sort(key=lambda cue: cue.start_s)
-    starts = _starts(laid, duration_s)
-    ends = _ends(laid, starts, limits, duration_s)
+    last = None if duration_s is None else max(len(laid), floor(duration_s * TICKS_PER_S))
+    starts = _unhurried(laid, _starts(laid, last), limits, last)
+    ends = _ends(laid, starts, limits, last)
     return [
         Cue(start / TICKS_PER_S, end / TICKS_PER_S, "\n".join(_directed(cue.lines)))
         for cue, start, end in zip(laid, starts, ends, strict=True)
     ]
 
 
-def _starts(laid: Sequence[Laid], duration_s: float | None) -> list[int]:
+def _starts(laid: Sequence[Laid], last: int | None) -> list[int]:
     """Return when each cue begins, in ticks: each later than the one before it.
 
     Where two channels speak at once, the time that they take together is shared out by the length of their text.
@@ -65,25 +68,41 @@ def _starts(laid: Sequence[Laid], duration_s: float | None) -> list[int]:
             fair = starts[at] + round((both_until - starts[at]) * share)
             starts[at + 1] = min(max(fair, starts[at + 1]), spoken_until)
         starts[at + 1] = max(starts[at + 1], starts[at] + 1)
-    if duration_s is not None:
-        until = max(len(laid), floor(duration_s * TICKS_PER_S))
+    if last is not None:
         for at in reversed(range(len(starts))):
-            until = starts[at] = min(starts[at], until - 1)
+            last = starts[at] = min(starts[at], last - 1)
     return starts
 
 
-def _ends(laid: Sequence[Laid], starts: Sequence[int], limits: Limits, duration_s: float | None) -> list[int]:
+def _unhurried(laid: Sequence[Laid], starts: list[int], limits: Limits, last: int | None) -> list[int]:
+    """Return the starts, a little later where a hurried cue so gets time that the next one can spare."""
+    needed = [ceil(_needed_s(cue, limits) * TICKS_PER_S) for cue in laid]
+    moved = list(starts)
+    for at in range(len(laid) - 1):
+        lacking = needed[at] - (moved[at + 1] - moved[at])
+        spoken_until = round(laid[at + 1].end_s * TICKS_PER_S)
+        until = starts[at + 2] if at + 2 < len(laid) else min(spoken_until, last or spoken_until)
+        spare = until - moved[at + 1] - needed[at + 1]
+        moved[at + 1] += max(0, min(lacking, spare, round(LATE_S * TICKS_PER_S)))
+    return moved
+
+
+def _needed_s(cue: Laid, limits: Limits) -> float:
+    """Return how long a cue must be shown to be read, in seconds."""
+    return max(limits.cue_min_s, _width(cue) / limits.columns_per_s)
+
+
+def _ends(laid: Sequence[Laid], starts: Sequence[int], limits: Limits, last: int | None) -> list[int]:
     """Return when each cue ends, in ticks: when its words do, or later where it could not be read otherwise."""
     gap = ceil(limits.gap_s * TICKS_PER_S)
     longest = floor(limits.cue_max_s * TICKS_PER_S)
-    last = None if duration_s is None else max(len(laid), floor(duration_s * TICKS_PER_S))
     ends: list[int] = []
     for at, cue in enumerate(laid):
         start = starts[at]
-        least_s = max(limits.cue_min_s, _width(cue) / limits.columns_per_s)
-        wanted = max(round(cue.end_s * TICKS_PER_S), start + ceil(least_s * TICKS_PER_S))
+        needed = ceil(_needed_s(cue, limits) * TICKS_PER_S)
+        wanted = max(round(cue.end_s * TICKS_PER_S), start + needed)
         if at + 1 < len(laid):
-            wanted = _before_next(start, wanted, starts[at + 1], (gap, ceil(least_s * TICKS_PER_S)))
+            wanted = _before_next(start, wanted, starts[at + 1], (gap, needed))
         elif last is not None:
             wanted = min(wanted, last)
         ends.append(max(start + 1, min(wanted, start + longest)))

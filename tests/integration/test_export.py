@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from daemon.chunk import Options
+from daemon.cli.app import app
 from daemon.config.settings import Jobs
 from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
@@ -151,6 +153,6 @@ def test_what_a_folder_asks_for_now_is_written_for_all_that_lack_it(fake_daemon:
 
 
 @pytest.mark.parametrize("arguments", [(), ("1",), ("-f", "vtt"), ("1", "--missing"), ("--missing", "-f", "vtt")])
-def test_half_an_order_is_bad_usage(fake_daemon: Daemon, arguments: tuple[str, ...]) -> None:
-    done = fake_daemon.run("export", *arguments)
-    assert done.returncode == 2 and "--missing alone" in done.stderr
+def test_half_an_order_is_bad_usage(arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["export", *arguments])
+    assert done.exit_code == 2 and "--missing alone" in done.stderr

@@ -1,13 +1,16 @@
 """The comparison of subtitles: made-up transcripts, other programs, and the promise that ours break the fewest rules."""
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from daemon.bench import subtitles as module
 from daemon.bench.subtitle_rules import RULES
 from daemon.bench.subtitle_texts import examples, sentences
 from daemon.bench.subtitles import MAKERS, OURS, count_breaches, subtitles
+from daemon.cli.app import app
 from daemon.errors import Unavailable
 from daemon.publish.subtitles import Cue
 
@@ -48,3 +51,11 @@ def test_what_other_programs_write_is_read_back() -> None:
 def test_a_folder_without_recordings_is_said(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="no recordings"):
         subtitles(12, tmp_path, "tiny.en")
+
+
+def test_the_command_prints_a_table_and_writes_what_was_counted(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    done = CliRunner().invoke(app, ["bench", "subtitles", "--transcripts", "12", "--json", str(file)])
+    assert done.exit_code == 0 and OURS in done.stdout and "top-heavy" in done.stdout
+    rows = json.loads(file.read_text("utf-8"))["table"]
+    assert rows[0]["program"] == OURS and rows[0]["cues"] > 12

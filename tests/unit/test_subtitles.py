@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.chunk import Segment, Word
@@ -83,6 +83,14 @@ def test_there_is_no_gap_where_it_would_make_a_cue_too_short() -> None:
     assert made[0].end_s == made[1].start_s == 0.9
 
 
+def test_a_cue_is_a_little_late_where_the_one_before_it_could_not_be_read_otherwise() -> None:
+    hurried = segment("Eighteen columns!!", 0.0, 1.0)
+    made = cues([hurried, segment("Na gut.", 1.0, 4.0, language="de")])
+    assert (made[0].end_s, made[1].start_s) == (1.06, 1.06)
+    made = cues([segment("Twenty-eight columns!!!!!!!!", 0.0, 1.0), segment("Na gut.", 1.0, 4.0, language="de")])
+    assert made[1].start_s == 1.2
+
+
 def test_word_times_are_used() -> None:
     words = (Word(1.0, 1.5, " Hello", 0.9), Word(9.0, 9.5, " world.", 0.9))
     made = cues([segment("Hello world.", 0.0, 10.0, words=words)])
@@ -121,6 +129,7 @@ TEXTS = st.text(alphabet="abc de.,-<ÄИאא我们カ้กក្ស日。、 ",
 SEGMENTS = st.lists(st.tuples(TEXTS, st.floats(0, 100), st.floats(0, 40), st.sampled_from([0, 1, 2])), max_size=6)
 
 
+@settings(deadline=None)  # the word models are loaded when they are first needed
 @given(SEGMENTS, st.one_of(st.none(), st.floats(10, 100)))
 def test_whatever_is_said_no_text_is_lost_and_no_cue_overlaps_or_is_empty(
     said: list[tuple[str, float, float, int]], duration_s: float | None
@@ -134,6 +143,7 @@ def test_whatever_is_said_no_text_is_lost_and_no_cue_overlaps_or_is_empty(
     assert duration_s is None or all(cue.end_s <= duration_s for cue in made)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.floats(0.1, 40))
 def test_lines_keep_their_limits_wherever_a_single_word_does(text: str, length_s: float) -> None:
     for cue in cues([segment(text, 0, length_s)]):

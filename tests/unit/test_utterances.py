@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.chunk import Segment, Word
@@ -58,6 +58,7 @@ def test_what_joins_the_words_is_what_their_scripts_want() -> None:
     assert [word for word, *_ in said] == ["我们", " hello", " 今天"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text("ab 日", max_size=9), st.floats(0, 9), st.floats(-1, 9)), max_size=5))
 def test_times_never_go_back(said: list[tuple[str, float, float]]) -> None:
     for utterance in utterances(segment(text, start, start + length) for text, start, length in said):

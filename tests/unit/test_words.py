@@ -2,7 +2,7 @@
 
 import pytest
 import regex
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.publish.words import WIDE_WORD_COLUMNS, words
@@ -49,6 +49,7 @@ def test_what_has_no_break_of_its_own_is_cut_between_characters_that_readers_see
     assert max(map(len, pieces)) * 2 <= WIDE_WORD_COLUMNS
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab1 .-。、日本กำကြွក្ស່ເ་👍🏽\u200d\u200b「」", max_size=40))
 def test_no_character_that_readers_see_is_cut_and_none_is_lost(text: str) -> None:
     spans = words(text)
