@@ -18,7 +18,8 @@ from daemon.maintenance.tasks import Maintenance
 from daemon.monitor.counters import Counters, counters_of
 from daemon.monitor.liveness import Liveness
 from daemon.monitor.notifications import is_known
-from daemon.monitor.sampling import Monitor, Sources
+from daemon.monitor.sampling import Monitor
+from daemon.monitor.sources import Sources
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.limits import check_limits

@@ -49,7 +49,7 @@ def monitored(
     held: list[str | None] | None = None,
 ) -> Any:
     """What a monitor looks at; the reason of each pause that it asks for goes into `held`, None when it ends."""
-    from daemon.monitor.sampling import Sources
+    from daemon.monitor.sources import Sources
 
     told: list[str | None] = [] if held is None else held
     pauses = SimpleNamespace(

@@ -59,18 +59,7 @@ def walk(
     pending = [below]
     while pending:
         folder = pending.pop()
-        try:
-            entries = sorted(os.scandir(os.path.join(top, folder)), key=lambda entry: entry.name)
-        except (FileNotFoundError, NotADirectoryError):
-            if not folder:
-                raise
-            continue
-        except OSError as error:
-            if not folder:
-                raise
-            closed(folder, error)
-            continue
-        for entry in entries:
+        for entry in _entries(top, folder, closed):
             path = os.path.join(folder, entry.name)
             if entry.path in skipped:
                 continue
@@ -86,6 +75,18 @@ def walk(
                 yield found
             if recursive and stat.S_ISDIR(status.st_mode) and not names.ignored(entry.name):
                 pending.append(path)
+
+
+def _entries(top: bytes, folder: bytes, closed: Closed) -> list[os.DirEntry[bytes]]:
+    """Return what is in a folder, sorted by name; nothing of a sub-folder that is gone or cannot be listed."""
+    try:
+        return sorted(os.scandir(os.path.join(top, folder)), key=lambda entry: entry.name)
+    except OSError as error:
+        if not folder:
+            raise
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            closed(folder, error)
+    return []
 
 
 def look(root: Path, path: bytes, names: Names) -> Found | None:
