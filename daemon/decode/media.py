@@ -20,7 +20,10 @@ from daemon.sound import Track
 
 log = logging.getLogger(__name__)
 
-FORMATS = "wav,w64,aiff,flac,mp3,ogg,mov,matroska,aac,amr,caf,asf,mpegts,mpeg,avi,au,flv,ac3"
+FORMATS = (
+    "wav,w64,aiff,flac,mp3,ogg,mov,matroska,aac,amr,caf,asf,mpegts,mpeg,avi,au,flv,ac3,eac3,dts,dv,loas,mxf,rm,ircam,tta,"
+    "voc,wtv,wv,gsm,ape,mpc,mpc8,tak,dsf,iff,nistsphere,dss,oma"
+)
 """Containers that hold their own media. Playlists and concatenations (HLS, DASH, ffconcat, SDP) are left out: they
 would make FFmpeg open other files and the network."""
 STATED = frozenset("wav w64 aiff flac caf au mov matroska ogg asf".split())
