@@ -14,8 +14,8 @@ from daemon.transcribe.hallucinations import is_hallucination
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 NO_SPEECH_SURE = 0.8
-"""Sounds without speech have 0.87 and more, speech, said however often, up to 0.71 (docs/design-notes.md): what goes
-round in circles above this is not cut in two, because none of the pieces would be any better."""
+"""40 of 42 sounds without speech have 0.87 or more; speech, said however often, has up to 0.71 (docs/design-notes.md).
+What goes round in circles above this is not cut in two: no piece would be any better."""
 COMPRESSION_RATIO_MAX = 2.4
 """Text that compresses better than this repeats itself."""
 AVG_LOGPROB_MIN = -1.0
