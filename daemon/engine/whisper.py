@@ -97,13 +97,9 @@ class Whisper:
         ]
         words = self._words(chunks, cuts, tokenizers, encoded, frames)
         cuts = [covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
+        asked = {position: found for position, found in words.items() if chunks[position].word_timestamps}
         return tuple(
-            replace(
-                decoded(
-                    chunk, result, tokenizer, language, cut, words.get(position) if chunk.word_timestamps else None
-                ),
-                whole_encoding=whole,
-            )
+            replace(decoded(chunk, result, tokenizer, language, cut, asked.get(position)), whole_encoding=whole)
             for position, (chunk, result, tokenizer, language, cut) in enumerate(
                 zip(chunks, generated, tokenizers, languages, cuts, strict=True)
             )
