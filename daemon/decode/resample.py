@@ -50,7 +50,7 @@ class Resampler:
 
 
 def _resampler() -> av.AudioResampler:
-    # Packed samples: PyAV gets planar ones wrong from nine channels on.
+    # Packed samples: PyAV gets planar ones wrong from nine channels on (docs/facts.md, fact 14).
     return av.AudioResampler(format="flt", layout=None, rate=SAMPLE_RATE)
 
 
