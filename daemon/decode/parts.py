@@ -1,7 +1,8 @@
 """Finds recordings that were joined into one file, and headers that say less than the file holds.
 
-FFmpeg stops where the header of a file says that it ends (docs/facts.md, fact 13). Two WAV files put together with `cat`, a recorder that lost
-its power before it wrote the final sizes, and sizes that wrapped around at 4 GiB would lose everything after that.
+FFmpeg stops where the header of a file says that it ends (docs/facts.md, fact 13). Two WAV files put together with
+`cat`, a recorder that lost its power before it wrote the final sizes, and sizes that wrapped around at 4 GiB would lose
+everything after that.
 """
 
 import io
