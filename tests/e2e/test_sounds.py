@@ -56,4 +56,4 @@ def test_speech_after_music_is_all_there_is(make_daemon: MakeDaemon) -> None:
     assert daemon.once() == 0
     for name in ("band", "strings"):
         text = (daemon.inbox / f"{name}.txt").read_text()
-        assert jiwer.wer(" ".join(words(references()[clip])), " ".join(words(text))) < 0.2, text
+        assert jiwer.wer(" ".join(words(references()[clip])), " ".join(words(text))) < 0.4, text
