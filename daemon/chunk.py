@@ -23,6 +23,9 @@ with 1 to 3 s many texts run on, with 5 s one in a hundred does (docs/design-not
 CONTEXT_STEP_S = 5.0
 """Cut contexts are multiples of this, so that chunks of about the same length share a bucket."""
 
+COVERAGE_GAP_S = 1.0
+"""Speech this long after the end of the text was left out and is decoded as a part of its own."""
+
 Bucket = tuple[object, ...]
 """What the chunks of a batch have in common."""
 
@@ -40,11 +43,21 @@ class Options:
     beam_size: int = 5
     word_timestamps: bool = False
     condition_on_previous_text: bool = False
+    channels: str | int = "auto"
+    audio_tracks: str | int = "auto"
     vad: bool = True
     vad_threshold: float = 0.5
     vad_min_silence_ms: int = 500
     window_s: float = 300.0
     max_hours: float = 24.0
+    subtitle_max_lines: int = 2
+    subtitle_line_columns: int = 42
+    subtitle_wide_columns: int = 16
+    subtitle_chars_per_s: float = 17.0
+    subtitle_chars_per_s_max: float = 20.0
+    subtitle_cue_min_s: float = 0.833
+    subtitle_cue_max_s: float = 7.0
+    subtitle_gap_s: float = 0.083
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,8 @@ class Segment:
     temperature: float
     language: str
     words: tuple[Word, ...] | None = None
+    channel: int = 0
+    """The channel that it was heard on, from 1; 0 if the channels were mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +102,9 @@ class Chunk:
     """At most 30 s of speech cut out of a recording; the unit of inference and of checkpointing.
 
     `spans` are the (start_s, end_s) pieces of the recording whose samples, one after another, make up
-    `audio`; the silence between them was left out. A `part` above 0 is the rest of a chunk whose first
-    parts are transcribed already. `run` numbers the claim of the job that the chunk was cut for: a result for an
-    earlier claim is void, as when a job was cancelled and retried meanwhile.
+    `audio` and, where the chunk was cut in two, its `tail`; the silence between them was left out. A `part` above 0 is
+    the rest of a chunk whose first parts are transcribed already. `run` numbers the claim of the job that the chunk was
+    cut for: a result for an earlier claim is void, as when a job was cancelled and retried meanwhile.
     """
 
     job_id: int
@@ -111,6 +126,15 @@ class Chunk:
     """The text of the recording before this chunk, given to the model as its prompt; empty for none."""
     part: int = 0
     alone: bool = False
+    channel: int = 0
+    """The channel that it was cut from, from 1; 0 if the channels were mixed."""
+    noise_db: float = float("-inf")
+    """The level of the recording where nobody speaks, in dB of full scale of `audio`; -inf if it is digital silence or
+    not known."""
+    doubtful: bool = False
+    """Whether no speech was found in it at first: it has a text only if the model hears speech."""
+    tail: tuple[bytes, ...] = ()
+    """The samples that follow `audio`, as the parts that come next."""
 
     @property
     def context_s(self) -> float:
@@ -160,22 +184,33 @@ class Chunk:
         before = ends[at - 1] if at else 0.0
         return min(self.spans[at][0] + offset_s - before, self.spans[at][1])
 
+    def head(self, until_s: float) -> "Chunk":
+        """Return the chunk with only so many seconds to hear for now; what follows them is the first of its tail."""
+        keep = round(until_s * SAMPLE_RATE) * 2
+        return replace(self, audio=self.audio[:keep], tail=(self.audio[keep:], *self.tail), whole_encoding=True)
+
     def rest(self, from_s: float) -> "Chunk":
-        """Return what follows `from_s` seconds into the audio, as the next part of the same chunk."""
+        """Return what follows `from_s` seconds into the audio, as the next part of the same chunk.
+
+        After the end of the audio, that is the first of the tail.
+        """
         spans, before = [], 0.0
         for start, end in self.spans:
             length = end - start
             if before + length > from_s:
                 spans.append((start + max(0.0, from_s - before), end))
             before += length
-        skip = round(from_s * SAMPLE_RATE) * 2
+        audio, *tail = (self.audio[round(from_s * SAMPLE_RATE) * 2 :], *self.tail)
+        if not audio and tail:
+            audio, *tail = tail
         return replace(
             self,
             spans=tuple(spans),
-            audio=self.audio[skip:],
+            audio=audio,
+            tail=tuple(tail),
             part=self.part + 1,
             temperature=0.0,
-            whole_encoding=False,
+            whole_encoding=len(tail) < len(self.tail),
         )
 
 
@@ -197,3 +232,5 @@ class Decoded:
     suppressed: tuple[Suppressed, ...] = ()
     whole_encoding: bool = True
     """Whether the encoder heard all of the context; if not, the encoding of silence was put after the speech."""
+    pause_s: float | None = None
+    """Seconds into the chunk's audio where it is quietest, well inside: there it may be cut in two. None: too short."""

@@ -18,9 +18,36 @@ def device_of(version: str) -> int | None:
     return int(device) if device.isdigit() else None
 
 
+def inode_of(version: str) -> str:
+    """Return (dev, ino, size, mtime_ns) of a fingerprint: what a rename, a chmod or a chown leaves as it is."""
+    return version.rpartition(":")[0]
+
+
+def is_remounted(before: str, now: str) -> bool:
+    """Return whether two fingerprints differ in the device number alone, which a drive gets anew with every mount."""
+    return device_of(before) not in (None, device_of(now)) and before.partition(":")[2] == now.partition(":")[2]
+
+
+def has_left(root: str, path: bytes, version: str) -> bool:
+    """Return whether the file with this fingerprint no longer has this path: nothing is there, or another file."""
+    try:
+        status = os.lstat(os.path.join(os.fsencode(root), path))
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return version.split(":")[:2] != [str(status.st_dev), str(status.st_ino)]
+
+
 def exists(root: str, path: bytes) -> bool:
-    """Return whether anything, even a dangling link, has this path below a root."""
-    return os.path.lexists(os.path.join(os.fsencode(root), path))
+    """Return whether anything, even a dangling link, has this path below a root; what may not be looked at counts."""
+    try:
+        os.lstat(os.path.join(os.fsencode(root), path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def away(root: str, path: bytes, version: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from daemon.config import reader
@@ -17,11 +18,13 @@ from daemon.maintenance.tasks import Maintenance
 from daemon.monitor.counters import Counters, counters_of
 from daemon.monitor.liveness import Liveness
 from daemon.monitor.notifications import is_known
-from daemon.monitor.sampling import Monitor, Sources
+from daemon.monitor.sampling import Monitor
+from daemon.monitor.sources import Sources
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.limits import check_limits
 from daemon.processes.load_order import load_order, setup_of
+from daemon.publish.relocation import take_along
 from daemon.signals import Signals, Wakeup
 from daemon.store import database
 from daemon.store.measurements import known_parallelism
@@ -213,7 +216,7 @@ def build(settings: Settings, *, once: bool = False, config_file: Path | None = 
         children, pauses = Children(engines, decoders, tuner), Pauses(store, settings.jobs.between, wakeup)
         counters = counters_of(history)
         dispatcher = Dispatcher(store, children, pauses, wakeup, settings.jobs, counters)
-        scanner = parts.enter_context(closing(Scanner(settings, store, wakeup)))
+        scanner = parts.enter_context(closing(Scanner(settings, store, wakeup, partial(take_along, store))))
         maintenance = parts.enter_context(closing(Maintenance(settings, config_file, history, dispatcher)))
         sources = Sources((engines, decoders, tuner), scanner, pauses, maintenance)
         monitor = parts.enter_context(closing(Monitor(settings, history, counters, sources)))

@@ -20,6 +20,7 @@ _JOB = Job(
     id=7, root="/r", path="a.wav", path_bytes=b"a.wav", fingerprint=VERSION, size_bytes=1, options=Options(),
     priority=0, attempts=1, content_hash=None, language=None, language_probability=None, model=None,
     compute_type=None, device=None, duration_s=None, speech_s=None, damaged=0, processing_s=0.0,
+    retried=False,
 )  # fmt: skip
 _SEGMENT = Segment(
     start_s=0.0, end_s=10.0, text="a text", avg_logprob=-0.2, no_speech_prob=0.0, compression_ratio=1.0,

@@ -33,6 +33,7 @@ GUARANTEES = {
     26: "migrations are crash-safe",
     27: "alerts are true and do not flap",
     28: "the unit stays hardened",
+    29: "what can be heard is in the transcript, at its time",
 }
 
 

@@ -49,14 +49,14 @@ def monitored(
     held: list[str | None] | None = None,
 ) -> Any:
     """What a monitor looks at; the reason of each pause that it asks for goes into `held`, None when it ends."""
-    from daemon.monitor.sampling import Sources
+    from daemon.monitor.sources import Sources
 
     told: list[str | None] = [] if held is None else held
     pauses = SimpleNamespace(
         reason=None, hold=lambda _cause, reason: told.append(reason), release=lambda _cause: told.append(None)
     )
     pool = SimpleNamespace(processes=processes, restarts=restarts or {})
-    folders = SimpleNamespace(missing={}, restarts=watchers or {})
+    folders = SimpleNamespace(missing={}, unlistable={}, restarts=watchers or {})
     return Sources((pool,), folders, pauses, SimpleNamespace(model_cache_mb=None))
 
 
@@ -106,7 +106,7 @@ class Daemon:
         self.log = folder / "daemon.log"
 
     def command(self, *arguments: str) -> list[str]:
-        program = ["-c", f"{self.patch}; from daemon.cli.app import main; main()"] if self.patch else ["-m", "daemon"]
+        program = ["-c", f"{self.patch}\nfrom daemon.cli.app import main; main()"] if self.patch else ["-m", "daemon"]
         return [sys.executable, *program, *arguments, "--config", str(self.config)]
 
     def start(self, *arguments: str, **environment: str) -> "Daemon":
@@ -249,15 +249,16 @@ def fake_texts(recording: Path) -> list[str]:
     """What the fake engine hears in a recording, chunk by chunk, without the VAD."""
     from daemon.chunk import Options
     from daemon.decode.chunker import Chunker
-    from daemon.decode.media import Media
+    from daemon.decode.media import Media, as_int16
+    from daemon.decode.parts import Part
     from daemon.engine.fake import text_of
 
     with recording.open("rb") as file:
-        media, chunker = Media(file.fileno(), recording.stat().st_size), Chunker(Options(vad=False))
-        cuts = [cut for block in media.samples() for cut in chunker.feed(block)]
+        media, chunker = Media(file.fileno(), Part(0, recording.stat().st_size)), Chunker(Options(vad=False))
+        cuts = [cut for block in media.samples() for cut in chunker.feed(as_int16(block.mean(axis=1)))]
         cuts += chunker.finish()
         media.close()
-    return [text_of(audio) for _, audio in cuts]
+    return [text_of(audio) for _, audio, *_ in cuts]
 
 
 def children_of(pid: int) -> list[int]:

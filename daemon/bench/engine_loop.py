@@ -53,5 +53,6 @@ def _chunks(job_id: int, file: Path, *, language: str) -> list[Chunk]:
     audio = np.frombuffer(samples(file), dtype="<i2")
     cuts = [*chunker.feed(audio), *chunker.finish()]
     return [
-        Chunk(job_id, idx, spans, cut, language=language, full_context=False) for idx, (spans, cut) in enumerate(cuts)
+        Chunk(job_id, idx, spans, cut, language=language, full_context=False, noise_db=noise_db, doubtful=doubtful)
+        for idx, (spans, cut, noise_db, doubtful) in enumerate(cuts)
     ]

@@ -20,7 +20,10 @@ from daemon.bench.workload import Workload
 from daemon.config.parallelism import machine_name
 from daemon.store.records import timestamp
 
-PACKAGES = ("faster-whisper", "ctranslate2", "av", "onnxruntime", "numpy", "openai-whisper", "torch", "pywhispercpp")
+PACKAGES = (
+    "faster-whisper", "ctranslate2", "av", "onnxruntime", "numpy", "openai-whisper", "torch", "pywhispercpp", "budoux",
+    "whisper-ctranslate2", "stable-ts",
+)  # fmt: skip
 NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
 
 

@@ -25,6 +25,7 @@ from daemon.cli.common import (
     print_json,
 )
 from daemon.cli.explain import explain
+from daemon.cli.export import export
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
 from daemon.config import reader
@@ -44,6 +45,7 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 app.command()(verify)
 app.command()(explain)
+app.command()(export)
 register(app)
 
 

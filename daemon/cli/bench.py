@@ -133,6 +133,23 @@ def latency(
 
 
 @bench_app.command()
+def subtitles(
+    config_file: ConfigOption = None,
+    model: ModelOption = None,
+    transcripts: Annotated[int, typer.Option(min=1, help="How many transcripts are made up.")] = 1000,
+    folder: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Recordings to make subtitles of in addition.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Count how often subtitles break the rules of the guides, in twelve languages, beside those of other programs."""
+    from daemon.bench.subtitles import subtitles as run
+
+    study = StudyOptions(config_file, model, json_file)
+    _study(study, 1, lambda bench: run(transcripts, folder, bench.model["name"]))
+
+
+@bench_app.command()
 @option_groups
 def folder(
     path: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Recordings; nothing is written there.")],
@@ -242,7 +259,7 @@ def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> N
     for note in report.notes:
         console.print(f"  {note}")
     if json_file is not None:
-        report.write(json_file, resolve(report.model) / MODEL_FILE)
+        report.write(json_file, resolve(report.model) / MODEL_FILE if report.workloads else None)
     if plot_file is not None:
         plot(report, plot_file)
 

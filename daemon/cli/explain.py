@@ -46,7 +46,7 @@ def _job(settings: Settings, seen: Admission) -> dict[str, Any] | None:
         return None
     try:
         with Queries(settings.database_path) as queries:
-            row = queries.newest(str(settings.watch[seen.place.folder].path), seen.place.below)
+            row = queries.newest(str(settings.watch[seen.place.folder].path), seen.place.below, seen.version)
     except Unavailable as error:
         print(f"transcribed: {error.message}", file=sys.stderr)
         return None

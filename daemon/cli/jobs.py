@@ -36,6 +36,9 @@ class FilterOptions:
 
     state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None
     root: Annotated[Path | None, typer.Option(help="Only recordings of this watched folder.")] = None
+    suspect: Annotated[
+        bool, typer.Option("--suspect", help="Only transcripts with warnings, or of damaged recordings.")
+    ] = False
     path: Annotated[
         str | None,
         typer.Option(help="Only these paths, whole or below the watched folder: `*.wav`, `2026/*/talk-[0-9]?.*`."),
@@ -47,6 +50,7 @@ class FilterOptions:
         return JobFilter(
             states=tuple(each.value for each in self.state or ()),
             root=None if self.root is None else str(self.root.expanduser().resolve()),
+            suspect=self.suspect,
             path=None if self.path is None else os.fsencode(self.path),
         )
 

@@ -1,5 +1,6 @@
 """What the commands show to people, as Rich renderables."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -7,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.store.rows import Backlog, JobDetail, JobRow, LayoutRow, StageRow, Status
+from daemon.store.rows import Backlog, JobDetail, JobRow, LayoutRow, SegmentRow, StageRow, Status
 
 COLOURS = {"done": "green", "running": "cyan", "failed": "yellow", "dead": "red", "rejected": "red"}
 
@@ -19,6 +20,8 @@ def status(data: Status) -> RenderableType:
     paused = [Text(f"paused: {row['reason']} (since {clock(row['since'])})", style="yellow") for row in data["pauses"]]
     counts = Text("jobs: ")
     counts.append(", ".join(f"{count} {state}" for state, count in data["counts"].items() if count) or "none seen yet")
+    if data["suspect"]:
+        counts.append(f"; {data['suspect']} with warnings (transcribed jobs list --suspect)")
     parts: list[RenderableType] = [head, *paused, counts]
     if data["running"]:
         table = Table("job", "recording", "progress", "speed", box=None, pad_edge=False)
@@ -60,14 +63,22 @@ def job(row: JobDetail) -> RenderableType:
     table.add_column()
     table.add_column(overflow="fold")
     for key, value in row.items():
-        if value is not None and key not in ("outputs", "stages", "segments", "path_bytes"):
+        if value is not None and key not in ("outputs", "stages", "segments", "path_bytes", "sound", "warnings"):
             table.add_row(Text(key, style="bold"), Text(str(value)))
+    for track in _tracks(row["sound"]):
+        table.add_row(Text("audio track", style="bold"), Text(track))
+    for warning in json.loads(row["warnings"] or "[]"):
+        table.add_row(Text("warning", style="bold yellow"), Text(warning))
     for stage in row["stages"]:
         table.add_row(Text(stage["name"], style="bold"), Text(_stage(stage, row["chunks_total"])))
     for file in row["outputs"]:
         table.add_row(Text(f"{file['format']} file", style="bold"), Text(file["path"]))
-    lines = [Text(f"[{length(line['start_s'])}] {line['text']}") for line in row["segments"]]
+    lines = [Text(f"[{length(line['start_s'])}] {_channel(line)}{line['text']}") for line in row["segments"]]
     return Group(table, *lines)
+
+
+def _channel(line: SegmentRow) -> str:
+    return f"channel {line['channel']}: " if line["channel"] else ""
 
 
 def length(seconds: float) -> str:
@@ -79,6 +90,17 @@ def length(seconds: float) -> str:
 def clock(moment: str | None) -> str:
     """Return a timestamp of the database in local time, or "" for None."""
     return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _tracks(sound: str | None) -> list[str]:
+    """Return each audio track of a recording as a line, and whether it was transcribed."""
+    found = json.loads(sound or "{}")
+    return [
+        f"{track['number']}: {track['codec'] or 'unknown format'}, {track['channels']} channels"
+        + "".join(f", {track[name]}" for name in ("language", "title") if track[name])
+        + ("" if track["number"] in found["taken"] else " (not transcribed)")
+        for track in found.get("tracks", ())
+    ]
 
 
 def _stage(stage: StageRow, chunks_total: int | None) -> str:

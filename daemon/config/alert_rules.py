@@ -107,6 +107,10 @@ RULES = (
         says="the watched folder {subject} cannot be listed, or its drive is not mounted",
     ),
     AlertRule(
+        name="folder_unlistable", metric="unlistable_folders",
+        says="{value:.0f} of the folders below {subject} cannot be listed, so nothing in there is found; see the log",
+    ),
+    AlertRule(
         name="watcher_restarted",
         says="the watcher of {subject} had to be restarted; a comparison finds what it missed",
     ),

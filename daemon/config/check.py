@@ -36,6 +36,7 @@ def check(settings: Settings, known_address: KnownAddress | None = None) -> Iter
     """
     yield from _doubled_folders(settings)
     yield from _more_than_english(settings)
+    yield from _crossed_subtitles(settings)
     monitor = settings.monitor
     if monitor.gpu_temperature_pause_c and monitor.resume_c >= monitor.gpu_temperature_pause_c:
         yield Problem(
@@ -62,6 +63,15 @@ def _doubled_folders(settings: Settings) -> Iterator[Problem]:
     paths = [watch.path for watch in settings.watch]
     for path in sorted({path for path in paths if paths.count(path) > 1}):
         yield Problem("watch", f"{path} is listed twice")
+
+
+def _crossed_subtitles(settings: Settings) -> Iterator[Problem]:
+    limits = settings.subtitles
+    for low, high in (("cue_min_seconds", "cue_max_seconds"), ("chars_per_second", "chars_per_second_max")):
+        least, most = getattr(limits, low), getattr(limits, high)
+        if least > most:
+            reason = f"must be at least {low} ({least:g}), not {most:g}"
+            yield Problem(f"subtitles.{high}", reason, (f"subtitles.{low}",))
 
 
 def _more_than_english(settings: Settings) -> Iterator[Problem]:

@@ -23,11 +23,21 @@ RECORDING = {
     "beam_size": ("model", "beam_size"),
     "word_timestamps": ("model", "word_timestamps"),
     "condition_on_previous_text": ("watch", "condition_on_previous_text"),
+    "channels": ("watch", "channels"),
+    "audio_tracks": ("watch", "audio_tracks"),
     "vad": ("vad", "enabled"),
     "vad_threshold": ("vad", "threshold"),
     "vad_min_silence_ms": ("vad", "min_silence_ms"),
     "window_s": ("jobs", "window_seconds"),
     "max_hours": ("watching", "max_hours"),
+    "subtitle_max_lines": ("subtitles", "max_lines"),
+    "subtitle_line_columns": ("subtitles", "line_columns"),
+    "subtitle_wide_columns": ("subtitles", "wide_columns"),
+    "subtitle_chars_per_s": ("subtitles", "chars_per_second"),
+    "subtitle_chars_per_s_max": ("subtitles", "chars_per_second_max"),
+    "subtitle_cue_min_s": ("subtitles", "cue_min_seconds"),
+    "subtitle_cue_max_s": ("subtitles", "cue_max_seconds"),
+    "subtitle_gap_s": ("subtitles", "gap_seconds"),
 }
 """The fields of `Options`, each with the table and key of config.toml that sets it."""
 QUEUE = {"priority": ("watch", "priority")}

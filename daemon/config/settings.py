@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.engines import WHISPER, module_of
+from daemon.config.extensions import known_change
 from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 
@@ -33,6 +34,7 @@ def _known_format(name: str) -> str:
     return name
 
 
+Extension = Annotated[str, AfterValidator(known_change)]
 Format = Annotated[str, AfterValidator(_known_format)]
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
@@ -60,8 +62,11 @@ class Watch(Table):
     )
     naming: Literal["stem", "name"] = "stem"
     ignore: Annotated[tuple[str, ...], Tuple] = ("*.part", "*.crdownload", ".*", "~*")
+    when_transcript_exists: Literal["add", "skip"] = "add"
     priority: int = 0
     condition_on_previous_text: bool = False
+    channels: Literal["auto", "mix", "split"] | Annotated[int, Field(ge=1, le=255)] = "auto"
+    audio_tracks: Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1, le=255)] = "auto"
 
 
 class Watching(Table):
@@ -70,6 +75,8 @@ class Watching(Table):
     settle_seconds: float = Field(2.0, ge=0, le=3600)
     rescan_seconds: float = Field(60, gt=0, le=86_400)
     max_hours: float = Field(24, gt=0, le=1000)
+    extensions: Annotated[tuple[Extension, ...], Tuple, AfterValidator(_unique)] = ()
+    sniff: bool = False
 
 
 class Database(Table):
@@ -117,6 +124,19 @@ class Vad(Table):
     enabled: bool = True
     threshold: float = Field(0.5, gt=0, lt=1)
     min_silence_ms: int = Field(500, ge=0, le=60_000)
+
+
+class Subtitles(Table):
+    """The limits that subtitles keep; the defaults are those of the common guides."""
+
+    max_lines: int = Field(2, ge=1, le=4)
+    line_columns: int = Field(42, ge=20, le=200)
+    wide_columns: int = Field(16, ge=8, le=100)
+    chars_per_second: float = Field(17, ge=1, le=100)
+    chars_per_second_max: float = Field(20, ge=1, le=100)
+    cue_min_seconds: float = Field(0.833, ge=0.1, le=10)
+    cue_max_seconds: float = Field(7, ge=1, le=60)
+    gap_seconds: float = Field(0.083, ge=0, le=1)
 
 
 HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
@@ -206,6 +226,7 @@ class Settings(Table):
     database: Database = Database()
     model: Model = Model()
     vad: Vad = Vad()
+    subtitles: Subtitles = Subtitles()
     jobs: Jobs = Jobs()
     monitor: Monitor = Monitor()
 

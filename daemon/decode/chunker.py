@@ -1,20 +1,31 @@
 """Cuts samples into chunks of at most 30 s of speech, at pauses, window by window (runs in the decoder child)."""
 
 from collections.abc import Iterator
-from itertools import pairwise
-from math import ceil
+from math import log10
 
 import numpy as np
-from faster_whisper.vad import get_vad_model
-from numpy.typing import NDArray
 
 from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
+from daemon.decode.second_look import whispers
+from daemon.decode.vad import (
+    LASTING,
+    PAD,
+    POSSIBLE,
+    VAD_SLICE,
+    VAD_WINDOW,
+    Probabilities,
+    Region,
+    Samples,
+    lift,
+    padded,
+    probabilities,
+    runs,
+    stretches,
+)
 
-Samples = NDArray[np.int16]
-Probabilities = NDArray[np.float32]
-Region = tuple[int, int]
-Cut = tuple[tuple[tuple[float, float], ...], bytes]
-"""The spans of a chunk in seconds of the recording, and the samples of these spans as bytes."""
+Cut = tuple[tuple[tuple[float, float], ...], bytes, float, bool]
+"""The spans of a chunk in seconds of the recording, the samples of these spans as bytes, the level of the noise in
+these samples, in dB of full scale, and whether it is doubtful that anybody speaks there."""
 
 CHUNK_MAX = int(CHUNK_MAX_S * SAMPLE_RATE)
 PACKED, PAUSELESS = 15 * SAMPLE_RATE, 20 * SAMPLE_RATE
@@ -25,19 +36,9 @@ Where every chunk costs the full context, chunks are as long as possible."""
 QUIET_SEARCH = 10 * SAMPLE_RATE
 """Speech without a pause is cut at its quietest moment in the last 10 s before a chunk is full."""
 QUIET_WINDOW = SAMPLE_RATE // 10
-VAD_WINDOW = 512
-"""How many samples Silero gives one probability for."""
-VAD_SLICE = 1875 * VAD_WINDOW
-"""60 s: the VAD model takes 1.5 MB of memory for each second that it is given at once."""
-POSSIBLE = 0.3
-"""A fraction of the threshold: what reaches it may be speech, and counts as speech if it adjoins what reaches the
-threshold or lasts for a second. A voice on a telephone or in noise stays below 0.5 for seconds, while silence and music
-are near 0 (docs/design-notes.md)."""
-LASTING = SAMPLE_RATE
-PAD = 400 * SAMPLE_RATE // 1000
-"""Samples kept around speech on each side (faster-whisper's default), because Silero clips soft onsets."""
-DIGITAL_SILENCE = 32
-"""A window whose loudest sample is below −60 dBFS contains no speech, so the VAD model need not look at it."""
+QUIET, QUIET_TO = 0.03, 0.3
+"""Of full scale: a chunk that peaks below -30 dBFS is brought to -10. Whisper's features leave out what is 80 dB below
+the loudest, and what is below -100 dBFS."""
 FIRST_WINDOW_S = 60.0
 """The first window is this long and each later one twice as long as the one before, up to the configured length, so
 that the engine gets its first chunks soon."""
@@ -55,23 +56,29 @@ class Chunker:
 
     The cuts depend only on the samples and the options, never on timing, so that decoding again after
     a crash gives the same chunks with the same numbers.
+
+    Args:
+        options: How to cut.
+        start: Where in the recording the stream begins, in samples.
+        window_s: The length of its first window, in seconds.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, start: int = 0, window_s: float = FIRST_WINDOW_S) -> None:
         self._options = options
         self._packed, self._pauseless = (CHUNK_MAX, CHUNK_MAX) if options.context == "full" else (PACKED, PAUSELESS)
-        self.window_s = min(FIRST_WINDOW_S, options.window_s)
+        self.window_s = min(window_s, options.window_s)
         """The length of the next window, in seconds."""
         self.speech_s = 0.0
         self._blocks: list[Samples] = []
-        """The samples that are kept, from sample `_base` on, a multiple of VAD_WINDOW."""
-        self._base = 0
-        self._end = 0
-        self._cut_at = 0
-        """Where the last window ended."""
+        """The samples that are kept, from sample `_base` on."""
+        self._base = self._end = self._cut_at = start
+        """`_cut_at`: where the last window ended."""
+        self._noise_db = float("-inf")
+        self._doubtful: list[Region] = []
+        """Where the VAD has found nothing, and somebody may whisper."""
         self._probabilities = np.zeros(0, dtype=np.float32)
         """The probability of each VAD window from `_base` on, as far as the VAD has looked."""
-        self._open = 0
+        self._open = start
         """All speech before this sample has been found."""
         self._group: list[Region] = []
         """Speech that has been found for the next chunk, which may still get more. This and the samples above count
@@ -114,14 +121,19 @@ class Chunker:
     def _chunk(self, buffer: Samples, group: list[Region]) -> Cut:
         spans = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in group)
         self.speech_s += sum(end - start for start, end in spans)
-        parts = (buffer[start - self._base : end - self._base] for start, end in group)
-        return spans, b"".join(part.astype("<i2").tobytes() for part in parts)
+        samples = np.concatenate([buffer[start - self._base : end - self._base] for start, end in group])
+        gain = lift(samples, QUIET, QUIET_TO)
+        if gain != 1:
+            samples = np.rint(samples * gain)
+        doubtful = all(any(first <= start and end <= last for first, last in self._doubtful) for start, end in group)
+        return spans, samples.astype("<i2").tobytes(), round(self._noise_db + 20 * log10(gain), 1), doubtful
 
     def _forget(self, buffer: Samples, before: int) -> None:
         windows = (before - self._base) // VAD_WINDOW
         self._base += windows * VAD_WINDOW
         self._blocks = [buffer[windows * VAD_WINDOW :].copy()]
         self._probabilities = self._probabilities[windows:]
+        self._doubtful = [region for region in self._doubtful if region[1] > self._base]
 
     def _pieces(self, buffer: Samples, *, final: bool) -> list[Region]:
         """Return the stretches of speech from `_open` on that will not change any more, none longer than a chunk."""
@@ -151,12 +163,33 @@ class Chunker:
         fresh = buffer[self._seen - self._base :]
         # Slices start at the same samples, whatever the length of the window.
         whole = len(fresh) if final else len(fresh) // VAD_SLICE * VAD_SLICE
-        looks = [_probabilities(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
+        looks = [probabilities(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
+        for nth, look in enumerate(looks):
+            self._listen(fresh[nth * VAD_SLICE :][: len(look) * VAD_WINDOW], look, self._seen + nth * VAD_SLICE)
         self._probabilities = np.concatenate([self._probabilities, *looks])
         first = (self._open - self._base) // VAD_WINDOW
         origin = self._base + first * VAD_WINDOW
         found = stretches(self._probabilities[first:], self._options.vad_threshold, self._silence)
         return padded([(origin + start, origin + end) for start, end in found], self._open, min(self._seen, self._end))
+
+    def _listen(self, samples: Samples, look: Probabilities, start: int) -> None:
+        """Take the level of the noise from what the VAD has just looked at, and look for whispers if it is all noise.
+
+        Args:
+            samples: What it has looked at.
+            look: Its probabilities, in which whispers are entered as speech.
+            start: Where in the recording this is, in samples.
+        """
+        windows = samples[: len(samples) // VAD_WINDOW * VAD_WINDOW].reshape(-1, VAD_WINDOW)
+        still = windows[look[: len(windows)] < POSSIBLE * self._options.vad_threshold]
+        if len(still) * VAD_WINDOW >= LASTING:
+            middle = float(np.median(np.square(still / np.float32(32768)).mean(axis=1)))
+            self._noise_db = 10 * log10(middle) if middle else float("-inf")
+        if len(still) == len(windows):
+            for first, last in whispers(samples, [(0, len(samples))]):
+                look[first // VAD_WINDOW : last // VAD_WINDOW] = self._options.vad_threshold
+                margin = PAD + VAD_WINDOW
+                self._doubtful.append((start + first - margin, start + last + margin))
 
     @property
     def _seen(self) -> int:
@@ -183,45 +216,6 @@ class Chunker:
         pending = runs(self._probabilities, self._options.vad_threshold, self._silence)[-1:]
         begins = int(pending[0][0]) if pending and self._base + pending[0][-1] * VAD_WINDOW > self._settled else windows
         return max(self._base + begins * VAD_WINDOW - PAD, self._seen - EXTENT, 0)
-
-
-def _probabilities(part: Samples) -> Probabilities:
-    """Return Silero's probability of speech for each window of 512 samples, the last one padded; shape (windows,)."""
-    windows = ceil(len(part) / VAD_WINDOW)
-    if int(np.abs(part.astype(np.int32)).max()) < DIGITAL_SILENCE:
-        return np.zeros(windows, dtype=np.float32)
-    whole = np.pad(part.astype(np.float32) / 32768.0, (0, windows * VAD_WINDOW - len(part)))
-    found: Probabilities = get_vad_model()(whole).reshape(-1)
-    return found
-
-
-def runs(probabilities: Probabilities, threshold: float, silence: int) -> list[NDArray[np.intp]]:
-    """Return the numbers of the windows that may be speech, split at pauses of `silence` samples or more."""
-    possible = np.flatnonzero(probabilities >= POSSIBLE * threshold)
-    found = np.split(possible, np.flatnonzero(np.diff(possible) > max(1, silence // VAD_WINDOW)) + 1)
-    return [run for run in found if len(run)]
-
-
-def stretches(probabilities: Probabilities, threshold: float, silence: int) -> list[Region]:
-    """Return where there is speech, in samples.
-
-    Windows that may be speech form one stretch if less than `silence` samples lie between them. It counts if one of
-    its windows reaches the threshold, or if it has so many windows that it cannot be mere noise.
-    """
-    return [
-        (int(run[0]) * VAD_WINDOW, int(run[-1] + 1) * VAD_WINDOW)
-        for run in runs(probabilities, threshold, silence)
-        if len(run) * VAD_WINDOW >= LASTING or probabilities[run].max() >= threshold
-    ]
-
-
-def padded(regions: list[Region], first: int, last: int) -> list[Region]:
-    """Widen stretches by PAD samples on each side, as far as their neighbours, `first` and `last` leave room."""
-    middles = [first, *((before[1] + after[0]) // 2 for before, after in pairwise(regions)), last]
-    return [
-        (max(start - PAD, least), min(end + PAD, most))
-        for (start, end), (least, most) in zip(regions, pairwise(middles), strict=False)
-    ]
 
 
 def split(buffer: Samples, base: int, region: Region, longest: int) -> Iterator[Region]:

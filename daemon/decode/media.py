@@ -1,10 +1,11 @@
-"""Decodes a media file to 16 kHz mono samples, packet by packet, as a stream (runs in the decoder child)."""
+"""Decodes the audio of a media file, packet by packet, as a stream (runs in the decoder child)."""
 
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import av
 import av.logging
@@ -12,104 +13,138 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.chunk import SAMPLE_RATE
+from daemon.decode.parts import Part, PartFile
+from daemon.decode.resample import Resampler, Sound
 from daemon.errors import BadRecording
+from daemon.sound import Track
 
 log = logging.getLogger(__name__)
 
-FORMATS = "wav,w64,aiff,flac,mp3,ogg,mov,matroska,aac,amr,caf,asf,mpegts,mpeg,avi,au,flv,ac3"
+FORMATS = (
+    "wav,w64,aiff,flac,mp3,ogg,mov,matroska,aac,amr,caf,asf,mpegts,mpeg,avi,au,flv,ac3,eac3,dts,dv,loas,mxf,rm,ircam,tta,"
+    "voc,wtv,wv,gsm,ape,mpc,mpc8,tak,dsf,iff,nistsphere,dss,oma"
+)
 """Containers that hold their own media. Playlists and concatenations (HLS, DASH, ffconcat, SDP) are left out: they
 would make FFmpeg open other files and the network."""
+STATED = frozenset("wav w64 aiff flac caf au mov matroska ogg asf".split())
+"""Containers that state their length. Of the others, FFmpeg estimates it from the bit rate or the last time stamps."""
+PAUSING = frozenset("mov matroska mpegts mpeg asf flv avi".split())
+"""Containers in which audio may pause, as in a live stream or a muted call. In the others, where time is missing, data
+is."""
+SEQUENTIAL = frozenset("matroska asf flv".split())
+"""Containers whose packets are demuxed in the order in which they are in the file, with little between them."""
 
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 MAX_GAP_S = 3600.0
 """A larger jump in the timestamps comes from a broken header, not a pause, and is not filled with silence."""
 MIN_GAP_S = 0.2
 """Smaller gaps come from encoder delay and rounding; filling them would put clicks into speech."""
+MIN_LEAD_S = 0.02
+"""Audio that begins this much later than the picture, or more, has silence put before it, as a player does."""
+BACK_S = 0.5
+"""A larger jump back in the timestamps means that they begin anew, as in joined streams."""
 
 UNKNOWN_LENGTH_BYTES = 0x7FFF0000
 """Sizes in a header from here on mean "not known yet" (FFmpeg writes 0xFFFFFFFF, SoX 0x7FFFFFFF and less)."""
+XING_BYTES = 256
+"""Within so many bytes of the first frame of an MP3, its length is stated."""
+HOLE_BYTES = 4096
+"""Between two packets, a container has less than this of its own; more of it could not be read."""
 SHORT_BY_S = 2.0
 """A file was cut short if its audio ends this much earlier than its header says; less is rounding."""
-
-Samples = NDArray[np.int16]
 
 av.logging.set_level(None)
 
 
 class Media:
-    """One open media file.
+    """One open media file, or one part of a file.
 
     Args:
         fd: A readable descriptor; the file is opened through /proc/self/fd, so that no path is followed twice.
-        size_bytes: The size of the file, to detect headers that claim hours of raw samples.
+        part: The bytes of the recording in it.
+        track: Which of its audio tracks to decode, from 1; None for the one that a player would take.
 
     Raises:
-        BadRecording: The file is not media, or has no audio.
+        BadRecording: The file is not media, or has no audio that could be decoded.
     """
 
-    def __init__(self, fd: int, size_bytes: int) -> None:
-        if size_bytes == 0:
+    def __init__(self, fd: int, part: Part, track: int | None = None) -> None:
+        size_bytes = os.fstat(fd).st_size
+        if part.end <= part.start:
             raise BadRecording("the file is empty")
+        whole = part == Part(0, size_bytes)
         try:
-            self._container = av.open(f"/proc/self/fd/{fd}", options=OPEN_OPTIONS)
+            # FFmpeg reads a descriptor itself; only a part must be shown to it.
+            self._container: Any = av.open(f"/proc/self/fd/{fd}" if whole else PartFile(fd, part), options=OPEN_OPTIONS)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             raise BadRecording(
                 f"not a recording that can be read: {_text(error)}", "check that it plays, or convert it to wav or mp3"
             ) from error
-        if not self._container.streams.audio:
+        streams = self._container.streams.audio
+        best = self._container.streams.best("audio") or (streams[0] if streams else None)
+        self.tracks = tuple(_track(number, stream, stream is best) for number, stream in enumerate(streams, 1))
+        """Its audio tracks."""
+        if best is None:
             self._container.close()
             raise BadRecording("has no audio stream")
-        self._stream = self._container.streams.best("audio") or self._container.streams.audio[0]
+        self.track: int = streams.index(best) + 1 if track is None else min(track, len(streams))
+        """The number of the one that is decoded."""
+        self._stream = streams[self.track - 1]
         if self._stream.codec_context is None:
             self._container.close()
             raise BadRecording("its audio is in a format that FFmpeg does not know", "convert it to wav or mp3")
         self._stream.thread_type = "NONE"
+        self._sequential = self._is_any_of(SEQUENTIAL)
         self.damaged = 0
-        self.header_s, self._promised_s = self._lengths_s(fd, size_bytes)
+        self.header_s, self._promised_s = self._lengths_s(fd, part)
+        self.recorded_at: str = self._container.metadata.get("creation_time", "") or self._container.metadata.get(
+            "date", ""
+        )
+        """When it was recorded, as the container says; empty if it does not."""
 
     def close(self) -> None:
         """Close the file; the descriptor stays open."""
         self._container.close()
 
-    def samples(self) -> Iterator[Samples]:
-        """Yield the audio from start to end as blocks of int16 mono samples at 16 kHz, shape (samples,).
+    def samples(self) -> Iterator[Sound]:
+        """Yield the audio from start to end as blocks of float32 samples at 16 kHz, shape (samples, channels).
 
-        A frame that cannot be decoded is skipped, and what follows is decoded. Where timestamps show that audio is
-        missing, silence takes its place, so that later times stay correct. `damaged` counts each such place, and a
-        premature end.
+        Times are those that a player shows: 0 is where the file begins, be it with picture or sound. Where the
+        timestamps leave a pause, silence takes its place. A frame that cannot be decoded is skipped, and what follows
+        is decoded; `damaged` counts each such place, and a premature end.
         """
-        resampler = _resampler()
-        form: tuple[object, ...] | None = None
+        resampler = Resampler()
         produced = 0
-        start: float | None = None
+        lead_s = 0.0
+        zero_s = self._zero_s()
         for frame in self._frames():
-            if form != (form := (frame.format.name, frame.layout.name, frame.sample_rate)) and produced:
-                resampler = _resampler()
             if frame.time is not None:
-                start = frame.time if start is None else start
-                gap_s = frame.time - start - produced / SAMPLE_RATE
-                if MIN_GAP_S < gap_s < MAX_GAP_S and self._fits(frame.time - start):
-                    self.damaged += 1
-                    yield from _silence(gap_s)
-                    produced += round(gap_s * SAMPLE_RATE)
-            frame.pts = None
+                at_s = produced / SAMPLE_RATE
+                zero_s = frame.time - at_s if zero_s is None else zero_s
+                gap_s = frame.time - zero_s - at_s
+                lead_s = lead_s if produced else gap_s
+                if gap_s < -BACK_S or gap_s > MAX_GAP_S or not self._fits(frame.time - zero_s - lead_s):
+                    zero_s = frame.time - at_s
+                elif gap_s > (MIN_GAP_S if produced else MIN_LEAD_S):
+                    self.damaged += bool(produced) and not self._is_any_of(PAUSING)
+                    for block in _silence(gap_s, frame.layout.nb_channels):
+                        produced += len(block)
+                        yield block
             try:
-                blocks = [block.to_ndarray()[0] for block in resampler.resample(frame)]
+                for block in resampler.take(frame):
+                    produced += len(block)
+                    yield block
             except (av.error.FFmpegError, ValueError):
                 self.damaged += 1
-                resampler = _resampler()
-                continue
-            for block in blocks:
-                produced += len(block)
-                yield block
+                resampler = Resampler()
         with suppress(av.error.FFmpegError, ValueError):
-            for block in resampler.resample(None):
-                yield block.to_ndarray()[0]
-        if self._promised_s is not None and produced / SAMPLE_RATE < self._promised_s - SHORT_BY_S:
+            yield from resampler.finish()
+        if self._promised_s is not None and produced / SAMPLE_RATE - lead_s < self._promised_s - SHORT_BY_S:
             self.damaged += 1
 
     def _frames(self) -> Iterator[av.AudioFrame]:
-        packets = self._container.demux(self._stream)
+        packets = self._container.demux()
+        read_to = 0
         while True:
             try:
                 packet = next(packets)
@@ -119,57 +154,100 @@ class Media:
                 log.debug("demuxing stopped: %s", error)
                 self.damaged += 1
                 return
+            if packet.pos is not None:
+                if self._sequential and read_to and packet.pos - read_to > HOLE_BYTES:
+                    self.damaged += 1
+                read_to = max(read_to, packet.pos + packet.size)
+            if packet.stream_index != self._stream.index:
+                continue
             try:
                 yield from packet.decode()
             except (av.error.FFmpegError, ValueError):
                 self.damaged += 1
 
-    def _fits(self, time_s: float) -> bool:
-        return not self._container.duration or time_s <= self._container.duration / av.time_base + 1
+    def _is_any_of(self, containers: frozenset[str]) -> bool:
+        return not containers.isdisjoint(self._container.format.name.split(","))
 
-    def _lengths_s(self, fd: int, size_bytes: int) -> tuple[float | None, float | None]:
+    def _zero_s(self) -> float | None:
+        """Return the timestamp that a player shows as 0; None if only the first frame tells."""
+        start = self._container.start_time
+        return None if start is None else float(start / av.time_base)
+
+    def _fits(self, time_s: float) -> bool:
+        """Tell whether a moment of the track lies within its length, if that is stated."""
+        return self._promised_s is None or time_s <= self._promised_s + 1
+
+    def _lengths_s(self, fd: int, part: Part) -> tuple[float | None, float | None]:
         """Return (plausible, promised): the length of the recording as far as is known, and when it was complete.
 
-        For raw samples, FFmpeg also trusts the file's size rather than a header that promises more. Such a file was
-        cut short, unless the promise is what programs write that do not know the length yet.
+        Only a length that the container states counts. For raw samples, FFmpeg also trusts the file's size rather than
+        a header that promises more. Such a file was cut short, unless the promise is what programs write that do not
+        know the length yet.
         """
-        if not self._container.duration:
+        duration = self._stream.duration and float(self._stream.duration * self._stream.time_base)
+        if not duration and len(self._container.streams) == 1 and self._container.duration:
+            # Matroska states where the file ends, and no track's length.
+            duration = (self._container.duration - (self._container.start_time or 0)) / av.time_base
+        stated = self._is_any_of(STATED) or (self._container.format.name == "mp3" and _states_length(fd, part))
+        if not stated or not duration or part.patches:
             return None, None
-        length_s = float(self._container.duration / av.time_base)
         codec = self._stream.codec_context
-        if not codec.name.startswith("pcm_") or not codec.sample_rate:
-            return length_s, length_s
-        width = 8 if "64" in codec.name else 4 if "32" in codec.name else 2 if "16" in codec.name else 1
-        bytes_per_s = float(width * max(1, codec.channels) * codec.sample_rate)
+        bytes_per_s = (codec.bit_rate or 0) / 8
+        if not codec.name.startswith("pcm_") or not bytes_per_s:
+            return duration, duration
         promised_s = None
         if self._container.format.name == "wav":
-            riff_bytes = int.from_bytes(os.pread(fd, 4, 4), "little")
+            riff_bytes = int.from_bytes(os.pread(fd, 4, part.start + 4), "little")
             promised_s = riff_bytes / bytes_per_s if riff_bytes < UNKNOWN_LENGTH_BYTES else None
-        return min(length_s, size_bytes / bytes_per_s), promised_s
+        return min(duration, (part.end - part.start) / bytes_per_s), promised_s
 
 
 def samples(path: Path) -> bytes:
-    """Return all samples of a recording: 16 kHz mono, signed 16 bit, little-endian.
+    """Return all samples of a recording, its channels mixed: 16 kHz mono, signed 16 bit, little-endian.
 
     Raises:
         BadRecording: The recording cannot be decoded.
     """
     with path.open("rb") as file:
-        media = Media(file.fileno(), path.stat().st_size)
+        media = Media(file.fileno(), Part(0, path.stat().st_size))
         try:
-            return b"".join(block.tobytes() for block in media.samples())
+            return b"".join(as_int16(block.mean(axis=1)).tobytes() for block in media.samples())
         finally:
             media.close()
 
 
-def _resampler() -> av.AudioResampler:
-    return av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+def as_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return float samples as signed 16-bit ones."""
+    scaled: NDArray[np.int16] = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    return scaled
 
 
-def _silence(length_s: float) -> Iterator[Samples]:
+def _states_length(fd: int, part: Part) -> bool:
+    """Tell whether an MP3 begins with a frame that states its length, written by most encoders (Xing, LAME, VBRI)."""
+    head = os.pread(fd, 10, part.start)
+    # The size of an ID3 tag has seven bits in each byte.
+    size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=False))
+    first = os.pread(fd, XING_BYTES, part.start + (10 + size if head[:3] == b"ID3" else 0))
+    return any(name in first for name in (b"Xing", b"Info", b"VBRI"))
+
+
+def _track(number: int, stream: Any, is_default: bool) -> Track:
+    codec = stream.codec_context
+    return Track(
+        number=number,
+        codec="" if codec is None else codec.name,
+        channels=0 if codec is None else codec.channels,
+        sample_rate=0 if codec is None else codec.sample_rate or 0,
+        language=stream.language or "",
+        title=stream.metadata.get("title", ""),
+        is_default=is_default,
+    )
+
+
+def _silence(length_s: float, channels: int) -> Iterator[Sound]:
     left = round(length_s * SAMPLE_RATE)
     while left > 0:
-        yield np.zeros(min(left, SAMPLE_RATE), dtype=np.int16)
+        yield np.zeros((min(left, SAMPLE_RATE), channels), dtype=np.float32)
         left -= SAMPLE_RATE
 
 

@@ -7,20 +7,32 @@ from typing import Any
 
 import numpy as np
 from faster_whisper.tokenizer import Tokenizer
+from numpy.typing import NDArray
 
 from daemon.chunk import SAMPLE_RATE, Chunk, Decoded, Segment, Suppressed, Word
 
 TIMESTAMP_S = 0.02
 """Seconds per time-stamp token."""
-SOUNDLESS_DB = -60.0
-"""A line over samples whose root mean square is below this, in dB of full scale, was not spoken: the noise of a 16-bit
-recording in a quiet room is at about -60."""
+NOISE_MARGIN_DB = 3.0
+"""A line whose loudest moment is no more than this above the recording's noise was not spoken. Five seconds of steady
+noise reach 0.3 to 2 dB above their own level, speech that is no louder than the noise 3.8 dB (docs/design-notes.md)."""
+PLACED = 0.9
+"""Word times of which a tenth have no length are wrong: the aligner has put the end of the text where it is not."""
+MOMENT = SAMPLE_RATE // 10
+"""Samples over which a level is taken: shorter than a syllable, longer than a click."""
+PAUSE_RANGE = 4.0
+"""Moments with up to this many times the energy of the quietest one (6 dB) are as good a pause."""
+DIVISIBLE = 3 * SAMPLE_RATE
+"""Audio of fewer samples is not cut in two: each piece has at least a quarter of it."""
 
 Line = tuple[float, float, list[int]]
 """(start, end, tokens): seconds into the chunk's audio, and the tokens with their time stamps."""
 
+Cut = tuple[list[Line], float]
+"""The lines of a chunk, and how many seconds of its audio they cover."""
 
-def split(tokens: list[int], timestamp_begin: int, duration_s: float) -> tuple[list[Line], float]:
+
+def split(tokens: list[int], timestamp_begin: int, duration_s: float) -> Cut:
     """Cut a chunk's tokens at its time stamps.
 
     Returns the lines and how far they reach. As in faster-whisper, text after the last pair of time
@@ -43,12 +55,23 @@ def split(tokens: list[int], timestamp_begin: int, duration_s: float) -> tuple[l
     return lines, lines[-1][1]
 
 
+def covering(cut: Cut, words: list[list[Word]] | None) -> Cut:
+    """Return the cut with how far its words reach, if that is farther than its time stamps say.
+
+    A model that says the same again and again gives round times; what it has said would be heard once more.
+    """
+    spoken = [word for line in words or () for word in line]
+    if sum(word.end_s > word.start_s for word in spoken) < PLACED * len(spoken):
+        return cut
+    return cut[0], max([cut[1], *(word.end_s for word in spoken[-1:])])
+
+
 def decoded(
     chunk: Chunk,
     result: Any,
     tokenizer: Tokenizer,
     language: tuple[str, float],
-    cut: tuple[list[Line], float],
+    cut: Cut,
     words: list[list[Word]] | None,
 ) -> Decoded:
     """Return the engine's answer for a chunk.
@@ -74,7 +97,9 @@ def decoded(
         language=language[0],
         language_probability=round(language[1], 4),
         covered_s=covered_s,
+        pause_s=pause_s(chunk.audio),
     )
+    floor_db = min(chunk.noise_db, quiet_db(chunk.audio))
     segments, suppressed = [], []
     for number, (start, end, line_tokens) in enumerate(lines):
         if not (text := tokenizer.decode(line_tokens).strip()):
@@ -82,7 +107,7 @@ def decoded(
         start_s, end_s = chunk.in_recording(start), chunk.in_recording(end, is_end=True)
         if start >= end:
             suppressed.append(Suppressed(round(start_s, 3), round(start_s, 3), text, "past the end of the speech"))
-        elif level_db(chunk.audio, start, end) < SOUNDLESS_DB:
+        elif loudest_db(chunk.audio, start, end) <= floor_db + NOISE_MARGIN_DB:
             suppressed.append(Suppressed(round(start_s, 3), round(end_s, 3), text, "no sound there"))
         else:
             segments.append(
@@ -112,13 +137,57 @@ def compression_ratio(text: str) -> float:
     return len(raw) / len(zlib.compress(raw))
 
 
-def level_db(audio: bytes, start_s: float, end_s: float) -> float:
-    """Return the root mean square of int16 samples between two times, in dB of full scale; -inf for digital silence."""
+def loudest_db(audio: bytes, start_s: float, end_s: float) -> float:
+    """Return the level of the loudest tenth of a second between two times.
+
+    The mean over a line would not do: its time stamps often take in the pauses around it.
+
+    Args:
+        audio: int16 samples at 16 kHz.
+        start_s: seconds into the audio.
+        end_s: likewise.
+
+    Returns:
+        The root mean square in dB of full scale; -inf for digital silence.
+    """
     samples = np.frombuffer(audio, dtype="<i2")[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-    if not len(samples):
-        return float("-inf")
-    mean_square = float(np.mean(np.square(samples.astype(np.float64) / 32768.0)))
+    return _db(_moments(samples).max()) if len(samples) else float("-inf")
+
+
+def quiet_db(audio: bytes) -> float:
+    """Return the level that a tenth of int16 samples keeps below, in dB of full scale.
+
+    What nobody says in a recording may be louder than what somebody says, as music is; but within a chunk of speech
+    there are moments between the words.
+    """
+    samples = np.frombuffer(audio, dtype="<i2")
+    return _db(np.quantile(_moments(samples), 0.1)) if len(samples) else float("-inf")
+
+
+def pause_s(audio: bytes) -> float | None:
+    """Return where to cut int16 samples in two: at a pause near their middle. None if they are few.
+
+    Of the moments in the middle half that are hardly louder than the quietest one, it is the one next to the middle.
+    """
+    samples = np.frombuffer(audio, dtype="<i2")
+    if len(samples) < DIVISIBLE:
+        return None
+    begin = len(samples) // 4
+    moments = _moments(samples[begin : begin + len(samples) // 2])
+    quiet = np.flatnonzero(moments <= PAUSE_RANGE * moments.min())
+    middle = quiet[np.abs(quiet - (len(moments) - 1) / 2).argmin()]
+    return (begin + int(middle) * MOMENT + MOMENT // 2) / SAMPLE_RATE
+
+
+def _db(mean_square: float) -> float:
     return 10.0 * float(np.log10(mean_square)) if mean_square > 0 else float("-inf")
+
+
+def _moments(samples: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Return the mean square of each tenth of a second, as a fraction of full scale; the last may be half as long."""
+    energy = np.square(samples.astype(np.float64) / 32768.0)
+    begins = np.arange(0, max(1, len(energy) - MOMENT // 2), MOMENT)
+    return np.add.reduceat(energy, begins) / np.diff(np.append(begins, len(energy)))
 
 
 def _in_recording(chunk: Chunk, words: Sequence[Word]) -> tuple[Word, ...]:

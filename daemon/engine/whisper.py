@@ -19,8 +19,8 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
-from daemon.chunk import Chunk, Decoded, Word
-from daemon.engine.segments import Line, decoded, split
+from daemon.chunk import COVERAGE_GAP_S, Chunk, Decoded, Word
+from daemon.engine.segments import Cut, covering, decoded, split
 
 FRAMES_PER_S = 100
 """Mel frames of 10 ms."""
@@ -95,9 +95,11 @@ class Whisper:
             split(result.sequences_ids[0], tokenizer.timestamp_begin, count / FRAMES_PER_S)
             for result, tokenizer, count in zip(generated, tokenizers, frames, strict=True)
         ]
-        words = self._words(chunks, [lines for lines, _ in cuts], tokenizers, encoded, frames)
+        words = self._words(chunks, cuts, tokenizers, encoded, frames)
+        cuts = [covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
+        asked = {position: found for position, found in words.items() if chunks[position].word_timestamps}
         return tuple(
-            replace(decoded(chunk, result, tokenizer, language, cut, words.get(position)), whole_encoding=whole)
+            replace(decoded(chunk, result, tokenizer, language, cut, asked.get(position)), whole_encoding=whole)
             for position, (chunk, result, tokenizer, language, cut) in enumerate(
                 zip(chunks, generated, tokenizers, languages, cuts, strict=True)
             )
@@ -178,13 +180,21 @@ class Whisper:
     def _words(
         self,
         chunks: Sequence[Chunk],
-        lines: Sequence[list[Line]],
+        cuts: Sequence[Cut],
         tokenizers: Sequence[Tokenizer],
         encoded: Any,
         frames: list[int],
     ) -> dict[int, list[list[Word]]]:
-        """Return, for each chunk that asks, the words of each line, with times in seconds of the chunk's audio."""
-        wanted = [at for at, chunk in enumerate(chunks) if chunk.word_timestamps and lines[at]]
+        """Return, for each chunk that needs them, the words of each line, with times in seconds of the chunk's audio.
+
+        They are needed by those that ask for them, and where the time stamps leave out some of the speech.
+        """
+        lines = [found for found, _ in cuts]
+        wanted = [
+            at
+            for at, chunk in enumerate(chunks)
+            if lines[at] and (chunk.word_timestamps or chunk.duration_s - cuts[at][1] > COVERAGE_GAP_S)
+        ]
         found: dict[int, list[list[Word]]] = {}
         for members in _grouped(tuple(tokenizers[at].sot_sequence) for at in wanted).values():
             batch = [wanted[member] for member in members]

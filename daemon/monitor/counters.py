@@ -54,6 +54,8 @@ class Counters:
         self.audio_s = 0.0
         """Audio of the recordings that are done."""
         self.processing_s = 0.0
+        self.suspect = 0
+        """Those of the jobs that are done whose transcript came with warnings."""
         self.progress = 0
         """Grows with every batch and every ended job."""
 

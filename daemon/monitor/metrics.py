@@ -147,6 +147,10 @@ SERVICE = (
     ),
     Metric("done", of_work("done"), "Jobs done since the start.", "files", kept=COLUMN, otherwise=0),
     Metric("failed", of_work("failed"), "Jobs dead or rejected since the start.", "files", kept=COLUMN, otherwise=0),
+    Metric(
+        "suspect", of_work("suspect"), "Jobs done with warnings since the start.", "files",
+        prometheus="suspect_jobs", otherwise=0,
+    ),
     Metric("audio_s", of_work("audio_s"), "Audio done since the start.", "s", kept=COLUMN, otherwise=0.0),
     Metric("processing_s", of_work("processing_s"), "Device time that this audio took.", "s", otherwise=0.0),
     Metric(
@@ -160,6 +164,11 @@ SERVICE = (
     Metric(
         "paused", one(lambda sample: float(sample.paused is not None)), "1 while work is paused.",
         prometheus="paused", kept=LISTED,
+    ),
+    Metric(
+        "unlistable_folders", lambda sample: [((root,), count) for root, count in sample.unlistable_folders.items()],
+        "Sub-folders of a watched folder that cannot be listed.", prometheus="unlistable_folders", labels=("path",),
+        fold=sum,
     ),
     Metric(
         "restarts", lambda sample: [((kind,), count) for kind, count in sample.restarts.items()],

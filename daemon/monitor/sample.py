@@ -96,6 +96,8 @@ class Work:
     done: int = 0
     failed: int = 0
     """Jobs that are dead or rejected."""
+    suspect: int = 0
+    """Jobs that are done with warnings."""
     audio_s: float = 0.0
     """Audio of the recordings that are done."""
     processing_s: float = 0.0
@@ -136,6 +138,8 @@ class Sample:
     """Restarts of every kind of child and of the watchers since the daemon's start."""
     missing_roots: Mapping[str, bool] = field(default_factory=dict)
     """For each watched folder, whether it cannot be listed."""
+    unlistable_folders: Mapping[str, int] = field(default_factory=dict)
+    """For each watched folder, how many of its sub-folders cannot be listed."""
     accuracy_percent: float | None = None
     """How much of float32's accuracy this model keeps, by the last `verify`."""
     model_cache_mb: float | None = None

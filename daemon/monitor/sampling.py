@@ -2,10 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from daemon.config.alert_rules import SERVICE
 from daemon.config.settings import Settings
@@ -19,6 +18,7 @@ from daemon.monitor.notifications import Notifier
 from daemon.monitor.readings import Reader, configured
 from daemon.monitor.rules import Event, Key, Reading
 from daemon.monitor.sample import Gpu, Probe, Sample, Work
+from daemon.monitor.sources import Sources
 from daemon.store.monitoring import History
 from daemon.store.queries import Queries
 from daemon.store.records import timestamp
@@ -30,69 +30,6 @@ TEMPERATURE = "temperature"
 """The cause of the pause while a GPU is too hot."""
 CLOCK_STEP_INTERVALS = 1.5
 """A gap between two looks counts for at most this many intervals: a suspended machine has not been hot meanwhile."""
-
-
-class Processes(Protocol):
-    """Children of one kind; asked from the monitor's thread."""
-
-    @property
-    def processes(self) -> Sequence[tuple[str, int]]:
-        """(name, process id) of those that live."""
-
-    @property
-    def restarts(self) -> Mapping[str, int]:
-        """Name -> restarts since the daemon's start."""
-
-
-class Folders(Protocol):
-    """The watched folders; asked from the monitor's thread."""
-
-    @property
-    def missing(self) -> Mapping[str, bool]:
-        """Folder -> whether it cannot be listed."""
-
-    @property
-    def restarts(self) -> Mapping[str, int]:
-        """`watcher:FOLDER` -> restarts of its watcher since the daemon's start."""
-
-
-class Pauses(Protocol):
-    """What holds work up; called from the monitor's thread."""
-
-    @property
-    def reason(self) -> str | None:
-        """Why work is paused; None if it is not."""
-
-    def hold(self, cause: str, reason: str) -> None:
-        """Pause."""
-
-    def release(self, cause: str) -> None:
-        """End the pause for this cause."""
-
-
-class ModelCache(Protocol):
-    """The models on the disk."""
-
-    @property
-    def model_cache_mb(self) -> float | None:
-        """Their size; None before it was measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where the monitor looks, besides the machine."""
-
-    children: Sequence[Processes]
-    folders: Folders
-    pauses: Pauses
-    models: ModelCache
-
-    def restarts(self) -> dict[str, int]:
-        """Return name -> restarts of children, and of watchers as `watcher:FOLDER`, since the daemon's start."""
-        found = dict(self.folders.restarts)
-        for pool in self.children:
-            found.update(pool.restarts)
-        return found
 
 
 class Monitor:
@@ -219,6 +156,7 @@ class Monitor:
             paused=sources.pauses.reason,
             restarts=sources.restarts(),
             missing_roots=sources.folders.missing,
+            unlistable_folders=sources.folders.unlistable,
             accuracy_percent=or_none("read verifications", lambda: self._history.accuracy_percent(self._model)),
             model_cache_mb=sources.models.model_cache_mb,
         )
@@ -234,6 +172,7 @@ class Monitor:
         return Work(
             done=counters.jobs["done"],
             failed=counters.jobs["dead"] + counters.jobs["rejected"],
+            suspect=counters.suspect,
             audio_s=counters.audio_s,
             processing_s=counters.processing_s,
             ended_in_window=rates.ended,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from daemon.chunk import Chunk, Decoded, Options
 from daemon.config.engines import WHISPER
 from daemon.config.parallelism import Parallelism, Trial
+from daemon.sound import NOTHING_HEARD, Sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Window:
     duration_s: float
     speech_s: float
     damaged: int
+    sound: Sound = NOTHING_HEARD
+    """What is known by now; complete in the last window."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 MESSAGE_MAX_BYTES = 64 << 20
 """A window of five minutes of speech is 10 MB."""
-MODULES = ("daemon.processes.protocol", "daemon.chunk", "daemon.config.parallelism")
+MODULES = ("daemon.processes.protocol", "daemon.chunk", "daemon.sound", "daemon.config.parallelism")
 
 
 class Unreadable(Exception):

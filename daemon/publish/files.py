@@ -3,11 +3,13 @@
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from daemon.errors import Unavailable
+from daemon.publish.readers import Access, access, give
 
 NAME_MAX = 255
 """The most bytes in a file name on Linux file systems."""
@@ -76,26 +78,34 @@ def plan(
     )
 
 
-def publish(folder: int, planned: list[Planned], scratch: str) -> None:
+def publish(folder: int, planned: list[Planned], scratch: str, readers: Access | None = None) -> bool:
     """Put the files of a plan on the disk, in its order; all of them or none.
 
     Args:
         folder: Descriptor of the recording's folder.
         planned: The files.
         scratch: A name for hidden temporary files, which no other publication uses at the same time.
+        readers: Who may read the recording, and so its transcript; None leaves it to the umask. A file that is
+            replaced keeps the readers that it has.
+
+    Returns:
+        Whether exactly these may read the files; if not, fewer may.
 
     Raises:
         FileExistsError: A file of that name has been created since the plan; none of ours is left behind.
         Unavailable: The disk is full, read-only or not permitted; none of ours is left behind.
     """
     made: list[bytes] = []
+    exactly = True
     try:
         for file in planned:
             if file.present != "same":
-                _put(folder, file, os.fsencode(f".{scratch}-{file.format}.tmp"))
+                hidden = os.fsencode(f".{scratch}-{file.format}.tmp")
+                exactly &= _put(folder, file, hidden, _readers_now(folder, file) or readers)
                 if file.present == "absent":
                     made.append(file.name)
         os.fsync(folder)
+        return exactly
     except OSError as error:
         for name in made:
             with suppress(OSError):
@@ -108,8 +118,19 @@ def publish(folder: int, planned: list[Planned], scratch: str) -> None:
         raise
 
 
-def _put(folder: int, file: Planned, hidden: bytes) -> None:
-    """Make one file visible with all of its content, synced to the disk."""
+def _readers_now(folder: int, file: Planned) -> Access | None:
+    """Return who may read the file that is to be replaced; None if there is none."""
+    if file.present != "old":
+        return None
+    fd = os.open(file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return access(fd)
+    finally:
+        os.close(fd)
+
+
+def _put(folder: int, file: Planned, hidden: bytes, readers: Access | None) -> bool:
+    """Make one file visible with all of its content, synced to the disk; return whether its readers are these."""
     with suppress(FileNotFoundError):
         os.unlink(hidden, dir_fd=folder)
     replaces = file.present == "old"
@@ -121,8 +142,12 @@ def _put(folder: int, file: Planned, hidden: bytes) -> None:
             raise
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=folder)
         named = True
+    exactly = True
     try:
         _write_all(fd, file.content)
+        if readers is not None:
+            by_folder = bool(os.fstat(folder).st_mode & stat.S_ISGID)
+            exactly = give(fd, readers, folder_gives_group=by_folder)
         os.fsync(fd)
         if not named:
             target = hidden if replaces else file.name
@@ -136,6 +161,7 @@ def _put(folder: int, file: Planned, hidden: bytes) -> None:
         if named or replaces:
             with suppress(FileNotFoundError):
                 os.unlink(hidden, dir_fd=folder)
+    return exactly
 
 
 def _rename_new(folder: int, hidden: bytes, name: bytes) -> None:
@@ -145,7 +171,7 @@ def _rename_new(folder: int, hidden: bytes, name: bytes) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-        if _content_hash(folder, name) is not None:
+        if content_hash(folder, name) is not None:
             raise FileExistsError(errno.EEXIST, "file exists") from error
         os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
 
@@ -162,7 +188,7 @@ def _one(folder: int, base: bytes, form: str, content: bytes, owner: Owner) -> P
     if len(name) > NAME_MAX:
         return None
     wanted = hashlib.sha256(content).hexdigest()
-    there = _content_hash(folder, name)
+    there = content_hash(folder, name)
     owned = owner(name)
     present = "absent"
     if owned is not None and not owned[0]:
@@ -177,7 +203,7 @@ def _one(folder: int, base: bytes, form: str, content: bytes, owner: Owner) -> P
     return Planned(form, name, content, wanted, present)
 
 
-def _content_hash(folder: int, name: bytes) -> str | None:
+def content_hash(folder: int, name: bytes) -> str | None:
     """Return the SHA-256 of a file, None if it does not exist, or "unreadable", which equals no content's hash."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)

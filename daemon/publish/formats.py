@@ -1,8 +1,9 @@
 """Renders the transcript files of a finished job. The same segments always give the same bytes."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
@@ -12,12 +13,16 @@ from daemon import __version__
 from daemon.chunk import Segment, Suppressed
 from daemon.config.formats import FORMATS
 from daemon.publish.markdown import markdown
-from daemon.publish.subtitles import Cue, cues
+from daemon.publish.scripts import joined
+from daemon.publish.times import in_order
 from daemon.publish.transcript import Transcript
 from daemon.store.records import Job
 
 Renderer = Callable[[Transcript], str]
 """Always gives the same text for the same transcript, because what is published may be rendered again and compared."""
+
+TAG = re.compile(r"<(?=[/!?a-zA-Z])")
+"""Where players see the beginning of a tag, such as the one for italics."""
 
 
 def render(
@@ -25,20 +30,23 @@ def render(
     segments: Sequence[Segment],
     suppressed: Sequence[Suppressed] = (),
     stages: Mapping[str, Any] = MappingProxyType({}),
+    formats: Collection[str] | None = None,
 ) -> dict[str, bytes]:
-    """Render a transcript in every format that its job asks for.
+    """Render a transcript in every format that is asked for.
 
     Args:
         job: The finished job.
         segments: What was said, in order of time.
         suppressed: What was left out of the transcript; only the JSON lists it.
         stages: What the job's stages have found, by their names; the JSON has it under these names.
+        formats: The formats; None for those that the job was queued with.
 
     Returns:
         The content of each file by format, in the order in which the files are published: the JSON last.
     """
-    transcript = Transcript(job, segments, suppressed, stages)
-    return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in job.options.formats}
+    transcript = Transcript(job, in_order(segments, job.duration_s), suppressed, stages)
+    wanted = job.options.formats if formats is None else formats
+    return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in wanted}
 
 
 def _txt(transcript: Transcript) -> str:
@@ -48,11 +56,15 @@ def _txt(transcript: Transcript) -> str:
 def _json(transcript: Transcript) -> str:
     job = transcript.job
     document = {
-        "text": " ".join(segment.text for segment in transcript.segments),
+        "text": joined(segment.text for segment in transcript.segments),
         "language": job.language,
         "language_probability": job.language_probability,
         "duration_s": job.duration_s,
         "speech_s": job.speech_s,
+        "recorded_at": job.recorded_at,
+        "warnings": job.sound.warnings,
+        "tracks": [asdict(track) | {"taken": track.number in job.sound.taken} for track in job.sound.tracks],
+        "channels": job.sound.channels,
         **transcript.stages,
         "segments": [_segment(number, segment) for number, segment in enumerate(transcript.segments)],
         "suppressed": [asdict(dropped) for dropped in transcript.suppressed],
@@ -73,25 +85,31 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
     values = {"id": number, **asdict(segment)}
     if segment.words is None:
         del values["words"]
+    if not segment.channel:
+        del values["channel"]
     return values
 
 
-def _cues(transcript: Transcript) -> list[Cue]:
-    if not transcript.is_translated:
-        return cues(transcript.segments)
-    return cues(replace(segment, language="en") for segment in transcript.segments)
-
-
-def _subtitles(form: str) -> Renderer:
+def _subtitles(form: str, escaped: Callable[[str], str]) -> Renderer:
     def render_subtitles(transcript: Transcript) -> str:
         file = pysubs2.SSAFile()
-        for cue in _cues(transcript):
+        for cue in transcript.cues:
             # Braces and backslashes are commands in a subtitle file.
-            text = cue.text.replace("{", "(").replace("}", ")").replace("\\", "/").replace("\n", "\\N")
+            text = cue.text.replace("{", "(").replace("}", ")").replace("\\", "/")
+            text = escaped(text).replace("\n", "\\N")
             file.append(pysubs2.SSAEvent(start=round(cue.start_s * 1000), end=round(cue.end_s * 1000), text=text))
         return file.to_string(form)
 
     return render_subtitles
+
+
+def _plain(text: str) -> str:
+    """Return text that no player of srt or ass takes for a tag or for the line of a cue's times: neither can escape."""
+    return TAG.sub("‹", text).replace("-->", "--›")
+
+
+def _webvtt(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _tsv(transcript: Transcript) -> str:
@@ -105,7 +123,7 @@ def _tsv(transcript: Transcript) -> str:
 
 def _lrc(transcript: Transcript) -> str:
     lines = []
-    for cue in _cues(transcript):
+    for cue in transcript.cues:
         seconds, hundredths = divmod(round(cue.start_s * 100), 100)
         lines.append(f"[{seconds // 60:02}:{seconds % 60:02}.{hundredths:02}]{cue.text.replace(chr(10), ' ')}\n")
     return "".join(lines)
@@ -113,9 +131,9 @@ def _lrc(transcript: Transcript) -> str:
 
 RENDERERS: dict[str, Renderer] = {
     "txt": _txt,
-    "srt": _subtitles("srt"),
-    "vtt": _subtitles("vtt"),
-    "ass": _subtitles("ass"),
+    "srt": _subtitles("srt", _plain),
+    "vtt": _subtitles("vtt", _webvtt),
+    "ass": _subtitles("ass", _plain),
     "tsv": _tsv,
     "lrc": _lrc,
     "md": markdown,

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 
 from daemon.chunk import Segment
-from daemon.config.languages import WITHOUT_SPACES
-from daemon.publish.subtitles import SENTENCE_ENDS, columns
+from daemon.publish.breaks import CLOSING, SENTENCE_ENDS
+from daemon.publish.scripts import columns, joined
 from daemon.publish.transcript import Transcript
 
 PAUSE_S = 2.0
@@ -18,8 +18,6 @@ PARAGRAPH_COLUMNS = 500
 PARAGRAPH_MAX_COLUMNS = 1000
 """After this much text a paragraph ends with the next segment: not every language or model uses full stops."""
 
-CLOSING = "\"'”’»)]」』）"
-"""What may stand between the end of a sentence and the next one."""
 SPECIAL = re.compile(r"[\\`*_\[\]<#~$]|==|&(?=#?\w+;)")
 """What Markdown or a common dialect of it may take for markup within a line: code, emphasis, links, HTML, headings
 and tags, strike-through, formulas, highlights, entities."""
@@ -29,7 +27,7 @@ def markdown(transcript: Transcript) -> str:
     """Render a transcript as Markdown; one without speech has only its heading and details."""
     heading = f"# {_escaped(os.path.basename(transcript.job.path))}"
     texts = [
-        f"**[{_clock(paragraph[0].start_s)}]** {_escaped(_joined(paragraph, transcript.is_translated))}"
+        f"**[{_clock(paragraph[0].start_s)}]** {_escaped(joined(segment.text for segment in paragraph))}"
         for paragraph in _paragraphs(transcript)
     ]
     return "\n\n".join([heading, _details(transcript), *texts]) + "\n"
@@ -70,15 +68,6 @@ def _ends(last: Segment, length: int, pause_s: float) -> bool:
         return True
     is_sentence = last.text.rstrip().rstrip(CLOSING).endswith(SENTENCE_ENDS)
     return is_sentence and (pause_s >= PAUSE_S or length >= PARAGRAPH_COLUMNS)
-
-
-def _joined(paragraph: list[Segment], is_translated: bool) -> str:
-    text = ""
-    for segment in paragraph:
-        # The language of a segment is the one that was spoken.
-        spaced = is_translated or segment.language not in WITHOUT_SPACES
-        text += (" " if spaced and text else "") + segment.text.strip()
-    return text
 
 
 def _escaped(text: str) -> str:

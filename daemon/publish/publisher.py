@@ -1,21 +1,23 @@
-"""Renders the transcript of a job from what is stored and publishes it beside the recording."""
+"""Renders the transcript of a job from what is stored and publishes it beside the recording, at once or later."""
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import lru_cache
 
-from daemon.errors import (
-    Unavailable,
-)
+from daemon.errors import RecordingGone, Unavailable
 from daemon.filesystem import open_folder
 from daemon.publish.files import Owner, Planned, plan, publish
 from daemon.publish.formats import render
+from daemon.publish.readers import Access, access
 from daemon.recording import current_file, unreadable
 from daemon.store.records import Job, Output, StageProgress
 from daemon.store.store import Store
 
 log = logging.getLogger(__name__)
 
+FOLDERS_TOLD = 1000
 RACES_MAX = 5
 """How often other programs may take a name between plan and publication before the job is postponed."""
 
@@ -36,9 +38,53 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
         RecordingChanged: The recording is not the version that was transcribed.
         Unavailable: The folder cannot be written now.
     """
-    os.close(current_file(job))
+    readers = _readers(job)
+    # What was exported earlier is ours as well, and is to say the same as the rest.
+    formats = {*job.options.formats, *store.output_formats(job.id)}
+    return _publish(store, job, _rendered(store, job, stages, formats), readers, stages)
+
+
+def export_job(store: Store, job: Job, formats: Collection[str]) -> str | None:
+    """Publish a finished job in further formats, from what is stored; the recording itself may be gone by now.
+
+    Args:
+        store: Where the segments are.
+        job: The job, which is done.
+        formats: The formats; files that are there already, as they were written, stay as they are.
+
+    Returns:
+        A warning if the usual name was taken.
+
+    Raises:
+        RecordingGone: The recording's folder no longer exists.
+        RecordingChanged: The recording is not the version that was transcribed.
+        Unavailable: The folder cannot be written now.
+    """
+    readers = None
+    with suppress(RecordingGone):
+        readers = _readers(job)
+    stages = list(store.stages(job.id).values())
+    return _publish(store, job, _rendered(store, job, stages, formats), readers)
+
+
+def _rendered(store: Store, job: Job, stages: Sequence[StageProgress], formats: Collection[str]) -> dict[str, bytes]:
     results = {stage.name: stage.result for stage in stages}
-    files = render(job, store.transcript(job.id), store.suppressed(job.id), results)
+    return render(job, store.transcript(job.id), store.suppressed(job.id), results, formats)
+
+
+def _readers(job: Job) -> Access:
+    """Return who may read a recording, which is the version that was transcribed."""
+    fd = current_file(job)
+    try:
+        return access(fd)
+    finally:
+        os.close(fd)
+
+
+def _publish(
+    store: Store, job: Job, files: dict[str, bytes], readers: Access | None, stages: Sequence[StageProgress] = ()
+) -> str | None:
+    """Put files beside the recording, under names that are free, and record them as the daemon's own before that."""
     full = os.path.join(os.fsencode(job.root), job.path_bytes)
     where, recording = os.path.split(full)
     try:
@@ -50,13 +96,25 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
             planned, warning = plan(folder, recording, files, job.options.naming, _owner(store, job, where))
             store.plan_outputs(job.id, [_output(where, file) for file in planned], stages)
             try:
-                publish(folder, planned, f"transcribed-{job.id}")
+                exactly = publish(folder, planned, f"transcribed-{job.id}", readers)
             except FileExistsError:
                 continue
+            if not exactly:
+                _tell_of_fewer_readers(where)
             return warning
     finally:
         os.close(folder)
     raise Unavailable("other programs keep taking the transcript's names", "find out what writes into this folder")
+
+
+@lru_cache(maxsize=FOLDERS_TOLD)
+def _tell_of_fewer_readers(where: bytes) -> None:
+    """Say once for each folder that its transcripts cannot have all readers of the recordings."""
+    log.warning(
+        "%s: transcripts have fewer readers than their recordings, because the daemon may not give them the same "
+        "owner or group; make the folder setgid, or see docs/service.md",
+        os.fsdecode(where),
+    )
 
 
 def _owner(store: Store, job: Job, where: bytes) -> Owner:

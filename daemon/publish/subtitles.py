@@ -1,20 +1,25 @@
-"""Cuts segments into readable subtitles: two lines of about 42 columns, at most 7 s. Pure."""
+"""Subtitles as the guides want them: what was said in cues that can be read, each with its time. Pure.
 
-import unicodedata
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+The words of the segments are put together to utterances (`utterances.py`), these are cut into cues and lines
+(`layout.py`), and then each cue gets the time that it is shown.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, floor
 
 from daemon.chunk import Segment
-from daemon.config.languages import WITHOUT_SPACES
+from daemon.publish.layout import Laid, Limits, lay_out
+from daemon.publish.scripts import columns, directed, is_right_to_left
+from daemon.publish.utterances import utterances
 
-LINE_COLUMNS = 42
-"""Columns per line: the common limit of subtitling guides; a wide (East Asian) character takes two."""
-LINES = 2
-CUE_MAX_S = 7.0
-SENTENCE_MIN_COLUMNS = 30
-"""The end of a sentence also ends a cue that is at least this long."""
-SENTENCE_ENDS = tuple(".!?…。！？")
+TICKS_PER_S = 100
+"""Cues begin and end at hundredths of a second, the finest time that all formats have: so none rounds two into one."""
+LATE_S = 0.2
+"""A cue may begin this much after its first word if the one before it cannot be read otherwise: nobody notices."""
+CLOSED_S = 0.5
+"""A pause between two cues that is shorter than this flickers: the first cue stays until the second one comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,108 +31,102 @@ class Cue:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """What is never split: a word, or a character of a language without spaces."""
+def cues(segments: Iterable[Segment], limits: Limits | None = None, duration_s: float | None = None) -> list[Cue]:
+    """Cut what was said into cues.
 
-    start_s: float
-    end_s: float
-    text: str
-    glue: str
+    Args:
+        segments: What was said; a cue never has words of two channels.
+        limits: What the cues keep to, wherever the words and the speech allow it; None for the usual.
+        duration_s: The length of the recording, after which no cue is shown; None if it is not known.
 
-
-def cues(segments: Iterable[Segment]) -> list[Cue]:
-    """Cut segments into cues; their times come from the words if there are any, else from the share of the text."""
-    made: list[Cue] = []
-    for segment in segments:
-        for group in _groups(list(_units(segment))):
-            start = max(group[0].start_s, made[-1].end_s if made else 0.0)
-            end = min(max(group[-1].end_s, start), start + CUE_MAX_S)
-            made.append(Cue(start, end, "\n".join(wrap(_units_text(group)))))
-    return made
-
-
-def columns(text: str) -> int:
-    """Return how many columns a text takes on a screen; wide characters take two, combining marks none."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
+    Returns:
+        The cues in order of time: none overlaps the next, and none is shown for no time at all.
+    """
+    limits = limits or Limits()
+    laid = [cue for utterance in utterances(segments) for cue in lay_out(utterance, limits)]
+    laid.sort(key=lambda cue: cue.start_s)
+    last = None if duration_s is None else max(len(laid), floor(duration_s * TICKS_PER_S))
+    starts = _unhurried(laid, _starts(laid, last), limits, last)
+    ends = _ends(laid, starts, limits, last)
+    return [
+        Cue(start / TICKS_PER_S, end / TICKS_PER_S, "\n".join(_directed(cue.lines)))
+        for cue, start, end in zip(laid, starts, ends, strict=True)
+    ]
 
 
-def wrap(text: str) -> list[str]:
-    """Break text into lines of at most 42 columns, as even as possible; a longer word gets a line of its own."""
-    if columns(text) <= LINE_COLUMNS:
-        return [text]
-    unspaced = " " not in text and columns(text) > len(text)
-    pieces, glue = (list(text), "") if unspaced else (text.split(" "), " ")
-    widths = [columns(piece) for piece in pieces]
-    count = len(_fill(widths, len(glue), LINE_COLUMNS))
-    # Find the narrowest width that needs no more lines, by bisection: widths that are too narrow come first.
-    widest = columns(text)
-    narrowest = widest // count
-    width = bisect_left(range(narrowest, widest), True, key=lambda width: len(_fill(widths, len(glue), width)) <= count)
-    ends = _fill(widths, len(glue), narrowest + width)
-    return [glue.join(pieces[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+def _starts(laid: Sequence[Laid], last: int | None) -> list[int]:
+    """Return when each cue begins, in ticks: each later than the one before it.
+
+    Where two channels speak at once, the time that they take together is shared out by the length of their text.
+    """
+    starts = [max(0, round(cue.start_s * TICKS_PER_S)) for cue in laid]
+    for at, (cue, following) in enumerate(pairwise(laid)):
+        spoken_until = round(cue.end_s * TICKS_PER_S)
+        if spoken_until > starts[at + 1]:
+            both_until = max(spoken_until, round(following.end_s * TICKS_PER_S))
+            share = _width(cue) / max(1, _width(cue) + _width(following))
+            fair = starts[at] + round((both_until - starts[at]) * share)
+            starts[at + 1] = min(max(fair, starts[at + 1]), spoken_until)
+        starts[at + 1] = max(starts[at + 1], starts[at] + 1)
+    if last is not None:
+        for at in reversed(range(len(starts))):
+            last = starts[at] = min(starts[at], last - 1)
+    return starts
 
 
-def _fill(widths: list[int], glue: int, width: int) -> list[int]:
-    """Return where each line ends if every line of this width takes as many of the pieces as fit."""
+def _unhurried(laid: Sequence[Laid], starts: list[int], limits: Limits, last: int | None) -> list[int]:
+    """Return the starts, a little later where a hurried cue so gets time that the next one can spare."""
+    needed = [ceil(_needed_s(cue, limits) * TICKS_PER_S) for cue in laid]
+    moved = list(starts)
+    for at in range(len(laid) - 1):
+        lacking = needed[at] - (moved[at + 1] - moved[at])
+        spoken_until = round(laid[at + 1].end_s * TICKS_PER_S)
+        until = starts[at + 2] if at + 2 < len(laid) else min(spoken_until, last or spoken_until)
+        spare = until - moved[at + 1] - needed[at + 1]
+        moved[at + 1] += max(0, min(lacking, spare, round(LATE_S * TICKS_PER_S)))
+    return moved
+
+
+def _needed_s(cue: Laid, limits: Limits) -> float:
+    """Return how long a cue must be shown to be read, in seconds."""
+    return max(limits.cue_min_s, _width(cue) / limits.columns_per_s)
+
+
+def _ends(laid: Sequence[Laid], starts: Sequence[int], limits: Limits, last: int | None) -> list[int]:
+    """Return when each cue ends, in ticks: when its words do, or later where it could not be read otherwise."""
+    gap = ceil(limits.gap_s * TICKS_PER_S)
+    longest = floor(limits.cue_max_s * TICKS_PER_S)
     ends: list[int] = []
-    used = 0
-    for at, piece in enumerate(widths):
-        if at and used + glue + piece > width:
-            ends.append(at)
-            used = piece
-        else:
-            used += piece + (glue if at else 0)
-    return [*ends, len(widths)]
+    for at, cue in enumerate(laid):
+        start = starts[at]
+        needed = ceil(_needed_s(cue, limits) * TICKS_PER_S)
+        wanted = max(round(cue.end_s * TICKS_PER_S), start + needed)
+        if at + 1 < len(laid):
+            wanted = _before_next(start, wanted, starts[at + 1], (gap, needed))
+        elif last is not None:
+            wanted = min(wanted, last)
+        ends.append(max(start + 1, min(wanted, start + longest)))
+    return ends
 
 
-def _units(segment: Segment) -> Iterator[_Unit]:
-    if segment.words:
-        for word in segment.words:
-            if word.word.strip():
-                yield _Unit(word.start_s, word.end_s, word.word.strip(), " " if word.word.startswith(" ") else "")
-        return
-    spaced = segment.language not in WITHOUT_SPACES
-    texts = segment.text.split() if spaced else [char for char in segment.text if not char.isspace()]
-    total = sum(map(columns, texts)) or 1
-    length_s = segment.end_s - segment.start_s
-    before = 0
-    for text in texts:
-        after = before + columns(text)
-        yield _Unit(
-            segment.start_s + length_s * before / total,
-            segment.start_s + length_s * after / total,
-            text,
-            " " if spaced else "",
-        )
-        before = after
+def _before_next(start: int, wanted: int, following: int, spare: tuple[int, int]) -> int:
+    """Return when a cue ends that another one follows.
+
+    Args:
+        start: When it begins, in ticks.
+        wanted: When it would end by itself.
+        following: When the next one begins.
+        spare: The gap between two cues, and the least time that the cue needs: if it has no more, there is no gap.
+    """
+    gap, needed = spare
+    if wanted + CLOSED_S * TICKS_PER_S <= following:
+        return wanted
+    return following - gap if following - gap - start >= needed else following
 
 
-def _groups(units: list[_Unit]) -> Iterator[list[_Unit]]:
-    """Yield groups of units that make one cue each."""
-    group: list[_Unit] = []
-    for unit in units:
-        if group and not _fits([*group, unit]):
-            yield group
-            group = []
-        group.append(unit)
-        if unit.text.endswith(SENTENCE_ENDS) and columns(_units_text(group)) >= SENTENCE_MIN_COLUMNS:
-            yield group
-            group = []
-    if group:
-        yield group
+def _width(cue: Laid) -> int:
+    return sum(map(columns, cue.lines))
 
 
-def _fits(group: list[_Unit]) -> bool:
-    lines = wrap(_units_text(group))
-    return (
-        len(lines) <= LINES
-        and all(columns(line) <= LINE_COLUMNS for line in lines)
-        and group[-1].end_s - group[0].start_s <= CUE_MAX_S
-    )
-
-
-def _units_text(group: list[_Unit]) -> str:
-    return "".join(unit.glue + unit.text for unit in group).strip()
+def _directed(lines: tuple[str, ...]) -> Iterable[str]:
+    return map(directed, lines) if is_right_to_left("".join(lines)) else lines

@@ -1,14 +1,17 @@
 """The transcript that every format is rendered from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from daemon.chunk import Segment, Suppressed
+from daemon.publish.layout import Limits
+from daemon.publish.subtitles import Cue, cues
 from daemon.store.records import Job
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transcript:
     """A finished job and what was said in its recording."""
 
@@ -24,3 +27,11 @@ class Transcript:
     def is_translated(self) -> bool:
         """Whether the text is English whatever was spoken; `language` of job and segments is what was spoken."""
         return self.job.options.task == "translate"
+
+    @cached_property
+    def cues(self) -> list[Cue]:
+        """What was said as subtitles, cut once for all formats that show them."""
+        spoken = self.segments
+        if self.is_translated:
+            spoken = [replace(segment, language="en") for segment in spoken]
+        return cues(spoken, Limits.of(self.job.options), self.job.duration_s)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from daemon.chunk import Segment, Suppressed, Word
+from daemon.sound import NOTHING_HEARD, Sound
 from daemon.store.access import Access
 from daemon.store.records import (
     Batch,
@@ -17,31 +17,19 @@ from daemon.store.records import (
     Output,
     Result,
     StageProgress,
-    StoredChunk,
     options_from_json,
     options_to_json,
     readable,
+    sound_from_json,
+    sound_to_json,
     timestamp,
 )
 from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments, stages, suppressed
 from daemon.store.stages import keep_stages
 
-JOB_COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
+JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "warnings")]
 COMPUTED = (chunks, segments, suppressed, stages)
 """The tables of what was computed from a recording."""
-# Every job runs these queries at least once. Building them once, here, halves the time they take.
-SOME_CHUNKS = (
-    select(chunks.c.idx, chunks.c.start_s, chunks.c.end_s)
-    .where(chunks.c.job_id == bindparam("job"))
-    .order_by(chunks.c.idx)
-    .offset(bindparam("skipped"))
-    .limit(bindparam("most"))
-)
-LINES_OF = (
-    select(segments)
-    .where(segments.c.job_id == bindparam("job"), segments.c.chunk.between(bindparam("from"), bindparam("to")))
-    .order_by(segments.c.chunk, segments.c.idx)
-)
 
 
 class Checkpoints(Access):
@@ -113,14 +101,20 @@ class Checkpoints(Access):
 
         self._write(work)
 
-    def decoded(self, job_id: int, *, chunks_total: int, duration_s: float, speech_s: float, damaged: int) -> None:
+    def decoded(
+        self,
+        job_id: int,
+        *,
+        chunks_total: int,
+        duration_s: float,
+        speech_s: float,
+        damaged: int,
+        sound: Sound = NOTHING_HEARD,
+    ) -> None:
         """Record that the whole recording has been decoded, and what that has shown."""
+        found = {"chunks_total": chunks_total, "duration_s": duration_s, "speech_s": speech_s, "damaged": damaged}
         self._write(
-            lambda db: db.execute(
-                update(jobs)
-                .where(jobs.c.id == job_id)
-                .values(chunks_total=chunks_total, duration_s=duration_s, speech_s=speech_s, damaged=damaged)
-            )
+            lambda db: db.execute(update(jobs).where(jobs.c.id == job_id).values(**found, **sound_to_json(sound)))
         )
 
     def same_content(self, job: Job, content_hash: str, model: str) -> list[tuple[int, str, bytes]]:
@@ -149,7 +143,7 @@ class Checkpoints(Access):
                 db.execute(insert(table).from_select(["job_id", *names], copied.where(table.c.job_id == source_id)))
             carried = (
                 "language", "language_probability", "model", "compute_type", "device", "duration_s", "speech_s",
-                "chunks_total", "chunks_done", "damaged",
+                "chunks_total", "chunks_done", "damaged", "recorded_at", "sound", "warnings",
             )  # fmt: skip
             source = db.execute(select(*(jobs.c[name] for name in carried)).where(jobs.c.id == source_id)).one()
             db.execute(
@@ -169,52 +163,28 @@ class Checkpoints(Access):
         statement = select(*JOB_COLUMNS).where(jobs.c.id == job_id)
         return job_from(self._read(lambda db: db.execute(statement).one()))
 
-    def transcript(self, job_id: int) -> list[Segment]:
-        """Return the segments of a job in the order of the recording."""
-        statement = select(segments).where(segments.c.job_id == job_id).order_by(segments.c.chunk, segments.c.idx)
-        return [_segment(row) for row in self._read(lambda db: db.execute(statement).all())]
-
-    def stored_chunks(self, job_id: int, first: int, limit: int) -> list[StoredChunk]:
-        """Return at most `limit` finished chunks of a job in the order of the recording, from number `first` on."""
-
-        def work(db: Connection) -> list[StoredChunk]:
-            found = db.execute(SOME_CHUNKS, {"job": job_id, "skipped": first, "most": limit}).all()
-            if not found:
-                return []
-            texts: dict[int, list[Segment]] = {row.idx: [] for row in found}
-            for row in db.execute(LINES_OF, {"job": job_id, "from": found[0].idx, "to": found[-1].idx}):
-                texts[row.chunk].append(_segment(row))
-            return [StoredChunk(*row, tuple(texts[row.idx])) for row in found]
-
-        return self._read(work)
-
-    def suppressed(self, job_id: int) -> list[Suppressed]:
-        """Return the text that was left out of a job's transcript, in the order of the recording."""
-        names = Suppressed.__dataclass_fields__
-        statement = select(*(suppressed.c[name] for name in names)).where(suppressed.c.job_id == job_id)
-        rows = self._read(lambda db: db.execute(statement.order_by(suppressed.c.chunk, suppressed.c.id)).all())
-        return [Suppressed(*row) for row in rows]
-
     def plan_outputs(self, job_id: int, files: Sequence[Output], finished: Sequence[StageProgress] = ()) -> None:
         """Record the files about to be published and the finished stages, so that after a crash they count as ours."""
 
         def work(db: Connection) -> None:
             keep_stages(db, job_id, finished)
-            db.execute(delete(outputs).where(outputs.c.job_id == job_id))
             for file in files:
+                values = {
+                    "path": readable(file.path_bytes), "path_bytes": file.path_bytes, "sha256": file.sha256,
+                    "bytes": file.size_bytes, "published": False,
+                }  # fmt: skip
                 db.execute(
-                    insert(outputs).values(
-                        job_id=job_id,
-                        format=file.format,
-                        path=readable(file.path_bytes),
-                        path_bytes=file.path_bytes,
-                        sha256=file.sha256,
-                        bytes=file.size_bytes,
-                        published=False,
-                    )
+                    upsert(outputs)
+                    .values(job_id=job_id, format=file.format, **values)
+                    .on_conflict_do_update(index_elements=["job_id", "format"], set_=values)
                 )
 
         self._write(work)
+
+    def output_formats(self, job_id: int) -> list[str]:
+        """Return the formats in which the daemon has written the transcript of a job."""
+        statement = select(outputs.c.format).where(outputs.c.job_id == job_id).order_by(outputs.c.format)
+        return list(self._read(lambda db: db.execute(statement).scalars()))
 
     def owner(self, path: bytes) -> tuple[str, str, bytes] | None:
         """Return (sha256, root, path of the recording) of what the daemon last wrote at an absolute path, if it did."""
@@ -238,7 +208,7 @@ def _save_chunk(db: Connection, result: Result) -> None:
     if not fresh:
         return
     for idx, segment in enumerate(result.segments):
-        values = asdict(segment)
+        values = asdict(segment) | {"channel": result.channel}
         words = values.pop("words")
         values["words"] = None if words is None else json.dumps(words, ensure_ascii=False)
         db.execute(insert(segments).values(job_id=result.job_id, chunk=result.idx, idx=idx, **values))
@@ -272,12 +242,5 @@ def job_from(row: Any) -> Job:
     """Return the job in a row of JOB_COLUMNS."""
     values = dict(row._mapping)
     values["options"] = options_from_json(values["options"])
+    values["sound"] = sound_from_json(values["sound"], values["recorded_at"], values.pop("warnings"))
     return Job(**values)
-
-
-def _segment(row: Any) -> Segment:
-    words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
-    return Segment(
-        row.start_s, row.end_s, row.text, row.avg_logprob, row.no_speech_prob, row.compression_ratio,
-        row.temperature, row.language, words,
-    )  # fmt: skip

@@ -1,28 +1,38 @@
 """What the scanner records: paths as they appear, settle, queue up and vanish."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
 from daemon.store.access import Access
-from daemon.store.records import Known, Seen, options_to_json, readable, timestamp
-from daemon.store.schema import IGNORED, QUEUED, RUNNING, SETTLING, VANISHED, WAITING, jobs
+from daemon.store.records import Known, Seen, options_columns, seen_columns, timestamp
+from daemon.store.schema import DONE, IGNORED, QUEUED, REJECTED, RUNNING, SETTLING, VANISHED, WAITING, jobs
 
 
 class Intake(Access):
     """Paths on their way into the queue."""
 
-    def known(self, root: str, paths: Sequence[bytes]) -> dict[bytes, Known]:
-        """Return the newest version of each of these paths (at most a few hundred) that the store knows."""
+    def known(self, root: str, versions: Mapping[bytes, str]) -> dict[bytes, Known]:
+        """Return what is known of some files: the version that is there now or, if it is not known, the newest other.
+
+        Args:
+            root: The watched folder.
+            versions: Path and fingerprint of at most a few hundred files.
+        """
         statement = (
-            select(jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state)
-            .where(jobs.c.root == root, jobs.c.path_bytes.in_(paths))
+            select(jobs.c.path_bytes, jobs.c.id, jobs.c.fingerprint, jobs.c.state)
+            .where(jobs.c.root == root, jobs.c.path_bytes.in_(versions))
             .order_by(jobs.c.id)
         )
-        return {path: Known(*rest) for path, *rest in self._read(lambda db: db.execute(statement).all())}
+        found: dict[bytes, Known] = {}
+        for path, *rest in self._read(lambda db: db.execute(statement).all()):
+            # A job that was moved here may be older than one of an earlier file of this name.
+            if path not in found or found[path].fingerprint != versions[path]:
+                found[path] = Known(*rest)
+        return found
 
     def settle(self, seen: Iterable[Seen]) -> None:
         """Add as (new) → settling: recordings that may still be written to."""
@@ -42,10 +52,7 @@ class Intake(Access):
                 {
                     "state": QUEUED,
                     "reason": None,
-                    "options": options_to_json(options),
-                    "task": options.task,
-                    "model": options.model,
-                    "language": None if options.language == "auto" else options.language,
+                    **options_columns(options),
                     "priority": priority,
                     "queued_at": timestamp(),
                 },
@@ -53,6 +60,34 @@ class Intake(Access):
             for seen, options, priority in ready
         )
         self._add(rows, when=jobs.c.state.in_((SETTLING, VANISHED)))
+
+    def leave_alone(self, ready: Iterable[tuple[Seen, Options, int]], reason: str) -> None:
+        """Move settling → done without work: recordings that came with a transcript of their own.
+
+        A row of an earlier version that was left alone, too, is replaced. `jobs retry` transcribes them after all.
+        """
+        items = list(ready)
+
+        def work(db: Connection) -> None:
+            for seen, options, priority in items:
+                earlier = and_(
+                    jobs.c.root == seen.root,
+                    jobs.c.path_bytes == seen.path_bytes,
+                    jobs.c.state == DONE,
+                    jobs.c.content_hash.is_(None),
+                )
+                db.execute(delete(jobs).where(earlier))
+                values = {
+                    **options_columns(options),
+                    "state": DONE,
+                    "reason": reason,
+                    "priority": priority,
+                    "finished_at": timestamp(),
+                }
+                _insert_version(db, seen, values, jobs.c.state.in_((SETTLING, VANISHED)))
+
+        if items:
+            self._write(work)
 
     def still_settling(self, root: str, path: bytes, reason: str) -> None:
         """Keep settling → settling, with the reason why it takes so long."""
@@ -71,14 +106,15 @@ class Intake(Access):
         )
         return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
 
-    def forget_ignored(self, root: str, still: Callable[[bytes], bool]) -> None:
-        """Remove ignored → (no row): paths that were no recordings, and for which `still` is no longer true.
+    def forget_refused(self, root: str, still: Callable[[bytes], bool]) -> None:
+        """Remove ignored | rejected → (no row): paths that `set_aside` added, and for which `still` is no longer true.
 
         Args:
             root: The watched folder.
-            still: Tells whether a path still exists and is still to be listed as ignored.
+            still: Tells whether a path still exists and still is no recording.
         """
-        statement = select(jobs.c.id, jobs.c.path_bytes).where(jobs.c.root == root, jobs.c.state == IGNORED)
+        refused = or_(jobs.c.state == IGNORED, and_(jobs.c.state == REJECTED, jobs.c.error_kind.is_(None)))
+        statement = select(jobs.c.id, jobs.c.path_bytes).where(jobs.c.root == root, refused)
         gone = [job_id for job_id, path in self._read(lambda db: db.execute(statement).all()) if not still(path)]
         if gone:
             self._write(lambda db: db.execute(delete(jobs).where(jobs.c.id.in_(gone))))
@@ -105,11 +141,7 @@ def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: An
     being written.
     """
     new = {
-        "root": seen.root,
-        "path": readable(seen.path_bytes),
-        "path_bytes": seen.path_bytes,
-        "fingerprint": seen.fingerprint,
-        "size_bytes": seen.size_bytes,
+        **seen_columns(seen),
         **values,
     }
     settling = and_(

@@ -25,6 +25,8 @@ class JobFilter:
     """A watched folder, with links resolved as in the configuration."""
     path: bytes | None = None
     """A shell pattern for the path below the root or for the whole path; `*` also matches slashes."""
+    suspect: bool = False
+    """Only those whose transcript comes with warnings, or whose recording was damaged."""
 
 
 class JobQueries(StageQueries):
@@ -60,13 +62,20 @@ class JobQueries(StageQueries):
             **rows[0],
             "outputs": self._typed(OutputRow, files),
             "stages": self.stages(job_id),
-            "segments": self._typed(SegmentRow, lines.order_by(segments.c.chunk, segments.c.idx)),
+            "segments": self._lines(lines.order_by(segments.c.chunk, segments.c.idx)),
         }
 
-    def newest(self, root: str, path: bytes) -> JobRow | None:
-        """Return the job of the newest version of a path below a watched folder, or None."""
+    def _lines(self, statement: Select[Any]) -> list[SegmentRow]:
+        lines = self._typed(SegmentRow, statement)
+        is_split = any(line["channel"] for line in lines)
+        return sorted(lines, key=lambda line: line["start_s"]) if is_split else lines
+
+    def newest(self, root: str, path: bytes, version: str | None) -> JobRow | None:
+        """Return the job of a version of a path below a watched folder, or else that of the newest, or None."""
         mine = select(jobs).where(jobs.c.root == root, jobs.c.path_bytes == path)
-        return next(iter(self._typed(JobRow, mine.order_by(jobs.c.id.desc()).limit(1))), None)
+        # A job that was moved here may be older than one of an earlier file of this name.
+        order = ((jobs.c.fingerprint == (version or "")).desc(), jobs.c.id.desc())
+        return next(iter(self._typed(JobRow, mine.order_by(*order).limit(1))), None)
 
     def failed_since(self, since: str) -> int:
         """Return how many jobs have ended as dead or rejected since a time."""
@@ -81,15 +90,21 @@ class JobQueries(StageQueries):
 
 
 def _ids(wanted: JobFilter | None) -> Select[Any]:
-    wanted = wanted or JobFilter()
-    statement = select(jobs.c.id).order_by(jobs.c.id.desc())
+    return select(jobs.c.id).where(*conditions(wanted or JobFilter())).order_by(jobs.c.id.desc())
+
+
+def conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions that a filter stands for."""
+    found: list[ColumnElement[bool]] = []
     if wanted.states:
-        statement = statement.where(jobs.c.state.in_(wanted.states))
+        found.append(jobs.c.state.in_(wanted.states))
     if wanted.root is not None:
-        statement = statement.where(jobs.c.root == wanted.root)
+        found.append(jobs.c.root == wanted.root)
+    if wanted.suspect:
+        found.append(or_(jobs.c.warnings.is_not(None), jobs.c.damaged > 0))
     if wanted.path is not None:
-        statement = statement.where(_named(wanted.path))
-    return statement
+        found.append(_named(wanted.path))
+    return found
 
 
 def _named(path: bytes) -> ColumnElement[bool]:

@@ -6,13 +6,15 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 
 from daemon.store import database
+from daemon.store.export_queries import ExportQueries
 from daemon.store.job_queries import JobQueries
 from daemon.store.records import timestamp
+from daemon.store.requests import export_command
 from daemon.store.schema import jobs, requests
 from daemon.store.status_queries import StatusQueries
 
 
-class Queries(JobQueries, StatusQueries):
+class Queries(JobQueries, StatusQueries, ExportQueries):
     """Reads jobs.db while a daemon may be running on it: jobs, the service as a whole, the monitor."""
 
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:
@@ -20,6 +22,10 @@ class Queries(JobQueries, StatusQueries):
         found = [row.id for row in self._rows(select(jobs.c.id).where(jobs.c.id.in_(job_ids)))]
         self._ask(command, found)
         return found
+
+    def request_export(self, job_ids: Sequence[int], formats: Sequence[str]) -> None:
+        """Ask the daemon to write other formats of finished jobs."""
+        self._ask(export_command(formats), job_ids)
 
     def request_all(self, command: str) -> None:
         """Ask the daemon to do something that is about no job."""

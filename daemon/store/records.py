@@ -1,11 +1,13 @@
 """The row of a job as the daemon carries it, and the small values that go into the store."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from daemon.chunk import Options, Segment, Suppressed
+from daemon.sound import NOTHING_HEARD, Sound, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,37 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store holds about the newest version of a path."""
+    """What the store holds about a version of a path."""
 
+    job_id: int
     fingerprint: str
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the file of a job was when it was last seen."""
+
+    job_id: int
+    root: str
+    path_bytes: bytes
+    fingerprint: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A job whose file has another path or fingerprint now, and what goes with that."""
+
+    job_id: int
+    seen: Seen
+    options: Options
+    """Those that apply where it is now."""
+    priority: int
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """The absolute paths of the files of its transcript that have another path now, by format."""
+    reason: str | None = None
+    """What there is to say about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +79,12 @@ class Job:
     speech_s: float | None
     damaged: int
     processing_s: float
+    retried: bool
+    """Whether it is to be computed and published again, even if nothing about the recording has changed."""
+    recorded_at: str | None = None
+    """When it was recorded, as its container says."""
+    sound: Sound = NOTHING_HEARD
+    """What of it was listened to, once all of it is decoded; its warnings are those of the column `warnings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +117,8 @@ class Result:
     """Text of the model that was left out of the transcript."""
     run_s: float
     """The chunk's share of the time that its batches ran on the device."""
+    channel: int = 0
+    """The channel that it was cut from, from 1; 0 if the channels were mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +188,57 @@ def seconds_until(text: str) -> float:
     return (datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds()
 
 
+def sound_to_json(sound: Sound) -> dict[str, str | None]:
+    """Write what was listened to as the columns of `jobs` that hold it."""
+    parts = {"tracks": [asdict(track) for track in sound.tracks], "taken": sound.taken, "channels": sound.channels}
+    return {
+        "recorded_at": sound.recorded_at or None,
+        "sound": json.dumps(parts, ensure_ascii=False),
+        "warnings": warnings_to_json(sound.warnings),
+    }
+
+
+def warnings_to_json(warnings: Sequence[str]) -> str | None:
+    """Write warnings as a JSON list; None if there are none, so that they are easy to query."""
+    return json.dumps(warnings, ensure_ascii=False) if warnings else None
+
+
+def sound_from_json(sound: str | None, recorded_at: str | None, warnings: str | None) -> Sound:
+    """Read what `sound_to_json` wrote."""
+    parts = json.loads(sound or "{}")
+    return Sound(
+        tracks=tuple(Track(**track) for track in parts.get("tracks", ())),
+        taken=tuple(parts.get("taken", ())),
+        channels=tuple(parts.get("channels", ())),
+        recorded_at=recorded_at or "",
+        warnings=tuple(json.loads(warnings or "[]")),
+    )
+
+
 def options_to_json(options: Options) -> str:
     """Write options as JSON; the same options give the same text."""
     return json.dumps(asdict(options), sort_keys=True)
+
+
+def seen_columns(seen: Seen) -> dict[str, Any]:
+    """Return the columns of `jobs` that tell one version of one recording from all others."""
+    return {
+        "root": seen.root,
+        "path": readable(seen.path_bytes),
+        "path_bytes": seen.path_bytes,
+        "fingerprint": seen.fingerprint,
+        "size_bytes": seen.size_bytes,
+    }
+
+
+def options_columns(options: Options) -> dict[str, Any]:
+    """Return the columns of `jobs` that hold options."""
+    return {
+        "options": options_to_json(options),
+        "task": options.task,
+        "model": options.model,
+        "language": None if options.language == "auto" else options.language,
+    }
 
 
 def options_from_json(text: str) -> Options:

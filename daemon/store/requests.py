@@ -1,11 +1,26 @@
 """What people request on the command line, and why the daemon pauses."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.store.access import Access
 from daemon.store.records import timestamp
 from daemon.store.schema import pauses, requests
+
+EXPORT = "export"
+
+
+def export_command(formats: Sequence[str]) -> str:
+    """Return the command that asks for formats of a job: `export:vtt,lrc`."""
+    return f"{EXPORT}:{','.join(formats)}"
+
+
+def exported_formats(command: str) -> tuple[str, ...]:
+    """Return the formats that a command asks for; none if it is no export."""
+    name, _, formats = command.partition(":")
+    return tuple(formats.split(",")) if name == EXPORT and formats else ()
 
 
 class Requests(Access):

@@ -40,6 +40,10 @@ class JobRow(TypedDict):
     processing_s: float
     error_kind: str | None
     error: str | None
+    retried: bool
+    recorded_at: str | None
+    sound: str | None
+    warnings: str | None
 
 
 class OutputRow(TypedDict):
@@ -58,6 +62,7 @@ class SegmentRow(TypedDict):
     start_s: float
     end_s: float
     text: str
+    channel: int
 
 
 class StageRow(TypedDict):
@@ -154,6 +159,8 @@ class Status(TypedDict):
 
     daemon: DaemonState
     counts: dict[str, int]
+    suspect: int
+    """Transcripts that came with warnings."""
     running: list[Progress]
     backlog: Backlog
     layouts: list[LayoutRow]

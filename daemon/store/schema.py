@@ -60,9 +60,14 @@ jobs = Table(
     Column("processing_s", Float, nullable=False, server_default=text("0")),
     Column("error_kind", Text),
     Column("error", Text),
+    Column("retried", Boolean, nullable=False, server_default=text("0")),
+    Column("recorded_at", Text),
+    Column("sound", Text),
+    Column("warnings", Text),
     UniqueConstraint("root", "path_bytes", "fingerprint", name="uq_jobs_version"),
     Index("ix_jobs_state", "state", "priority", "queued_at"),
     Index("ix_jobs_content_hash", "content_hash"),
+    Index("ix_jobs_fingerprint", "fingerprint"),
 )
 
 chunks = Table(
@@ -95,6 +100,7 @@ segments = Table(
     Column("compression_ratio", Float),
     Column("temperature", Float),
     Column("words", Text),
+    Column("channel", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("job_id", "chunk", "idx", name="uq_segments_place"),
 )
 

@@ -30,6 +30,7 @@ class StatusQueries(MonitorQueries, StageQueries):
         return {
             "daemon": {"running": pid is not None, "pid": pid},
             "counts": counts,
+            "suspect": int(self._one(select(func.count()).where(jobs.c.warnings.is_not(None)))),
             "running": [self._progress(row) for row in self._rows(select(jobs).where(jobs.c.state == RUNNING))],
             "backlog": self.backlog(),
             "layouts": self._typed(LayoutRow, measured),

@@ -1,14 +1,16 @@
 """The daemon's side of jobs.db: every change of a job's state is one named method that says from → to."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, or_, select, update
 
 from daemon.store.access import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
 from daemon.store.intake import Intake
 from daemon.store.measurements import Measurements
-from daemon.store.records import Job, seconds_until, timestamp, timestamp_in
+from daemon.store.moves import Moves
+from daemon.store.records import Job, seconds_until, timestamp, timestamp_in, warnings_to_json
 from daemon.store.requests import Requests
 from daemon.store.schema import (
     CANCELLED,
@@ -25,11 +27,14 @@ from daemon.store.schema import (
     outputs,
 )
 from daemon.store.stages import Stages
+from daemon.store.transcripts import Transcripts
 
+NOT_EXPORTED = "not exported"
+"""How the reason of a finished job begins of which further formats could not be written."""
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
-class Store(Intake, Checkpoints, Stages, Measurements, Requests):
+class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Requests):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:
@@ -86,18 +91,49 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
         due = self._read(lambda db: db.execute(waits).scalar())
         return None if due is None else max(0.0, seconds_until(due))
 
-    def finish(self, job_id: int, warning: str | None = None) -> None:
-        """Move running → done: every file of the transcript is on the disk."""
+    def finish(self, job_id: int, warnings: Sequence[str] = ()) -> None:
+        """Move running → done: every file of the transcript is on the disk.
+
+        Args:
+            job_id: The job.
+            warnings: What a person should know about the transcript.
+        """
+        reason = "; ".join(warnings) or None
 
         def work(db: Connection) -> None:
             db.execute(update(outputs).where(outputs.c.job_id == job_id).values(published=True))
             db.execute(
                 moved(RUNNING, ids=[job_id]).values(
-                    state=DONE, reason=func.coalesce(warning, jobs.c.reason), finished_at=timestamp(), **NO_ERROR
+                    state=DONE,
+                    reason=func.coalesce(reason, jobs.c.reason),
+                    warnings=warnings_to_json(warnings),
+                    finished_at=timestamp(),
+                    **NO_ERROR,
                 )
             )
 
         self._write(work)
+
+    def finished(self, job_id: int) -> Job | None:
+        """Return a job that is done; None if it is not, or no longer there."""
+        statement = select(*JOB_COLUMNS).where(jobs.c.id == job_id, jobs.c.state == DONE)
+        row = self._read(lambda db: db.execute(statement).first())
+        return None if row is None else job_from(row)
+
+    def exported(self, job_id: int, formats: Collection[str], warning: str | None = None) -> None:
+        """Keep done → done: its transcript is on the disk in further formats."""
+
+        def work(db: Connection) -> None:
+            these = (outputs.c.job_id == job_id, outputs.c.format.in_(formats))
+            db.execute(update(outputs).where(*these).values(published=True))
+            earlier = case((jobs.c.reason.startswith(NOT_EXPORTED), None), else_=jobs.c.reason)
+            db.execute(moved(DONE, ids=[job_id]).values(reason=func.coalesce(warning, earlier)))
+
+        self._write(work)
+
+    def not_exported(self, job_id: int, formats: Collection[str], error: str) -> None:
+        """Keep done → done: further formats could not be written, and the reason says why."""
+        self._move([job_id], (DONE,), reason=f"{NOT_EXPORTED} as {', '.join(formats)}: {error}")
 
     def release(self, job_id: int, reason: str) -> None:
         """Move running → queued: it stopped through no fault of its own; the attempt is given back."""
@@ -165,6 +201,7 @@ class Store(Intake, Checkpoints, Stages, Measurements, Requests):
                     finished_at=None,
                     content_hash=None,
                     queued_at=timestamp(),
+                    retried=True,
                     **NO_ERROR,
                 )
             )

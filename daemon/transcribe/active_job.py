@@ -174,6 +174,7 @@ class ActiveJob:
             segments=tuple(progress.segments),
             suppressed=tuple(progress.suppressed),
             run_s=progress.run_s,
+            channel=chunk.channel,
         )
         return self._let_go(), finished
 

@@ -19,6 +19,7 @@ from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
 from daemon.signals import Wakeup
 from daemon.store.records import Job, MadeWith
+from daemon.store.requests import exported_formats
 from daemon.store.store import Store
 from daemon.transcribe.abilities import Abilities
 from daemon.transcribe.active_job import ActiveJob
@@ -165,6 +166,8 @@ class Dispatcher:
                     self._pauses.hold(REQUEST, REQUESTED)
                 case "resume", None:
                     self._pauses.release(REQUEST)
+                case _, int() if formats := exported_formats(command):
+                    self._outcomes.export(job_id, formats)
             self._claim_at = 0.0
 
     # -- claiming and decoding -------------------------------------------------------------------------------
@@ -221,6 +224,10 @@ class Dispatcher:
         if ready is None:
             self._stop(job_id, None)
             return
+        if (same := self._store.merge_touched(job_id, opened.content_hash)) is not None:
+            log.info("unchanged: %s has the content of job %d, which stays done", running.job.path, same)
+            self._drop(job_id)
+            return
         self._store.begin(
             job_id,
             content_hash=opened.content_hash,
@@ -228,7 +235,8 @@ class Dispatcher:
             made_with=MadeWith(ready.model, ready.compute_type, ready.device),
             language=ready.languages[0] if len(ready.languages) == 1 else None,
         )
-        for source_id, root, path in self._store.same_content(running.job, opened.content_hash, ready.model):
+        known = () if running.job.retried else self._store.same_content(running.job, opened.content_hash, ready.model)
+        for source_id, root, path in known:
             if (root, path) == (running.job.root, running.job.path_bytes) or not exists(root, path):
                 self._store.adopt(job_id, source_id)
                 self._decoders.forget(job_id)
@@ -256,6 +264,7 @@ class Dispatcher:
                 duration_s=round(window.duration_s, 3),
                 speech_s=round(window.speech_s, 3),
                 damaged=window.damaged,
+                sound=window.sound,
             )
         self._publish_if_complete(window.job_id)
 

@@ -3,17 +3,20 @@
 import logging
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
 from daemon.monitor.counters import Counters
-from daemon.publish.publisher import publish_job
+from daemon.publish.publisher import export_job, publish_job
 from daemon.store.records import Job, StageProgress
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
 
 log = logging.getLogger(__name__)
 
+UNHEARD_SHARE, UNHEARD_MIN_S = 0.1, 2.0
+"""Speech without text is worth a warning from this share of all speech on, unless it is a single sound."""
 POSTPONE_MIN_S = 1.0
 """A job that the environment holds up is tried again no sooner, however short the configured wait."""
 
@@ -29,16 +32,35 @@ class Outcomes:
     def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
         """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
         job = self._store.job(job_id)
+        warnings = warnings_of(job, *self._store.unheard(job_id))
+        job = replace(job, sound=replace(job.sound, warnings=warnings))
         try:
-            warning = publish_job(self._store, job, stages)
+            renamed = publish_job(self._store, job, stages)
         except TranscribedError as error:
             self.fail(job, error)
             return
-        if warning:
+        warnings = (*warnings, renamed) if renamed else warnings
+        for warning in warnings:
             log.warning("job %d %s: %s", job_id, job.path, warning)
-        self._store.finish(job_id, warning)
+        self._store.finish(job_id, warnings)
+        self._counters.suspect += bool(warnings)
         self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
+
+    def export(self, job_id: int, formats: Sequence[str]) -> None:
+        """Publish a finished job in further formats; whatever comes of it, the job stays done."""
+        job = self._store.finished(job_id)
+        if job is None:
+            log.warning("job %d cannot be exported: it is not done", job_id)
+            return
+        try:
+            warning = export_job(self._store, job, formats)
+        except TranscribedError as error:
+            log.warning("job %d %s cannot be exported: %s", job_id, job.path, error)
+            self._store.not_exported(job_id, formats, str(error))
+            return
+        self._store.exported(job_id, formats, warning)
+        log.info("exported job %d %s as %s", job_id, job.path, ", ".join(formats))
 
     def fail(self, job: Job, error: TranscribedError) -> None:
         """Turn an error into the job's state; this is the one place that does."""
@@ -59,6 +81,22 @@ class Outcomes:
                 self._store.fail(job.id, type(error).__name__, str(error), retry_in_s)
                 if retry_in_s is None:
                     self._counters.ended(DEAD)
+
+
+def warnings_of(job: Job, left_out_s: float, mute_s: float) -> tuple[str, ...]:
+    """Return what a person should know about a transcript.
+
+    Args:
+        job: All of it decoded and transcribed.
+        left_out_s: Seconds of text that was left out of the transcript.
+        mute_s: Seconds of speech for which the model gave no text.
+    """
+    speech_s = job.speech_s or 0.0
+    found = list(job.sound.warnings)
+    for seconds, what in ((left_out_s, "of text was left out"), (mute_s, "of speech has no text")):
+        if seconds >= UNHEARD_MIN_S and seconds > UNHEARD_SHARE * speech_s:
+            found.append(f"{seconds:.0f} of {speech_s:.0f} s {what}")
+    return tuple(dict.fromkeys(found))
 
 
 def backoff_s(attempts: int, first_s: float) -> float:

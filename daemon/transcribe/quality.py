@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from daemon.chunk import Chunk, Decoded, Segment, Suppressed
+from daemon.chunk import COVERAGE_GAP_S, Chunk, Decoded, Segment, Suppressed
 from daemon.transcribe.hallucinations import is_hallucination
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+NO_SPEECH_SURE = 0.8
+"""40 of 42 sounds without speech have 0.87 or more; speech, said however often, has up to 0.71 (docs/design-notes.md).
+What goes round in circles above this is not cut in two: no piece would be any better."""
 COMPRESSION_RATIO_MAX = 2.4
 """Text that compresses better than this repeats itself."""
 AVG_LOGPROB_MIN = -1.0
 NO_SPEECH_MAX = 0.6
-COVERAGE_GAP_S = 1.0
-"""Speech this long after the last time stamp was left out and is decoded as a chunk of its own."""
 PROMPT_RESET_TEMPERATURE = 0.5
 """Text found at a higher temperature is no prompt for what follows (openai/whisper's rule)."""
 TAIL_REPEATS = 3
@@ -29,6 +30,8 @@ DOUBLED_WORDS = 4
 SPARSE_BYTES_PER_S, SPARSE_MIN_S = 8.0, 5.0
 """With less text than this for so much speech, something was left out: slow speech has 9 bytes of UTF-8 a second or
 more, usual speech 13 to 18 (docs/design-notes.md)."""
+FASTEST_CHARACTERS_PER_S = 25.0
+"""More than this in a second nobody says: usual speech has 13 to 18, in any alphabet; Chinese or Japanese fewer."""
 MARKS = string.punctuation + "…–—‘’“”«»¿¡。，、！？：；"
 PROGRESS_MIN_S = 1.0
 """A part that covers less than this makes no progress; the rest is then given up rather than tried for ever."""
@@ -41,7 +44,7 @@ class Verdict:
     accepted: Decoded | None = None
     again: Chunk | None = None
     guarded: bool = False
-    """`again` is the guard's: the same with more for the encoder to hear, not at the next temperature."""
+    """`again` is the guard's: with more for the encoder to hear, or the first half, not at the next temperature."""
     rest: Chunk | None = None
 
 
@@ -53,14 +56,18 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
         result: what came out of it.
         earlier: the results of the same part at lower temperatures, none of them good enough.
     """
-    if _is_silence(result) and not chunk.is_cut:
-        silent = _without(result, result.segments, "no speech there")
-        return Verdict(accepted=replace(silent, covered_s=chunk.duration_s))
+    if (_is_silence(result) and not chunk.is_cut) or (chunk.doubtful and result.no_speech_prob > NO_SPEECH_MAX):
+        return _silent(chunk, result)
+    if result.pause_s is not None and not earlier and _may_be_said_often(chunk, result):
+        # Each time then has audio of its own.
+        return Verdict(again=chunk.head(result.pause_s), guarded=True)
     if chunk.is_cut and _is_suspect(chunk, result):
         # An encoder that hears the silence itself mends most of it, at a third of the price of the full context.
         full = result.whole_encoding
         return Verdict(again=replace(chunk, full_context=full, whole_encoding=not full), guarded=True)
     if not _is_good(result):
+        if chunk.doubtful:
+            return _silent(chunk, result)
         hotter = [temperature for temperature in TEMPERATURES if temperature > result.temperature]
         if hotter:
             return Verdict(again=replace(chunk, temperature=hotter[0]))
@@ -71,12 +78,46 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
     return Verdict(accepted=result, rest=rest_of(chunk, result))
 
 
+def _silent(chunk: Chunk, result: Decoded) -> Verdict:
+    """Accept that nobody speaks in the chunk, whatever the model has made of it."""
+    silent = replace(_without(result, result.segments, "no speech there"), covered_s=chunk.duration_s)
+    return Verdict(accepted=silent, rest=rest_of(chunk, silent))
+
+
 def _is_silence(result: Decoded) -> bool:
     return result.no_speech_prob > NO_SPEECH_MAX and result.avg_logprob < AVG_LOGPROB_MIN
 
 
+def _loops(result: Decoded) -> bool:
+    """Tell whether the model goes round in circles.
+
+    A text can repeat itself because that was said: then it takes the time that it takes to say it. So audio that is too
+    short to be cut in two may have such a text, if the model hears speech, and if it can be said so fast.
+    """
+    if result.compression_ratio <= COMPRESSION_RATIO_MAX:
+        return False
+    if result.pause_s is not None or result.no_speech_prob > NO_SPEECH_MAX:
+        return True
+    return _is_too_fast(result)
+
+
+def _may_be_said_often(chunk: Chunk, result: Decoded) -> bool:
+    """Tell whether a text goes round in circles, perhaps because something was really said again and again.
+
+    A text that runs on after the speech, because the encoder heard the speech alone, is not such a text.
+    """
+    runs_on = chunk.is_cut and not result.whole_encoding and _is_too_fast(result)
+    return _loops(result) and result.no_speech_prob <= NO_SPEECH_SURE and not runs_on
+
+
+def _is_too_fast(result: Decoded) -> bool:
+    """Tell whether nobody can have said so much in the time; what the model said after the end of the speech counts."""
+    texts = [segment.text for segment in result.segments] + [aside.text for aside in result.suppressed]
+    return sum(map(len, texts)) > FASTEST_CHARACTERS_PER_S * result.covered_s
+
+
 def _is_good(result: Decoded) -> bool:
-    return result.compression_ratio <= COMPRESSION_RATIO_MAX and result.avg_logprob >= AVG_LOGPROB_MIN
+    return not _loops(result) and result.avg_logprob >= AVG_LOGPROB_MIN
 
 
 def _is_suspect(chunk: Chunk, result: Decoded) -> bool:
@@ -152,7 +193,7 @@ def _unrolled(result: Decoded) -> Decoded:
     Left out are lines that repeat the two before (people do say a thing twice), and the further rounds of a tail within
     a line.
     """
-    if result.compression_ratio <= COMPRESSION_RATIO_MAX:
+    if not _loops(result):
         return result
     lines = result.segments
     again = tuple(
@@ -177,13 +218,13 @@ def _unrolled(result: Decoded) -> Decoded:
 
 def _best(results: list[Decoded]) -> Decoded:
     """Return the likeliest of those that do not repeat themselves; of all, if every one does."""
-    steady = [result for result in results if result.compression_ratio <= COMPRESSION_RATIO_MAX]
+    steady = [result for result in results if not _loops(result)]
     return max(steady or results, key=lambda result: result.avg_logprob)
 
 
 def rest_of(chunk: Chunk, result: Decoded) -> Chunk | None:
-    """Return the speech that the result left out, if it is worth a chunk and the result made progress at all."""
+    """Return the next part: what the result left out, if that is worth a part and there was progress; or the tail."""
     left_s = chunk.duration_s - result.covered_s
-    if left_s <= COVERAGE_GAP_S or result.covered_s < PROGRESS_MIN_S:
-        return None
-    return chunk.rest(result.covered_s)
+    if left_s > COVERAGE_GAP_S and result.covered_s >= PROGRESS_MIN_S:
+        return chunk.rest(result.covered_s)
+    return chunk.rest(chunk.duration_s) if chunk.tail else None

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from daemon.config.options import Place, locate
 from daemon.config.settings import Settings, Watch
 from daemon.store.records import readable
-from daemon.watch.listing import Kind, classify, ignored, named
+from daemon.watch.listing import classify
+from daemon.watch.names import Kind, Names
 
 TRANSCRIPT = "named like a transcript, which is never a recording"
 
@@ -40,7 +41,8 @@ def admission(settings: Settings, path: bytes) -> Admission:
     path = _as_scanned(settings, path)
     place = locate(settings, path)
     if place is not None:
-        return _below_folder(settings.watch[place.folder], path, place)
+        watch = settings.watch[place.folder]
+        return _below_folder(watch, Names.of(watch, settings.watching), path, place)
     folders = [os.fsencode(watch.path) for watch in settings.watch]
     if os.path.realpath(path) in folders:
         return Admission(path, None, "is a watched folder itself, not a recording in it")
@@ -57,24 +59,24 @@ def _as_scanned(settings: Settings, path: bytes) -> bytes:
     return path if locate(settings, real) is None and locate(settings, path) is not None else real
 
 
-def _below_folder(watch: Watch, path: bytes, place: Place) -> Admission:
+def _below_folder(watch: Watch, names: Names, path: bytes, place: Place) -> Admission:
     *folders, name = place.below.split(b"/")
-    if reason := _refused_folder(watch, folders):
+    if reason := _refused_folder(watch, names, folders):
         return Admission(path, place, reason)
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return Admission(path, place, _refused_name(watch, name) or "there is no such file")
+        return Admission(path, place, _refused_name(names, name) or "there is no such file")
     except OSError as error:
         return Admission(path, place, f"cannot be examined: {error.strerror}")
-    found = classify(place.below, status, watch.ignore)
+    found = classify(watch.path, place.below, status, names)
     if found is None:
         return Admission(path, place, "a folder, not a recording")
     reason = "" if found.kind is Kind.RECORDING else found.reason or TRANSCRIPT
     return Admission(path, place, reason, found.fingerprint)
 
 
-def _refused_folder(watch: Watch, parts: list[bytes]) -> str:
+def _refused_folder(watch: Watch, names: Names, parts: list[bytes]) -> str:
     """Return why nothing is taken from a sub-folder, or "" if its files are."""
     if not watch.path.is_dir():
         return f"the watched folder {watch.path} is missing"
@@ -83,15 +85,17 @@ def _refused_folder(watch: Watch, parts: list[bytes]) -> str:
     folder = os.fsencode(watch.path)
     for part in parts:
         folder = os.path.join(folder, part)
-        if pattern := ignored(part, watch.ignore):
-            return f"is in the folder {readable(part)}, which matches the ignore pattern {pattern!r}"
+        if reason := names.ignored(part):
+            return f"is in the folder {readable(part)}, which {reason}"
         if os.path.islink(folder):
             return f"is in {readable(part)}, which is a symbolic link to a folder and is not followed"
     return ""
 
 
-def _refused_name(watch: Watch, name: bytes) -> str:
-    if pattern := ignored(name, watch.ignore):
-        return f"matches the ignore pattern {pattern!r}"
-    kind, reason = named(name)
+def _refused_name(names: Names, name: bytes) -> str:
+    if reason := names.ignored(name):
+        return reason
+    if names.asks_content(name):
+        return ""
+    kind, reason = names.named(name)
     return "" if kind is Kind.RECORDING else reason or TRANSCRIPT

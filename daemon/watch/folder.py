@@ -2,12 +2,16 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.config.settings import Watch
 from daemon.watch.events import FolderEvents
 from daemon.watch.listing import on_network
+from daemon.watch.names import Names
+
+Key = tuple[int, bytes]
+"""A file as the scanner names it: (index of the watched folder, path below it)."""
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +21,15 @@ class Root:
     """A watched folder and what the scanner knows of it."""
 
     watch: Watch
+    names: Names
     events: FolderEvents | None
     next_scan: float = 0.0
     missing: bool = False
     """Whether it could not be listed when it was last compared, or its drive was not mounted."""
     device: int | None = None
     """Its file system when it was last compared; a drive that is not mounted leaves an empty folder of another one."""
+    closed: set[bytes] = field(default_factory=set)
+    """The sub-folders that could not be listed when it was last compared."""
     starts: int = 0
     """How often its watcher was started."""
 

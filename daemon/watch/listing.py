@@ -2,24 +2,13 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from fnmatch import fnmatchcase
 from pathlib import Path
 
-from daemon.config.formats import EXTENSIONS
-from daemon.filesystem import fingerprint
-
-MEDIA = frozenset(
-    """
-    .3gp .3g2 .aac .ac3 .aif .aifc .aiff .amr .asf .au .avi .caf .f4v .flac .flv .m2ts .m4a .m4b .m4v .mka .mkv .mov
-    .mp2 .mp3 .mp4 .mpeg .mpg .mpga .mts .oga .ogg .ogv .ogx .opus .qt .spx .ts .vob .w64 .wav .wave .weba .webm
-    .wma .wmv
-    """.split()
-)
-"""The extensions of recordings. Only these files are decoded."""
+from daemon.filesystem import fingerprint, open_beneath
+from daemon.watch.magic import HEAD_BYTES, is_media
+from daemon.watch.names import Kind, Names
 
 NETWORK_FILE_SYSTEMS = frozenset(
     "nfs nfs4 cifs smb3 smbfs 9p virtiofs ceph glusterfs afs fuse.sshfs fuse.rclone fuse.s3fs fuse.glusterfs".split()
@@ -27,16 +16,8 @@ NETWORK_FILE_SYSTEMS = frozenset(
 """File systems on which inotify does not see what other machines write."""
 
 
-class Kind(Enum):
-    """What a path is to the daemon."""
-
-    RECORDING = "recording"
-    SPECIAL = "special"
-    """Named like a recording, but a link, folder, pipe, socket or device."""
-    OTHER = "other"
-    """Not named like a recording, or named by an ignore pattern."""
-    TRANSCRIPT = "transcript"
-    """Named like a transcript: never a recording, and not recorded as a job."""
+Closed = Callable[[bytes, OSError], None]
+"""Takes note of a sub-folder that cannot be listed, by its path relative to the watched folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +33,23 @@ class Found:
 
 
 def walk(
-    root: Path, ignore: Sequence[str], *, recursive: bool, below: bytes = b"", skip: Sequence[Path] = ()
+    root: Path,
+    names: Names,
+    *,
+    recursive: bool,
+    below: bytes = b"",
+    skip: Sequence[Path] = (),
+    closed: Closed = lambda _folder, _error: None,
 ) -> Iterator[Found]:
     """Yield everything below a folder, or below one of its sub-folders, without following links.
 
-    `skip` are folders that are watched on their own. A sub-folder that cannot be listed is skipped; the next
-    comparison tries it again.
+    Args:
+        root: The watched folder.
+        names: How files are told apart by their names.
+        recursive: Whether its sub-folders are walked, too.
+        below: Where to begin, relative to the watched folder.
+        skip: Folders that are watched on their own.
+        closed: Called with every sub-folder whose files cannot be seen, and why; the next comparison tries it again.
 
     Raises:
         OSError: The folder itself cannot be listed.
@@ -67,77 +59,97 @@ def walk(
     pending = [below]
     while pending:
         folder = pending.pop()
-        try:
-            entries = sorted(os.scandir(os.path.join(top, folder)), key=lambda entry: entry.name)
-        except OSError:
-            if not folder:
-                raise
-            continue
-        for entry in entries:
+        for entry in _entries(top, folder, closed):
             path = os.path.join(folder, entry.name)
             if entry.path in skipped:
                 continue
-            with suppress(OSError):
-                found = classify(path, entry.stat(follow_symlinks=False), ignore)
-                if found is not None:
-                    yield found
-                if recursive and entry.is_dir(follow_symlinks=False) and not ignored(entry.name, ignore):
-                    pending.append(path)
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except PermissionError as error:
+                closed(folder, error)  # Its names may be read, but nothing else.
+                break
+            except OSError:
+                continue
+            found = classify(root, path, status, names)
+            if found is not None:
+                yield found
+            if recursive and stat.S_ISDIR(status.st_mode) and not names.ignored(entry.name):
+                pending.append(path)
 
 
-def look(root: Path, path: bytes, ignore: Sequence[str]) -> Found | None:
+def _entries(top: bytes, folder: bytes, closed: Closed) -> list[os.DirEntry[bytes]]:
+    """Return what is in a folder, sorted by name; nothing of a sub-folder that is gone or cannot be listed."""
+    try:
+        return sorted(os.scandir(os.path.join(top, folder)), key=lambda entry: entry.name)
+    except OSError as error:
+        if not folder:
+            raise
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            closed(folder, error)
+    return []
+
+
+def look(root: Path, path: bytes, names: Names) -> Found | None:
     """Look at one path below a folder; return None if nothing is there, or nothing that matters."""
-    if any(ignored(part, ignore) for part in path.split(b"/")):
+    if any(names.ignored(part) for part in path.split(b"/")):
         return None
     try:
-        return classify(path, os.lstat(os.path.join(os.fsencode(root), path)), ignore)
+        return classify(root, path, os.lstat(os.path.join(os.fsencode(root), path)), names)
     except OSError:
         return None
 
 
-def classify(path: bytes, status: os.stat_result, ignore: Sequence[str]) -> Found | None:
-    """Return what a path is; None for a plain folder."""
+def classify(root: Path, path: bytes, status: os.stat_result, names: Names) -> Found | None:
+    """Return what a path below a folder is; None for a plain folder.
+
+    Args:
+        root: The watched folder.
+        path: The path relative to it.
+        status: What is there, links not followed.
+        names: How files are told apart by their names.
+    """
     name = os.path.basename(path)
-    is_folder = stat.S_ISDIR(status.st_mode)
-    if pattern := ignored(name, ignore):
-        kind, reason = Kind.OTHER, f"matches the ignore pattern {pattern!r}"
+    reason = names.ignored(name)
+    if reason:
+        kind = Kind.OTHER
+    elif stat.S_ISDIR(status.st_mode):
+        return None
     else:
-        kind, reason = named(name)
+        kind, reason = names.named(name)
         if kind is Kind.RECORDING and not stat.S_ISREG(status.st_mode):
             kind, reason = Kind.SPECIAL, _special(status.st_mode)
-        elif is_folder:
-            return None
+        elif names.asks_content(name) and stat.S_ISREG(status.st_mode):
+            kind, reason = _sniffed(root, path)
     version = fingerprint(status) if kind is Kind.RECORDING else kind.value
     return Found(path, kind, reason, version, status.st_size)
 
 
-def ignored(name: bytes, ignore: Sequence[str]) -> str | None:
-    """Return the ignore pattern that a name matches, or None."""
-    text = os.fsdecode(name)
-    return next((pattern for pattern in ignore if fnmatchcase(text, pattern)), None)
+def is_refused(root: Path, path: bytes, names: Names) -> bool:
+    """Return whether there is something at a path, and it is still no recording that could be transcribed."""
+    try:
+        found = classify(root, path, os.lstat(os.path.join(os.fsencode(root), path)), names)
+    except OSError:
+        return False
+    return found is not None and found.kind in (Kind.OTHER, Kind.SPECIAL)
 
 
-def is_transcript(path: bytes, ignore: Sequence[str]) -> bool:
-    """Return whether a path counts as a transcript by its name, so that no job records it."""
-    name = os.path.basename(path)
-    return not ignored(name, ignore) and named(name)[0] is Kind.TRANSCRIPT
-
-
-def named(name: bytes) -> tuple[Kind, str]:
-    """Return what a file is by its name, and why it is no recording; "" if it is one."""
-    extension = os.path.splitext(os.fsdecode(name))[1].lower()
-    if extension in MEDIA:
-        return Kind.RECORDING, ""
-    if extension in EXTENSIONS:
-        return Kind.TRANSCRIPT, ""
-    return Kind.OTHER, f"not named like a recording ({extension or 'no extension'})"
+def _sniffed(root: Path, path: bytes) -> tuple[Kind, str]:
+    """Return what a file without an extension is by its first bytes, and why it is no recording; "" if it is one."""
+    try:
+        fd = open_beneath(str(root), path)
+    except OSError as error:
+        return Kind.OTHER, f"no extension, and its content cannot be read: {error.strerror}"
+    try:
+        if is_media(os.pread(fd, HEAD_BYTES, 0)):
+            return Kind.RECORDING, ""
+    finally:
+        os.close(fd)
+    return Kind.OTHER, "no extension, and its first bytes are not those of a recording"
 
 
 def _special(mode: int) -> str:
     if stat.S_ISLNK(mode):
         return "a symbolic link, which is not followed; drop the file itself or a hard link"
-    if stat.S_ISDIR(mode):
-        return "a folder, not a recording"
     if stat.S_ISFIFO(mode):
         return "a named pipe, not a recording"
     if stat.S_ISSOCK(mode):

@@ -8,22 +8,23 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
-from daemon.chunk import Options
-from daemon.config.options import locate, resolve
+from daemon.config.options import locate
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
-from daemon.filesystem import away, being_written, device_of, exists, fingerprint, open_beneath
+from daemon.filesystem import being_written, fingerprint, open_beneath
 from daemon.signals import Wakeup
 from daemon.store.records import Seen, readable
-from daemon.store.schema import IGNORED, REJECTED, SETTLING, VANISHED
 from daemon.store.store import Store
-from daemon.watch.folder import Root, events_of
-from daemon.watch.listing import Found, Kind, is_transcript, look, walk
+from daemon.watch.comparison import Comparison, TakeAlong, with_options
+from daemon.watch.folder import Key, Root, events_of
+from daemon.watch.listing import Found, look, walk
+from daemon.watch.names import Names
+from daemon.watch.own_transcript import own_transcript
 from daemon.watch.settler import Settler
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,6 @@ HINTS_MAX = 10_000
 NEVER = float("inf")
 
 T = TypeVar("T")
-Key = tuple[int, bytes]
-"""(index of the watched folder, path below it)."""
 
 
 class Scanner(threading.Thread):
@@ -53,9 +52,10 @@ class Scanner(threading.Thread):
 
     Args:
         wakeup: of the dispatcher, for when jobs were queued or the first comparison is over.
+        take_along: moves the transcripts of recordings that were moved.
     """
 
-    def __init__(self, settings: Settings, store: Store, wakeup: Wakeup) -> None:
+    def __init__(self, settings: Settings, store: Store, wakeup: Wakeup, take_along: TakeAlong) -> None:
         super().__init__(name="scanner", daemon=True)
         self._settings = settings
         self._store = store
@@ -63,9 +63,15 @@ class Scanner(threading.Thread):
         self._settler: Settler[Key] = Settler(settings.watching.settle_seconds)
         # The first comparison may take a while; an alert from before the start must not seem over meanwhile.
         self._roots = [
-            Root(watch, events_of(watch, self.hint), missing=not os.access(watch.path, os.R_OK | os.X_OK))
+            Root(
+                watch,
+                Names.of(watch, settings.watching),
+                events_of(watch, self.hint),
+                missing=not os.access(watch.path, os.R_OK | os.X_OK),
+            )
             for watch in settings.watch
         ]
+        self._comparison = Comparison(settings, store, self._roots, self._settler, take_along)
         self._told_open: set[Key] = set()
         self._hints: set[bytes] = set()
         self._everything = False
@@ -89,6 +95,11 @@ class Scanner(threading.Thread):
     def missing(self) -> dict[str, bool]:
         """Watched folder -> whether it could not be listed when it was last compared."""
         return {str(root.path): root.missing for root in self._roots}
+
+    @property
+    def unlistable(self) -> dict[str, int]:
+        """Watched folder -> how many of its sub-folders could not be listed when it was last compared."""
+        return {str(root.path): len(root.closed) for root in self._roots}
 
     @property
     def restarts(self) -> dict[str, int]:
@@ -155,11 +166,13 @@ class Scanner(threading.Thread):
         if not root.has_events():
             every_s = min(every_s, POLL_S)
         others = [other.path for other in self._roots if other is not root]
-        found = walk(root.path, root.watch.ignore, recursive=root.watch.recursive, skip=others)
+        closed: dict[bytes, OSError] = {}
+        found = walk(root.path, root.names, recursive=root.watch.recursive, skip=others, closed=closed.__setitem__)
         root.next_scan = NEVER
         try:
             empty = self._take((index, item) for item in found) == 0
-            trouble = self._find_vanished(index, root, empty=empty)
+            _note_closed(root, closed)
+            trouble = self._comparison.find_vanished(index, root, empty=empty)
         except OSError as error:
             trouble = f"cannot be listed: {error.strerror}"
         if trouble and not root.missing:
@@ -178,13 +191,13 @@ class Scanner(threading.Thread):
             root = self._roots[index]
             if b"/" in below and not root.watch.recursive:
                 continue
-            item = look(root.path, below, root.watch.ignore)
+            item = look(root.path, below, root.names)
             if item is not None:
                 yield index, item
             elif root.watch.recursive and os.path.isdir(path) and not os.path.islink(path):
                 others = [other.path for other in self._roots if other is not root]
                 with suppress(OSError):
-                    for item in walk(root.path, root.watch.ignore, recursive=True, below=below, skip=others):
+                    for item in walk(root.path, root.names, recursive=True, below=below, skip=others):
                         yield index, item
 
     def _take(self, found: Iterable[tuple[int, Found]]) -> int:
@@ -192,72 +205,38 @@ class Scanner(threading.Thread):
         count = 0
         for group in _groups(found):
             count += len(group)
-            self._compare(group)
+            if self._comparison.compare(group):
+                self._wakeup.wake()
             self.beat = time.monotonic()
             # The first of ten thousand files is transcribed before the last has been seen.
             self._settle()
         return count
-
-    def _compare(self, group: list[tuple[int, Found]]) -> None:
-        """Record what the store does not know yet, and start the wait for what may still be written to."""
-        fresh: list[Seen] = []
-        refused: list[tuple[Seen, str, str]] = []
-        now = time.monotonic()
-        for index in {index for index, _ in group}:
-            root = str(self._roots[index].path)
-            items = [item for at, item in group if at == index and item.kind is not Kind.TRANSCRIPT]
-            known = self._store.known(root, [item.path for item in items])
-            for item in items:
-                before = known.get(item.path)
-                is_known = before is not None and before.fingerprint == item.fingerprint
-                seen = Seen(root, item.path, item.fingerprint, item.size_bytes)
-                if item.kind is not Kind.RECORDING:
-                    if not is_known:
-                        state = IGNORED if item.kind is Kind.OTHER else REJECTED
-                        refused.append((seen, state, item.reason))
-                elif not is_known or (before is not None and before.state in (SETTLING, VANISHED)):
-                    changed = self._settler.seen((index, item.path), item.fingerprint, now)
-                    if changed and not is_known:
-                        fresh.append(seen)
-        self._store.settle(fresh)
-        self._store.set_aside(refused)
-        for seen, state, reason in refused:
-            if state == REJECTED:
-                log.info("rejected %s: %s", readable(seen.path_bytes), reason)
-
-    def _find_vanished(self, index: int, root: Root, *, empty: bool) -> str | None:
-        """End the waiting jobs whose file is gone, and return what is wrong if the file system itself is missing."""
-        device = root.path.stat().st_dev
-        top = str(root.path)
-        waiting = self._store.waiting(top)
-        homes = {root.device, *(device_of(version) for _, _, version in waiting)} - {None}
-        if empty and homes and device not in homes:
-            return "is empty and on another file system than before: its drive does not seem to be mounted"
-        root.device = device
-        gone = [(job, path) for job, path, version in waiting if not (exists(top, path) or away(top, path, version))]
-        self._store.vanish([job_id for job_id, _ in gone], "the file is gone")
-        for _, path in gone:
-            self._settler.drop((index, path))
-            log.info("vanished %s", readable(path))
-        self._store.forget_ignored(top, lambda path: exists(top, path) and not is_transcript(path, root.watch.ignore))
-        return None
 
     # -- settling --------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
         for keys in _groups(self._settler.due(time.monotonic())):
             ready = [settled for key in keys if (settled := self._settled(key))]
-            self._store.queue(self._with_options(seen) for _, seen in ready)
+            own = {seen: name for index, seen in ready if (name := self._own_transcript(index, seen))}
+            self._store.leave_alone((with_options(self._settings, seen) for seen in own), "has a transcript already")
+            self._store.queue(with_options(self._settings, seen) for _, seen in ready if seen not in own)
             for index, seen in ready:
                 self._settler.drop((index, seen.path_bytes))
-                log.info("queued %s", readable(seen.path_bytes))
+                if seen in own:
+                    log.info("left alone %s: it comes with %s", readable(seen.path_bytes), readable(own[seen]))
+                else:
+                    log.info("queued %s", readable(seen.path_bytes))
             if ready:
                 self._wakeup.wake()
             self.beat = time.monotonic()
 
-    def _with_options(self, seen: Seen) -> tuple[Seen, Options, int]:
-        resolved = resolve(self._settings, os.path.join(os.fsencode(seen.root), seen.path_bytes))
-        return seen, resolved.options, resolved.priority
+    def _own_transcript(self, index: int, seen: Seen) -> bytes | None:
+        """Return the name of the transcript for which a recording is to be left alone, if there is one."""
+        watch = self._roots[index].watch
+        if watch.when_transcript_exists == "add":
+            return None
+        full = os.path.join(os.fsencode(seen.root), seen.path_bytes)
+        return own_transcript(full, watch.formats, lambda path: self._store.owner(path) is not None)
 
     def _settled(self, key: Key) -> tuple[int, Seen] | None:
         """Return the version that has settled, if it is the one seen last and nobody has it open for writing."""
@@ -292,6 +271,16 @@ class Scanner(threading.Thread):
                 os.close(fd)
         self._told_open.discard(key)
         return index, Seen(root, path, fingerprint(status), status.st_size)
+
+
+def _note_closed(root: Root, closed: Mapping[bytes, OSError]) -> None:
+    """Say once for each sub-folder that nothing in it can be seen, and when it can be again."""
+    for folder in sorted(closed.keys() - root.closed):
+        reason = closed[folder].strerror
+        log.warning("cannot list %s in %s: %s; nothing in it is transcribed", readable(folder), root.path, reason)
+    for folder in sorted(root.closed - closed.keys()):
+        log.info("%s in %s can be listed again, or is gone", readable(folder), root.path)
+    root.closed = set(closed)
 
 
 def _groups(items: Iterable[T]) -> Iterator[list[T]]:

@@ -73,7 +73,7 @@ def pointers_outside(folder: Path, secret: Path) -> list[bytes]:
 
 def specials(folder: Path, secret: Path) -> list[bytes]:
     """What is named like a recording and is no file."""
-    made = ["fifo.wav", "socket.wav", "out.wav", "loop.wav", "loop2.wav", "dangling.wav", "folder.wav", "zero.wav"]
+    made = ["fifo.wav", "socket.wav", "out.wav", "loop.wav", "loop2.wav", "dangling.wav", "zero.wav"]
     os.mkfifo(folder / "fifo.wav")
     here = os.open(folder, os.O_RDONLY)
     try:
@@ -85,7 +85,7 @@ def specials(folder: Path, secret: Path) -> list[bytes]:
     (folder / "loop.wav").symlink_to("loop2.wav")
     (folder / "loop2.wav").symlink_to("loop.wav")
     (folder / "dangling.wav").symlink_to("/nowhere/at/all.wav")
-    (folder / "folder.wav").mkdir()
+    (folder / "folder.wav").mkdir()  # walked like any folder
     try:
         os.mknod(folder / "zero.wav", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
     except PermissionError:  # only root makes devices

@@ -80,8 +80,8 @@ CONTROLS = [
         (
             (
                 "transcribe/outcome.py",
-                "        try:\n            warning = publish_job",
-                "        self._store.finish(job_id, None)\n        try:\n            warning = publish_job",
+                "        try:\n            renamed = publish_job",
+                "        self._store.finish(job_id)\n        try:\n            renamed = publish_job",
             ),
         ),
         ("tests/faults/test_syscalls.py", "-k", "kill and link"),
@@ -95,7 +95,7 @@ CONTROLS = [
         "follow symlinks",
         (
             ("watch/listing.py", "entry.stat(follow_symlinks=False)", "entry.stat()"),
-            ("watch/listing.py", "classify(path, os.lstat(", "classify(path, os.stat("),
+            ("watch/listing.py", "return classify(root, path, os.lstat(", "return classify(root, path, os.stat("),
             ("filesystem.py", "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
             ("watch/scanner.py", "status = os.lstat(full)", "status = os.stat(full)"),
         ),

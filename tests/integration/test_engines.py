@@ -1,6 +1,7 @@
 """`[model] engine`: another engine with other abilities, in a real daemon; engines that cannot be used."""
 
 import json
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -47,7 +48,8 @@ def test_what_another_engine_has_transcribed_is_not_taken_over(make_daemon: Make
     first = write_wav(daemon.inbox / "a.wav", 2, seed=1)
     assert daemon.once() == 0
     daemon.config.write_text(daemon.config.read_text().replace('engine = "fake"', 'engine = "tests.plain_engine"'))
-    first.rename(daemon.inbox / "b.wav")
+    shutil.copyfile(first, daemon.inbox / "b.wav")
+    first.unlink()
     assert daemon.once() == 0
     assert text_of(daemon, "b.wav").startswith("context 30")
     models = daemon.query("SELECT model FROM jobs WHERE state = 'done' ORDER BY id")

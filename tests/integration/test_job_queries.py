@@ -118,9 +118,9 @@ def test_filters_hold_together_and_on_every_page(store: Store, queries: Queries)
 def test_the_newest_version_of_a_path(store: Store, queries: Queries) -> None:
     for version in ("1:1:1:1:1", "1:1:2:2:2"):
         store.queue([(Seen("/root", b"a.wav", version, 10), Options(), 0)])
-    newest = queries.newest("/root", b"a.wav")
+    newest = queries.newest("/root", b"a.wav", None)
     assert newest is not None and newest["fingerprint"] == "1:1:2:2:2"
-    assert queries.newest("/root", b"b.wav") is None and queries.newest("/other", b"a.wav") is None
+    assert queries.newest("/root", b"b.wav", None) is None and queries.newest("/other", b"a.wav", None) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from daemon.chunk import SAMPLE_RATE, Chunk, Options
 from daemon.clips import CLIPS
-from daemon.decode.worker import OpenRecording
+from daemon.decode.opened import OpenRecording
 from daemon.errors import BadRecording
 from daemon.processes.protocol import Open, Window
 from tests.faults import hostile

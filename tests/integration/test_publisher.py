@@ -65,7 +65,7 @@ def test_names_that_others_take_again_and_again_are_given_up(
 ) -> None:
     tries = []
 
-    def taken(_folder: int, planned: Mapping[str, object], _name: str) -> None:
+    def taken(_folder: int, planned: Mapping[str, object], _name: str, *_: object) -> None:
         tries.append(planned)
         raise FileExistsError
 

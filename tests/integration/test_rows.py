@@ -15,9 +15,10 @@ from tests.support import queue
 JOB_KEYS = (
     "id root path path_bytes size_bytes fingerprint content_hash state reason damaged priority attempts next_attempt_at "
     "language language_probability task model compute_type device options duration_s speech_s chunks_total chunks_done "
-    "queued_at started_at finished_at processing_s error_kind error"
+    "queued_at started_at finished_at processing_s error_kind error retried recorded_at "
+    "sound warnings"
 ).split()
-"""What `jobs list --json` has printed since the first version, in this order."""
+"""What `jobs list --json` prints, in this order; new keys come last."""
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,6 @@ def test_json_keeps_its_keys_in_their_order(store: Store, queries: Queries) -> N
     assert detail is not None and list(detail) == [*JOB_KEYS, "outputs", "stages", "segments"]
     assert set(get_type_hints(JobDetail)) == set(detail)
     assert list(queries.status()) == [
-        "daemon", "counts", "running", "backlog", "layouts", "batch_fill", "pauses", "alerts",
+        "daemon", "counts", "suspect", "running", "backlog", "layouts", "batch_fill", "pauses", "alerts",
     ]  # fmt: skip
     assert json.loads(json.dumps(detail)) == detail

@@ -48,7 +48,7 @@ def test_of_many_recordings_the_first_are_queued_while_the_last_are_still_to_be_
 
     monkeypatch.setattr(room, "walk", slow_walk)
     store, wakeup = Store(settings.database_path), Wakeup()
-    scanner = Scanner(settings, store, wakeup)
+    scanner = Scanner(settings, store, wakeup, lambda _job, _seen: ({}, None))
     scanner.start()
     try:
         wait_until(lambda: scanner.compared, 30, "the first comparison")

@@ -3,11 +3,13 @@
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from daemon.config.formats import FORMATS
+from daemon.filesystem import fingerprint
 from daemon.watch.listing import on_network
 from tests.support import Daemon, MakeDaemon, reconcile, wait_until, write_wav
 
@@ -77,15 +79,66 @@ def test_replaced_content_runs_again_and_touched_content_does_not(make_daemon: M
     daemon.wait_for({"a.wav": "done"})
     first = (daemon.inbox / "a.txt").read_text()
     batches = daemon.query("SELECT count(*) FROM batches")
-    os.utime(path)
-    wait_until(lambda: len(daemon.query("SELECT id FROM jobs WHERE state = 'done'")) == 2, 20)
+    row = daemon.query("SELECT id, finished_at FROM jobs")
+    touches: list[Callable[[], None]] = [lambda: os.utime(path), lambda: path.chmod(0o600), lambda: restore(path)]
+    for touch in touches:
+        touch()
+        wait_until(lambda: daemon.query("SELECT fingerprint FROM jobs") == [(fingerprint(path.stat()),)], 20)
+    assert daemon.query("SELECT id, finished_at FROM jobs") == row
     assert daemon.query("SELECT count(*) FROM batches") == batches
-    assert "same content" in daemon.reasons()["a.wav"]
     write_wav(path, seed=2)
-    wait_until(lambda: len(daemon.query("SELECT id FROM jobs WHERE state = 'done'")) == 3, 20)
+    wait_until(lambda: len(daemon.query("SELECT id FROM jobs WHERE state = 'done'")) == 2, 20)
     assert (daemon.inbox / "a.txt").read_text() != first
     reconcile_names = {entry.name for entry in daemon.inbox.iterdir()}
     assert reconcile_names == {"a.wav", "a.txt", "a.srt", "a.json"}
+
+
+def restore(path: Path) -> None:
+    """Put a copy of a file in its place, as a backup program does."""
+    copy = path.with_name(".copy")
+    shutil.copyfile(path, copy)
+    copy.rename(path)
+
+
+@pytest.mark.guarantee(5, 11)
+def test_transcripts_that_were_moved_edited_or_deleted_stay_so_when_their_recordings_are_touched(
+    make_daemon: MakeDaemon, outside: Path
+) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    recordings = [write_wav(daemon.inbox / f"{name}.wav", seed=seed) for seed, name in enumerate("abc")]
+    daemon.start().ready()
+    daemon.wait_for({path.name: "done" for path in recordings})
+    (daemon.inbox / "a.txt").write_text("edited")
+    (daemon.inbox / "b.txt").rename(outside / "b.txt")
+    for path in daemon.inbox.glob("c.[tsj]*"):
+        path.unlink()
+    before = {path: path.read_bytes() for path in daemon.inbox.iterdir()}
+    for path in recordings:
+        os.utime(path)
+    versions = [(fingerprint(path.stat()),) for path in recordings]
+    wait_until(lambda: daemon.query("SELECT fingerprint FROM jobs ORDER BY path") == versions, 20)
+    assert {path: path.read_bytes() for path in daemon.inbox.iterdir()} == before
+    daemon.run("jobs", "retry", "3")
+    wait_until(lambda: (daemon.inbox / "c.json").exists(), 20, "what was asked for again")
+
+
+@pytest.mark.guarantee(5, 7)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_while_a_touched_recording_is_recognized(make_daemon: MakeDaemon, moment: str) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    path = write_wav(daemon.inbox / "a.wav")
+    assert daemon.once() == 0
+    os.utime(path)
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    daemon.patch = (
+        "import os, signal; from daemon.store.store import Store; merge = Store.merge_touched; "
+        f"Store.merge_touched = lambda *each: ({f'{kill}, merge(*each)' if moment == 'before' else f'merge(*each), {kill}'})"
+    )
+    assert daemon.once() == -9
+    daemon.patch = ""
+    assert daemon.once() == 0
+    assert daemon.query("SELECT state, fingerprint FROM jobs") == [("done", fingerprint(path.stat()))]
+    reconcile(daemon, [path])
 
 
 @pytest.mark.guarantee(5)
@@ -95,10 +148,61 @@ def test_a_renamed_recording_is_not_transcribed_again(make_daemon: MakeDaemon) -
     daemon.start().ready()
     daemon.wait_for({"a.wav": "done"})
     batches = daemon.query("SELECT count(*) FROM batches")
+    text = (daemon.inbox / "a.txt").read_text()
     path.rename(daemon.inbox / "b.wav")
-    daemon.wait_for({"b.wav": "done"})
+    wait_until(lambda: daemon.states() == {"b.wav": "done"}, 20)
     assert daemon.query("SELECT count(*) FROM batches") == batches
-    assert (daemon.inbox / "b.txt").read_text() == (daemon.inbox / "a.txt").read_text()
+    assert (daemon.inbox / "b.txt").read_text() == text and not (daemon.inbox / "a.txt").exists()
+    reconcile(daemon, [daemon.inbox / "b.wav"])
+
+
+@pytest.mark.guarantee(5)
+def test_what_is_renamed_or_moved_while_it_waits_or_runs_keeps_its_job_and_its_chunks(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(
+        fake={"delay_s": 0.3, "workers": 1, "batch_size": 1},
+        **{"[watch]": 'path = "inbox"\n[[watch]]\npath = "other"'},
+        watching=SLOW_RESCAN,
+    )
+    (daemon.folder / "other").mkdir()
+    (daemon.inbox / "series").mkdir()
+    write_wav(daemon.inbox / "long.wav", 300.0)
+    daemon.start().ready()
+    wait_until(lambda: daemon.query("SELECT 1 FROM jobs WHERE state = 'running' AND chunks_done > 1"), 30)
+    for number in range(40):
+        write_wav(daemon.inbox / "series" / f"{number:02}.wav", 0.2, seed=number)
+    wait_until(lambda: daemon.query("SELECT count(*) FROM jobs WHERE state = 'queued'")[0][0] > 10, 30)
+    (daemon.inbox / "series").rename(daemon.inbox / "renamed")
+    (daemon.inbox / "long.wav").rename(daemon.folder / "other" / "moved.wav")
+    names = [f"renamed/{number:02}.wav" for number in range(40)]
+    daemon.wait_for({"moved.wav": "done", **dict.fromkeys(names, "done")}, 90)
+    assert daemon.query("SELECT count(*), sum(attempts > 1) FROM jobs") == [(41, 0)]
+    ((chunks, decodings),) = daemon.query("SELECT count(*), sum(attempts) FROM chunks")
+    ((batches,),) = daemon.query("SELECT count(*) FROM batches")
+    assert batches <= decodings + 5 and chunks > 41, "much was computed twice"
+    assert {path.name for path in (daemon.folder / "other").iterdir()} == {
+        "moved.wav", "moved.txt", "moved.srt", "moved.json",
+    }  # fmt: skip
+    assert not (daemon.inbox / "series").exists() and not (daemon.inbox / "long.txt").exists()
+
+
+@pytest.mark.guarantee(5, 7)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_while_a_transcript_is_taken_along(make_daemon: MakeDaemon, moment: str) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    write_wav(daemon.inbox / "a.wav")
+    assert daemon.once() == 0
+    (daemon.inbox / "a.wav").rename(daemon.inbox / "b.wav")
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    step = f"{kill}, follow(*each)" if moment == "before" else f"follow(*each), {kill}"
+    daemon.patch = (
+        "import os, signal; from daemon.store.store import Store; follow = Store.follow; "
+        f"Store.follow = lambda *each: ({step})"
+    )
+    assert daemon.once() == -9
+    daemon.patch = ""
+    assert daemon.once() == 0
+    assert daemon.states() == {"b.wav": "done"}
+    reconcile(daemon, [daemon.inbox / "b.wav"])
 
 
 @pytest.mark.guarantee(3)
@@ -134,25 +238,44 @@ def test_what_is_no_recording_is_accounted_for(make_daemon: MakeDaemon) -> None:
     (inbox / "slides.pdf").write_text("x")
     (inbox / "half.wav.part").write_text("x")
     (inbox / "x.wav").mkdir()
+    (inbox / "x.wav" / "scan.pdf").write_text("x")
     os.mkfifo(inbox / "pipe.wav")
     os.symlink("/etc/passwd", inbox / "link.wav")
     assert daemon.once() == 1
     states, reasons = daemon.states(), daemon.reasons()
     assert states == {
-        "slides.pdf": "ignored", "half.wav.part": "ignored",
-        "x.wav": "rejected", "pipe.wav": "rejected", "link.wav": "rejected",
+        "slides.pdf": "ignored", "half.wav.part": "ignored", "x.wav/scan.pdf": "ignored",
+        "pipe.wav": "rejected", "link.wav": "rejected",
     }  # fmt: skip
-    assert "folder" in reasons["x.wav"] and "pipe" in reasons["pipe.wav"] and "symbolic link" in reasons["link.wav"]
-    (inbox / "half.wav.part").unlink()
+    assert "pipe" in reasons["pipe.wav"] and "symbolic link" in reasons["link.wav"]
+    for name in ("half.wav.part", "pipe.wav"):
+        (inbox / name).unlink()
     daemon.once()
-    assert "half.wav.part" not in daemon.states()
+    assert set(daemon.states()) == {"slides.pdf", "x.wav/scan.pdf", "link.wav"}
+
+
+def test_extensions_that_come_and_go_in_the_configuration(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    write_wav(daemon.inbox / "a.xyz", seed=1)
+    write_wav(daemon.inbox / "REC0001", seed=2)
+    assert daemon.once() == 0
+    assert daemon.states() == {"a.xyz": "ignored", "REC0001": "ignored"}
+    default = daemon.config.read_text()
+    daemon.config.write_text(default.replace("[watching]", '[watching]\nextensions = [".xyz"]\nsniff = true'))
+    assert daemon.once() == 0
+    assert daemon.states() == {"a.xyz": "done", "REC0001": "done"}
+    jobs = daemon.query("SELECT id, state FROM jobs ORDER BY id")
+    assert [state for _, state in jobs] == ["done", "done"], "they are ignored no longer"
+    daemon.config.write_text(default)
+    assert daemon.once() == 0
+    assert daemon.query("SELECT id, state FROM jobs ORDER BY id") == jobs
 
 
 def test_what_was_ignored_before_its_format_was_known_is_no_longer_listed(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(fake={})
     for name in ("notes.md", ".hidden.md", "slides.pdf"):
         (daemon.inbox / name).write_text("mine")
-    daemon.patch = "from daemon.watch import listing; listing.EXTENSIONS = listing.EXTENSIONS - {'.md'}"
+    daemon.patch = "from daemon.watch import names; names.EXTENSIONS = names.EXTENSIONS - {'.md'}"
     assert daemon.once() == 0
     assert daemon.states() == dict.fromkeys((".hidden.md", "notes.md", "slides.pdf"), "ignored")
     daemon.patch = ""
@@ -224,6 +347,59 @@ def test_a_root_that_goes_away_while_its_files_settle(make_daemon: MakeDaemon) -
     wait_until(lambda: daemon.query("SELECT state FROM alerts WHERE rule = 'root_missing'") == [("firing",)], 15)
     assert not daemon.ended and daemon.states() == {"a.wav": "settling"}
     assert daemon.stop() == 0
+
+
+@pytest.mark.guarantee(11, 17)
+def test_recordings_that_come_with_a_transcript_are_left_alone_if_that_is_asked_for(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(
+        fake={}, **{"[watch]": 'path = "inbox"\nformats = ["txt"]\nwhen_transcript_exists = "skip"'}
+    )
+    (daemon.inbox / "a.srt").write_text("mine")
+    write_wav(daemon.inbox / "a.wav", seed=1)
+    write_wav(daemon.inbox / "b.wav", seed=2)
+    assert daemon.once() == 0
+    assert daemon.states() == {"a.wav": "done", "b.wav": "done"}
+    assert daemon.reasons()["a.wav"] == "has a transcript already"
+    assert {path.name for path in daemon.inbox.iterdir()} == {"a.wav", "a.srt", "b.wav", "b.txt"}
+    write_wav(daemon.inbox / "b.wav", seed=3)
+    text = (daemon.inbox / "b.txt").read_text()
+    daemon.run("jobs", "retry", "1")
+    assert daemon.once() == 0
+    assert (daemon.inbox / "b.txt").read_text() != text, "the daemon's own transcript holds nothing up"
+    assert (daemon.inbox / "a.txt").exists() and (daemon.inbox / "a.srt").read_text() == "mine"
+
+
+@pytest.mark.guarantee(17)
+def test_a_folder_that_may_not_be_listed_is_said(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(
+        fake={"delay_s": 5.0},
+        watching="settle_seconds = 0.2\nrescan_seconds = 0.5",
+        monitor="interval_seconds = 0.3",
+        patch=(
+            "import os; scandir = os.scandir\n"
+            "def refusing(path):\n"
+            "    if os.path.basename(path) == b'closed' and os.path.exists(os.path.dirname(path) + b'/../refuse'):\n"
+            "        raise PermissionError(13, 'Permission denied')\n"
+            "    return scandir(path)\n"
+            "os.scandir = refusing\n"
+        ),
+    )
+    refuse, folder = daemon.folder / "refuse", daemon.inbox / "closed"
+    folder.mkdir()
+    refuse.touch()
+    write_wav(folder / "a.wav")
+    write_wav(daemon.inbox / "b.wav", seed=2)
+    daemon.start().ready()
+    alert = "SELECT state, text FROM alerts WHERE rule = 'folder_unlistable'"
+    wait_until(lambda: [state for state, _ in daemon.query(alert)] == ["firing"], 15)
+    assert "1 of the folders below" in daemon.query(alert)[0][1] and str(daemon.inbox) in daemon.run("status").stdout
+    assert "closed/a.wav" not in daemon.states()
+    time.sleep(2)
+    assert daemon.log_text().count("cannot list closed in") == 1
+    refuse.unlink()
+    wait_until(lambda: [state for state, _ in daemon.query(alert)] == ["resolved"], 15)
+    wait_until(lambda: "closed/a.wav" in daemon.states(), 15, "what is in it")
+    assert "closed in" in daemon.log_text() and "can be listed again" in daemon.log_text()
 
 
 def test_local_folders_are_not_taken_for_network_folders(tmp_path: Path) -> None:

@@ -2,13 +2,19 @@
 
 from dataclasses import replace
 
+import jiwer
+import numpy as np
 import pytest
 
-from daemon.chunk import BYTES_PER_SECOND, Chunk
+from daemon.chunk import BYTES_PER_SECOND, COVERAGE_GAP_S, SAMPLE_RATE, Chunk, Decoded
 from daemon.clips import references
 from daemon.decode.media import samples
 from daemon.engine.model_files import resolve
 from daemon.engine.whisper import Whisper
+from daemon.transcribe.quality import judge
+from tests.sounds import sound
+from tests.support import words
+from tests.whispering import whispered
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
@@ -72,3 +78,46 @@ def test_a_short_chunk_cannot_hold_up_its_batch_for_long(whisper: Whisper) -> No
     noise = Chunk(1, 0, ((0.0, 1.0),), bytes(range(256)) * 125, language="en", full_context=False, temperature=1.0)
     (result,) = whisper.run([noise])
     assert len(text(result).split()) <= 63
+
+
+def judged(whisper: Whisper, chunk: Chunk) -> Decoded:
+    """What is accepted of a chunk that is not cut in two."""
+    earlier: list[Decoded] = []
+    while True:
+        (result,) = whisper.run([chunk])
+        verdict = judge(chunk, result, earlier)
+        if verdict.accepted is not None:
+            return verdict.accepted
+        assert verdict.again is not None
+        earlier += [] if verdict.guarded else [result]
+        chunk = verdict.again
+
+
+def doubtful(audio: np.ndarray) -> Chunk:
+    spans = ((0.0, len(audio) / SAMPLE_RATE),)
+    return Chunk(1, 0, spans, audio.astype("<i2").tobytes(), language="en", full_context=False, doubtful=True)
+
+
+@pytest.mark.parametrize("name", ["memo-3", "memo-5", "memo-9"])
+def test_what_is_whispered_is_heard(whisper: Whisper, name: str) -> None:
+    said = clip(name + ".opus")
+    accepted = judged(whisper, doubtful(whispered(np.frombuffer(said.audio, dtype="<i2"))))
+    reference = next(text for path, text in references().items() if path.stem == name)
+    assert jiwer.wer(" ".join(words(reference)), " ".join(words(text(accepted)))) <= 0.2
+
+
+@pytest.mark.parametrize("name", ["water", "paper", "keyboard", "breaths", "white noise", "dog", "beep", "tune"])
+def test_what_is_like_a_whisper_has_no_text(whisper: Whisper, name: str) -> None:
+    """Whatever the second look took it for: what the engine makes of it counts as little as that."""
+    assert judged(whisper, doubtful(sound(name, 5.0))).segments == ()
+
+
+def test_a_text_reaches_as_far_as_its_words(whisper: Whisper) -> None:
+    """In this clip, twice, tiny.en closes the text a second and a half before its end."""
+    audio = clip("memo-1.opus").audio
+    both = audio + audio
+    chunk = replace(clip("memo-1.opus"), audio=both, spans=((0.0, len(both) / BYTES_PER_SECOND),), whole_encoding=True)
+    (result,) = whisper.run([chunk])
+    assert text(result).lower().count("kitchen sink") == 2
+    assert chunk.duration_s - result.covered_s <= COVERAGE_GAP_S
+    assert all(segment.words is None for segment in result.segments), "nobody asked for them"

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.settings import Settings, Watch
+from daemon.config.settings import Settings, Watch, Watching
 from daemon.watch.admission import admission
-from daemon.watch.listing import Kind, look, walk
+from daemon.watch.listing import look, walk
+from daemon.watch.names import Kind, Names
+
+BOOKKEEPING = "is a bin, snapshot, preview or bookkeeping of a NAS, desktop or synchronizing program"
 
 
 @pytest.fixture
@@ -45,8 +48,9 @@ def test_it_says_what_the_scanner_does(tree: Path, recursive: bool) -> None:
     outer, inner = Watch(path=tree, recursive=recursive), Watch(path=tree / "own")
     asked = settings(outer, inner)
     taken = set()
+    names = Names.of(outer, asked.watching)
     for watch, skip in ((outer, [inner.path]), (inner, [tree])):
-        for found in walk(watch.path, watch.ignore, recursive=watch.recursive, skip=skip):
+        for found in walk(watch.path, names, recursive=watch.recursive, skip=skip):
             if found.kind is Kind.RECORDING:
                 taken.add(os.path.join(os.fsencode(watch.path), found.path))
             elif found.reason:
@@ -61,7 +65,7 @@ def test_it_says_what_the_scanner_does(tree: Path, recursive: bool) -> None:
     for path in taken:
         below = path.removeprefix(bytes(tree) + b"/")
         if not below.startswith(b"own/"):
-            looked_at = look(tree, below, outer.ignore)
+            looked_at = look(tree, below, names)
             assert looked_at is not None and admission(asked, path).version == looked_at.fingerprint
 
 
@@ -84,6 +88,8 @@ def test_it_says_what_the_scanner_does(tree: Path, recursive: bool) -> None:
         ("pipe.wav", "a named pipe, not a recording"),
         ("socket.wav", "a socket, not a recording"),
         ("folder.wav", "a folder, not a recording"),
+        ("#recycle/a.wav", f"is in the folder #recycle, which {BOOKKEEPING}"),
+        ("._a.wav", BOOKKEEPING),
         ("sub", "a folder, not a recording"),
         ("a" * 300 + ".wav", "cannot be examined: File name too long"),
         (".", "is a watched folder itself, not a recording in it"),
@@ -120,3 +126,14 @@ def test_a_way_through_links_is_the_file_that_is_watched(
     ):
         judged = admission(asked, path)
         assert judged.taken and judged.path == os.path.join(bytes(tree), real), path
+
+
+def test_a_file_without_an_extension_is_taken_by_its_content_if_that_is_asked_for(tree: Path) -> None:
+    (tree / "REC0001").write_bytes(b"OggS")
+    asked = Settings(watch=(Watch(path=tree),), watching=Watching(sniff=True))
+    reasons = {name: admission(asked, bytes(tree / name)).reason for name in ("REC0001", "noextension", "new", "a.wav")}
+    assert reasons == {
+        "REC0001": "", "noextension": "no extension, and its first bytes are not those of a recording",
+        "new": "there is no such file", "a.wav": "",
+    }  # fmt: skip
+    assert admission(settings(Watch(path=tree)), bytes(tree / "REC0001")).reason.startswith("not named like")

@@ -62,3 +62,16 @@ def test_a_key_that_is_wrong_by_itself_is_not_held_against_others_as_its_default
         with pytest.raises(BadConfig) as caught:
             load(tmp_path, f"{wrong}\n{innocent}")
         assert len(caught.value.message.splitlines()) == 1, caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cue_min_seconds = 8", "subtitles.cue_max_seconds: must be at least cue_min_seconds (8), not 7"),
+        ("chars_per_second = 21", "subtitles.chars_per_second_max: must be at least chars_per_second (21), not 20"),
+    ],
+)
+def test_limits_of_subtitles_that_contradict_each_other_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load(tmp_path, f"[subtitles]\n{text}")
+    assert message in caught.value.message

@@ -8,8 +8,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
-from daemon.decode import chunker
-from daemon.decode.chunker import CHUNK_MAX, EXTENT, PAD, VAD_WINDOW, Chunker, pack, padded, quietest, split, stretches
+from daemon.clips import CLIPS
+from daemon.decode import chunker, vad
+from daemon.decode.chunker import CHUNK_MAX, EXTENT, Chunker, pack, quietest, split
+from daemon.decode.media import samples
+from daemon.decode.vad import PAD, VAD_WINDOW, padded, stretches
+from tests.whispering import whispered
 
 
 def test_the_quietest_moment_is_found() -> None:
@@ -52,8 +56,8 @@ def test_a_chunk_goes_on_with_what_it_has_and_reaches_only_so_far() -> None:
 def chunks_of(samples: np.ndarray, options: Options, blocks: int = 50) -> list[tuple[tuple[float, float], ...]]:
     """The spans of every chunk."""
     chunker = Chunker(options)
-    found = [spans for block in np.array_split(samples, blocks) for spans, _ in chunker.feed(block)]
-    return found + [spans for spans, _ in chunker.finish()]
+    found = [spans for block in np.array_split(samples, blocks) for spans, *_ in chunker.feed(block)]
+    return found + [spans for spans, *_ in chunker.finish()]
 
 
 def spans_of(samples: np.ndarray, **options: Any) -> list[tuple[float, float]]:
@@ -114,13 +118,10 @@ def test_room_around_speech_ends_where_the_next_begins() -> None:
 
 
 def test_speech_over_the_border_of_two_looks_of_the_vad_is_one_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    from daemon.clips import CLIPS
-    from daemon.decode.media import samples
-
     audio = np.frombuffer(samples(CLIPS / "memo-8.opus"), dtype="<i2")
     (whole,) = spans_of(audio)
     for windows in (47, 63, 97):
-        monkeypatch.setattr(chunker, "VAD_SLICE", windows * chunker.VAD_WINDOW)
+        monkeypatch.setattr(chunker, "VAD_SLICE", windows * VAD_WINDOW)
         (sliced,) = spans_of(audio)
         assert abs(sliced[0] - whole[0]) < 0.5 and abs(sliced[1] - whole[1]) < 0.5
 
@@ -133,7 +134,7 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.looked = 0
-        monkeypatch.setattr(chunker, "get_vad_model", lambda: self._vad)
+        monkeypatch.setattr(vad, "get_vad_model", lambda: self._vad)
         monkeypatch.setattr(chunker, "quietest", self._quietest)
 
     def _vad(self, samples: np.ndarray) -> np.ndarray:
@@ -178,3 +179,15 @@ def test_whatever_comes_each_sample_is_looked_at_twice_at_most(
         spoken[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] = 1
     assert spoken[:-1][level == LEVELS["speech"]].all()
     assert chunks_of(samples, replace(wanted, window_s=3600.0)) == chunks
+
+
+def test_what_a_vad_does_not_hear_and_may_be_whispered_is_a_doubtful_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunker, "probabilities", lambda part: np.zeros(-(-len(part) // VAD_WINDOW), dtype=np.float32))
+    whisper = whispered(np.frombuffer(samples(CLIPS / "memo-8.opus"), dtype="<i2"))
+    noise = np.random.default_rng(2).normal(0, 300, 130 * SAMPLE_RATE).astype(np.int16)
+    found = Chunker(Options())
+    cuts = [*found.feed(np.concatenate([noise, whisper, noise])), *found.finish()]
+    assert cuts and all(doubtful for *_, doubtful in cuts)
+    spans = [span for each, *_ in cuts for span in each]
+    assert 128 < spans[0][0] < 132 and 130 + len(whisper) / SAMPLE_RATE - 1 < spans[-1][1] < 141
+    assert [noise_db for *_, noise_db, _ in cuts] == [pytest.approx(-40.8, abs=0.5)] * len(cuts)

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from daemon.config.extensions import MEDIA
 from daemon.config.formats import EXTENSIONS, FORMATS
 from daemon.config.reader import default_text
-from daemon.watch.listing import MEDIA
 from tests.support import ROOT
 
 

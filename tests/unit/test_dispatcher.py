@@ -150,6 +150,12 @@ class FakeAutotuner(FakePool):
         self.remembered.append(engine.batch_size)
 
 
+def seen_now(file: Path) -> Seen:
+    """A recording in the inbox, as the scanner would find it."""
+    status = file.stat()
+    return Seen(str(file.parent), file.name.encode(), fingerprint(status), status.st_size)
+
+
 class House:
     """A dispatcher, and everything that it is joined to."""
 
@@ -178,8 +184,7 @@ class House:
             file = self.inbox / name
             with file.open("wb") as opened:
                 opened.truncate(size)
-            version = fingerprint(file.stat())
-            ready.append((Seen(str(self.inbox), name.encode(), version, size), Options(formats=("txt",)), priority))
+            ready.append((seen_now(file), Options(formats=("txt",)), priority))
         self.store.queue(ready)
         self.wakeup.wake()
 
@@ -291,6 +296,23 @@ def test_what_a_decoder_refuses_is_rejected_or_tried_again(house: House, retry: 
     (order,) = house.decoders.opened
     house.decoders.child.say(Refused(order.job_id, order.run, "no audio in it", retry))
     house.until(lambda: house.states() == {"a.wav": state})
+
+
+def test_a_recording_that_was_only_touched_is_opened_and_no_more(house: House) -> None:
+    done = under_way(house)
+    run_to_the_end(house)
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    transcript = (house.inbox / "a.txt").stat()
+    os.utime(house.inbox / "a.wav", (1, 1))
+    house.store.queue([(seen_now(house.inbox / "a.wav"), Options(formats=("txt",)), 0)])
+    house.wakeup.wake()
+    house.until(lambda: len(house.decoders.opened) == 2)
+    touched = house.decoders.opened[-1]
+    house.decoders.child.say(Opened(touched.job_id, touched.run, f"hash-{done.job_id}", 20.0))
+    house.until(lambda: touched.job_id in house.decoders.closed)
+    assert house.dispatcher.idle and house.states() == {"a.wav": "done"} and len(house.decoders.asked) == 1
+    assert house.job("a.wav")["fingerprint"] == fingerprint((house.inbox / "a.wav").stat())
+    assert (house.inbox / "a.txt").stat() == transcript
 
 
 def test_answers_for_an_earlier_claim_are_ignored(house: House) -> None:

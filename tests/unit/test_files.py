@@ -10,6 +10,7 @@ from daemon.config.formats import FORMATS
 from daemon.errors import Unavailable
 from daemon.publish import files as room
 from daemon.publish.files import Owner, plan, publish
+from daemon.publish.readers import Access
 
 FILES = {"txt": b"text\n", "json": b"{}\n"}
 
@@ -204,3 +205,14 @@ def test_leftovers_of_a_crash_do_not_hinder(tmp_path: Path, folder: int, monkeyp
     (tmp_path / ".test-txt.tmp").write_text("half")
     put(folder)
     assert names(tmp_path) == {"talk.txt", "talk.json"}
+
+
+def test_a_file_that_is_replaced_keeps_its_readers(tmp_path: Path, folder: int) -> None:
+    put(folder)
+    for name in FILES:
+        (tmp_path / f"talk.{name}").chmod(0o604)
+    hashes = {f"talk.{name}".encode(): hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
+    planned, _ = plan(folder, b"talk.mp3", dict.fromkeys(FILES, b"new"), "stem", lambda name: (True, hashes[name]))
+    assert publish(folder, planned, "test", Access(os.getuid(), os.getgid(), 6, 4, 4))
+    assert {(tmp_path / f"talk.{name}").stat().st_mode & 0o777 for name in FILES} == {0o604}
+    assert {(tmp_path / f"talk.{name}").read_bytes() for name in FILES} == {b"new"}

@@ -52,6 +52,8 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         naming = "name"
         priority = 4
         condition_on_previous_text = true
+        channels = 2
+        audio_tracks = "eng"
         [model]
         name = "base"
         context = "full"
@@ -65,6 +67,15 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         window_seconds = 60
         [watching]
         max_hours = 2
+        [subtitles]
+        max_lines = 1
+        line_columns = 37
+        wide_columns = 13
+        chars_per_second = 15
+        chars_per_second_max = 18
+        cue_min_seconds = 1
+        cue_max_seconds = 6
+        gap_seconds = 0
         """,
     )
     resolved = resolve(settings, bytes(tmp_path / "b" / "c.wav"), FILE)
@@ -78,11 +89,21 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         beam_size=2,
         word_timestamps=True,
         condition_on_previous_text=True,
+        channels=2,
+        audio_tracks="eng",
         vad=False,
         vad_threshold=0.4,
         vad_min_silence_ms=100,
         window_s=60,
         max_hours=2,
+        subtitle_max_lines=1,
+        subtitle_line_columns=37,
+        subtitle_wide_columns=13,
+        subtitle_chars_per_s=15,
+        subtitle_chars_per_s_max=18,
+        subtitle_cue_min_s=1,
+        subtitle_cue_max_s=6,
+        subtitle_gap_s=0,
     )
     assert (resolved.priority, resolved.watch, resolved.place) == (4, settings.watch[1], Place(1, b"c.wav"))
     for option in (*options.RECORDING, "priority"):

@@ -1,3 +1,4 @@
+import itertools
 import json
 from dataclasses import asdict, replace
 from typing import Any
@@ -96,3 +97,42 @@ def test_the_lines_of_lrc_never_have_sixty_seconds() -> None:
 def test_a_translation_keeps_its_spaces_whatever_was_spoken(form: str) -> None:
     translated = job(language="zh", options=Options(formats=FORMATS, task="translate"))
     assert "Hello there." in render(translated, [replace(SEGMENTS[0], language="zh")])[form].decode()
+
+
+def test_no_format_takes_what_was_said_for_its_own_signs() -> None:
+    files = render(job(), [replace(SEGMENTS[0], text="R&D <i>said</i> 3 < 5 --> true")])
+    assert files["vtt"].decode().splitlines()[4] == "R&amp;D &lt;i&gt;said&lt;/i&gt; 3 &lt; 5 --&gt; true"
+    assert files["srt"].decode().splitlines()[2] == "R&D ‹i>said‹/i> 3 < 5 --› true"
+    assert files["ass"].decode().splitlines()[-1].endswith("R&D ‹i>said‹/i> 3 < 5 --› true")
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt", "ass"])
+def test_cues_are_apart_in_every_format_and_end_with_the_recording(form: str) -> None:
+    said = [segment(f"{number} has no time.", 63.0 + number / 400, 63.0) for number in range(30)]
+    events = pysubs2.SSAFile.from_string(
+        render(job(), [*said, segment("Late.", 66.0, 70.0)])[form].decode(), format_=form
+    )
+    assert all(event.start < event.end <= 64_000 for event in events)
+    assert all(before.end <= after.start for before, after in itertools.pairwise(events))
+
+
+def test_the_table_and_the_json_have_no_time_after_the_recording() -> None:
+    files = render(job(), [segment("Hello", 60.0, 70.0)])
+    assert files["tsv"].decode().splitlines()[1] == "60000\t64000\tHello"
+    assert json.loads(files["json"])["segments"][0]["end_s"] == 64.0
+
+
+def test_the_text_of_the_json_is_joined_as_its_script_wants() -> None:
+    said = [segment("我们今天。", 0, 1, language="zh"), segment("明天见。", 1, 2, language="zh")]
+    assert json.loads(render(job(), said)["json"])["text"] == "我们今天。明天见。"
+
+
+def test_a_segment_of_one_channel_names_it() -> None:
+    assert json.loads(render(job(), [replace(SEGMENTS[0], channel=2)])["json"])["segments"][0]["channel"] == 2
+
+
+def test_subtitles_keep_the_limits_of_their_job() -> None:
+    options = Options(formats=("srt",), subtitle_max_lines=1, subtitle_line_columns=20)
+    files = render(job(options=options), [segment("A sentence of more than twenty columns.", 0, 4)])
+    texts = [line for line in files["srt"].decode().splitlines() if line[:1].isalpha()]
+    assert len(texts) == 2 and all(len(line) <= 20 for line in texts)

@@ -2,13 +2,15 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.chunk import BYTES_PER_SECOND, Decoded
+from daemon.chunk import BYTES_PER_SECOND, Decoded, Suppressed
 from daemon.transcribe.quality import TEMPERATURES, judge
 from tests.builders import chunk, decoded, segment
 
 CHUNK = chunk(seconds=20.0)
 SEGMENT = segment("a text", 0.0, 20.0)
 GOOD = replace(decoded(covered_s=20.0), segments=(SEGMENT,))
+LOOP = replace(GOOD, compression_ratio=9.0, segments=(replace(SEGMENT, text="and so " * 80),))
+"""More than anybody says in 20 s."""
 
 
 def test_a_good_result_is_accepted() -> None:
@@ -17,23 +19,23 @@ def test_a_good_result_is_accepted() -> None:
 
 
 def test_repetition_and_doubt_go_to_the_next_temperature() -> None:
-    for bad in (replace(GOOD, compression_ratio=2.5), replace(GOOD, avg_logprob=-1.1)):
+    for bad in (LOOP, replace(GOOD, avg_logprob=-1.1)):
         verdict = judge(CHUNK, bad, [])
         assert verdict.accepted is None
         assert verdict.again == replace(CHUNK, temperature=0.2)
 
 
 def test_after_the_last_temperature_the_likeliest_steady_result_counts() -> None:
-    loops = replace(GOOD, compression_ratio=9.0, avg_logprob=-0.1)
+    loops = replace(LOOP, avg_logprob=-0.1)
     doubtful = [replace(GOOD, avg_logprob=-1.5, temperature=0.2), replace(GOOD, avg_logprob=-1.2, temperature=0.4)]
     last = replace(GOOD, avg_logprob=-1.3, temperature=TEMPERATURES[-1])
     assert judge(CHUNK, last, [loops, *doubtful]).accepted == doubtful[1]
 
 
 def test_when_all_repeat_themselves_the_likeliest_counts() -> None:
-    results = [replace(GOOD, compression_ratio=9.0, avg_logprob=value) for value in (-0.5, -0.3)]
-    last = replace(GOOD, compression_ratio=9.0, avg_logprob=-0.4, temperature=1.0)
-    assert judge(CHUNK, last, results).accepted == results[1]
+    results = [replace(LOOP, avg_logprob=value) for value in (-0.5, -0.3)]
+    accepted = judge(CHUNK, replace(LOOP, avg_logprob=-0.4, temperature=1.0), results).accepted
+    assert accepted is not None and accepted.avg_logprob == -0.3
 
 
 def test_doubtful_text_where_the_model_hears_no_speech_is_dropped() -> None:
@@ -163,6 +165,32 @@ def test_a_phantom_phrase_is_dropped_only_where_the_model_hears_no_speech() -> N
     assert [each.text for each in dropped.suppressed] == ["Thanks for watching!"]
 
 
+def test_a_text_that_goes_round_in_circles_is_heard_again_in_halves() -> None:
+    """So each time that something is said has audio of its own; at any context, but before any higher temperature."""
+    looping = replace(GOOD, compression_ratio=3.0, pause_s=11.0)
+    verdict = judge(CHUNK, looping, [])
+    assert verdict.guarded and verdict.again == CHUNK.head(11.0)
+    assert judge(replace(CHUNK, full_context=False), looping, []).again == replace(CHUNK, full_context=False).head(11.0)
+    tried = judge(replace(CHUNK, temperature=0.2), replace(looping, temperature=0.2), [looping])
+    assert tried.again == replace(CHUNK, temperature=0.4)
+    assert judge(CHUNK, replace(GOOD, pause_s=11.0), []).again is None
+    noise = replace(looping, no_speech_prob=0.9)
+    assert judge(CHUNK, noise, []).again == replace(CHUNK, temperature=0.2), "nobody says it"
+
+
+def test_the_second_half_follows_whatever_became_of_the_first() -> None:
+    first = CHUNK.head(11.0)
+    for result in (
+        replace(GOOD, covered_s=11.0),
+        replace(GOOD, covered_s=0.0),
+        replace(GOOD, avg_logprob=-2.0, no_speech_prob=0.9),
+    ):
+        rest = judge(first, result, []).rest
+        assert rest is not None and (rest.start_s, rest.duration_s, rest.tail) == (11.0, 9.0, ())
+    left_out = judge(first, replace(GOOD, covered_s=5.0), []).rest
+    assert left_out is not None and (left_out.start_s, left_out.duration_s) == (5.0, 6.0) and left_out.tail
+
+
 def test_a_loop_that_no_temperature_ends_is_told_once() -> None:
     loop = replace(
         spoken("It began well", "Twice.", "Twice.", *["and then and then and then and then"] * 3),
@@ -182,5 +210,43 @@ def test_a_loop_that_no_temperature_ends_is_told_once() -> None:
 
 
 def test_a_text_of_one_word_alone_keeps_it() -> None:
-    accepted = judge(CHUNK, replace(spoken("no no no no no"), compression_ratio=3.0, temperature=1.0), []).accepted
+    endless = replace(spoken("no " * 50), compression_ratio=9.0, temperature=1.0)
+    accepted = judge(CHUNK, endless, []).accepted
     assert accepted is not None and accepted.segments[0].text == "no"
+
+
+def test_what_can_be_said_in_its_time_was_said_so_often() -> None:
+    said = replace(spoken(*["No, no, no, no, no."] * 3), compression_ratio=3.0)
+    assert judge(CHUNK, said, []).accepted == said
+    assert judge(CHUNK, replace(said, no_speech_prob=0.9), []).again == replace(CHUNK, temperature=0.2)
+    faster = replace(said, covered_s=2.0)
+    assert judge(CHUNK, faster, []).again == replace(CHUNK, temperature=0.2)
+    assert judge(CHUNK, replace(said, temperature=1.0), [replace(LOOP, avg_logprob=-0.1)]).accepted is not None
+
+
+def test_a_text_that_runs_on_after_the_speech_is_first_heard_with_the_silence() -> None:
+    aside = tuple(Suppressed(4.0, 4.0, "The same again and again.", "past the end of the speech") for _ in range(5))
+    result = replace(
+        spoken("The same again and again."), compression_ratio=3.0, pause_s=2.0, suppressed=aside, whole_encoding=False
+    )
+    assert judge(CUT, result, []).again == replace(CUT, whole_encoding=True)
+    second = replace(result, whole_encoding=True)
+    assert judge(replace(CUT, whole_encoding=True), second, []).again == CUT.head(2.0)
+
+
+DOUBTFUL = replace(CHUNK, doubtful=True)
+
+
+def test_a_chunk_in_which_no_speech_was_found_has_a_text_only_if_the_model_hears_speech() -> None:
+    assert judge(DOUBTFUL, GOOD, []).accepted == GOOD
+    for result in (
+        replace(GOOD, no_speech_prob=0.7),
+        replace(LOOP, no_speech_prob=0.7, pause_s=11.0),
+        LOOP,
+        replace(GOOD, avg_logprob=-1.2),
+    ):
+        accepted = judge(DOUBTFUL, result, []).accepted
+        assert accepted is not None and accepted.segments == ()
+        assert {each.reason for each in accepted.suppressed} == {"no speech there"}
+    assert judge(DOUBTFUL, replace(LOOP, pause_s=11.0), []).again == DOUBTFUL.head(11.0)
+    assert judge(DOUBTFUL.head(11.0), replace(GOOD, no_speech_prob=0.7), []).rest == DOUBTFUL.head(11.0).rest(11.0)

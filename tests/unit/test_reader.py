@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import reader
-from daemon.config.settings import Database, Jobs, Model, Monitor, Settings, Vad, Watch, Watching
+from daemon.config.settings import Database, Jobs, Model, Monitor, Settings, Subtitles, Vad, Watch, Watching
 from daemon.errors import BadConfig
 
 
@@ -25,6 +25,7 @@ def test_the_shipped_file_states_every_key_with_its_default(tmp_path: Path) -> N
         Database,
         Model,
         Vad,
+        Subtitles,
         Jobs,
         Monitor,
     ):

@@ -80,3 +80,14 @@ def test_gpus_of_before_the_restart_are_missed() -> None:
     readings = Reader([gpu]).readings(sample(), 0.0)
     assert Reading("gpu_gone", gpu.subject, 1.0) in readings
     assert not [reading for reading in Reader().readings(sample(), 0.0) if reading.rule.startswith("gpu")]
+
+
+def test_folders_that_cannot_be_listed_fire_until_all_can() -> None:
+    rules = configured(Monitor())
+    open_: dict[tuple[str, str], Alert] = {}
+    told = []
+    for counts in ({"/a": 0, "/b": 0}, {"/a": 2, "/b": 0}, {"/a": 1, "/b": 0}, {"/a": 0, "/b": 0}):
+        readings = Reader().readings(sample(unlistable_folders=counts), 0.0)
+        open_, events = step(rules, open_, readings, 0.0)
+        told += [(event.rule, event.subject, event.state) for event in events if event.news]
+    assert told == [("folder_unlistable", "/a", "firing"), ("folder_unlistable", "/a", "resolved")]

@@ -49,6 +49,12 @@ def test_a_secret_in_a_key_is_not_repeated(tmp_path: Path) -> None:
         ("watch = []\n", "watch: "),
         ('[[watch]]\nformats = ["txt", "txt"]\n', "lists an entry twice"),
         ("[[watch]]\nformats = []\n", "formats"),
+        ('[watching]\nextensions = ["xyz"]\n', "must be an extension to take, such as '.xyz'"),
+        ('[watching]\nextensions = [".tar.gz"]\n', "must be an extension to take"),
+        ('[watching]\nextensions = [".001"]\n', "must be an extension to take"),
+        ('[watching]\nextensions = [".TXT"]\n', "files named like transcripts are never recordings"),
+        ('[watching]\nextensions = ["-.xyz"]\n', "is not taken anyway"),
+        ('[watching]\nextensions = [".xyz", ".XYZ"]\n', "lists an entry twice"),
     ],
 )
 def test_impossible_values_are_named(tmp_path: Path, text: str, message: str) -> None:

@@ -9,15 +9,17 @@ from daemon.cli import show
 from daemon.store.rows import JobDetail, JobRow, Status
 
 EMPTY = {
-    "daemon": {"running": False, "pid": None}, "counts": {"done": 0, "failed": 0}, "running": [],
+    "daemon": {"running": False, "pid": None}, "counts": {"done": 0, "failed": 0}, "suspect": 0, "running": [],
     "backlog": {"files": 0, "bytes": 0, "audio_s": None, "eta_s": None}, "layouts": [], "batch_fill": None,
     "pauses": [], "alerts": [],
 }  # fmt: skip
 STAGE = {"name": "languages", "chunks_done": 50, "result": None}
 JOB = {
     "id": 3, "state": "done", "path": "a [bold].wav", "duration_s": 65.4, "language": "en", "reason": None,
-    "outputs": [{"format": "txt", "path": "/r/a.txt"}], "segments": [{"start_s": 3.2, "text": "[red] hello"}],
-    "path_bytes": "00", "chunks_total": 60, "stages": [STAGE],
+    "outputs": [{"format": "txt", "path": "/r/a.txt"}], "segments": [{"start_s": 3.2, "text": "[red] hello", "channel": 2}],
+    "sound": '{"tracks": [{"number": 1, "codec": "aac", "channels": 2, "language": "eng", "title": ""},'
+    ' {"number": 2, "codec": "ac3", "channels": 6, "language": "deu", "title": "[b] Kino"}], "taken": [2], "channels": []}',
+    "warnings": '["no speech was found on channel 1"]', "path_bytes": "00", "chunks_total": 60, "stages": [STAGE],
 }  # fmt: skip
 
 
@@ -69,7 +71,9 @@ def test_a_daemon_at_work() -> None:
 def test_names_and_texts_are_no_markup() -> None:
     assert "a [bold].wav" in shown(show.jobs([cast(JobRow, JOB)]))
     text = shown(show.job(cast(JobDetail, JOB)))
-    assert "[0:03] [red] hello" in text and "/r/a.txt" in text and "path_bytes" not in text
+    assert "[0:03] channel 2: [red] hello" in text and "/r/a.txt" in text and "path_bytes" not in text
+    assert "1: aac, 2 channels, eng (not transcribed)" in text and "2: ac3, 6 channels, deu, [b] Kino" in text
+    assert "no speech was found on channel 1" in text
 
 
 def test_no_jobs_are_told_as_such() -> None:

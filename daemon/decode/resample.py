@@ -1,0 +1,78 @@
+"""Brings decoded frames of any kind to float32 samples at 16 kHz, every channel kept (runs in the decoder child)."""
+
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.chunk import SAMPLE_RATE
+
+Sound = NDArray[np.float32]
+"""Samples at 16 kHz between -1 and 1, shape (samples, channels)."""
+
+CHANNELS_MAX = 64
+"""Channels that FFmpeg's resampler takes at once (SWR_CH_MAX)."""
+
+
+class Resampler:
+    """Resamples the frames of one stream, whose format, rate and channels may change on the way."""
+
+    def __init__(self) -> None:
+        self._form: tuple[object, ...] | None = None
+        self._resamplers: list[av.AudioResampler] = []
+
+    def take(self, frame: av.AudioFrame) -> Iterator[Sound]:
+        """Yield what a frame gives, and before it what is left of frames of another form.
+
+        Raises:
+            FFmpegError, ValueError: The frame cannot be resampled; the next one can.
+        """
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form != self._form:
+            yield from self.finish()
+            self._form = form
+            self._resamplers = [_resampler() for _ in range(0, frame.layout.nb_channels, CHANNELS_MAX)]
+        frame.pts = None
+        yield from self._resampled(_slabs(frame))
+
+    def finish(self) -> Iterator[Sound]:
+        """Yield what the resampler still holds."""
+        if self._resamplers:
+            yield from self._resampled([None] * len(self._resamplers))
+        self._form, self._resamplers = None, []
+
+    def _resampled(self, slabs: list[av.AudioFrame | None]) -> Iterator[Sound]:
+        done = [resampler.resample(slab) for resampler, slab in zip(self._resamplers, slabs, strict=True)]
+        for blocks in zip(*done, strict=True):
+            columns = [_table(block) for block in blocks]
+            yield columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+
+
+def _resampler() -> av.AudioResampler:
+    # Packed samples: PyAV gets planar ones wrong from nine channels on (docs/facts.md, fact 14).
+    return av.AudioResampler(format="flt", layout=None, rate=SAMPLE_RATE)
+
+
+def _slabs(frame: av.AudioFrame) -> list[av.AudioFrame | None]:
+    """Return a frame in pieces of at most CHANNELS_MAX channels."""
+    channels = frame.layout.nb_channels
+    if channels <= CHANNELS_MAX:
+        return [frame]
+    if frame.format.is_planar:
+        raise ValueError(f"{channels} channels in planes are more than can be taken apart")
+    samples = frame.to_ndarray().reshape(-1, channels)
+    slabs: list[av.AudioFrame | None] = []
+    for first in range(0, channels, CHANNELS_MAX):
+        some = np.ascontiguousarray(samples[:, first : first + CHANNELS_MAX])
+        slab = av.AudioFrame.from_ndarray(
+            some.reshape(1, -1), format=frame.format.name, layout=f"{some.shape[1]} channels"
+        )
+        slab.sample_rate = frame.sample_rate
+        slabs.append(slab)
+    return slabs
+
+
+def _table(block: av.AudioFrame) -> Sound:
+    table: Sound = np.nan_to_num(block.to_ndarray()).reshape(-1, block.layout.nb_channels)
+    return table

@@ -1,0 +1,129 @@
+"""Takes the files of a transcript along when its recording has been renamed or moved."""
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from daemon.filesystem import open_folder
+from daemon.publish.files import content_hash
+from daemon.store.records import Output, Seen, Whereabouts, readable
+from daemon.store.store import Store
+
+NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What a file system that knows no hard links answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of a transcript and its name before and after."""
+
+    format: str
+    old: bytes
+    new: bytes
+    sha256: str
+
+
+def take_along(store: Store, job: Whereabouts, seen: Seen) -> tuple[dict[str, bytes], str | None]:
+    """Give the transcript of a job that is done the names that go with its recording's new path.
+
+    The files go along as a set if none of them was edited and every new name is free; otherwise all stay where they
+    are. What its owner has moved or deleted is not made again. Doing this again, after a crash, changes nothing.
+
+    Args:
+        store: What was published is looked up there; nothing in it is changed.
+        job: The job, and where its recording was.
+        seen: Where the recording is now.
+
+    Returns:
+        The new absolute paths by format, and why the files stayed, if they did.
+    """
+    old_path, new_path = (os.path.join(os.fsencode(at.root), at.path_bytes) for at in (job, seen))
+    old_folder, new_folder = os.path.dirname(old_path), os.path.dirname(new_path)
+    files = []
+    for output in store.files_of(job.job_id):
+        folder, name = os.path.split(output.path_bytes)
+        renamed = _renamed(output, os.path.basename(old_path), os.path.basename(new_path))
+        if folder == old_folder and (folder, name) != (new_folder, renamed):
+            files.append(_File(output.format, name, renamed, output.sha256))
+    try:
+        with _opened(job.root, job.path_bytes) as old, _opened(seen.root, seen.path_bytes) as new:
+            if new is None:
+                return {}, None
+            # A folder that is gone was renamed with all that was in it.
+            stays = "" if old is None else _move_all(old, new, files)
+    except OSError as error:
+        stays = f"it cannot be moved: {(error.strerror or str(error)).lower()}"
+    if stays:
+        return {}, f"its transcript stays in {readable(old_folder)}: {stays}"
+    return {file.format: os.path.join(new_folder, file.new) for file in files}, None
+
+
+def _renamed(output: Output, old: bytes, new: bytes) -> bytes:
+    """Return the name of a file after its recording was renamed: a.srt → b.srt, a.mp3.1.srt → b.mp3.1.srt."""
+    base, extension = os.path.splitext(os.path.basename(output.path_bytes))
+    if old == new:
+        return base + extension
+    if base == os.path.splitext(old)[0]:
+        return os.path.splitext(new)[0] + extension
+    return new + (base.removeprefix(old) if base.startswith(old) else b"") + extension
+
+
+@contextmanager
+def _opened(root: str, path: bytes) -> Iterator[int | None]:
+    """Open the folder that holds a path below a root; None if there is none."""
+    try:
+        folder = open_folder(root, path)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _move_all(old: int, new: int, files: Sequence[_File]) -> str:
+    """Move the files that are still where they were published; return why they all stay, or "" if they do not."""
+    here = []
+    for file in files:
+        content = content_hash(old, file.old)
+        if content is None:
+            continue
+        if content != file.sha256:
+            return f"{readable(file.old)} was edited"
+        if content_hash(new, file.new) not in (None, file.sha256):
+            return f"{readable(file.new)} is taken by another file"
+        here.append(file)
+    moved: list[_File] = []
+    try:
+        for file in here:
+            _move(old, file.old, new, file.new)
+            moved.append(file)
+    except OSError:
+        for file in moved:
+            with suppress(OSError):
+                _move(new, file.new, old, file.old)
+        raise
+    return ""
+
+
+def _move(old_folder: int, old: bytes, new_folder: int, new: bytes) -> None:
+    """Move a file to a name that is free, or that has the same content because a crash came between these steps.
+
+    Raises:
+        OSError: The name has been taken meanwhile, or the folder cannot be written.
+    """
+    try:
+        os.link(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder, follow_symlinks=False)
+    except FileExistsError:
+        if content_hash(new_folder, new) != content_hash(old_folder, old):
+            raise
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+        return
+    os.fsync(new_folder)
+    os.unlink(old, dir_fd=old_folder)

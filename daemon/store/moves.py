@@ -1,0 +1,142 @@
+"""Recordings whose file is touched, renamed or moved while its content stays the same."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, not_, or_, select, update
+
+from daemon.filesystem import inode_of
+from daemon.store.access import Access
+from daemon.store.checkpoints import forget
+from daemon.store.records import (
+    Moved,
+    Output,
+    Whereabouts,
+    options_columns,
+    options_from_json,
+    readable,
+    seen_columns,
+    timestamp,
+)
+from daemon.store.schema import DONE, FAILED, IGNORED, QUEUED, RUNNING, SETTLING, VANISHED, jobs, outputs
+
+RESOLVED_AGAIN = (QUEUED, FAILED, VANISHED)
+"""States in which a job takes the options of the place to which its file was moved."""
+
+
+class Moves(Access):
+    """Jobs that go on although their file looks like another one."""
+
+    def by_inode(self, inodes: Collection[str]) -> dict[str, list[Whereabouts]]:
+        """Return the jobs whose file had one of these inodes when it was last seen, the newest first.
+
+        Args:
+            inodes: One to a few hundred results of `daemon.filesystem.inode_of`.
+        """
+        # All fingerprints of an inode begin with it and a colon; a semicolon comes next after that.
+        ranges = [jobs.c.fingerprint.between(f"{inode}:", f"{inode};") for inode in inodes]
+        columns = (jobs.c.id, jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state)
+        statement = select(*columns).where(or_(*ranges), jobs.c.state.not_in((SETTLING, IGNORED)))
+        found: dict[str, list[Whereabouts]] = {}
+        for row in self._read(lambda db: db.execute(statement.order_by(jobs.c.id.desc())).all()):
+            found.setdefault(inode_of(row.fingerprint), []).append(Whereabouts(*row))
+        return found
+
+    def follow(self, moves: Sequence[Moved]) -> None:
+        """Keep the state of jobs whose file has another path or fingerprint now, but for vanished → queued.
+
+        Where the job waits, it takes the options of its new place; if they are others, it starts from the beginning.
+        """
+
+        def work(db: Connection) -> None:
+            for moved in moves:
+                _follow(db, moved)
+
+        if moves:
+            self._write(work)
+
+    def files_of(self, job_id: int) -> list[Output]:
+        """Return the files of the transcript that a job has published."""
+        columns = (outputs.c.format, outputs.c.path_bytes, outputs.c.sha256, outputs.c.bytes)
+        statement = select(*columns).where(outputs.c.job_id == job_id, outputs.c.published)
+        return [Output(*row) for row in self._read(lambda db: db.execute(statement).all())]
+
+    def merge_touched(self, job_id: int, content_hash: str) -> int | None:
+        """Remove running → (no row) if the newest done job of the same path has this very content, which stays done.
+
+        The done job takes over the fingerprint. A job that was retried, or has published before, is left alone.
+
+        Args:
+            job_id: The job of the new version.
+            content_hash: SHA-256 of the recording now.
+
+        Returns:
+            The done job, or None if nothing was changed.
+        """
+
+        def work(db: Connection) -> int | None:
+            mine = and_(jobs.c.id == job_id, jobs.c.state == RUNNING, not_(jobs.c.retried), not_(_published()))
+            touched = db.execute(
+                select(jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.size_bytes).where(mine)
+            ).first()
+            if touched is None:
+                return None
+            before = db.execute(
+                select(jobs.c.id, jobs.c.content_hash)
+                .where(jobs.c.root == touched.root, jobs.c.path_bytes == touched.path_bytes, jobs.c.state == DONE)
+                .order_by(jobs.c.finished_at.desc(), jobs.c.id.desc())
+                .limit(1)
+            ).first()
+            if before is None or before.content_hash != content_hash:
+                return None
+            # With it go the versions in between, which were touched again before they had been opened.
+            between = and_(jobs.c.id > before.id, jobs.c.state == VANISHED, not_(_published()))
+            same_path = and_(jobs.c.root == touched.root, jobs.c.path_bytes == touched.path_bytes)
+            db.execute(delete(jobs).where(or_(jobs.c.id == job_id, and_(same_path, between))))
+            seen = {"fingerprint": touched.fingerprint, "size_bytes": touched.size_bytes}
+            db.execute(update(jobs).where(jobs.c.id == before.id).values(**seen))
+            return int(before.id)
+
+        return self._write(work)
+
+
+def _published() -> ColumnElement[bool]:
+    """Return the condition that a job has files of a transcript, in a query of jobs."""
+    return select(outputs.c.job_id).where(outputs.c.job_id == jobs.c.id).correlate(jobs).exists()
+
+
+def _follow(db: Connection, moved: Moved) -> None:
+    before = db.execute(select(jobs.c.state, jobs.c.options).where(jobs.c.id == moved.job_id)).first()
+    if before is None:
+        return
+    seen = moved.seen
+    # What was on its way here under this name has been replaced.
+    db.execute(
+        delete(jobs).where(jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes, jobs.c.state == SETTLING)
+    )
+    values: dict[str, Any] = seen_columns(seen)
+    if moved.reason is not None:
+        values["reason"] = moved.reason
+    starts_over = False
+    if before.state in RESOLVED_AGAIN:
+        values["priority"] = moved.priority
+        starts_over = options_from_json(before.options) != moved.options
+    if before.state == VANISHED:
+        values |= {
+            "state": QUEUED,
+            "reason": "found again",
+            "attempts": 0,
+            "queued_at": timestamp(),
+            "finished_at": None,
+        }
+    if starts_over:
+        values |= options_columns(moved.options)
+    db.execute(update(jobs).where(jobs.c.id == moved.job_id).values(**values))
+    if starts_over:
+        forget(db, moved.job_id)
+    for form, path in moved.files.items():
+        db.execute(
+            update(outputs)
+            .where(outputs.c.job_id == moved.job_id, outputs.c.format == form)
+            .values(path=readable(path), path_bytes=path)
+        )

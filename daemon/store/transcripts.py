@@ -1,0 +1,76 @@
+"""What is read back of a transcript: its lines, its chunks, and what was left out."""
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
+from daemon.store.access import Access
+from daemon.store.records import StoredChunk
+from daemon.store.schema import chunks, segments, suppressed
+
+# Every job runs these queries at least once. Building them once, here, halves the time they take.
+SOME_CHUNKS = (
+    select(chunks.c.idx, chunks.c.start_s, chunks.c.end_s)
+    .where(chunks.c.job_id == bindparam("job"))
+    .order_by(chunks.c.idx)
+    .offset(bindparam("skipped"))
+    .limit(bindparam("most"))
+)
+LINES_OF = (
+    select(segments)
+    .where(segments.c.job_id == bindparam("job"), segments.c.chunk.between(bindparam("from"), bindparam("to")))
+    .order_by(segments.c.chunk, segments.c.idx)
+)
+
+
+class Transcripts(Access):
+    """Reads of what a job has stored."""
+
+    def transcript(self, job_id: int) -> list[Segment]:
+        """Return the segments of a job in the order of the recording, those of all channels together."""
+        statement = select(segments).where(segments.c.job_id == job_id).order_by(segments.c.chunk, segments.c.idx)
+        lines = [_segment(row) for row in self._read(lambda db: db.execute(statement).all())]
+        is_split = any(line.channel for line in lines)
+        return sorted(lines, key=lambda line: line.start_s) if is_split else lines
+
+    def unheard(self, job_id: int) -> tuple[float, float]:
+        """Return the seconds of speech for which there is no text: of text that was left out, of chunks without any."""
+        left_out = select(func.sum(suppressed.c.end_s - suppressed.c.start_s)).where(suppressed.c.job_id == job_id)
+        with_text = select(segments.c.chunk).where(segments.c.job_id == job_id)
+        with_some = select(suppressed.c.chunk).where(suppressed.c.job_id == job_id)
+        mute = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S))).where(
+            chunks.c.job_id == job_id, chunks.c.idx.not_in(with_text), chunks.c.idx.not_in(with_some)
+        )
+        found = self._read(lambda db: (db.execute(left_out).scalar(), db.execute(mute).scalar()))
+        return found[0] or 0.0, found[1] or 0.0
+
+    def stored_chunks(self, job_id: int, first: int, limit: int) -> list[StoredChunk]:
+        """Return at most `limit` finished chunks of a job in the order of the recording, from number `first` on."""
+
+        def work(db: Connection) -> list[StoredChunk]:
+            found = db.execute(SOME_CHUNKS, {"job": job_id, "skipped": first, "most": limit}).all()
+            if not found:
+                return []
+            texts: dict[int, list[Segment]] = {row.idx: [] for row in found}
+            for row in db.execute(LINES_OF, {"job": job_id, "from": found[0].idx, "to": found[-1].idx}):
+                texts[row.chunk].append(_segment(row))
+            return [StoredChunk(*row, tuple(texts[row.idx])) for row in found]
+
+        return self._read(work)
+
+    def suppressed(self, job_id: int) -> list[Suppressed]:
+        """Return the text that was left out of a job's transcript, in the order of the recording."""
+        names = Suppressed.__dataclass_fields__
+        statement = select(*(suppressed.c[name] for name in names)).where(suppressed.c.job_id == job_id)
+        rows = self._read(lambda db: db.execute(statement.order_by(suppressed.c.chunk, suppressed.c.id)).all())
+        return [Suppressed(*row) for row in rows]
+
+
+def _segment(row: Any) -> Segment:
+    words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
+    return Segment(
+        row.start_s, row.end_s, row.text, row.avg_logprob, row.no_speech_prob, row.compression_ratio,
+        row.temperature, row.language, words, row.channel,
+    )  # fmt: skip

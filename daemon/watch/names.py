@@ -1,0 +1,83 @@
+"""Which names are those of recordings. Pure.
+
+A `Names` is made for each watched folder, out of what is configured for it and for all of them.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase, translate
+
+from daemon.config.extensions import EXTENSION, MEDIA, changed
+from daemon.config.formats import EXTENSIONS
+from daemon.config.settings import Watch, Watching
+
+BOOKKEEPING = (
+    "#recycle", "@Recycle", "$RECYCLE.BIN", "RECYCLER", "RECYCLED", ".Trash", ".Trash-*", ".Trashes",
+    "Network Trash Folder", "#snapshot", "@Recently-Snapshot", ".snapshot", ".snapshots", "~snapshot", ".zfs",
+    ".stversions", "@eaDir", "@__thumb", ".@__thumb", "@tmp", "._*", ".AppleDouble", ".AppleDB", ".AppleDesktop",
+    "System Volume Information", "lost+found", ".Spotlight-V100", ".fseventsd", ".DocumentRevisions-V100",
+    ".TemporaryItems", "Temporary Items", ".stfolder", ".sync", ".dropbox.cache", ".tmp.drivedownload",
+    ".tmp.driveupload",
+)  # fmt: skip
+"""Names of what NAS systems, desktops and programs that synchronize folders keep beside the files of people, whatever
+the case: bins, snapshots and earlier versions, previews, bookkeeping. Recordings in there are copies, or deleted."""
+
+_BOOKKEEPING = re.compile("|".join(map(translate, BOOKKEEPING)), re.IGNORECASE)
+
+
+class Kind(Enum):
+    """What a path is to the daemon."""
+
+    RECORDING = "recording"
+    SPECIAL = "special"
+    """Named like a recording, but a link, folder, pipe, socket or device."""
+    OTHER = "other"
+    """Not named like a recording, or named by an ignore pattern."""
+    TRANSCRIPT = "transcript"
+    """Named like a transcript: never a recording, and not recorded as a job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How the files of a watched folder are told apart by their names."""
+
+    ignore: tuple[str, ...] = ()
+    """Patterns of files and folders that are left alone."""
+    extensions: frozenset[str] = MEDIA
+    """The extensions of recordings, in lower case."""
+    sniff: bool = False
+    """Whether files without an extension are recordings if they begin like media."""
+
+    @classmethod
+    def of(cls, watch: Watch, watching: Watching) -> "Names":
+        """Return what is configured for a watched folder."""
+        return cls(watch.ignore, changed(watching.extensions), watching.sniff)
+
+    def ignored(self, name: bytes) -> str:
+        """Return why a file or folder of this name is left alone, or "" if it is not."""
+        text = os.fsdecode(name)
+        if _BOOKKEEPING.match(text):
+            return "is a bin, snapshot, preview or bookkeeping of a NAS, desktop or synchronizing program"
+        pattern = next((pattern for pattern in self.ignore if fnmatchcase(text, pattern)), None)
+        return "" if pattern is None else f"matches the ignore pattern {pattern!r}"
+
+    def named(self, name: bytes) -> tuple[Kind, str]:
+        """Return what a file that is not ignored is by its name, and why it is no recording; "" if it is one."""
+        suffix = extension(name)
+        if suffix in self.extensions:
+            return Kind.RECORDING, ""
+        if suffix in EXTENSIONS:
+            return Kind.TRANSCRIPT, ""
+        return Kind.OTHER, f"not named like a recording ({suffix or 'no extension'})"
+
+    def asks_content(self, name: bytes) -> bool:
+        """Return whether the first bytes of a file decide whether it is a recording."""
+        return self.sniff and not extension(name)
+
+
+def extension(name: bytes) -> str:
+    """Return the extension of a file name in lower case, with its dot, or "" if it has none."""
+    suffix = os.path.splitext(os.fsdecode(name))[1]
+    return suffix.lower() if EXTENSION.fullmatch(suffix) else ""
