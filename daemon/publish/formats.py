@@ -61,7 +61,7 @@ def _json(transcript: Transcript) -> str:
         "language_probability": job.language_probability,
         "duration_s": job.duration_s,
         "speech_s": job.speech_s,
-        "recorded_at": job.recorded_at,
+        "recorded_at": job.sound.recorded_at or None,
         "warnings": job.sound.warnings,
         "tracks": [asdict(track) | {"taken": track.number in job.sound.taken} for track in job.sound.tracks],
         "channels": job.sound.channels,

@@ -27,7 +27,7 @@ from daemon.store.records import (
 from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments, stages, suppressed
 from daemon.store.stages import keep_stages
 
-JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "warnings")]
+JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "recorded_at", "warnings")]
 COMPUTED = (chunks, segments, suppressed, stages)
 """The tables of what was computed from a recording."""
 
@@ -242,5 +242,5 @@ def job_from(row: Any) -> Job:
     """Return the job in a row of JOB_COLUMNS."""
     values = dict(row._mapping)
     values["options"] = options_from_json(values["options"])
-    values["sound"] = sound_from_json(values["sound"], values["recorded_at"], values.pop("warnings"))
+    values["sound"] = sound_from_json(values["sound"], values.pop("recorded_at"), values.pop("warnings"))
     return Job(**values)

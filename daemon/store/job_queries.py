@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from daemon.store.records import readable
 from daemon.store.rows import JobDetail, JobPage, JobRow, OutputRow, SegmentRow
-from daemon.store.schema import DEAD, REJECTED, jobs, outputs, segments
+from daemon.store.schema import DEAD, IN_ORDER, REJECTED, jobs, outputs, segments
 from daemon.store.stage_queries import StageQueries
 
 START = "START"
@@ -62,13 +62,8 @@ class JobQueries(StageQueries):
             **rows[0],
             "outputs": self._typed(OutputRow, files),
             "stages": self.stages(job_id),
-            "segments": self._lines(lines.order_by(segments.c.chunk, segments.c.idx)),
+            "segments": self._typed(SegmentRow, lines.order_by(*IN_ORDER)),
         }
-
-    def _lines(self, statement: Select[Any]) -> list[SegmentRow]:
-        lines = self._typed(SegmentRow, statement)
-        is_split = any(line["channel"] for line in lines)
-        return sorted(lines, key=lambda line: line["start_s"]) if is_split else lines
 
     def newest(self, root: str, path: bytes, version: str | None) -> JobRow | None:
         """Return the job of a version of a path below a watched folder, or else that of the newest, or None."""

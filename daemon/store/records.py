@@ -81,10 +81,8 @@ class Job:
     processing_s: float
     retried: bool
     """Whether it is to be computed and published again, even if nothing about the recording has changed."""
-    recorded_at: str | None = None
-    """When it was recorded, as its container says."""
     sound: Sound = NOTHING_HEARD
-    """What of it was listened to, once all of it is decoded; its warnings are those of the column `warnings`."""
+    """What of it was listened to, once all of it is decoded; from the columns `sound`, `recorded_at` and `warnings`."""
 
 
 @dataclass(frozen=True, slots=True)

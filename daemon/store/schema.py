@@ -12,6 +12,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    case,
+    func,
     text,
 )
 
@@ -103,6 +105,13 @@ segments = Table(
     Column("channel", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("job_id", "chunk", "idx", name="uq_segments_place"),
 )
+
+IN_ORDER = (
+    case((func.max(segments.c.channel).over() > 0, segments.c.start_s), else_=0.0),
+    segments.c.chunk,
+    segments.c.idx,
+)
+"""The order of the lines of one job: as they were cut; by time if its channels were transcribed on their own."""
 
 suppressed = Table(
     "suppressed",

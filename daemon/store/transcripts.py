@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
 from daemon.store.access import Access
 from daemon.store.records import StoredChunk
-from daemon.store.schema import chunks, segments, suppressed
+from daemon.store.schema import IN_ORDER, chunks, segments, suppressed
 
 # Every job runs these queries at least once. Building them once, here, halves the time they take.
 SOME_CHUNKS = (
@@ -17,6 +17,15 @@ SOME_CHUNKS = (
     .order_by(chunks.c.idx)
     .offset(bindparam("skipped"))
     .limit(bindparam("most"))
+)
+LINES = select(segments).where(segments.c.job_id == bindparam("job")).order_by(*IN_ORDER)
+LEFT_OUT_S = select(func.sum(suppressed.c.end_s - suppressed.c.start_s)).where(suppressed.c.job_id == bindparam("job"))
+MUTE_S = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S))).where(
+    chunks.c.job_id == bindparam("job"),
+    *(
+        chunks.c.idx.not_in(select(table.c.chunk).where(table.c.job_id == bindparam("job")))
+        for table in (segments, suppressed)
+    ),
 )
 LINES_OF = (
     select(segments)
@@ -30,21 +39,13 @@ class Transcripts(Access):
 
     def transcript(self, job_id: int) -> list[Segment]:
         """Return the segments of a job in the order of the recording, those of all channels together."""
-        statement = select(segments).where(segments.c.job_id == job_id).order_by(segments.c.chunk, segments.c.idx)
-        lines = [_segment(row) for row in self._read(lambda db: db.execute(statement).all())]
-        is_split = any(line.channel for line in lines)
-        return sorted(lines, key=lambda line: line.start_s) if is_split else lines
+        return [_segment(row) for row in self._read(lambda db: db.execute(LINES, {"job": job_id}).all())]
 
     def unheard(self, job_id: int) -> tuple[float, float]:
         """Return the seconds of speech for which there is no text: of text that was left out, of chunks without any."""
-        left_out = select(func.sum(suppressed.c.end_s - suppressed.c.start_s)).where(suppressed.c.job_id == job_id)
-        with_text = select(segments.c.chunk).where(segments.c.job_id == job_id)
-        with_some = select(suppressed.c.chunk).where(suppressed.c.job_id == job_id)
-        mute = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S))).where(
-            chunks.c.job_id == job_id, chunks.c.idx.not_in(with_text), chunks.c.idx.not_in(with_some)
-        )
-        found = self._read(lambda db: (db.execute(left_out).scalar(), db.execute(mute).scalar()))
-        return found[0] or 0.0, found[1] or 0.0
+        job = {"job": job_id}
+        left_out, mute = self._read(lambda db: [db.execute(each, job).scalar() for each in (LEFT_OUT_S, MUTE_S)])
+        return left_out or 0.0, mute or 0.0
 
     def stored_chunks(self, job_id: int, first: int, limit: int) -> list[StoredChunk]:
         """Return at most `limit` finished chunks of a job in the order of the recording, from number `first` on."""
