@@ -112,7 +112,11 @@ def _mixed(samples: Sound, group: Group, signs: NDArray[np.float32]) -> NDArray[
 def _levels(samples: Sound) -> Levels:
     frames = len(samples) // FRAME or 1
     squares = np.square(samples[: frames * FRAME]).reshape(frames, -1, samples.shape[1]).mean(axis=1)
-    levels: Levels = np.maximum(10 * np.log10(np.maximum(squares, 1e-12)), QUIETEST_DB)
+    return np.maximum(_decibels(squares), QUIETEST_DB)
+
+
+def _decibels(mean_squares: NDArray[np.float32]) -> Levels:
+    levels: Levels = 10 * np.log10(np.maximum(mean_squares, 1e-12))
     return levels
 
 
@@ -167,7 +171,7 @@ def without_bleed(streams: Streams) -> Streams:
     for row, number in zip(table, numbers, strict=True):
         row[:length] = streams[number]
     pieces = table.reshape(len(numbers), -1, BLEED)
-    levels: Levels = 10 * np.log10(np.maximum(np.mean(np.square(pieces), axis=2), 1e-12))
+    levels = _decibels(np.asarray(np.mean(np.square(pieces), axis=2)))
     quiet = np.zeros(levels.shape, dtype=bool)
     for one in range(len(numbers)):
         for other in range(len(numbers)):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from daemon.chunk import SAMPLE_RATE
 from daemon.decode.parts import Part, PartFile
 from daemon.decode.resample import Resampler, Sound
+from daemon.decode.tracks import playlist
 from daemon.errors import BadRecording
 from daemon.sound import Track
 
@@ -62,7 +63,7 @@ class Media:
     Args:
         fd: A readable descriptor; the file is opened through /proc/self/fd, so that no path is followed twice.
         part: The bytes of the recording in it.
-        track: Which of its audio tracks to decode, from 1; None for the one that a player would take.
+        track: Which of its audio tracks to decode, from 1; None for the one that a player would take, or else the next.
 
     Raises:
         BadRecording: The file is not media, or has no audio that could be decoded.
@@ -87,12 +88,14 @@ class Media:
         if best is None:
             self._container.close()
             raise BadRecording("has no audio stream")
-        self.track: int = streams.index(best) + 1 if track is None else min(track, len(streams))
-        """The number of the one that is decoded."""
-        self._stream = streams[self.track - 1]
-        if self._stream.codec_context is None:
+        try:
+            wanted = "auto" if track is None else min(track, len(streams))
+            self.track = playlist(self.tracks, wanted, language="auto").tracks[0]
+            """The number of the one that is decoded."""
+        except BadRecording:
             self._container.close()
-            raise BadRecording("its audio is in a format that FFmpeg does not know", "convert it to wav or mp3")
+            raise
+        self._stream = streams[self.track - 1]
         self._stream.thread_type = "NONE"
         self._sequential = self._is_any_of(SEQUENTIAL)
         self.damaged = 0

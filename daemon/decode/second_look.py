@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.chunk import SAMPLE_RATE
-
-Samples = NDArray[np.int16]
-Region = tuple[int, int]
+from daemon.decode.vad import Region, Samples, peak
 
 FRAME, HOP = 512, 160
 """Samples of a spectrum, and from one to the next: 32 and 10 ms."""
@@ -68,7 +66,7 @@ def _within(samples: Samples, start: int, end: int) -> Iterator[Region]:
 
 def _is_like_whispering(block: Samples) -> bool:
     """Tell whether a second has the rhythm of syllables, changes like speech, and has no pitch."""
-    if int(np.abs(block.astype(np.int32)).max()) <= SILENT:
+    if peak(block) <= SILENT:
         return False
     level_db, change_db, grain_db = measures(block)
     return LEVEL_DB[0] <= level_db <= LEVEL_DB[1] and change_db >= CHANGE_DB and GRAIN_DB[0] <= grain_db <= GRAIN_DB[1]

@@ -176,6 +176,18 @@ def test_the_tracks_that_are_asked_for(tmp_path: Path, wanted: str | int, taken:
     assert [chunk.idx for chunk in chunks] == list(range(len(chunks)))
 
 
+def test_a_default_track_that_ffmpeg_does_not_know_gives_way_to_one_that_it_knows(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mkv", AudioTrack(OTHER, "aac", language="eng"), AudioTrack(SPEECH, "libopus"))
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    chunks, window = heard(path)
+    assert window.sound.taken == (2,) and len(chunks) == 1
+    assert "not 1 (eng, an unknown format)" in window.sound.warnings[0]
+    path = one(tmp_path / "b.mkv", SPEECH, "aac")
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    with pytest.raises(BadRecording, match="in a format that FFmpeg does not know"):
+        heard(path)
+
+
 def test_a_track_that_does_not_exist_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(BadRecording, match=r"no audio track 7 .* it has 1 \(eng, aac\), 2"):
         heard(write(tmp_path / "a.mkv", *TRACKS), audio_tracks=7)
