@@ -40,6 +40,9 @@ MAX_GAP_S = 3600.0
 """A larger jump in the timestamps comes from a broken header, not a pause, and is not filled with silence."""
 MIN_GAP_S = 0.2
 """Smaller gaps come from encoder delay and rounding; filling them would put clicks into speech."""
+RESYNCED = frozenset("mpegts mpeg".split())
+"""Containers in which FFmpeg silently skips what it cannot read, and which may have stuffing between packets: data is
+missing where both bytes and time are."""
 MIN_LEAD_S = 0.02
 """Audio that begins this much later than the picture, or more, has silence put before it, as a player does."""
 BACK_S = 0.5
@@ -98,6 +101,8 @@ class Media:
         self._stream = streams[self.track - 1]
         self._stream.thread_type = "NONE"
         self._sequential = self._is_any_of(SEQUENTIAL)
+        self._skipped = False
+        """Whether bytes were skipped since the last frame."""
         self.damaged = 0
         self.header_s, self._promised_s = self._lengths_s(fd, part)
         self.recorded_at: str = self._container.metadata.get("creation_time", "") or self._container.metadata.get(
@@ -129,10 +134,12 @@ class Media:
                 if gap_s < -BACK_S or gap_s > MAX_GAP_S or not self._fits(frame.time - zero_s - lead_s):
                     zero_s = frame.time - at_s
                 elif gap_s > (MIN_GAP_S if produced else MIN_LEAD_S):
-                    self.damaged += bool(produced) and not self._is_any_of(PAUSING)
+                    lost = not self._is_any_of(PAUSING) or (self._skipped and self._is_any_of(RESYNCED))
+                    self.damaged += bool(produced) and lost
                     for block in _silence(gap_s, frame.layout.nb_channels):
                         produced += len(block)
                         yield block
+            self._skipped = False
             try:
                 for block in resampler.take(frame):
                     produced += len(block)
@@ -158,8 +165,9 @@ class Media:
                 self.damaged += 1
                 return
             if packet.pos is not None:
-                if self._sequential and read_to and packet.pos - read_to > HOLE_BYTES:
-                    self.damaged += 1
+                hole = bool(read_to) and packet.pos - read_to > HOLE_BYTES
+                self._skipped |= hole
+                self.damaged += hole and self._sequential
                 read_to = max(read_to, packet.pos + packet.size)
             if packet.stream_index != self._stream.index:
                 continue

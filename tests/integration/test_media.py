@@ -15,6 +15,7 @@ from daemon.decode.opened import OpenRecording
 from daemon.errors import BadRecording
 from daemon.processes.protocol import Open, Window
 from tests.faults import hostile
+from tests.media import one
 from tests.support import write_wav
 
 CONTAINERS = {
@@ -23,15 +24,6 @@ CONTAINERS = {
     "mkv": "libmp3lame", "wma": "wmav2", "asf": "wmav2", "avi": "mp2", "ts": "aac", "mpg": "mp2",
     "au": "pcm_s16be", "flv": "libmp3lame", "ac3": "ac3", "mp2": "mp2", "3gp": "aac", "mka": "libopus",
 }  # fmt: skip
-FORMATS = {
-    "m4a": "ipod",
-    "aac": "adts",
-    "wma": "asf",
-    "ts": "mpegts",
-    "mpg": "mpeg",
-    "mkv": "matroska",
-    "mka": "matroska",
-}
 
 
 def tone(seconds: float, rate: int = 44_100) -> np.ndarray:
@@ -40,25 +32,8 @@ def tone(seconds: float, rate: int = 44_100) -> np.ndarray:
 
 
 def encode(path: Path, codec: str, seconds: float = 4.0, rate: int = 44_100, layout: str = "stereo") -> Path:
-    form = FORMATS.get(path.suffix[1:], path.suffix[1:])
-    with av.open(str(path), "w", format=form) as out:
-        rate = 48_000 if codec == "libopus" else rate
-        stream = out.add_stream(codec, rate=rate, layout=layout)
-        if codec == "wmav2":
-            stream.bit_rate = 128_000
-        channels = 2 if layout == "stereo" else 1
-        samples = np.repeat(tone(seconds, rate), channels)[None, :]
-        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=layout)
-        frame.sample_rate = rate
-        size = stream.codec_context.frame_size or 1024
-        fifo = av.AudioFifo()
-        resampler = av.AudioResampler(format=stream.codec_context.format or "s16", layout=layout, rate=rate)
-        for resampled in resampler.resample(frame):
-            fifo.write(resampled)
-        while block := fifo.read(size, partial=True):
-            out.mux(stream.encode(block))
-        out.mux(stream.encode(None))
-    return path
+    channels = [tone(seconds, SAMPLE_RATE) / np.float32(32768)] * (2 if layout == "stereo" else 1)
+    return one(path, np.stack(channels), codec, 48_000 if codec == "libopus" else rate)
 
 
 def decode(path: Path, **options: Any) -> tuple[list[Chunk], Window]:
