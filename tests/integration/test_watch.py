@@ -122,6 +122,18 @@ def test_transcripts_that_were_moved_edited_or_deleted_stay_so_when_their_record
     wait_until(lambda: (daemon.inbox / "c.json").exists(), 20, "what was asked for again")
 
 
+def kill_once(daemon: Daemon, moment: str, method: str) -> None:
+    """Run until a method of the store is called, and kill the daemon before or after it."""
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    steps = f"{kill}, method(*each)" if moment == "before" else f"method(*each), {kill}"
+    daemon.patch = (
+        f"import os, signal; from daemon.store.store import Store; method = Store.{method}; "
+        f"Store.{method} = lambda *each: ({steps})"
+    )
+    assert daemon.once() == -9
+    daemon.patch = ""
+
+
 @pytest.mark.guarantee(5, 7)
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_while_a_touched_recording_is_recognized(make_daemon: MakeDaemon, moment: str) -> None:
@@ -129,13 +141,7 @@ def test_a_kill_while_a_touched_recording_is_recognized(make_daemon: MakeDaemon,
     path = write_wav(daemon.inbox / "a.wav")
     assert daemon.once() == 0
     os.utime(path)
-    kill = "os.kill(os.getpid(), signal.SIGKILL)"
-    daemon.patch = (
-        "import os, signal; from daemon.store.store import Store; merge = Store.merge_touched; "
-        f"Store.merge_touched = lambda *each: ({f'{kill}, merge(*each)' if moment == 'before' else f'merge(*each), {kill}'})"
-    )
-    assert daemon.once() == -9
-    daemon.patch = ""
+    kill_once(daemon, moment, "merge_touched")
     assert daemon.once() == 0
     assert daemon.query("SELECT state, fingerprint FROM jobs") == [("done", fingerprint(path.stat()))]
     reconcile(daemon, [path])
@@ -192,14 +198,7 @@ def test_a_kill_while_a_transcript_is_taken_along(make_daemon: MakeDaemon, momen
     write_wav(daemon.inbox / "a.wav")
     assert daemon.once() == 0
     (daemon.inbox / "a.wav").rename(daemon.inbox / "b.wav")
-    kill = "os.kill(os.getpid(), signal.SIGKILL)"
-    step = f"{kill}, follow(*each)" if moment == "before" else f"follow(*each), {kill}"
-    daemon.patch = (
-        "import os, signal; from daemon.store.store import Store; follow = Store.follow; "
-        f"Store.follow = lambda *each: ({step})"
-    )
-    assert daemon.once() == -9
-    daemon.patch = ""
+    kill_once(daemon, moment, "follow")
     assert daemon.once() == 0
     assert daemon.states() == {"b.wav": "done"}
     reconcile(daemon, [daemon.inbox / "b.wav"])
