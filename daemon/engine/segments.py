@@ -185,9 +185,12 @@ def _db(mean_square: float) -> float:
 
 def _moments(samples: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return the mean square of each tenth of a second, as a fraction of full scale; the last may be half as long."""
-    energy = np.square(samples.astype(np.float64) / 32768.0)
+    # In whole numbers: exact, and in small arrays, which the allocator keeps.
+    energy = np.square(samples, dtype=np.int32)
     begins = np.arange(0, max(1, len(energy) - MOMENT // 2), MOMENT)
-    return np.add.reduceat(energy, begins) / np.diff(np.append(begins, len(energy)))
+    lengths = np.diff(np.append(begins, len(energy)))
+    moments: NDArray[np.float64] = np.add.reduceat(energy, begins, dtype=np.int64) / (lengths * 32768.0**2)
+    return moments
 
 
 def _in_recording(chunk: Chunk, words: Sequence[Word]) -> tuple[Word, ...]:
