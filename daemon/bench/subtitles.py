@@ -11,7 +11,6 @@ from daemon.bench.report import Report
 from daemon.bench.subtitle_rules import RULES, Shown, breaches
 from daemon.bench.subtitle_texts import Example, examples
 from daemon.chunk import Segment, Word
-from daemon.config.formats import EXTENSIONS
 from daemon.errors import Unavailable
 from daemon.publish.layout import Limits
 from daemon.publish.scripts import joined
@@ -108,7 +107,7 @@ def _heard(folder: Path, model: str) -> list[Example]:
     from daemon.config.extensions import MEDIA
     from daemon.engine.model_files import resolve
 
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in MEDIA and file.suffix not in EXTENSIONS)
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in MEDIA)
     if not files:
         raise Unavailable(f"no recordings are in {folder}", "name a folder with recordings")
     whisper = WhisperModel(str(resolve(model)), compute_type="int8")

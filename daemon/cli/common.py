@@ -31,6 +31,11 @@ def load_settings(config_file: Path | None) -> Settings:
     return reader.load(reader.find(config_file))
 
 
+def when_done(*, running: bool) -> str:
+    """Return when a request is seen to, for the end of a sentence."""
+    return "the daemon acts within a second" if running else "the daemon acts when it next runs"
+
+
 def print_json(value: Any) -> None:
     """Print JSON for people and programs: indented, and without escapes in the text."""
     print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli.common import EXIT_FAILED, EXIT_USAGE, ConfigOption, JsonOption, load_settings, print_json
+from daemon.cli.common import EXIT_FAILED, EXIT_USAGE, ConfigOption, JsonOption, load_settings, print_json, when_done
 from daemon.config.formats import FORMATS
 from daemon.config.options import resolve
 from daemon.config.settings import Settings
@@ -97,9 +97,8 @@ def _report(orders: Sequence[Order], unknown: Sequence[str], running: bool, as_j
         requested = [{"formats": formats, "jobs": job_ids} for formats, job_ids in orders]
         print_json({"requested": requested, "not_done": unknown, "daemon_running": running})
         return
-    when = "the daemon acts within a second" if running else "the daemon acts when it next runs"
     for formats, job_ids in orders:
-        print(f"{', '.join(formats)} requested for {', '.join(map(str, job_ids))}; {when}")
+        print(f"{', '.join(formats)} requested for {', '.join(map(str, job_ids))}; {when_done(running=running)}")
     if not orders and not unknown:
         print("nothing is missing")
     for name in unknown:

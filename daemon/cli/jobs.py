@@ -19,6 +19,7 @@ from daemon.cli.common import (
     load_settings,
     option_groups,
     print_json,
+    when_done,
 )
 from daemon.store.job_queries import START, JobFilter
 from daemon.store.queries import Queries
@@ -121,9 +122,8 @@ def _request(command: str, job_ids: list[int], config_file: Path | None, as_json
     if as_json:
         print_json({"command": command, "requested": found, "missing": missing, "daemon_running": running})
     else:
-        when = "the daemon acts within a second" if running else "the daemon acts when it next runs"
         if found:
-            print(f"{command} requested for {', '.join(map(str, found))}; {when}")
+            print(f"{command} requested for {', '.join(map(str, found))}; {when_done(running=running)}")
         for job_id in missing:
             print(f"transcribed: there is no job {job_id}", file=sys.stderr)
     if missing:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.common import EXIT_USAGE, JsonOption, load_settings, print_json
+from daemon.cli.common import EXIT_USAGE, JsonOption, load_settings, print_json, when_done
 from daemon.cli.show import clock
 from daemon.errors import Unavailable
 from daemon.monitor.metrics import METRICS
@@ -173,8 +173,7 @@ def _request(command: str, config_file: Path | None) -> None:
     with Queries(load_settings(config_file).database_path) as queries:
         queries.request_all(command)
         running = queries.pid is not None
-    when = "within a second" if running else "when it next runs"
-    print(f"{command} requested; the daemon acts {when}")
+    print(f"{command} requested; {when_done(running=running)}")
 
 
 def _figure(value: float | None) -> str:
