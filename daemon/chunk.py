@@ -1,9 +1,10 @@
 """The values that cross process borders: options, chunks, segments and what the engine made of a chunk."""
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from math import ceil
+from typing import Any
 
 SAMPLE_RATE = 16_000
 """Samples per second of the audio that Whisper models take."""
@@ -58,6 +59,16 @@ class Options:
     subtitle_cue_min_s: float = 0.833
     subtitle_cue_max_s: float = 7.0
     subtitle_gap_s: float = 0.083
+    initial_prompt: str = ""
+    hotwords: tuple[str, ...] = ()
+    suppress_words: tuple[str, ...] = ()
+    replace: dict[str, str] = field(default_factory=dict)
+    languages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What is different in a language, by its code: names and values of fields; empty once the language is given."""
+
+    def in_language(self, code: str) -> "Options":
+        """Return the options that count for what is spoken in a language; these, if it has none of its own."""
+        return replace(self, **self.languages.get(code, {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +135,10 @@ class Chunk:
     """Whether the encoder hears all of a cut context, not only the speech (on a CPU; elsewhere it always does)."""
     previous: str = ""
     """The text of the recording before this chunk, given to the model as its prompt; empty for none."""
+    initial_prompt: str = ""
+    """A text that stands in front of that one."""
+    hotwords: tuple[str, ...] = ()
+    """Words that may come, which stand in front of both."""
     part: int = 0
     alone: bool = False
     channel: int = 0
@@ -149,6 +164,11 @@ class Chunk:
         return self.context_s < CHUNK_MAX_S
 
     @property
+    def is_prompted(self) -> bool:
+        """Whether the model is given a text to go on from."""
+        return bool(self.previous or self.initial_prompt or self.hotwords)
+
+    @property
     def start_s(self) -> float:
         """Where the chunk begins, in seconds of the recording."""
         return self.spans[0][0]
@@ -168,7 +188,7 @@ class Chunk:
         """What a chunk must have in common with others to share a batch; one that must run alone shares with none."""
         alone = (self.job_id, self.idx) if self.alone else None
         context = (self.context_s, self.whole_encoding)
-        return (context, self.temperature, self.beam_size, bool(self.previous), alone)
+        return (context, self.temperature, self.beam_size, self.is_prompted, alone)
 
     def in_recording(self, offset_s: float, *, is_end: bool = False) -> float:
         """Return the time in the recording, in seconds, of a moment of the chunk's audio.

@@ -38,8 +38,13 @@ RECORDING = {
     "subtitle_cue_min_s": ("subtitles", "cue_min_seconds"),
     "subtitle_cue_max_s": ("subtitles", "cue_max_seconds"),
     "subtitle_gap_s": ("subtitles", "gap_seconds"),
+    "initial_prompt": ("watch", "initial_prompt"),
+    "hotwords": ("watch", "hotwords"),
+    "suppress_words": ("watch", "suppress_words"),
+    "replace": ("watch", "replace"),
 }
-"""The fields of `Options`, each with the table and key of config.toml that sets it."""
+"""The fields of `Options`, each with the table and key of config.toml that sets it; `languages` is of the tables
+`[languages.CODE]`."""
 QUEUE = {"priority": ("watch", "priority")}
 ENGINE = {
     name: ("model", name) for name in ("engine", "device", "compute_type", "batch_size", "workers", "cpu_threads")
@@ -53,7 +58,7 @@ class Source:
     """Where a value comes from."""
 
     layer: str
-    """`default`, `configuration` or `preset`."""
+    """`default`, `configuration`, `preset` or `language`."""
     key: str
     """The key that sets it, or would set it: `watch[0].language`."""
     file: Path | None = None
@@ -195,5 +200,21 @@ def _preset(asked: Asked) -> dict[str, Value]:
     return {option: Value(value, source) for option, value in preset_values(asked.settings.model).items()}
 
 
-LAYERS: tuple[Layer, ...] = (_defaults, _configuration, _preset)
+def _language(asked: Asked) -> dict[str, Value]:
+    """Return what counts for the language of the folder; if it is to be detected, what counts for each language."""
+    tables = {
+        code: {key: getattr(table, key) for key in sorted(table.model_fields_set)}
+        for code, table in asked.settings.languages.items()
+    }
+    code = asked.settings.watch[asked.place.folder].language
+    of_each = Value({}, Source("default", "languages"))
+    if code == "auto" and tables:
+        of_each = Value(tables, Source("language", "languages", asked.file))
+    return {"languages": of_each} | {
+        key: Value(value, Source("language", f"languages.{code}.{key}", asked.file))
+        for key, value in tables.get(code, {}).items()
+    }
+
+
+LAYERS: tuple[Layer, ...] = (_defaults, _configuration, _preset, _language)
 """The layers in order. Another source of options is one more entry."""

@@ -13,6 +13,9 @@ from daemon.errors import BadConfig
 
 PLACES = (Path("config.toml"), Path("/etc/transcribed/config.toml"))
 
+SHOWN_MAX = 200
+"""Characters of a wrong value that are repeated."""
+
 
 def find(option: Path | None) -> Path:
     """Find the configuration file: `--config`, $TRANSCRIBED_CONFIG, ./config.toml, /etc/transcribed/config.toml.
@@ -49,8 +52,9 @@ def load(file: Path, known_address: KnownAddress | None = None) -> Settings:
         raise BadConfig(f"{file}: cannot be read: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{file}: is not TOML: {error}") from error
-    settings, wrong = _parse(raw)
-    settings = _absolute(settings, file.absolute().parent)
+    base = file.absolute().parent
+    settings, wrong = _parse(raw, base)
+    settings = _absolute(settings, base)
     # What a wrong key stands for is its default here, which no other key may be blamed for.
     problems = [each for each in check(settings, known_address) if not any(map(each.depends_on, wrong))]
     if errors := [f"{key}: {reason}" for key, reason in wrong.items()] + [f"{p.key}: {p.reason}" for p in problems]:
@@ -81,12 +85,12 @@ def _absolute(settings: Settings, base: Path) -> Settings:
     )
 
 
-def _parse(raw: dict[str, Any]) -> tuple[Settings, dict[str, str]]:
+def _parse(raw: dict[str, Any], base: Path) -> tuple[Settings, dict[str, str]]:
     """Return the settings, with defaults for the keys that are wrong, and key -> reason of those."""
     wrong: dict[str, str] = {}
     while True:
         try:
-            return Settings.model_validate(raw), wrong
+            return Settings.model_validate(raw, context={"base": base}), wrong
         except ValidationError as error:
             items = error.errors()
         for item in items:
@@ -130,4 +134,9 @@ def _reason(item: Any) -> str:
         return "unknown key; the shipped config.toml lists the known ones"
     if "notify" in item["loc"]:
         return str(item["msg"].removeprefix("Value error, "))  # not the URL, which holds a password
-    return f"{item['msg'].removeprefix('Value error, ')}, not {item['input']!r}" if item["loc"] else item["msg"]
+    return f"{item['msg'].removeprefix('Value error, ')}, not {_shown(item['input'])}" if item["loc"] else item["msg"]
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"

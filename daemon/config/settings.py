@@ -11,6 +11,7 @@ from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.engines import WHISPER, module_of
 from daemon.config.extensions import known_change
 from daemon.config.formats import FORMATS
+from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
 from daemon.config.languages import LANGUAGES
 
 SQLITE_PREFIX = "sqlite:///"
@@ -19,6 +20,12 @@ SQLITE_PREFIX = "sqlite:///"
 def _known_language(code: str) -> str:
     if code != "auto" and code not in LANGUAGES:
         raise ValueError(f"unknown language {code!r}; use 'auto' or a code such as 'en', 'de', 'zh'")
+    return code
+
+
+def _one_language(code: str) -> str:
+    if code not in LANGUAGES:
+        raise ValueError("must be the code of a language such as 'en', 'de', 'zh'")
     return code
 
 
@@ -47,7 +54,16 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Watch(Table):
+class Told(Table):
+    """What is known beforehand of how people speak, and how it is to be written."""
+
+    initial_prompt: Prompt = ""
+    hotwords: Hotwords = ()
+    suppress_words: SuppressWords = ()
+    replace: Replace = {}
+
+
+class Watch(Told):
     """A watched folder and how its recordings are transcribed."""
 
     path: Annotated[Path, Field(strict=False)] = Path("inbox")
@@ -139,6 +155,14 @@ class Subtitles(Table):
     gap_seconds: float = Field(0.083, ge=0, le=1)
 
 
+class Language(Told):
+    """What is different in one language; what is left out is as in other languages."""
+
+    beam_size: int = Field(5, ge=1, le=20)
+
+
+LanguageCode = Annotated[str, AfterValidator(_one_language)]
+
 HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 
@@ -225,6 +249,7 @@ class Settings(Table):
     watching: Watching = Watching()
     database: Database = Database()
     model: Model = Model()
+    languages: dict[LanguageCode, Language] = {}
     vad: Vad = Vad()
     subtitles: Subtitles = Subtitles()
     jobs: Jobs = Jobs()

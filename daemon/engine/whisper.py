@@ -20,6 +20,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
 from daemon.chunk import COVERAGE_GAP_S, Chunk, Decoded, Word
+from daemon.engine.prompt import prompt
 from daemon.engine.segments import Cut, covering, decoded, split
 
 FRAMES_PER_S = 100
@@ -40,10 +41,6 @@ NEW_TOKENS_PER_S = 15.0
 NEW_TOKENS_BASE = 48
 """A chunk has at most this many tokens: three times what fast English has, and what scripts need that take several
 tokens for a character. A text that runs on in a loop ends there instead of holding up its batch to 224."""
-PROMPT_MAX = MAX_NEW_TOKENS - 1
-PROMPT_STEP = 32
-"""The prompt is the newest 32, 64 … 223 tokens of the text before, so that prompts of different recordings are
-mostly of one length (after three chunks all are 223) and go through the decoder together."""
 BEST_OF = 5
 """Samples drawn at temperatures above 0, of which the likeliest is kept; faster-whisper's default."""
 LANGUAGE_SWITCH_PROBABILITY = 0.8
@@ -156,7 +153,7 @@ class Whisper:
 
     def _generate(self, chunks: Sequence[Chunk], tokenizers: Sequence[Tokenizer], encoded: Any) -> list[Any]:
         """Return a WhisperGenerationResult for each chunk; CTranslate2 wants prompts of one length in a batch."""
-        prompts = [_prompt(chunk, tokenizer) for chunk, tokenizer in zip(chunks, tokenizers, strict=True)]
+        prompts = [prompt(chunk, tokenizer) for chunk, tokenizer in zip(chunks, tokenizers, strict=True)]
         of_length = _grouped(len(prompt) for prompt in prompts)
         generated: list[Any] = [None] * len(chunks)
         for length, members in of_length.items():
@@ -235,14 +232,6 @@ def _word(word: dict[str, Any], offset_s: float) -> Word:
     return Word(
         float(word["start"]) - offset_s, float(word["end"]) - offset_s, word["word"], float(word["probability"])
     )
-
-
-def _prompt(chunk: Chunk, tokenizer: Tokenizer) -> list[int]:
-    """Return the tokens that the transcript starts with, after the text before the chunk if there is some."""
-    before = tokenizer.encode(" " + chunk.previous.strip()) if chunk.previous else []
-    count = PROMPT_MAX if len(before) >= PROMPT_MAX else len(before) - len(before) % PROMPT_STEP
-    begin = [tokenizer.sot_prev, *before[-count:]] if count else []
-    return [*begin, *tokenizer.sot_sequence]
 
 
 def _new_tokens_max(chunk: Chunk) -> int:

@@ -14,12 +14,16 @@ from daemon.chunk import Segment, Suppressed
 from daemon.config.formats import FORMATS
 from daemon.publish.markdown import markdown
 from daemon.publish.scripts import joined
+from daemon.publish.spelling import spellings
 from daemon.publish.times import in_order
 from daemon.publish.transcript import Transcript
 from daemon.store.records import Job
 
 Renderer = Callable[[Transcript], str]
 """Always gives the same text for the same transcript, because what is published may be rendered again and compared."""
+
+LEFT_OUT = "nothing but words to leave out"
+"""Why a line is not in the transcript."""
 
 TAG = re.compile(r"<(?=[/!?a-zA-Z])")
 """Where players see the beginning of a tag, such as the one for italics."""
@@ -44,7 +48,15 @@ def render(
     Returns:
         The content of each file by format, in the order in which the files are published: the JSON last.
     """
-    transcript = Transcript(job, in_order(segments, job.duration_s), suppressed, stages)
+    heard = in_order(segments, job.duration_s)
+    spelled = list(map(spellings(job.options), heard))
+    kept = [(new, old.text) for new, old in zip(spelled, heard, strict=True) if new.text or not old.text]
+    left_out = [
+        Suppressed(old.start_s, old.end_s, old.text, LEFT_OUT)
+        for new, old in zip(spelled, heard, strict=True)
+        if old.text and not new.text
+    ]
+    transcript = Transcript(job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages)
     wanted = job.options.formats if formats is None else formats
     return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in wanted}
 
@@ -66,7 +78,7 @@ def _json(transcript: Transcript) -> str:
         "tracks": [asdict(track) | {"taken": track.number in job.sound.taken} for track in job.sound.tracks],
         "channels": job.sound.channels,
         **transcript.stages,
-        "segments": [_segment(number, segment) for number, segment in enumerate(transcript.segments)],
+        "segments": [_segment(*item) for item in enumerate(zip(transcript.segments, transcript.heard, strict=True))],
         "suppressed": [asdict(dropped) for dropped in transcript.suppressed],
         "provenance": {
             "transcribed": __version__,
@@ -81,8 +93,11 @@ def _json(transcript: Transcript) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def _segment(number: int, segment: Segment) -> dict[str, Any]:
+def _segment(number: int, spelled: tuple[Segment, str]) -> dict[str, Any]:
+    segment, heard = spelled
     values = {"id": number, **asdict(segment)}
+    if heard != segment.text:
+        values["heard"] = heard
     if segment.words is None:
         del values["words"]
     if not segment.channel:

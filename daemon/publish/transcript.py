@@ -20,6 +20,8 @@ class Transcript:
     """What was said, in order of time."""
     suppressed: Sequence[Suppressed]
     """What was left out of the transcript; only the JSON lists it."""
+    heard: Sequence[str] = ()
+    """The machine's text of each of the segments, where some are spelled otherwise; only the JSON has it."""
     stages: Mapping[str, Any] = field(default_factory=dict)
     """What the job's stages have found, by their names; only the JSON has it."""
 

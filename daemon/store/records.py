@@ -242,7 +242,8 @@ def options_columns(options: Options) -> dict[str, Any]:
 def options_from_json(text: str) -> Options:
     """Read options as they were queued; keys added since then get their defaults, and dropped keys are left out."""
     known = {field.name for field in fields(Options)}
-    values: dict[str, Any] = {key: value for key, value in json.loads(text).items() if key in known}
-    if "formats" in values:
-        values["formats"] = tuple(values["formats"])
-    return Options(**values)
+    return Options(**{key: value for key, value in json.loads(text, object_hook=_frozen).items() if key in known})
+
+
+def _frozen(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

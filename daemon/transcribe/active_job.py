@@ -200,6 +200,12 @@ class ActiveJob:
         """Return the chunk with what is known of its recording by now."""
         fallback = self.language if chunk.language == "auto" else ""
         previous = self.previous if self.job.options.condition_on_previous_text else ""
-        if (fallback, previous) == (chunk.fallback_language, chunk.previous):
-            return chunk
-        return replace(chunk, fallback_language=fallback, previous=previous)
+        options = self.job.options.in_language(self.language or chunk.language)
+        return replace(
+            chunk,
+            fallback_language=fallback,
+            previous=previous,
+            initial_prompt=options.initial_prompt,
+            hotwords=options.hotwords,
+            beam_size=options.beam_size,
+        )

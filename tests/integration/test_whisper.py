@@ -1,6 +1,7 @@
 """The model room: what a chunk gives must not depend on its company in the batch."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import jiwer
 import numpy as np
@@ -121,3 +122,19 @@ def test_a_text_reaches_as_far_as_its_words(whisper: Whisper) -> None:
     assert text(result).lower().count("kitchen sink") == 2
     assert chunk.duration_s - result.covered_s <= COVERAGE_GAP_S
     assert all(segment.words is None for segment in result.segments), "nobody asked for them"
+
+
+def test_hotwords_are_spelled_as_they_were_told(whisper: Whisper, shared_audio: Path) -> None:
+    """Made-up names, which the model cannot know; two recordings that are told different things share a batch."""
+    audio = samples(shared_audio / "hotwords.mp3")
+    unaware = replace(clip("memo-8.opus"), audio=audio, spans=((0.0, len(audio) / BYTES_PER_SECOND),))
+    told = replace(unaware, job_id=2, hotwords=("ComfyUI",))
+    alone, named = whisper.run([unaware, told])
+    assert "ComfyUI" not in text(alone)
+    assert text(named).count("ComfyUI") == 2
+
+
+def test_an_initial_prompt_sets_the_style(whisper: Whisper) -> None:
+    digits = "The bus to the lake leaves at 8, the boat at 9 and the plane at 10. " * 6
+    plain, prompted = whisper.run([clip("memo-2.opus"), clip("memo-2.opus", 2, initial_prompt=digits)])
+    assert " at seven" in text(plain) and " at 7" in text(prompted)

@@ -95,3 +95,22 @@ def test_what_was_suppressed_is_part_of_the_checkpoint() -> None:
     aside = Suppressed(1.0, 1.0, "you", "past the end of the speech")
     _, done = running.take(chunk(0), replace(result(), suppressed=(aside,)), run_s=1.0)
     assert done is not None and done.suppressed == (aside,)
+
+
+def test_what_counts_for_a_language_counts_once_it_is_known() -> None:
+    german = {"de": {"beam_size": 1, "hotwords": ("Kubernetes",)}}
+    running = ActiveJob(replace(JOB, options=Options(hotwords=("ComfyUI",), languages=german)), detects=True)
+    first = running.add([chunk(0), chunk(1)])
+    assert first is not None and (first[0].hotwords, first[0].beam_size) == (("ComfyUI",), 5)
+    more, _ = running.take(first[0], result(), run_s=1.0)
+    assert [(each.hotwords, each.beam_size) for each in more] == [(("Kubernetes",), 1)]
+
+
+def test_every_chunk_of_a_language_that_is_given_is_told_the_same() -> None:
+    asked = Options(language="de", initial_prompt="Guten Tag.", hotwords=("ComfyUI",))
+    running = ActiveJob(replace(JOB, options=asked), detects=False)
+    chunks = running.add([chunk(0), chunk(1)])
+    assert chunks is not None and {(each.initial_prompt, each.hotwords) for each in chunks} == {
+        ("Guten Tag.", ("ComfyUI",))
+    }
+    assert all(each.is_prompted and each.bucket != chunk(0).bucket for each in chunks)

@@ -10,6 +10,7 @@ from daemon.config import options, reader
 from daemon.config.options import KEYS, Place, Source, Value, locate, preset_values, resolve
 from daemon.config.settings import Model, Settings, Watch
 from daemon.processes.load_order import load_order
+from daemon.store.records import options_from_json, options_to_json
 
 FILE = Path("/etc/transcribed/config.toml")
 
@@ -25,7 +26,7 @@ def source(settings: Settings, path: Path, option: str) -> Source:
 
 
 def test_every_field_of_the_options_has_a_key_of_the_configuration() -> None:
-    assert {field.name for field in fields(Options)} == options.RECORDING.keys()
+    assert {field.name for field in fields(Options)} == options.RECORDING.keys() | {"languages"}
     for table, key in KEYS.values():
         kind = Watch if table == "watch" else type(getattr(Settings(), table))
         assert key in kind.model_fields
@@ -54,6 +55,10 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         condition_on_previous_text = true
         channels = 2
         audio_tracks = "eng"
+        initial_prompt = "Dr. Who said:"
+        hotwords = ["ComfyUI"]
+        suppress_words = ["um"]
+        replace = { "jason" = "JSON" }
         [model]
         name = "base"
         context = "full"
@@ -104,6 +109,10 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         subtitle_cue_min_s=1,
         subtitle_cue_max_s=6,
         subtitle_gap_s=0,
+        initial_prompt="Dr. Who said:",
+        hotwords=("ComfyUI",),
+        suppress_words=("um",),
+        replace={"jason": "JSON"},
     )
     assert (resolved.priority, resolved.watch, resolved.place) == (4, settings.watch[1], Place(1, b"c.wav"))
     for option in (*options.RECORDING, "priority"):
@@ -145,6 +154,45 @@ def test_a_later_layer_is_taken_over_an_earlier_one(tmp_path: Path, monkeypatch:
     resolved = resolve(load(tmp_path, "[model]\nbeam_size = 2\n"), bytes(tmp_path / "inbox" / "a.wav"))
     assert resolved.values["beam_size"] == Value(1, beside) and resolved.options.beam_size == 1
     assert resolved.values["vad"].source.layer == "default"
+
+
+LANGUAGES = """
+[model]
+name = "base"
+beam_size = 2
+[languages.de]
+beam_size = 7
+hotwords = ["Kubernetes"]
+[languages.fr]
+initial_prompt = ""
+[[watch]]
+path = "auto"
+hotwords = ["ComfyUI"]
+[[watch]]
+path = "german"
+language = "de"
+initial_prompt = "Guten Tag."
+"""
+
+
+def test_a_language_that_is_given_has_its_options_at_once(tmp_path: Path) -> None:
+    resolved = resolve(load(tmp_path, LANGUAGES), bytes(tmp_path / "german" / "a.wav"), FILE)
+    queued = resolved.options
+    assert (queued.beam_size, queued.hotwords, queued.initial_prompt, queued.languages) == (
+        7, ("Kubernetes",), "Guten Tag.", {},
+    )  # fmt: skip
+    assert resolved.values["beam_size"].source == Source("language", "languages.de.beam_size", FILE)
+    assert resolved.values["initial_prompt"].source.layer == "configuration"
+
+
+def test_a_language_that_is_to_be_detected_has_its_options_later(tmp_path: Path) -> None:
+    queued = resolve(load(tmp_path, LANGUAGES), bytes(tmp_path / "auto" / "a.wav"), FILE).options
+    assert (queued.beam_size, queued.hotwords) == (2, ("ComfyUI",))
+    german, french, english = (queued.in_language(code) for code in ("de", "fr", "en"))
+    assert (german.beam_size, german.hotwords) == (7, ("Kubernetes",))
+    assert (french.beam_size, french.hotwords, french.initial_prompt) == (2, ("ComfyUI",), "")
+    assert english == queued
+    assert options_from_json(options_to_json(queued)) == queued
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""What people may say beforehand, and what is refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from daemon.config import reader
+from daemon.config.hints import PROMPT_CHARACTERS
+from daemon.config.settings import Settings, Watch
+from daemon.errors import BadConfig
+
+
+def load(tmp_path: Path, text: str) -> Settings:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    return reader.load(file)
+
+
+def test_hotwords_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("\ufeffComfyUI\n\n  Ada Lovelace \r\nZürich\n", "utf-8")
+    settings = load(tmp_path, '[[watch]]\nhotwords = "names.txt"\n[languages.de]\nhotwords = "names.txt"\n')
+    assert settings.watch[0].hotwords == ("ComfyUI", "Ada Lovelace", "Zürich")
+    assert settings.languages["de"].hotwords == settings.watch[0].hotwords
+    assert Watch(hotwords=("a",)).hotwords == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"a word\n" * 1_000_000, "more than 2000 characters"),
+        (b"x" * PROMPT_CHARACTERS * 4, "more than 2000 characters"),
+        (b"\xff\xfe\n", "is not UTF-8"),
+        (None, "is no file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    file = tmp_path / "names.txt"
+    if content is None:
+        os.mkfifo(file)
+    else:
+        file.write_bytes(content)
+    with pytest.raises(BadConfig) as caught:
+        load(tmp_path, '[[watch]]\nhotwords = "names.txt"\n')
+    assert "watch[0].hotwords: " in caught.value.message and reason in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"hotwords = {['word'] * 1000}", "more than 2000 characters"),
+        (f"initial_prompt = '{'word ' * 1000}'", "at most 2000 characters"),
+        ('replace = { "" = "x" }', "watch[0].replace"),
+        ('replace = { ".com" = "x" }', "must begin with a letter or a digit"),
+        ('suppress_words = ["?!"]', "must begin with a letter or a digit"),
+        ("hotwords = 7", "watch[0].hotwords"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_in_few_words(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load(tmp_path, f"[[watch]]\n{text}\n")
+    assert reason in caught.value.message and len(caught.value.message) < 1000
+
+
+@pytest.mark.parametrize("table", ["languages.klingon", "languages.auto"])
+def test_a_language_that_nobody_knows_is_named(tmp_path: Path, table: str) -> None:
+    with pytest.raises(BadConfig, match="must be the code of a language"):
+        load(tmp_path, f"[{table}]\nbeam_size = 2\n")
