@@ -139,6 +139,8 @@ class Chunk:
     """A text that stands in front of that one."""
     hotwords: tuple[str, ...] = ()
     """Words that may come, which stand in front of both."""
+    languages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What of these is different in a language, by its code: names and values of fields."""
     part: int = 0
     alone: bool = False
     channel: int = 0
@@ -167,6 +169,10 @@ class Chunk:
     def is_prompted(self) -> bool:
         """Whether the model is given a text to go on from."""
         return bool(self.previous or self.initial_prompt or self.hotwords)
+
+    def in_language(self, code: str) -> "Chunk":
+        """Return the chunk with what counts for a language, once the engine knows which one is spoken."""
+        return replace(self, **self.languages[code]) if code in self.languages else self
 
     @property
     def start_s(self) -> float:

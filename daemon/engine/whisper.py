@@ -74,7 +74,7 @@ class Whisper:
         self._silence = lru_cache(maxsize=None)(self._encode_silence)
 
     def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:
-        """Transcribe chunks that share a bucket: one encoder context, temperature and beam size.
+        """Transcribe chunks that share a bucket: one encoder context and temperature.
 
         Raises:
             RuntimeError: CTranslate2 failed, for example out of device memory.
@@ -84,6 +84,7 @@ class Whisper:
         whole = chunks[0].whole_encoding or not chunks[0].is_cut or self._model.model.device != "cpu"
         encoded = self._encode(features, round(chunks[0].context_s * FRAMES_PER_S), whole=whole)
         languages = self._languages(chunks, encoded)
+        chunks = [chunk.in_language(language) for chunk, (language, _) in zip(chunks, languages, strict=True)]
         tokenizers = [
             self._tokenizer(chunk.task, language) for chunk, (language, _) in zip(chunks, languages, strict=True)
         ]
@@ -152,14 +153,17 @@ class Whisper:
         return Tokenizer(self._model.hf_tokenizer, self._multilingual, task=task, language=language)
 
     def _generate(self, chunks: Sequence[Chunk], tokenizers: Sequence[Tokenizer], encoded: Any) -> list[Any]:
-        """Return a WhisperGenerationResult for each chunk; CTranslate2 wants prompts of one length in a batch."""
+        """Return a WhisperGenerationResult for each chunk.
+
+        CTranslate2 wants prompts of one length in a batch, and searches in one way.
+        """
         prompts = [prompt(chunk, tokenizer) for chunk, tokenizer in zip(chunks, tokenizers, strict=True)]
-        of_length = _grouped(len(prompt) for prompt in prompts)
+        alike = _grouped((len(prompt), chunk.beam_size) for prompt, chunk in zip(prompts, chunks, strict=True))
         generated: list[Any] = [None] * len(chunks)
-        for length, members in of_length.items():
+        for (length, _), members in alike.items():
             new_tokens = max(_new_tokens_max(chunks[at]) for at in members)
             results = self._model.model.generate(
-                encoded if len(of_length) == 1 else _pick(encoded, members),
+                encoded if len(alike) == 1 else _pick(encoded, members),
                 [prompts[at] for at in members],
                 # CTranslate2 generates at most half of max_length, and at most what the prompt leaves of it.
                 max_length=max(2 * new_tokens, new_tokens + length),
@@ -168,7 +172,7 @@ class Whisper:
                 suppress_blank=True,
                 suppress_tokens=list(get_suppressed_tokens(tokenizers[0], [-1])),
                 max_initial_timestamp_index=MAX_INITIAL_TIMESTAMP,
-                **_search(chunks[0]),
+                **_search(chunks[members[0]]),
             )
             for at, result in zip(members, results, strict=True):
                 generated[at] = result

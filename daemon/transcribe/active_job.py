@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from daemon.chunk import Chunk, Decoded, Options, Segment, Suppressed
 from daemon.store.records import Job, Result
@@ -10,6 +11,9 @@ from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
 
 PREVIOUS_CHARACTERS = 1000
 """Kept of the text before a chunk: more than the 223 tokens that a prompt can hold."""
+
+OF_CHUNKS = ("initial_prompt", "hotwords", "beam_size")
+"""The options of a language that its chunks carry; the others count when the transcript is published."""
 
 
 @dataclass(slots=True)
@@ -58,6 +62,18 @@ class ActiveJob:
     """The newest text so far, where the next chunk is to know it."""
     _open: dict[int, _Progress] = field(default_factory=dict)
     _held: list[Chunk] = field(default_factory=list)
+    _told: dict[str, Any] = field(init=False)
+    """What the engine is told beforehand with every chunk."""
+
+    def __post_init__(self) -> None:
+        options = self.job.options
+        of_languages = {
+            code: {name: value for name, value in values.items() if name in OF_CHUNKS}
+            for code, values in options.languages.items()
+        }
+        self._told = {
+            "initial_prompt": options.initial_prompt, "hotwords": options.hotwords, "languages": of_languages,
+        }  # fmt: skip
 
     @classmethod
     def claimed(cls, job: Job, options: Options, run: int, policy: Policy) -> "ActiveJob":
@@ -200,12 +216,7 @@ class ActiveJob:
         """Return the chunk with what is known of its recording by now."""
         fallback = self.language if chunk.language == "auto" else ""
         previous = self.previous if self.job.options.condition_on_previous_text else ""
-        options = self.job.options.in_language(self.language or chunk.language)
-        return replace(
-            chunk,
-            fallback_language=fallback,
-            previous=previous,
-            initial_prompt=options.initial_prompt,
-            hotwords=options.hotwords,
-            beam_size=options.beam_size,
-        )
+        known = {"fallback_language": fallback, "previous": previous, **self._told}
+        if all(getattr(chunk, name) == value for name, value in known.items()):
+            return chunk
+        return replace(chunk, **known)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jiwer
 import numpy as np
@@ -18,6 +19,8 @@ from tests.support import words
 from tests.whispering import whispered
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+
+DIGITS = "The bus to the lake leaves at 8, the boat at 9 and the plane at 10. " * 6
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +64,8 @@ def test_prompts_of_several_lengths_share_a_batch(whisper: Whisper) -> None:
 
 def test_the_text_before_reaches_the_model(whisper: Whisper) -> None:
     """A prompt with digits makes the model write digits."""
-    digits = "The bus to the lake leaves at 8, the boat at 9 and the plane at 10. " * 6
     (plain,) = whisper.run([clip("memo-2.opus")])
-    (prompted,) = whisper.run([clip("memo-2.opus", previous=digits)])
+    (prompted,) = whisper.run([clip("memo-2.opus", previous=DIGITS)])
     assert " at seven" in text(plain) and " at 7" in text(prompted)
 
 
@@ -134,7 +136,14 @@ def test_hotwords_are_spelled_as_they_were_told(whisper: Whisper, shared_audio: 
     assert text(named).count("ComfyUI") == 2
 
 
+def test_what_a_language_is_told_counts_for_the_chunk_in_which_it_is_heard(whisper: Whisper) -> None:
+    """The model hears the language before it writes: the first chunk is told, too."""
+    hints: dict[str, dict[str, Any]] = {"en": {"initial_prompt": DIGITS, "beam_size": 2}, "de": {"beam_size": 1}}
+    chunks = [replace(clip("memo-2.opus"), language="auto", languages=hints), clip("memo-2.opus", 2)]
+    told, plain = whisper.run(chunks)
+    assert " at 7" in text(told) and " at seven" in text(plain)
+
+
 def test_an_initial_prompt_sets_the_style(whisper: Whisper) -> None:
-    digits = "The bus to the lake leaves at 8, the boat at 9 and the plane at 10. " * 6
-    plain, prompted = whisper.run([clip("memo-2.opus"), clip("memo-2.opus", 2, initial_prompt=digits)])
+    plain, prompted = whisper.run([clip("memo-2.opus"), clip("memo-2.opus", 2, initial_prompt=DIGITS)])
     assert " at seven" in text(plain) and " at 7" in text(prompted)

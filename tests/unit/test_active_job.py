@@ -97,13 +97,15 @@ def test_what_was_suppressed_is_part_of_the_checkpoint() -> None:
     assert done is not None and done.suppressed == (aside,)
 
 
-def test_what_counts_for_a_language_counts_once_it_is_known() -> None:
-    german = {"de": {"beam_size": 1, "hotwords": ("Kubernetes",)}}
+def test_chunks_carry_what_counts_for_each_language() -> None:
+    german = {"de": {"beam_size": 1, "hotwords": ("Kubernetes",), "replace": {"a": "b"}}}
     running = ActiveJob(replace(JOB, options=Options(hotwords=("ComfyUI",), languages=german)), detects=True)
-    first = running.add([chunk(0), chunk(1)])
-    assert first is not None and (first[0].hotwords, first[0].beam_size) == (("ComfyUI",), 5)
-    more, _ = running.take(first[0], result(), run_s=1.0)
-    assert [(each.hotwords, each.beam_size) for each in more] == [(("Kubernetes",), 1)]
+    first = (running.add([chunk(0)]) or [])[0]
+    assert (first.hotwords, first.beam_size) == (("ComfyUI",), 5)
+    assert first.in_language("en") == first
+    told = first.in_language("de")
+    assert (told.hotwords, told.beam_size) == (("Kubernetes",), 1)
+    assert first.languages == {"de": {"beam_size": 1, "hotwords": ("Kubernetes",)}}, "spelling is the publisher's"
 
 
 def test_every_chunk_of_a_language_that_is_given_is_told_the_same() -> None:
