@@ -21,6 +21,17 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedAt:
+    """When a recording was made."""
+
+    time: str = ""
+    """ISO 8601, as exact as it is known: from a year to a second, with a Z if it is UTC, without a zone if that is not
+    known; empty if nothing is known."""
+    source: str = ""
+    """`container`; `file` if only the date of the file says so, which is that of a copy at times."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sound:
     """What of a recording was listened to, and what is to be said about it."""
 
@@ -30,8 +41,7 @@ class Sound:
     """The numbers of those that were listened to."""
     channels: tuple[int, ...] = ()
     """The channels that were transcribed on their own, from 1; none if all were mixed."""
-    recorded_at: str = ""
-    """When it was recorded, as the container says; empty if it does not."""
+    recorded_at: RecordedAt = RecordedAt()
     warnings: tuple[str, ...] = ()
     """What a person should know about the transcript, in full sentences."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.chunk import SAMPLE_RATE
+from daemon.decode.dates import recorded_at
 from daemon.decode.parts import Part, PartFile
 from daemon.decode.resample import Resampler, Sound
 from daemon.decode.tracks import playlist
@@ -73,10 +74,10 @@ class Media:
     """
 
     def __init__(self, fd: int, part: Part, track: int | None = None) -> None:
-        size_bytes = os.fstat(fd).st_size
+        file = os.fstat(fd)
         if part.end <= part.start:
             raise BadRecording("the file is empty")
-        whole = part == Part(0, size_bytes)
+        whole = part == Part(0, file.st_size)
         try:
             # FFmpeg reads a descriptor itself; only a part must be shown to it.
             self._container: Any = av.open(f"/proc/self/fd/{fd}" if whole else PartFile(fd, part), options=OPEN_OPTIONS)
@@ -105,10 +106,7 @@ class Media:
         """Whether bytes were skipped since the last frame."""
         self.damaged = 0
         self.header_s, self._promised_s = self._lengths_s(fd, part)
-        self.recorded_at: str = self._container.metadata.get("creation_time", "") or self._container.metadata.get(
-            "date", ""
-        )
-        """When it was recorded, as the container says; empty if it does not."""
+        self.recorded_at = recorded_at((self._container.metadata, self._stream.metadata), file.st_mtime)
 
     def close(self) -> None:
         """Close the file; the descriptor stays open."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from daemon.chunk import Options, Segment, Suppressed
-from daemon.sound import NOTHING_HEARD, Sound, Track
+from daemon.sound import NOTHING_HEARD, RecordedAt, Sound, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,14 @@ def seconds_until(text: str) -> float:
 
 def sound_to_json(sound: Sound) -> dict[str, str | None]:
     """Write what was listened to as the columns of `jobs` that hold it."""
-    parts = {"tracks": [asdict(track) for track in sound.tracks], "taken": sound.taken, "channels": sound.channels}
+    parts = {
+        "tracks": [asdict(track) for track in sound.tracks],
+        "taken": sound.taken,
+        "channels": sound.channels,
+        "recorded_at_source": sound.recorded_at.source,
+    }
     return {
-        "recorded_at": sound.recorded_at or None,
+        "recorded_at": sound.recorded_at.time or None,
         "sound": json.dumps(parts, ensure_ascii=False),
         "warnings": warnings_to_json(sound.warnings),
     }
@@ -208,7 +213,7 @@ def sound_from_json(sound: str | None, recorded_at: str | None, warnings: str | 
         tracks=tuple(Track(**track) for track in parts.get("tracks", ())),
         taken=tuple(parts.get("taken", ())),
         channels=tuple(parts.get("channels", ())),
-        recorded_at=recorded_at or "",
+        recorded_at=RecordedAt(recorded_at or "", parts.get("recorded_at_source", "")),
         warnings=tuple(json.loads(warnings or "[]")),
     )
 

@@ -14,6 +14,7 @@ from daemon.clips import CLIPS
 from daemon.decode.opened import OpenRecording
 from daemon.errors import BadRecording
 from daemon.processes.protocol import Open, Window
+from daemon.sound import RecordedAt
 from tests.faults import hostile
 from tests.media import one
 from tests.support import write_wav
@@ -191,3 +192,32 @@ def test_speech_is_found_and_silence_left_out(tmp_path: Path) -> None:
     assert 4.4 < chunks[0].start_s < 5.3
     assert chunks[0].end_s < 5 + len(speech) / SAMPLE_RATE + 0.5
     assert window.speech_s < len(speech) / SAMPLE_RATE + 1
+
+
+@pytest.mark.parametrize(
+    ("suffix", "tags", "time"),
+    [
+        ("m4a", {"creation_time": "2024-05-01T10:20:30Z"}, "2024-05-01T10:20:30Z"),
+        ("mka", {"creation_time": "2024-05-01T10:20:30Z"}, "2024-05-01T10:20:30Z"),
+        ("flac", {"date": "2024-05-01"}, "2024-05-01"),
+        ("opus", {"date": "2024-05-01"}, "2024-05-01"),
+        ("mp3", {"date": "2024-05-01"}, "2024-05-01"),
+        ("wav", {"creation_time": "2024-05-01T10:20:30Z"}, "2024-05-01T10:20:30"),
+        ("wav", {}, "2001-09-09T01:46:40Z"),
+    ],
+)
+def test_a_recording_has_its_own_date(tmp_path: Path, suffix: str, tags: dict[str, str], time: str) -> None:
+    codec = {"m4a": "aac", "mka": "libopus", "flac": "flac", "opus": "libopus", "mp3": "libmp3lame", "wav": "pcm_s16le"}
+    path = tmp_path / f"a.{suffix}"
+    options = {"write_bext": "1"} if "creation_time" in tags else {}
+    with av.open(str(path), "w", options=options if suffix == "wav" else {}) as out:
+        out.metadata.update(tags)
+        stream = out.add_stream(codec[suffix], rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(1.0, 48_000)[None], format="s16", layout="mono")
+        frame.sample_rate = 48_000
+        resampler = av.AudioResampler(stream.format, "mono", 48_000, stream.frame_size or None)
+        for part in [*resampler.resample(frame), *resampler.resample(None), None]:
+            out.mux(stream.encode(part))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    _, window = decode(path)
+    assert window.sound.recorded_at == RecordedAt(time, "container" if tags else "file")

@@ -74,7 +74,9 @@ def test_what_a_stage_has_found_is_shown_and_can_be_queried(fake_daemon: Daemon)
     assert json.loads((fake_daemon.inbox / "spoken.json").read_text())["languages"] == expected
     detail = json.loads(fake_daemon.run("jobs", "show", "1", "--json").stdout)
     assert detail["stages"] == [{"name": "languages", "chunks_done": detail["chunks_done"], "result": expected}]
-    line = next(line for line in fake_daemon.run("jobs", "show", "1").stdout.splitlines() if "languages" in line)
+    (line,) = (
+        each for each in fake_daemon.run("jobs", "show", "1").stdout.splitlines() if each.startswith("languages")
+    )
     assert line.split(maxsplit=1)[1].strip() == f"language en, words {expected[0]['words']}, speaking_s 50.0"
     documented = (ROOT / "docs" / "database.md").read_text("utf-8")
     query = documented.split("-- words and hours spoken in each language\n")[1].split(";")[0]
@@ -97,7 +99,7 @@ def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_r
     daemon.start().ready()
     detail = json.loads(daemon.run("jobs", "show", "1", "--json").stdout)
     assert (detail["state"], detail["stages"]) == ("done", [])
-    assert "languages" not in daemon.run("jobs", "show", "1").stdout
+    assert "\nlanguages" not in daemon.run("jobs", "show", "1").stdout
     assert daemon.run("jobs", "retry", "1").returncode == 0
     wait_until(lambda: daemon.query("SELECT 1 FROM stages WHERE result IS NOT NULL"), 60, "the result")
     daemon.wait_for({"old.wav": "done"})
