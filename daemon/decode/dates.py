@@ -2,7 +2,7 @@
 
 The names of the tags are those that FFmpeg gives them: `creation_time` in MP4, Matroska and ASF, QuickTime's own date
 with its time zone, `date` in ID3, Vorbis comments and RIFF's INFO. Of the bext chunk of a broadcast WAV, it calls the
-day `date` and the time of day `creation_time`.
+day `date`, unless RIFF's INFO has one, and the time of day `creation_time`.
 """
 
 import re
@@ -14,7 +14,7 @@ from daemon.sound import RecordedAt
 TAGS = ("com.apple.quicktime.creationdate", "creation_time", "date")
 """Those that say when it was recorded, the most exact first."""
 
-DAY = r"(?P<day>[12]\d{3}(?:[-/.:_ ]\d{2}(?:[-/.:_ ]\d{2})?)?|[12]\d{7})"
+DAY = r"(?P<day>[12]\d{3}(?:[-/.:_]\d{2}(?:[-/.:_]\d{2})?)?|[12]\d{7})"
 CLOCK = r"(?P<clock>\d{2}[-:._ ]\d{2}(?:[-:._ ]\d{2})?)"
 MOMENT = re.compile(rf"\s*{DAY}(?:[T _]+{CLOCK}(?:\.\d+)?\s*(?P<zone>Z|UTC|[+-]\d{{2}}:?\d{{2}})?)?\s*")
 ONLY_CLOCK = re.compile(rf"\s*{CLOCK}\s*")
@@ -60,6 +60,6 @@ def _iso(text: str) -> str:
         return ""
     if day in NEVER:
         return ""
-    if not clock:
+    if not clock or len(day) < len("2024-05-01"):
         return day
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if zone else f"{moment:%Y-%m-%dT%H:%M:%S}"

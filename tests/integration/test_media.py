@@ -202,14 +202,14 @@ def test_speech_is_found_and_silence_left_out(tmp_path: Path) -> None:
         ("flac", {"date": "2024-05-01"}, "2024-05-01"),
         ("opus", {"date": "2024-05-01"}, "2024-05-01"),
         ("mp3", {"date": "2024-05-01"}, "2024-05-01"),
-        ("wav", {"creation_time": "2024-05-01T10:20:30Z"}, "2024-05-01T10:20:30"),
+        ("wav", {"origination_date": "2024:05:01", "origination_time": "10-20-30"}, "2024-05-01T10:20:30"),
         ("wav", {}, "2001-09-09T01:46:40Z"),
     ],
 )
 def test_a_recording_has_its_own_date(tmp_path: Path, suffix: str, tags: dict[str, str], time: str) -> None:
     codec = {"m4a": "aac", "mka": "libopus", "flac": "flac", "opus": "libopus", "mp3": "libmp3lame", "wav": "pcm_s16le"}
     path = tmp_path / f"a.{suffix}"
-    options = {"write_bext": "1"} if "creation_time" in tags else {}
+    options = {"write_bext": "1"} if "origination_time" in tags else {}
     with av.open(str(path), "w", options=options if suffix == "wav" else {}) as out:
         out.metadata.update(tags)
         stream = out.add_stream(codec[suffix], rate=48_000, layout="mono")
