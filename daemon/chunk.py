@@ -24,6 +24,9 @@ with 1 to 3 s many texts run on, with 5 s one in a hundred does (docs/design-not
 CONTEXT_STEP_S = 5.0
 """Cut contexts are multiples of this, so that chunks of about the same length share a bucket."""
 
+BOTH = "both"
+"""The task that gives a transcript in the language that is spoken and one in English."""
+
 COVERAGE_GAP_S = 1.0
 """Speech this long after the end of the text was left out and is decoded as a part of its own."""
 
@@ -258,5 +261,7 @@ class Decoded:
     suppressed: tuple[Suppressed, ...] = ()
     whole_encoding: bool = True
     """Whether the encoder heard all of the context; if not, the encoding of silence was put after the speech."""
+    translation: "Decoded | None" = None
+    """The same speech in English, of a chunk that is to have both; None where English is spoken."""
     pause_s: float | None = None
     """Seconds into the chunk's audio where it is quietest, well inside: there it may be cut in two. None: too short."""

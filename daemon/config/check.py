@@ -78,7 +78,7 @@ def _more_than_english(settings: Settings) -> Iterator[Problem]:
     name = settings.model.name
     english = name.endswith(".en") and settings.model.engine == WHISPER
     for index, watch in enumerate(settings.watch if english else ()):
-        if watch.language not in ("auto", "en") or watch.task == "translate":
+        if watch.language not in ("auto", "en") or watch.task != "transcribe":
             yield Problem(
                 f"watch[{index}]",
                 f"the folder {watch.path} asks for language {watch.language!r}, task {watch.task!r}, but model.name "

@@ -70,7 +70,7 @@ class Watch(Told):
     recursive: bool = True
     backend: Literal["auto", "inotify", "polling"] = "auto"
     language: Annotated[str, AfterValidator(_known_language)] = "auto"
-    task: Literal["transcribe", "translate"] = "transcribe"
+    task: Literal["transcribe", "translate", "both"] = "transcribe"
     formats: Annotated[tuple[Format, ...], Tuple, Field(min_length=1), AfterValidator(_unique)] = (
         "txt",
         "srt",

@@ -12,27 +12,15 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-import ctranslate2
-import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
-from numpy.typing import NDArray
 
-from daemon.chunk import COVERAGE_GAP_S, Chunk, Decoded, Word
+from daemon.chunk import BOTH, COVERAGE_GAP_S, Chunk, Decoded, Word
+from daemon.engine.encoder import FRAMES_PER_S, Encoder, Features, pick
 from daemon.engine.prompt import prompt
 from daemon.engine.segments import Cut, covering, decoded, split
 
-FRAMES_PER_S = 100
-"""Mel frames of 10 ms."""
-MAX_FRAMES = 3000
-"""Mel frames in the 30 s that the encoder was trained on."""
-ENCODED_MARGIN = 100
-ENCODED_STEP = 50
-"""Frames: on a CPU a cut context is encoded to at least a second after the speech, in steps of half a second."""
-SILENCE = -0.9
-"""Log-mel value of silence, as Whisper scales it: (log10 of the power - 8 below the loudest + 4) / 4, here for a quiet
-recording. Of -0.5, -0.7 and -0.9 it gave the fewest errors on real speech (docs/design-notes.md)."""
 MAX_INITIAL_TIMESTAMP = 50
 """The first text begins within 1 s, in units of 20 ms; faster-whisper's default."""
 MAX_NEW_TOKENS = 224
@@ -52,7 +40,8 @@ APART_S = 1000
 """Word times of the items of a batch are computed this far apart, so that none takes the speech of the item before
 for speech just before its own (the aligner carries the end of the last word from one to the next)."""
 
-Features = NDArray[np.float32]
+ENGLISH = "en"
+"""What Whisper translates into."""
 
 
 class Whisper:
@@ -71,7 +60,7 @@ class Whisper:
         self._multilingual: bool = self._model.model.is_multilingual
         self.languages: tuple[str, ...] = _languages_of(self._model)
         self._tokenizer = lru_cache(maxsize=None)(self._make_tokenizer)
-        self._silence = lru_cache(maxsize=None)(self._encode_silence)
+        self._encoder = Encoder(self._model)
 
     def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:
         """Transcribe chunks that share a bucket: one encoder context and temperature.
@@ -79,12 +68,33 @@ class Whisper:
         Raises:
             RuntimeError: CTranslate2 failed, for example out of device memory.
         """
-        features = [self._features(chunk) for chunk in chunks]
-        frames = [item.shape[1] for item in features]
+        features = [self._encoder.features(chunk) for chunk in chunks]
         whole = chunks[0].whole_encoding or not chunks[0].is_cut or self._model.model.device != "cpu"
-        encoded = self._encode(features, round(chunks[0].context_s * FRAMES_PER_S), whole=whole)
+        encoded = self._encoder.encode(features, round(chunks[0].context_s * FRAMES_PER_S), whole=whole)
         languages = self._languages(chunks, encoded)
         chunks = [chunk.in_language(language) for chunk, (language, _) in zip(chunks, languages, strict=True)]
+        results = self._texts([_original(chunk) for chunk in chunks], languages, encoded, features)
+        translated = [at for at, chunk in enumerate(chunks) if chunk.task == BOTH and languages[at][0] != ENGLISH]
+        if translated:
+            texts = self._texts(
+                [_translated(chunks[at]) for at in translated],
+                [languages[at] for at in translated],
+                pick(encoded, translated),
+                [features[at] for at in translated],
+            )
+            for at, translation in zip(translated, texts, strict=True):
+                results[at] = replace(results[at], translation=replace(translation, whole_encoding=whole))
+        return tuple(replace(result, whole_encoding=whole) for result in results)
+
+    def _texts(
+        self,
+        chunks: Sequence[Chunk],
+        languages: Sequence[tuple[str, float]],
+        encoded: Any,
+        features: Sequence[Features],
+    ) -> list[Decoded]:
+        """Return what is said in chunks whose speech is encoded, or its translation."""
+        frames = [item.shape[1] for item in features]
         tokenizers = [
             self._tokenizer(chunk.task, language) for chunk, (language, _) in zip(chunks, languages, strict=True)
         ]
@@ -96,49 +106,12 @@ class Whisper:
         words = self._words(chunks, cuts, tokenizers, encoded, frames)
         cuts = [covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
         asked = {position: found for position, found in words.items() if chunks[position].word_timestamps}
-        return tuple(
-            replace(decoded(chunk, result, tokenizer, language, cut, asked.get(position)), whole_encoding=whole)
+        return [
+            decoded(chunk, result, tokenizer, language, cut, asked.get(position))
             for position, (chunk, result, tokenizer, language, cut) in enumerate(
                 zip(chunks, generated, tokenizers, languages, cuts, strict=True)
             )
-        )
-
-    def _features(self, chunk: Chunk) -> Features:
-        """Compute log-mel features, shape (n_mels, frames), float32; one frame is 10 ms."""
-        samples = np.frombuffer(chunk.audio, dtype="<i2").astype(np.float32) / 32768.0
-        features: Features = self._model.feature_extractor(samples)[:, :-1]
-        return features[:, :MAX_FRAMES]
-
-    def _encode(self, features: list[Features], context: int, *, whole: bool) -> Any:
-        """Compute the encoder output of features padded to `context` frames: (batch, context / 2, d_model), float32.
-
-        On a CPU one item at a time: as fast, and the attention of the batch need not fit into memory at once.
-        """
-        if self._model.model.device != "cpu":
-            return self._encoded(_stack(features, context))
-        return ctranslate2.StorageView.from_array(
-            np.concatenate([self._encode_one(item, context, whole=whole) for item in features])
-        )
-
-    def _encoded(self, padded: Features) -> Any:
-        return self._model.model.encode(ctranslate2.StorageView.from_array(padded))
-
-    def _encode_one(self, item: Features, context: int, *, whole: bool) -> NDArray[np.float32]:
-        """Compute the encoder output of one item, shape (1, context / 2, d_model).
-
-        The decoder needs to hear some seconds of silence after the speech, or it runs on; the encoder need not look
-        at them each time. A cut context, unless the whole of it is asked for, is encoded up to a second after the
-        speech, and what follows is the encoding of silence at these positions, which is computed once.
-        """
-        heard = context
-        if not whole:
-            heard = min(context, ENCODED_STEP * ceil((item.shape[1] + ENCODED_MARGIN) / ENCODED_STEP))
-        speech = np.asarray(self._encoded(_stack([item], heard)))
-        return speech if heard == context else np.concatenate([speech, self._silence(context)[:, heard // 2 :]], axis=1)
-
-    def _encode_silence(self, context: int) -> NDArray[np.float32]:
-        n_mels = self._model.model.n_mels
-        return np.asarray(self._encoded(np.full((1, n_mels, context), SILENCE, dtype=np.float32)))
+        ]
 
     def _languages(self, chunks: Sequence[Chunk], encoded: Any) -> list[tuple[str, float]]:
         """Return (language, probability) of every chunk: as ordered, or detected from its own speech."""
@@ -163,7 +136,7 @@ class Whisper:
         for (length, _), members in alike.items():
             new_tokens = max(_new_tokens_max(chunks[at]) for at in members)
             results = self._model.model.generate(
-                encoded if len(alike) == 1 else _pick(encoded, members),
+                encoded if len(alike) == 1 else pick(encoded, members),
                 [prompts[at] for at in members],
                 # CTranslate2 generates at most half of max_length, and at most what the prompt leaves of it.
                 max_length=max(2 * new_tokens, new_tokens + length),
@@ -210,7 +183,7 @@ class Whisper:
             self._model.add_word_timestamps(
                 segments,
                 tokenizers[batch[0]],
-                _pick(encoded, batch),
+                pick(encoded, batch),
                 [frames[at] for at in batch],
                 PREPENDED,
                 APPENDED,
@@ -250,10 +223,13 @@ def _grouped(keys: Any) -> dict[Any, list[int]]:
     return groups
 
 
-def _pick(encoded: Any, members: Sequence[int]) -> Any:
-    """Return some items of an encoder output, in the host's memory; CTranslate2 copies them to its device."""
-    outputs = np.asarray(encoded.to_device(ctranslate2.Device.cpu))
-    return ctranslate2.StorageView.from_array(np.ascontiguousarray(outputs[list(members)]))
+def _original(chunk: Chunk) -> Chunk:
+    return replace(chunk, task="transcribe") if chunk.task == BOTH else chunk
+
+
+def _translated(chunk: Chunk) -> Chunk:
+    """Return a chunk as it is translated: names that may come are the same, but what came before is not English."""
+    return replace(chunk, task="translate", previous="", initial_prompt="")
 
 
 def _language(chunk: Chunk, detected: str, probability: float) -> tuple[str, float]:
@@ -273,18 +249,3 @@ def _search(chunk: Chunk) -> dict[str, Any]:
         "sampling_topk": 0,
         "sampling_temperature": chunk.temperature,
     }
-
-
-def _stack(features: list[Features], context: int) -> Features:
-    """Return features of shape (batch, n_mels, context), padded at the end.
-
-    The full context is padded with zeros, as faster-whisper does and the models are used to. A cut one is padded
-    with the quietest value of the item: a model that does not hear 10 s of padding needs to hear silence to know
-    that the speech is over (a fifth fewer errors than with zeros).
-    """
-    batch = np.zeros((len(features), features[0].shape[0], context), dtype=np.float32)
-    for row, item in zip(batch, features, strict=True):
-        if context < MAX_FRAMES:
-            row[:] = item.min()
-        row[:, : item.shape[1]] = item
-    return batch

@@ -3,15 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
 import pysubs2
 
 from daemon import __version__
-from daemon.chunk import Segment, Suppressed
-from daemon.config.formats import FORMATS
+from daemon.chunk import BOTH, Segment, Suppressed
+from daemon.config.formats import TRANSLATED, files_of
 from daemon.publish.markdown import markdown
 from daemon.publish.scripts import joined
 from daemon.publish.spelling import spellings
@@ -21,6 +21,8 @@ from daemon.store.records import Job
 
 Renderer = Callable[[Transcript], str]
 """Always gives the same text for the same transcript, because what is published may be rendered again and compared."""
+
+ENGLISH = "en"
 
 LEFT_OUT = "nothing but words to leave out"
 """Why a line is not in the transcript."""
@@ -35,6 +37,7 @@ def render(
     suppressed: Sequence[Suppressed] = (),
     stages: Mapping[str, Any] = MappingProxyType({}),
     formats: Collection[str] | None = None,
+    translation: Sequence[Segment] = (),
 ) -> dict[str, bytes]:
     """Render a transcript in every format that is asked for.
 
@@ -44,21 +47,34 @@ def render(
         suppressed: What was left out of the transcript; only the JSON lists it.
         stages: What the job's stages have found, by their names; the JSON has it under these names.
         formats: The formats; None for those that the job was queued with.
+        translation: What was said in English, if the job is to have both.
 
     Returns:
-        The content of each file by format, in the order in which the files are published: the JSON last.
+        The content of each file, as `files_of` names and orders them.
     """
+    spelling = spellings(job.options)
     heard = in_order(segments, job.duration_s)
-    spelled = list(map(spellings(job.options), heard))
+    spelled = list(map(spelling, heard))
     kept = [(new, old.text) for new, old in zip(spelled, heard, strict=True) if new.text or not old.text]
     left_out = [
         Suppressed(old.start_s, old.end_s, old.text, LEFT_OUT)
         for new, old in zip(spelled, heard, strict=True)
         if old.text and not new.text
     ]
-    transcript = Transcript(job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages)
-    wanted = job.options.formats if formats is None else formats
-    return {name: RENDERERS[name](transcript).encode() for name in FORMATS if name in wanted}
+    english: list[Segment] | None = None
+    if job.options.task == BOTH:
+        lines = (spelling(replace(line, language=ENGLISH)) for line in in_order(translation, job.duration_s))
+        english = [line for line in lines if line.text]
+    transcript = Transcript(
+        job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages, english
+    )
+    files = files_of(job.options.task, job.options.formats if formats is None else formats)
+    return {name: _render(name, transcript).encode() for name in files}
+
+
+def _render(file: str, transcript: Transcript) -> str:
+    form = file.removeprefix(TRANSLATED)
+    return RENDERERS[form](transcript if form == file else transcript.translated)
 
 
 def _txt(transcript: Transcript) -> str:
@@ -80,6 +96,7 @@ def _json(transcript: Transcript) -> str:
         "channels": job.sound.channels,
         **transcript.stages,
         "segments": [_segment(*item) for item in enumerate(zip(transcript.segments, transcript.heard, strict=True))],
+        **_translation(transcript.translation),
         "suppressed": [asdict(dropped) for dropped in transcript.suppressed],
         "provenance": {
             "transcribed": __version__,
@@ -92,6 +109,13 @@ def _json(transcript: Transcript) -> str:
         },
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _translation(lines: Sequence[Segment] | None) -> dict[str, Any]:
+    if lines is None:
+        return {}
+    segments = [_segment(number, (line, line.text)) for number, line in enumerate(lines)]
+    return {"translation": {"text": joined(line.text for line in lines), "language": ENGLISH, "segments": segments}}
 
 
 def _segment(number: int, spelled: tuple[Segment, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
+from daemon.chunk import BOTH
 from daemon.errors import RecordingGone, Unavailable
 from daemon.filesystem import open_folder
 from daemon.publish.files import Owner, Planned, plan, publish
@@ -69,7 +70,8 @@ def export_job(store: Store, job: Job, formats: Collection[str]) -> str | None:
 
 def _rendered(store: Store, job: Job, stages: Sequence[StageProgress], formats: Collection[str]) -> dict[str, bytes]:
     results = {stage.name: stage.result for stage in stages}
-    return render(job, store.transcript(job.id), store.suppressed(job.id), results, formats)
+    translation = store.translation(job.id) if job.options.task == BOTH else ()
+    return render(job, store.transcript(job.id), store.suppressed(job.id), results, formats, translation)
 
 
 def _readers(job: Job) -> Access:

@@ -62,7 +62,8 @@ def take_along(store: Store, job: Whereabouts, seen: Seen) -> tuple[dict[str, by
 
 def _renamed(output: Output, old: bytes, new: bytes) -> bytes:
     """Return the name of a file after its recording was renamed: a.srt → b.srt, a.mp3.1.srt → b.mp3.1.srt."""
-    base, extension = os.path.splitext(os.path.basename(output.path_bytes))
+    extension = b"." + output.format.encode()
+    base = os.path.basename(output.path_bytes).removesuffix(extension)
     if old == new:
         return base + extension
     if base == os.path.splitext(old)[0]:

@@ -24,11 +24,19 @@ class Transcript:
     """The machine's text of each of the segments, where some are spelled otherwise; only the JSON has it."""
     stages: Mapping[str, Any] = field(default_factory=dict)
     """What the job's stages have found, by their names; only the JSON has it."""
+    translation: Sequence[Segment] | None = None
+    """The same in English, of a job that is to have both."""
 
     @property
     def is_translated(self) -> bool:
         """Whether the text is English whatever was spoken; `language` of job and segments is what was spoken."""
         return self.job.options.task == "translate"
+
+    @property
+    def translated(self) -> "Transcript":
+        """The English transcript of a job that is to have both."""
+        job = replace(self.job, options=replace(self.job.options, task="translate"))
+        return Transcript(job, self.translation or (), ())
 
     @cached_property
     def cues(self) -> list[Cue]:

@@ -24,11 +24,11 @@ from daemon.store.records import (
     sound_to_json,
     timestamp,
 )
-from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments, stages, suppressed
+from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments, stages, suppressed, translations
 from daemon.store.stages import keep_stages
 
 JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "recorded_at", "warnings")]
-COMPUTED = (chunks, segments, suppressed, stages)
+COMPUTED = (chunks, segments, translations, suppressed, stages)
 """The tables of what was computed from a recording."""
 
 
@@ -207,11 +207,12 @@ def _save_chunk(db: Connection, result: Result) -> None:
     ).rowcount
     if not fresh:
         return
-    for idx, segment in enumerate(result.segments):
-        values = asdict(segment) | {"channel": result.channel}
-        words = values.pop("words")
-        values["words"] = None if words is None else json.dumps(words, ensure_ascii=False)
-        db.execute(insert(segments).values(job_id=result.job_id, chunk=result.idx, idx=idx, **values))
+    for table, lines in ((segments, result.segments), (translations, result.translation)):
+        for idx, segment in enumerate(lines):
+            values = asdict(segment) | {"channel": result.channel}
+            words = values.pop("words")
+            values["words"] = None if words is None else json.dumps(words, ensure_ascii=False)
+            db.execute(insert(table).values(job_id=result.job_id, chunk=result.idx, idx=idx, **values))
     for dropped in result.suppressed:
         db.execute(insert(suppressed).values(job_id=result.job_id, chunk=result.idx, **asdict(dropped)))
     db.execute(

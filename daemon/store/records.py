@@ -117,6 +117,8 @@ class Result:
     """The chunk's share of the time that its batches ran on the device."""
     channel: int = 0
     """The channel that it was cut from, from 1; 0 if the channels were mixed."""
+    translation: tuple[Segment, ...] = ()
+    """What was said in English, if the job is to have both."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,25 +86,33 @@ chunks = Table(
     Column("rests", Integer, nullable=False),
 )
 
-segments = Table(
-    "segments",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
-    Column("chunk", Integer, nullable=False),
-    Column("idx", Integer, nullable=False),
-    Column("start_s", Float, nullable=False),
-    Column("end_s", Float, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("language", Text),
-    Column("avg_logprob", Float),
-    Column("no_speech_prob", Float),
-    Column("compression_ratio", Float),
-    Column("temperature", Float),
-    Column("words", Text),
-    Column("channel", Integer, nullable=False, server_default=text("0")),
-    UniqueConstraint("job_id", "chunk", "idx", name="uq_segments_place"),
-)
+
+def _of_lines(name: str) -> Table:
+    """Return a table with lines of text and their places in their recordings."""
+    return Table(
+        name,
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+        Column("chunk", Integer, nullable=False),
+        Column("idx", Integer, nullable=False),
+        Column("start_s", Float, nullable=False),
+        Column("end_s", Float, nullable=False),
+        Column("text", Text, nullable=False),
+        Column("language", Text),
+        Column("avg_logprob", Float),
+        Column("no_speech_prob", Float),
+        Column("compression_ratio", Float),
+        Column("temperature", Float),
+        Column("words", Text),
+        Column("channel", Integer, nullable=False, server_default=text("0")),
+        UniqueConstraint("job_id", "chunk", "idx", name=f"uq_{name}_place"),
+    )
+
+
+segments = _of_lines("segments")
+translations = _of_lines("translations")
+"""In English, of jobs that are to have both; `language` is what was spoken."""
 
 IN_ORDER = (
     case((func.max(segments.c.channel).over() > 0, segments.c.start_s), else_=0.0),

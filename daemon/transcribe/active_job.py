@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from daemon.chunk import Chunk, Decoded, Options, Segment, Suppressed
+from daemon.chunk import BOTH, Chunk, Decoded, Options, Segment, Suppressed
 from daemon.store.records import Job, Result
 from daemon.transcribe.policies import Policy
 from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
@@ -31,6 +31,15 @@ class _Progress:
     fallbacks: int = 0
     rests: int = 0
     run_s: float = 0.0
+    finished: bool = False
+    """Whether there is no more to come of this text."""
+    translation: "_Progress | None" = None
+    """The English text, if there are to be two; what is counted is counted with the original."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the chunk has its texts."""
+        return self.finished and (self.translation is None or self.translation.finished)
 
 
 @dataclass(slots=True)
@@ -158,25 +167,17 @@ class ActiveJob:
         progress = self._open[chunk.idx]
         progress.attempts += 1
         progress.run_s += run_s
-        verdict = self.policy(chunk, result, progress.earlier)
-        if verdict.again is not None:
-            if verdict.guarded:
-                progress.guards += 1
-            else:
-                progress.fallbacks += 1
-                progress.earlier.append(result)
-            return [replace(verdict.again, language=result.language)], None
-        assert verdict.accepted is not None
-        progress.earlier.clear()
-        progress.segments.extend(verdict.accepted.segments)
-        progress.suppressed.extend(verdict.accepted.suppressed)
-        self._remember(verdict.accepted)
-        if self.detects and verdict.accepted.segments:
-            self.detects = False
-            self.language, self.language_probability = result.language, result.language_probability
-        if verdict.rest is not None:
-            progress.rests += 1
-            return [self._prepared(verdict.rest), *self._let_go()], None
+        if chunk.task == "translate" and progress.translation is not None:
+            more = self._judge(chunk, result, progress.translation, progress)
+        else:
+            original = replace(chunk, task="transcribe") if chunk.task == BOTH else chunk
+            more = self._judge(original, result, progress, progress)
+        if result.translation is not None:
+            progress.translation = _Progress(chunk.start_s, chunk.end_s)
+            translated = replace(chunk, task="translate", language=result.language, initial_prompt="", previous="")
+            more += self._judge(translated, result.translation, progress.translation, progress)
+        if not progress.complete:
+            return [*more, *self._let_go()], None
         del self._open[chunk.idx]
         finished = Result(
             job_id=self.job.id,
@@ -191,8 +192,51 @@ class ActiveJob:
             suppressed=tuple(progress.suppressed),
             run_s=progress.run_s,
             channel=chunk.channel,
+            translation=self._translation(progress),
         )
         return self._let_go(), finished
+
+    def _judge(self, chunk: Chunk, result: Decoded, text: _Progress, counts: _Progress) -> list[Chunk]:
+        """Take a result for one of the texts of a chunk; return what is to be decoded for it next.
+
+        Args:
+            chunk: as it was decoded.
+            result: what came out of it.
+            text: the original or the translation, whichever this is.
+            counts: where it is counted.
+        """
+        verdict = self.policy(chunk, result, text.earlier)
+        if verdict.again is not None:
+            if verdict.guarded:
+                counts.guards += 1
+            else:
+                counts.fallbacks += 1
+                text.earlier.append(result)
+            return [replace(verdict.again, language=result.language)]
+        assert verdict.accepted is not None
+        text.earlier.clear()
+        text.segments.extend(verdict.accepted.segments)
+        if text is counts:
+            self._take_original(verdict.accepted)
+            text.suppressed.extend(verdict.accepted.suppressed)
+        if verdict.rest is None:
+            text.finished = True
+            return []
+        counts.rests += 1
+        return [self._prepared(verdict.rest) if text is counts else verdict.rest]
+
+    def _take_original(self, accepted: Decoded) -> None:
+        """Learn from what was said: the language of the recording, and the text for the next chunk."""
+        self._remember(accepted)
+        if self.detects and accepted.segments:
+            self.detects = False
+            self.language, self.language_probability = accepted.language, accepted.language_probability
+
+    def _translation(self, progress: _Progress) -> tuple[Segment, ...]:
+        """Return the English text of a chunk, if its job is to have both; where English is spoken, what is said."""
+        if self.job.options.task != BOTH:
+            return ()
+        return tuple((progress.translation or progress).segments)
 
     def _let_go(self) -> list[Chunk]:
         """Return the held chunks that need wait no longer."""

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+from daemon.config.formats import files_of
 from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
 from daemon.monitor.counters import Counters
@@ -59,7 +60,7 @@ class Outcomes:
             log.warning("job %d %s cannot be exported: %s", job_id, job.path, error)
             self._store.not_exported(job_id, formats, str(error))
             return
-        self._store.exported(job_id, formats, warning)
+        self._store.exported(job_id, files_of(job.options.task, formats), warning)
         log.info("exported job %d %s as %s", job_id, job.path, ", ".join(formats))
 
     def fail(self, job: Job, error: TranscribedError) -> None:

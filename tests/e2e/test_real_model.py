@@ -129,6 +129,66 @@ def test_a_language_and_a_task_for_each_folder(make_daemon: MakeDaemon, shared_a
     assert "curiosity" in (daemon.folder / "english" / "buzz-french.txt").read_text().lower()
 
 
+def test_both_the_original_and_english_in_one_pass(
+    make_daemon: MakeDaemon, shared_audio: Path, base_model: str
+) -> None:
+    daemon: Daemon = make_daemon(
+        model=f'name = "{base_model}"',
+        **{"[watch]": 'path = "inbox"\ntask = "both"\nformats = ["txt", "srt", "json"]'},
+    )
+    for name in ("buzz-french.mp3", "jfk.flac"):
+        shutil.copy(shared_audio / name, daemon.inbox)
+    assert daemon.once() == 0
+    recordings = [daemon.inbox / "buzz-french.mp3", daemon.inbox / "jfk.flac"]
+    reconcile(daemon, recordings, ("txt", "en.txt", "srt", "en.srt", "json"))
+    assert "curiosité" in text_of(daemon, "buzz-french.mp3")
+    english = (daemon.inbox / "buzz-french.en.txt").read_text("utf-8")
+    assert "curiosity" in english.lower() and "curiosité" not in english
+    document = json.loads((daemon.inbox / "buzz-french.json").read_text("utf-8"))
+    assert (document["language"], document["translation"]["language"]) == ("fr", "en")
+    assert " ".join(english.split()) == document["translation"]["text"]
+    assert "curiosity" in (daemon.inbox / "buzz-french.en.srt").read_text("utf-8").lower()
+    # What is said in English already is not computed twice.
+    for form in ("txt", "srt"):
+        assert (daemon.inbox / f"jfk.en.{form}").read_bytes() == (daemon.inbox / f"jfk.{form}").read_bytes()
+    ((lines,),) = daemon.query(
+        "SELECT count(*) FROM translations JOIN jobs ON jobs.id = job_id WHERE path = 'jfk.flac'"
+    )
+    assert lines >= 1
+
+    os.rename(daemon.inbox / "buzz-french.mp3", daemon.inbox / "renamed.mp3")
+    assert daemon.once() == 0
+    assert (daemon.inbox / "renamed.en.srt").exists() and not (daemon.inbox / "buzz-french.en.srt").exists()
+    daemon.run("export", "renamed.mp3", "--format", "vtt")
+    assert daemon.once() == 0
+    assert (daemon.inbox / "renamed.en.vtt").exists() and (daemon.inbox / "renamed.vtt").exists()
+    rows = daemon.query("SELECT format, published FROM outputs WHERE format LIKE '%vtt' ORDER BY format")
+    assert rows == [("en.vtt", 1), ("vtt", 1)]
+
+
+def test_names_that_were_told_beforehand_are_spelled_right_also_by_a_retry(
+    make_daemon: MakeDaemon, shared_audio: Path
+) -> None:
+    told = 'path = "inbox"\n[[watch]]\npath = "told"\nhotwords = "names.txt"\nreplace = { "comfyui" = "ComfyUI" }'
+    daemon: Daemon = make_daemon(**{"[watch]": told})
+    (daemon.folder / "told").mkdir()
+    (daemon.folder / "names.txt").write_text("ComfyUI\n")
+    for folder in (daemon.inbox, daemon.folder / "told"):
+        shutil.copy(shared_audio / "hotwords.mp3", folder)
+    assert daemon.once() == 0
+    assert "comfyui" not in text_of(daemon, "hotwords.mp3").lower()
+    transcript = daemon.folder / "told" / "hotwords.txt"
+    first = transcript.read_text()
+    assert first.count("ComfyUI") == 2, "the model writes comfyUI, whose spelling is then mended"
+    # The options were resolved when it was queued.
+    (daemon.folder / "names.txt").write_text("nothing\n")
+    ((job_id,),) = daemon.query("SELECT id FROM jobs WHERE root LIKE '%told'")
+    transcript.unlink()
+    daemon.run("jobs", "retry", str(job_id))
+    assert daemon.once() == 0
+    assert transcript.read_text() == first
+
+
 def long_recording(path: Path, minutes: float) -> Path:
     """The clips, one after another, with pauses, as a recording of this length."""
     import av

@@ -116,3 +116,46 @@ def test_every_chunk_of_a_language_that_is_given_is_told_the_same() -> None:
         ("Guten Tag.", ("ComfyUI",))
     }
     assert all(each.is_prompted and each.bucket != chunk(0).bucket for each in chunks)
+
+
+BOTH_JOB = replace(JOB, options=Options(task="both", initial_prompt="Guten Tag.", hotwords=("ComfyUI",)))
+
+
+def test_both_texts_of_a_chunk_are_judged_by_themselves_and_saved_together() -> None:
+    running = ActiveJob(BOTH_JOB, detects=True)
+    first = (running.add([replace(chunk(0), task="both"), replace(chunk(1), task="both")]) or [])[0]
+    both = replace(result("eins", covered_s=10.0), translation=replace(result("one"), avg_logprob=-2.0))
+    more, done = running.take(first, both, run_s=1.0)
+    assert done is None and running.language == "de"
+    again, second = more
+    assert (again.task, again.language, again.temperature) == ("translate", "de", 0.2)
+    assert (again.initial_prompt, again.hotwords) == ("", ("ComfyUI",)), "what is said is not English"
+    assert (second.idx, second.task, second.initial_prompt) == (1, "both", "Guten Tag.")
+    rest, done = running.take(again, replace(result("one", covered_s=6.0), temperature=0.2), run_s=1.0)
+    assert done is None and (rest[0].part, rest[0].task) == (1, "translate")
+    _, done = running.take(rest[0], result("and more"), run_s=1.0)
+    assert done is not None
+    assert [line.text for line in done.segments] == ["eins"]
+    assert [line.text for line in done.translation] == ["one", "and more"]
+    assert (done.attempts, done.fallbacks, done.rests, done.run_s) == (3, 1, 1, 3.0)
+
+
+def test_an_original_that_is_decoded_again_does_not_change_its_translation() -> None:
+    running = ActiveJob(BOTH_JOB, detects=False, language="de")
+    first = (running.add([replace(chunk(0), task="both")]) or [])[0]
+    (again,), done = running.take(
+        first, replace(result("eins"), avg_logprob=-2.0, translation=result("one")), run_s=1.0
+    )
+    assert done is None and (again.task, again.temperature) == ("transcribe", 0.2)
+    _, done = running.take(again, replace(result("eins zwei"), temperature=0.2), run_s=1.0)
+    assert done is not None
+    assert [line.text for line in (*done.segments, *done.translation)] == ["eins zwei", "one"]
+
+
+def test_what_is_said_in_english_is_its_own_translation() -> None:
+    running = ActiveJob(BOTH_JOB, detects=False, language="en")
+    first = (running.add([replace(chunk(0), task="both")]) or [])[0]
+    _, done = running.take(first, result("one", language="en"), run_s=1.0)
+    assert done is not None and done.translation == done.segments != ()
+    _, plain = (alone := ActiveJob(JOB, detects=False)).take((alone.add([chunk(0)]) or [])[0], result(), run_s=1.0)
+    assert plain is not None and plain.translation == ()

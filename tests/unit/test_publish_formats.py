@@ -136,3 +136,32 @@ def test_subtitles_keep_the_limits_of_their_job() -> None:
     files = render(job(options=options), [segment("A sentence of more than twenty columns.", 0, 4)])
     texts = [line for line in files["srt"].decode().splitlines() if line[:1].isalpha()]
     assert len(texts) == 2 and all(len(line) <= 20 for line in texts)
+
+
+def test_a_job_that_is_to_have_both_has_english_files_beside_the_originals() -> None:
+    both = job(options=Options(formats=("srt", "json", "txt", "md"), task="both", replace={"hi": "Hello"}))
+    german = [segment("Guten Morgen.", 0.0, 2.0, language="de")]
+    english = [segment("Hi there.", 0.0, 2.0, language="de")]
+    files = render(both, german, translation=english)
+    assert list(files) == ["txt", "en.txt", "srt", "en.srt", "md", "en.md", "json"]
+    assert files["txt"] == b"Guten Morgen.\n" and files["en.txt"] == b"Hello there.\n"
+    assert b"Hello there." in files["en.srt"] and b"Guten" not in files["en.srt"]
+    assert b"translated into English" in files["en.md"] and b"translated" not in files["md"]
+    document = json.loads(files["json"])
+    assert document["text"] == "Guten Morgen."
+    assert document["translation"]["text"] == "Hello there."
+    assert document["translation"]["segments"][0]["language"] == "en"
+    assert list(render(both, german, formats=("vtt", "en.srt"), translation=english)) == [
+        "srt",
+        "en.srt",
+        "vtt",
+        "en.vtt",
+    ]
+    assert list(render(job(), SEGMENTS, formats=("en.srt",))) == ["srt"]
+
+
+def test_nobody_speaks_in_either_language() -> None:
+    both = job(options=Options(formats=("srt", "json"), task="both"))
+    files = render(both, [])
+    assert files["en.srt"] == files["srt"] == b""
+    assert json.loads(files["json"])["translation"] == {"text": "", "language": "en", "segments": []}
