@@ -173,6 +173,16 @@ class Chunk:
         """Whether the model is given a text to go on from."""
         return bool(self.previous or self.initial_prompt or self.hotwords)
 
+    @property
+    def original(self) -> "Chunk":
+        """The chunk as it is transcribed in the language that is spoken, even if there are to be two texts."""
+        return replace(self, task="transcribe") if self.task == BOTH else self
+
+    @property
+    def translated(self) -> "Chunk":
+        """The chunk as it is translated: names that may come are the same, but what came before is not English."""
+        return replace(self, task="translate", previous="", initial_prompt="")
+
     def in_language(self, code: str) -> "Chunk":
         """Return the chunk with what counts for a language, once the engine knows which one is spoken."""
         return replace(self, **self.languages[code]) if code in self.languages else self

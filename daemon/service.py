@@ -200,7 +200,7 @@ def build(settings: Settings, *, once: bool = False, config_file: Path | None = 
         setup = setup_of(settings.model)
         known = None if setup is None else known_parallelism(path, setup)
         # The children load their libraries and the model while the database is brought up to date.
-        engines = parts.enter_context(closing(EnginePool(load_order(settings.model, known))))
+        engines = parts.enter_context(closing(EnginePool(load_order(settings.model, known, settings.languages))))
         decoders = parts.enter_context(closing(DecoderPool(_decoder_count())))
         engines.keep_alive()
         decoders.warm_up()

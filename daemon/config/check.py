@@ -36,6 +36,7 @@ def check(settings: Settings, known_address: KnownAddress | None = None) -> Iter
     """
     yield from _doubled_folders(settings)
     yield from _more_than_english(settings)
+    yield from _models_of_languages(settings)
     yield from _crossed_subtitles(settings)
     monitor = settings.monitor
     if monitor.gpu_temperature_pause_c and monitor.resume_c >= monitor.gpu_temperature_pause_c:
@@ -72,6 +73,21 @@ def _crossed_subtitles(settings: Settings) -> Iterator[Problem]:
         if least > most:
             reason = f"must be at least {low} ({least:g}), not {most:g}"
             yield Problem(f"subtitles.{high}", reason, (f"subtitles.{low}",))
+
+
+def _models_of_languages(settings: Settings) -> Iterator[Problem]:
+    for code, language in settings.languages.items():
+        key = f"languages.{code}.model"
+        if not language.model:
+            continue
+        if settings.model.engine != WHISPER:
+            yield Problem(key, f"only model.engine '{WHISPER}' has several models", ("model.engine",))
+        elif settings.model.name.endswith(".en"):
+            reason = (
+                f"model.name {settings.model.name!r} hears nothing but English, so it cannot tell when to use another "
+                "model; use a multilingual one such as 'base'"
+            )
+            yield Problem(key, reason, ("model.name",))
 
 
 def _more_than_english(settings: Settings) -> Iterator[Problem]:

@@ -158,6 +158,7 @@ class Subtitles(Table):
 class Language(Told):
     """What is different in one language; what is left out is as in other languages."""
 
+    model: str = Field("", min_length=1)
     beam_size: int = Field(5, ge=1, le=20)
 
 

@@ -3,12 +3,14 @@
 import os
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 import ctranslate2
 
 from daemon.chunk import BYTES_PER_SECOND, Chunk
 from daemon.clips import CANARY
 from daemon.decode.media import samples
+from daemon.engine.by_language import ByLanguage
 from daemon.engine.model_files import resolve
 from daemon.engine.whisper import Whisper
 from daemon.errors import Unavailable
@@ -47,7 +49,7 @@ def place(device: str, compute_type: str) -> Placement:
     return Placement(name, index, _compute_type(compute_type, name, index))
 
 
-def load(order: LoadModel) -> tuple[Whisper, Ready]:
+def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
     """Find the model, load it on the device, and have it transcribe a clip.
 
     With the clip, missing libraries show now, and the daemon can tell whether the device still computes what it did.
@@ -60,12 +62,21 @@ def load(order: LoadModel) -> tuple[Whisper, Ready]:
     on_cpu = at.device == "cpu"
     workers = order.workers or (len(os.sched_getaffinity(0)) if on_cpu else CUDA_WORKERS)
     threads = order.cpu_threads or 1
-    model = Whisper(resolve(order.name), at.device, at.index, at.compute_type, workers, threads)
+    made = lru_cache(maxsize=None)(
+        lambda name: Whisper(resolve(name), at.device, at.index, at.compute_type, workers, threads)
+    )
+    model = made(order.name)
+    others = {code: made(name) for code, name in order.languages}
+    for code, name in order.languages:
+        if code not in others[code].languages:
+            raise Unavailable(
+                f"languages.{code}.model {name!r} knows no {code!r}", "name one that does, or leave it out"
+            )
     audio = samples(CANARY)
     spans = ((0.0, len(audio) / BYTES_PER_SECOND),)
     (heard,) = model.run((Chunk(job_id=0, idx=0, spans=spans, audio=audio, full_context=not on_cpu),))
-    return model, Ready(
-        model=order.name,
+    return (ByLanguage(model, others) if others else model), Ready(
+        model=order.models,
         device=at.name,
         compute_type=at.compute_type,
         workers=workers,

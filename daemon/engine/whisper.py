@@ -6,7 +6,7 @@ used; what differs is that every item of the batch may belong to another recordi
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
@@ -17,7 +17,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from daemon.chunk import BOTH, COVERAGE_GAP_S, Chunk, Decoded, Word
-from daemon.engine.encoder import FRAMES_PER_S, Encoder, Features, pick
+from daemon.engine.encoder import FRAMES_PER_S, Encoder, pick
 from daemon.engine.prompt import prompt
 from daemon.engine.segments import Cut, covering, decoded, split
 
@@ -44,6 +44,27 @@ ENGLISH = "en"
 """What Whisper translates into."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Chunks of a batch as the encoder heard them."""
+
+    frames: list[int]
+    """How many mel frames each has, of 10 ms."""
+    encoded: Any
+    """ctranslate2.StorageView, shape (batch, context / 2, d_model)."""
+    languages: list[tuple[str, float]]
+    """(code, probability) of each."""
+    whole: bool
+    """Whether the encoder heard all of the context."""
+
+    def of(self, members: Sequence[int]) -> "Heard":
+        """Return some of the chunks."""
+        if list(members) == list(range(len(self.frames))):
+            return self
+        encoded = pick(self.encoded, members) if members else None
+        return Heard([self.frames[at] for at in members], encoded, [self.languages[at] for at in members], self.whole)
+
+
 class Whisper:
     """One CTranslate2 Whisper model; `workers` calls of `run` may be in progress at once on shared weights."""
 
@@ -68,33 +89,31 @@ class Whisper:
         Raises:
             RuntimeError: CTranslate2 failed, for example out of device memory.
         """
+        return self.write(chunks, self.hear(chunks))
+
+    def hear(self, chunks: Sequence[Chunk]) -> Heard:
+        """Encode chunks that share a bucket, and tell which language each is in."""
         features = [self._encoder.features(chunk) for chunk in chunks]
         whole = chunks[0].whole_encoding or not chunks[0].is_cut or self._model.model.device != "cpu"
         encoded = self._encoder.encode(features, round(chunks[0].context_s * FRAMES_PER_S), whole=whole)
-        languages = self._languages(chunks, encoded)
-        chunks = [chunk.in_language(language) for chunk, (language, _) in zip(chunks, languages, strict=True)]
-        results = self._texts([_original(chunk) for chunk in chunks], languages, encoded, features)
-        translated = [at for at, chunk in enumerate(chunks) if chunk.task == BOTH and languages[at][0] != ENGLISH]
-        if translated:
-            texts = self._texts(
-                [_translated(chunks[at]) for at in translated],
-                [languages[at] for at in translated],
-                pick(encoded, translated),
-                [features[at] for at in translated],
-            )
-            for at, translation in zip(translated, texts, strict=True):
-                results[at] = replace(results[at], translation=replace(translation, whole_encoding=whole))
-        return tuple(replace(result, whole_encoding=whole) for result in results)
+        return Heard([item.shape[1] for item in features], encoded, self._languages(chunks, encoded), whole)
 
-    def _texts(
-        self,
-        chunks: Sequence[Chunk],
-        languages: Sequence[tuple[str, float]],
-        encoded: Any,
-        features: Sequence[Features],
-    ) -> list[Decoded]:
-        """Return what is said in chunks whose speech is encoded, or its translation."""
-        frames = [item.shape[1] for item in features]
+    def write(self, chunks: Sequence[Chunk], heard: Heard) -> tuple[Decoded, ...]:
+        """Return what is said in chunks that were heard; where both are wanted, with its translation."""
+        if not chunks:
+            return ()
+        codes = [language for language, _ in heard.languages]
+        chunks = [chunk.in_language(code) for chunk, code in zip(chunks, codes, strict=True)]
+        results = self._texts([chunk.original for chunk in chunks], heard)
+        members = [at for at, chunk in enumerate(chunks) if chunk.task == BOTH and codes[at] != ENGLISH]
+        if members:
+            texts = self._texts([chunks[at].translated for at in members], heard.of(members))
+            for at, translation in zip(members, texts, strict=True):
+                results[at] = replace(results[at], translation=translation)
+        return tuple(results)
+
+    def _texts(self, chunks: Sequence[Chunk], heard: Heard) -> list[Decoded]:
+        frames, encoded, languages = heard.frames, heard.encoded, heard.languages
         tokenizers = [
             self._tokenizer(chunk.task, language) for chunk, (language, _) in zip(chunks, languages, strict=True)
         ]
@@ -107,7 +126,7 @@ class Whisper:
         cuts = [covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
         asked = {position: found for position, found in words.items() if chunks[position].word_timestamps}
         return [
-            decoded(chunk, result, tokenizer, language, cut, asked.get(position))
+            replace(decoded(chunk, result, tokenizer, language, cut, asked.get(position)), whole_encoding=heard.whole)
             for position, (chunk, result, tokenizer, language, cut) in enumerate(
                 zip(chunks, generated, tokenizers, languages, cuts, strict=True)
             )
@@ -221,15 +240,6 @@ def _grouped(keys: Any) -> dict[Any, list[int]]:
     for at, key in enumerate(keys):
         groups[key].append(at)
     return groups
-
-
-def _original(chunk: Chunk) -> Chunk:
-    return replace(chunk, task="transcribe") if chunk.task == BOTH else chunk
-
-
-def _translated(chunk: Chunk) -> Chunk:
-    """Return a chunk as it is translated: names that may come are the same, but what came before is not English."""
-    return replace(chunk, task="translate", previous="", initial_prompt="")
 
 
 def _language(chunk: Chunk, detected: str, probability: float) -> tuple[str, float]:

@@ -1,15 +1,18 @@
 """What an engine is told to load."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from daemon.config.engines import qualified
 from daemon.config.options import preset_values
 from daemon.config.parallelism import Parallelism, Setup, machine_name
-from daemon.config.settings import Model
+from daemon.config.settings import Language, Model
 from daemon.processes.protocol import LoadModel
 
 
-def load_order(model: Model, layout: Parallelism | None = None) -> LoadModel:
+def load_order(
+    model: Model, layout: Parallelism | None = None, languages: Mapping[str, Language] | None = None
+) -> LoadModel:
     """Return what an engine is told to load.
 
     Each value is the configured one, else the preset's, else the measured one, else None: the engine then decides.
@@ -30,6 +33,7 @@ def load_order(model: Model, layout: Parallelism | None = None) -> LoadModel:
         cpu_threads=value("cpu_threads"),
         batch_size=value("batch_size"),
         engine=model.engine,
+        languages=tuple((code, each.model) for code, each in sorted((languages or {}).items()) if each.model),
     )
 
 

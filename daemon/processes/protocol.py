@@ -91,6 +91,13 @@ class LoadModel:
     batch_size: int | None
     engine: str = WHISPER
     """As `model.engine` has it; `daemon.config.engines.module_of` is its module."""
+    languages: tuple[tuple[str, str], ...] = ()
+    """(code, model) of the languages that have a model of their own."""
+
+    @property
+    def models(self) -> str:
+        """What is loaded, as it is stored and shown: `base`, or `base, de: large-v3`."""
+        return ", ".join([self.name, *(f"{code}: {model}" for code, model in self.languages)])
 
 
 @dataclass(frozen=True, slots=True)

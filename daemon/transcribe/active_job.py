@@ -170,11 +170,10 @@ class ActiveJob:
         if chunk.task == "translate" and progress.translation is not None:
             more = self._judge(chunk, result, progress.translation, progress)
         else:
-            original = replace(chunk, task="transcribe") if chunk.task == BOTH else chunk
-            more = self._judge(original, result, progress, progress)
+            more = self._judge(chunk.original, result, progress, progress)
         if result.translation is not None:
             progress.translation = _Progress(chunk.start_s, chunk.end_s)
-            translated = replace(chunk, task="translate", language=result.language, initial_prompt="", previous="")
+            translated = replace(chunk.translated, language=result.language)
             more += self._judge(translated, result.translation, progress.translation, progress)
         if not progress.complete:
             return [*more, *self._let_go()], None

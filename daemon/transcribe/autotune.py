@@ -103,7 +103,11 @@ class Autotuner:
         self._child = Child(MODULE)
         self._child.deadline = time.monotonic() + DEADLINE_S
         try:
-            self._child.send(Calibrate(self._engines.engines[0].load, ready.layout, len(os.sched_getaffinity(0))))
+            self._child.send(
+                Calibrate(
+                    replace(self._engines.engines[0].load, languages=()), ready.layout, len(os.sched_getaffinity(0))
+                )
+            )
         except ChildDied as error:
             log.debug("the trial does not listen: %s", error)
 

@@ -129,6 +129,22 @@ def test_a_language_and_a_task_for_each_folder(make_daemon: MakeDaemon, shared_a
     assert "curiosity" in (daemon.folder / "english" / "buzz-french.txt").read_text().lower()
 
 
+def test_a_language_has_a_model_of_its_own(make_daemon: MakeDaemon, shared_audio: Path, base_model: str) -> None:
+    daemon: Daemon = make_daemon(
+        model=f'name = "{base_model}"\n[languages.en]\nmodel = "tiny.en"\nreplace = {{ "fellow" = "FELLOW" }}'
+    )
+    for name in ("buzz-french.mp3", "jfk.flac"):
+        shutil.copy(shared_audio / name, daemon.inbox)
+    assert daemon.once() == 0
+    assert "curiosité" in text_of(daemon, "buzz-french.mp3")
+    assert "FELLOW Americans" in text_of(daemon, "jfk.flac")
+    made = daemon.query("SELECT path, language, model FROM jobs ORDER BY path")
+    model = f"{base_model}, en: tiny.en"
+    assert made == [("buzz-french.mp3", "fr", model), ("jfk.flac", "en", model)]
+    explained = daemon.run("explain", str(daemon.inbox / "jfk.flac")).stdout
+    assert "languages" in explained and "tiny.en" in explained
+
+
 def test_both_the_original_and_english_in_one_pass(
     make_daemon: MakeDaemon, shared_audio: Path, base_model: str
 ) -> None:

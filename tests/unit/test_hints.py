@@ -9,6 +9,7 @@ from daemon.config import reader
 from daemon.config.hints import PROMPT_CHARACTERS
 from daemon.config.settings import Settings, Watch
 from daemon.errors import BadConfig
+from daemon.processes.load_order import load_order
 
 
 def load(tmp_path: Path, text: str) -> Settings:
@@ -66,3 +67,26 @@ def test_what_cannot_be_told_is_refused_in_few_words(tmp_path: Path, text: str, 
 def test_a_language_that_nobody_knows_is_named(tmp_path: Path, table: str) -> None:
     with pytest.raises(BadConfig, match="must be the code of a language"):
         load(tmp_path, f"[{table}]\nbeam_size = 2\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('[languages.de]\nmodel = "base"', "hears nothing but English"),
+        ('[languages.de]\nmodel = "base"\n[model]\nengine = "fake"', "only model.engine 'whisper' has several models"),
+        ('[languages.de]\nmodel = ""', "languages.de.model"),
+    ],
+)
+def test_a_model_of_a_language_needs_one_that_tells_languages_apart(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(BadConfig, match="model") as caught:
+        load(tmp_path, text)
+    assert reason in caught.value.message
+
+
+def test_the_models_of_languages_are_loaded_beside_the_main_one(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path, '[model]\nname = "base"\n[languages.en]\nmodel = "tiny.en"\n[languages.de]\nbeam_size = 2'
+    )
+    order = load_order(settings.model, None, settings.languages)
+    assert (order.languages, order.models) == ((("en", "tiny.en"),), "base, en: tiny.en")
+    assert load_order(settings.model).models == "base"
