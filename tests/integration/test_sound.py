@@ -209,3 +209,37 @@ def test_the_same_file_gives_the_same_chunks_again(tmp_path: Path) -> None:
     assert [(chunk.idx, chunk.channel, chunk.spans, chunk.audio) for chunk in first] == [
         (chunk.idx, chunk.channel, chunk.spans, chunk.audio) for chunk in second
     ]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "late_s"),
+    [
+        # In MP4, what is before 0 is cut off by an edit list, so that nobody hears it.
+        ("mka", "libopus", -30.0), ("mka", "libopus", -0.5), ("ts", "mp2", -30.0), ("flv", "libmp3lame", -0.5),
+        ("mka", "libopus", 3600.0), ("mka", "libopus", 1e7), ("ts", "mp2", 95_443.7), ("ts", "mp2", 1e7),
+        ("m4a", "aac", 3600.0), ("m4a", "aac", 95_443.7), ("flv", "libmp3lame", 1e7),
+    ],
+)  # fmt: skip
+def test_the_first_time_stamp_of_a_file_may_be_anything(tmp_path: Path, suffix: str, codec: str, late_s: float) -> None:
+    path = write(tmp_path / f"a.{suffix}", AudioTrack(SPEECH, codec, late_s=late_s))
+    chunks, window = heard(path)
+    assert window.duration_s == pytest.approx(LENGTH_S, abs=0.3)
+    assert window.damaged == 0 and chunks[0].start_s < 1.0
+
+
+@pytest.mark.parametrize("late_s", [1e7, 4e9])
+def test_a_track_that_claims_to_begin_after_months_begins_at_once(tmp_path: Path, late_s: float) -> None:
+    path = write(tmp_path / "a.mkv", AudioTrack(SPEECH, "libopus", late_s=late_s), picture_s=3.0)
+    chunks, window = heard(path)
+    assert window.duration_s == pytest.approx(LENGTH_S, abs=0.3) and chunks[0].start_s < 1.0
+
+
+def test_the_one_track_of_many_in_which_somebody_speaks_is_found(tmp_path: Path) -> None:
+    mute = np.zeros(len(SPEECH), dtype=np.float32)
+    tracks = [AudioTrack(SPEECH if number == 60 else mute, "pcm_s16le", 16_000) for number in range(64)]
+    path = write(tmp_path / "a.mkv", *tracks)
+    chunks, window = heard(path)
+    assert window.sound.taken == (61,) and len(window.sound.tracks) == 64
+    assert np.abs(audio(chunks)).max() == pytest.approx(np.abs(SPEECH).max(), abs=0.01)
+    _, window = heard(path, audio_tracks="all")
+    assert window.sound.taken == tuple(range(1, 65)) and window.sound.channels in ((), (61,))
