@@ -1,6 +1,7 @@
 """What can be heard in a file reaches the chunks, at its time: joined files, wrong headers, late starts, tracks."""
 
 import struct
+import time
 from pathlib import Path
 
 import av
@@ -243,3 +244,37 @@ def test_the_one_track_of_many_in_which_somebody_speaks_is_found(tmp_path: Path)
     assert np.abs(audio(chunks)).max() == pytest.approx(np.abs(SPEECH).max(), abs=0.01)
     _, window = heard(path, audio_tracks="all")
     assert window.sound.taken == tuple(range(1, 65)) and window.sound.channels in ((), (61,))
+
+
+SPEECH_OF_ALL = clip(*sorted(CLIPS.glob("memo-*.opus")))
+
+
+def minutes(kind: str, count: int) -> Sound:
+    """Some minutes of speech without a pause, of a room in which there is a sentence now and then, of noise, of silence."""
+    length, random = count * 60 * SAMPLE_RATE, np.random.default_rng(1)
+    sentence = SPEECH_OF_ALL[: 8 * SAMPLE_RATE]
+    sound: np.ndarray
+    match kind:
+        case "dense":
+            sound = np.resize(SPEECH_OF_ALL, length)
+        case "sparse":
+            sound = random.standard_normal(length) * 0.003
+            for at in range(SAMPLE_RATE, length - len(sentence), 150 * SAMPLE_RATE):
+                sound[at : at + len(sentence)] += sentence
+        case "noisy":
+            sound = random.standard_normal(length) * 0.1
+        case _:
+            sound = np.zeros(length)
+    return sound.astype(np.float32)
+
+
+@pytest.mark.slow
+def test_an_hour_costs_about_the_same_whatever_is_in_it(tmp_path: Path) -> None:
+    """Computing time, as a ratio between kinds; with the model, an hour of dense speech costs ten times as much more."""
+    costs_s = {}
+    for kind in ("dense", "sparse", "noisy", "silent"):
+        path = one(tmp_path / f"{kind}.wav", minutes(kind, 5), "pcm_s16le", SAMPLE_RATE)
+        began = time.process_time()
+        heard(path)
+        costs_s[kind] = time.process_time() - began
+    assert max(costs_s.values()) < 3 * costs_s["dense"], costs_s
