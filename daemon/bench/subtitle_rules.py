@@ -54,7 +54,8 @@ class Shown:
 
 def breaches(shown: Shown) -> Counter[str]:
     """Count how often the subtitles of a transcript break each rule."""
-    return Counter({name: rule(shown) for name, rule in RULES.items()})
+    # The times of other programs are NumPy numbers at times, and so are sums of what is compared with them.
+    return Counter({name: int(rule(shown)) for name, rule in RULES.items()})
 
 
 def _lines(cue: Cue) -> list[str]:

@@ -33,8 +33,8 @@ CUE_BREAK_SHARE, LINE_BREAK_SHARE = 1.6, 0.6
 """How much a break counts between two cues, and between two lines of one."""
 LONGER_UPPER_COST, LONGER_LOWER_COST = 0.15, 0.08
 """For each column by which the upper line of two is longer, or the lower one."""
-TOP_HEAVY, TOP_HEAVY_COST = 1.5, 1.0
-"""How many times as long the upper line may be, and for each column beyond that."""
+TOP_HEAVY, TOP_HEAVY_COST = 1.5, 8.0
+"""How many times as long the upper line may be, and for one that is longer, besides a point for each column more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +192,7 @@ class _Layout:
         upper, lower = self._width(start, middle), self._width(middle, end)
         cost = LINE_COST + LINE_BREAK_SHARE * self._breaks[middle]
         cost += LONGER_UPPER_COST * max(0, upper - lower) + LONGER_LOWER_COST * max(0, lower - upper)
-        cost += TOP_HEAVY_COST * max(0, upper - TOP_HEAVY * lower)
+        if upper > TOP_HEAVY * lower:
+            cost += TOP_HEAVY_COST + upper - TOP_HEAVY * lower
         alone = [width for width, words in ((upper, middle - start), (lower, end - middle)) if words == 1]
         return cost + (LONELY_LINE_COST if any(width <= LONELY_LINE_COLUMNS for width in alone) else 0.0)
