@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from daemon.store.records import readable
 from daemon.store.rows import JobDetail, JobPage, JobRow, OutputRow, SegmentRow
-from daemon.store.schema import DEAD, IN_ORDER, REJECTED, jobs, outputs, segments
+from daemon.store.schema import DEAD, REJECTED, in_order, jobs, outputs, segments
 from daemon.store.stage_queries import StageQueries
 
 START = "START"
@@ -62,7 +62,7 @@ class JobQueries(StageQueries):
             **rows[0],
             "outputs": self._typed(OutputRow, files),
             "stages": self.stages(job_id),
-            "segments": self._typed(SegmentRow, lines.order_by(*IN_ORDER)),
+            "segments": self._typed(SegmentRow, lines.order_by(*in_order(segments))),
         }
 
     def newest(self, root: str, path: bytes, version: str | None) -> JobRow | None:

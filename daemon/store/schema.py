@@ -1,8 +1,11 @@
 """The tables of jobs.db. `migrations/` creates them; a test compares the two."""
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -114,12 +117,12 @@ segments = _of_lines("segments")
 translations = _of_lines("translations")
 """In English, of jobs that are to have both; `language` is what was spoken."""
 
-IN_ORDER = (
-    case((func.max(segments.c.channel).over() > 0, segments.c.start_s), else_=0.0),
-    segments.c.chunk,
-    segments.c.idx,
-)
-"""The order of the lines of one job: as they were cut; by time if its channels were transcribed on their own."""
+
+def in_order(lines: Table) -> tuple[ColumnElement[Any], ...]:
+    """Return the order of the lines of one job: as they were cut; by time if its channels were transcribed apart."""
+    by_time = case((func.max(lines.c.channel).over() > 0, lines.c.start_s), else_=0.0)
+    return by_time, lines.c.chunk, lines.c.idx
+
 
 suppressed = Table(
     "suppressed",

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
 from daemon.store.access import Access
 from daemon.store.records import StoredChunk
-from daemon.store.schema import IN_ORDER, chunks, segments, suppressed, translations
+from daemon.store.schema import chunks, in_order, segments, suppressed, translations
 
 # Every job runs these queries at least once. Building them once, here, halves the time they take.
 SOME_CHUNKS = (
@@ -18,11 +18,9 @@ SOME_CHUNKS = (
     .offset(bindparam("skipped"))
     .limit(bindparam("most"))
 )
-LINES = select(segments).where(segments.c.job_id == bindparam("job")).order_by(*IN_ORDER)
+LINES = select(segments).where(segments.c.job_id == bindparam("job")).order_by(*in_order(segments))
 TRANSLATED_LINES = (
-    select(translations)
-    .where(translations.c.job_id == bindparam("job"))
-    .order_by(translations.c.chunk, translations.c.idx)
+    select(translations).where(translations.c.job_id == bindparam("job")).order_by(*in_order(translations))
 )
 LEFT_OUT_S = select(func.sum(suppressed.c.end_s - suppressed.c.start_s)).where(suppressed.c.job_id == bindparam("job"))
 MUTE_S = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S))).where(
@@ -47,7 +45,7 @@ class Transcripts(Access):
         return [_segment(row) for row in self._read(lambda db: db.execute(LINES, {"job": job_id}).all())]
 
     def translation(self, job_id: int) -> list[Segment]:
-        """Return the English text of a job that is to have both, as it was cut."""
+        """Return the English text of a job that is to have both, likewise."""
         return [_segment(row) for row in self._read(lambda db: db.execute(TRANSLATED_LINES, {"job": job_id}).all())]
 
     def unheard(self, job_id: int) -> tuple[float, float]:
