@@ -172,7 +172,8 @@ class Media:
             try:
                 yield from packet.decode()
             except (av.error.FFmpegError, ValueError):
-                self.damaged += 1
+                # A packet without data, as FLV has for new parameters, holds nothing that could be lost.
+                self.damaged += packet.size > 0
 
     def _is_any_of(self, containers: frozenset[str]) -> bool:
         return not containers.isdisjoint(self._container.format.name.split(","))

@@ -278,3 +278,10 @@ def test_an_hour_costs_about_the_same_whatever_is_in_it(tmp_path: Path) -> None:
         heard(path)
         costs_s[kind] = time.process_time() - began
     assert max(costs_s.values()) < 3 * costs_s["dense"], costs_s
+
+
+def test_a_packet_without_data_is_no_damage(tmp_path: Path) -> None:
+    """FLV has one where a track of more than two channels begins."""
+    path = one(tmp_path / "a.flv", np.stack([SPEECH] * 6), "aac")
+    _, window = heard(path)
+    assert window.damaged == 0 and window.duration_s == pytest.approx(LENGTH_S, abs=0.1)
