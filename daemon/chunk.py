@@ -181,7 +181,11 @@ class Chunk:
     @property
     def translated(self) -> "Chunk":
         """The chunk as it is translated: names that may come are the same, but what came before is not English."""
-        return replace(self, task="translate", previous="", initial_prompt="")
+        of_languages = {
+            code: {name: value for name, value in values.items() if name != "initial_prompt"}
+            for code, values in self.languages.items()
+        }
+        return replace(self, task="translate", previous="", initial_prompt="", languages=of_languages)
 
     def in_language(self, code: str) -> "Chunk":
         """Return the chunk with what counts for a language, once the engine knows which one is spoken."""

@@ -16,7 +16,10 @@ def _listed(value: Any, info: ValidationInfo) -> Any:
     """Return a list as it is checked: what a list holds, or the lines of the file that is named."""
     if isinstance(value, str):
         base = info.context["base"] if info.context else Path()
-        return _lines(base / Path(value).expanduser())
+        try:
+            return _lines(base / Path(value).expanduser())
+        except RuntimeError as error:  # there is no such user
+            raise ValueError(f"{value}: {error}") from error
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -31,13 +34,14 @@ def _lines(path: Path) -> tuple[str, ...]:
         if not path.is_file():
             raise ValueError(f"{path} is no file")
         with path.open("rb") as file:
-            text = file.read(limit + 1).decode("utf-8-sig")
+            content = file.read(limit + 1)
+        if len(content) > limit:
+            raise ValueError(_too_much(str(path)))
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8") from error
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    if len(text.encode()) > limit:
-        raise ValueError(_too_much(str(path)))
     return tuple(filter(None, map(str.strip, text.splitlines())))
 
 
@@ -54,15 +58,22 @@ def _too_much(what: str) -> str:
     )
 
 
+def _is_a_line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("must be one or several words, without line breaks or control characters")
+    return text.strip()
+
+
 def _begins_a_word(text: str) -> str:
-    if not text[:1].isalnum():
+    if not text[:1].isalpha() and not text[:1].isdecimal():
         raise ValueError("must begin with a letter or a digit: whole words are looked for")
     return text
 
 
-Phrase = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_begins_a_word)]
+Line = Annotated[str, Field(min_length=1), AfterValidator(_is_a_line)]
+Phrase = Annotated[Line, Field(max_length=100), AfterValidator(_begins_a_word)]
 """One or several words as they are looked for in a text."""
-Hotwords = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_fitting)]
+Hotwords = Annotated[tuple[Line, ...], BeforeValidator(_listed), AfterValidator(_fitting)]
 Prompt = Annotated[str, Field(max_length=PROMPT_CHARACTERS)]
 SuppressWords = Annotated[tuple[Phrase, ...], BeforeValidator(_listed), Field(max_length=500)]
 Replace = Annotated[dict[Phrase, Annotated[str, Field(max_length=100)]], Field(max_length=500)]

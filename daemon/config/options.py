@@ -53,6 +53,12 @@ ENGINE = {
 KEYS = RECORDING | QUEUE | ENGINE
 
 
+ENGLISH = "en"
+"""The language of translations."""
+SPELLING = ("replace", "suppress_words")
+"""The options that count when a transcript is published."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a value comes from."""
@@ -201,15 +207,20 @@ def _preset(asked: Asked) -> dict[str, Value]:
 
 
 def _language(asked: Asked) -> dict[str, Value]:
-    """Return what counts for the language of the folder; if it is to be detected, what counts for each language."""
+    """Return what counts for the language of the folder, and of a translation; if it is to be detected, for each."""
     tables = {
         code: {key: getattr(table, key) for key in sorted(table.model_fields_set)}
         for code, table in asked.settings.languages.items()
     }
-    code = asked.settings.watch[asked.place.folder].language
+    watch = asked.settings.watch[asked.place.folder]
+    code = watch.language
     of_each = Value({}, Source("default", "languages"))
     if code == "auto" and tables:
         of_each = Value(tables, Source("language", "languages", asked.file))
+    elif code in tables and watch.task != "transcribe":
+        # A translation is spelled as English, not as what is spoken.
+        english = {key: tables.get(ENGLISH, {}).get(key, getattr(watch, key)) for key in SPELLING}
+        of_each = Value({ENGLISH: english}, Source("language", "languages", asked.file))
     return {"languages": of_each} | {
         key: Value(value, Source("language", f"languages.{code}.{key}", asked.file))
         for key, value in tables.get(code, {}).items()

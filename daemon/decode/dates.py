@@ -15,12 +15,15 @@ TAGS = ("com.apple.quicktime.creationdate", "creation_time", "date")
 """Those that say when it was recorded, the most exact first."""
 
 DAY = r"(?P<day>[12]\d{3}(?:[-/.:_]\d{2}(?:[-/.:_]\d{2})?)?|[12]\d{7})"
-CLOCK = r"(?P<clock>\d{2}[-:._ ]\d{2}(?:[-:._ ]\d{2})?)"
-MOMENT = re.compile(rf"\s*{DAY}(?:[T _]+{CLOCK}(?:\.\d+)?\s*(?P<zone>Z|UTC|[+-]\d{{2}}:?\d{{2}})?)?\s*")
-ONLY_CLOCK = re.compile(rf"\s*{CLOCK}\s*")
+CLOCK = r"(?P<clock>\d{2}[-:._ ]\d{2}(?:[-:._ ]\d{2})?|\d{6})"
+MOMENT = re.compile(rf"{DAY}(?:[T _]+{CLOCK}(?:[.,]\d+)? ?(?P<zone>Z|UTC|[+-]\d{{2}}(?::?\d{{2}})?)?)?")
+ONLY_CLOCK = re.compile(CLOCK)
+LONGEST = 64
+"""Characters of a moment: what is longer is none, and is not looked at."""
 
-NEVER = ("1601-01-01", "1904-01-01", "1970-01-01")
-"""Where the clocks of ASF, QuickTime and Unix begin: what a recorder writes whose clock was never set."""
+NEVER = ("1601", "1904", "1970")
+"""The years in which the clocks of ASF, QuickTime and Unix begin: their first day, and the year alone, is what a
+recorder writes whose clock was never set."""
 
 
 def recorded_at(tags: Sequence[Mapping[str, str]], mtime_s: float) -> RecordedAt:
@@ -31,10 +34,10 @@ def recorded_at(tags: Sequence[Mapping[str, str]], mtime_s: float) -> RecordedAt
         mtime_s: When the file was last written to, in seconds since 1970.
     """
     for found in tags:
-        named = {name.lower(): value for name, value in found.items()}
+        named = {name.lower(): value.strip() for name, value in found.items() if len(value) <= LONGEST}
         values = [named.get(tag, "") for tag in TAGS]
         if ONLY_CLOCK.fullmatch(named.get("creation_time", "")):
-            values = [f"{named.get('date', '')} {named['creation_time'].strip()}"]
+            values = [f"{named.get('date', '')} {named['creation_time']}"]
         for value in values:
             if moment := _iso(value):
                 return RecordedAt(moment, "container")
@@ -42,7 +45,7 @@ def recorded_at(tags: Sequence[Mapping[str, str]], mtime_s: float) -> RecordedAt
         written = datetime.fromtimestamp(mtime_s, UTC)
     except (OverflowError, ValueError, OSError):
         return RecordedAt()
-    return RecordedAt(f"{written:%Y-%m-%dT%H:%M:%SZ}", "file")
+    return RecordedAt(_utc(written), "file")
 
 
 def _iso(text: str) -> str:
@@ -58,8 +61,14 @@ def _iso(text: str) -> str:
         moment = datetime.fromisoformat(f"{day}{'-01-01'[len(day) - 4 :]}T{clock or '00:00'}{zone}")
     except ValueError:
         return ""
-    if day in NEVER:
+    if zone:
+        moment = moment.astimezone(UTC)
+    if f"{moment:%Y}" in NEVER and (moment.month, moment.day) == (1, 1):
         return ""
     if not clock or len(day) < len("2024-05-01"):
         return day
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if zone else f"{moment:%Y-%m-%dT%H:%M:%S}"
+    return _utc(moment) if zone else moment.isoformat(timespec="seconds")
+
+
+def _utc(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

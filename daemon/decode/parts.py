@@ -82,13 +82,14 @@ class _Signature:
     offset: int = 0
     """Where the needle is, from the start of the file."""
     begins: Callable[[bytes], bool] = lambda _head: True
-    """Whether bytes, from where the file would start, are really the start of one."""
+    """Whether bytes, from where the file would start, are really the start of one; there may be fewer than it needs."""
     grouped: bool = False
     """Whether several beginnings one after another are those of one file."""
 
 
 def _is_mp3(head: bytes) -> bool:
-    return head[:3] == b"ID3" and head[3] in (2, 3, 4) and head[4] == 0 and all(byte < 0x80 for byte in head[6:10])
+    known = head[:3] == b"ID3" and head[3:4] in (b"\x02", b"\x03", b"\x04") and head[4:5] == b"\x00"
+    return known and all(byte < 0x80 for byte in head[6:10])
 
 
 SIGNATURES = {
@@ -107,7 +108,7 @@ SIGNATURES = {
     "tta": _Signature(b"TTA1\x01\x00"),
     "mp3": _Signature(b"ID3", 0, _is_mp3),
     # The first page of an Ogg stream has the flag "begin of stream"; several streams may begin together.
-    "ogg": _Signature(b"OggS\x00", 0, lambda head: bool(head[5] & 2), grouped=True),
+    "ogg": _Signature(b"OggS\x00", 0, lambda head: bool(int.from_bytes(head[5:6]) & 2), grouped=True),
 }
 """Kinds of files whose beginning can be told from what they hold. The others (MPEG streams without ID3) have no header:
 FFmpeg reads on where one is joined to another."""

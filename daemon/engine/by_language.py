@@ -54,7 +54,7 @@ class ByLanguage:
                 continue
             moved[at] = (language, round(probability, 4))
             if chunk.task == BOTH and language != ENGLISH:
-                asked[position] = chunk.translated
+                asked[position] = chunk.translated  # `write` gives it the hotwords of its language
         places = list(chunks)
         written = self._main.write(list(asked.values()), heard.of(list(asked)))
         return {places[position]: result for position, result in zip(asked, written, strict=True)}

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import ctranslate2
 
-from daemon.chunk import BYTES_PER_SECOND, Chunk
+from daemon.chunk import BOTH, BYTES_PER_SECOND, Chunk
 from daemon.clips import CANARY
 from daemon.decode.media import samples
 from daemon.engine.by_language import ByLanguage
@@ -84,7 +84,7 @@ def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
         batch_size=order.batch_size or BATCH_SIZE[at.device],
         devices=1 if on_cpu else ctranslate2.get_cuda_device_count(),
         languages=model.languages,
-        tasks=("transcribe", "translate") if len(model.languages) > 1 else ("transcribe",),
+        tasks=("transcribe", "translate", BOTH) if len(model.languages) > 1 else ("transcribe",),
         word_times=True,
         cut_context=True,
         policy="whisper",

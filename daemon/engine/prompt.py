@@ -41,16 +41,19 @@ def _hotwords(words: tuple[str, ...], room: int, tokenizer: Tokenizer) -> list[i
     """Return as many of the words as there is room for, with commas between them."""
     comma = tokenizer.encode(",")
     found: list[int] = []
-    for number, word in enumerate(words):
+    left_out = 0
+    for word in words:
         longer = [*found, *(comma if found else []), *_tokens(word, tokenizer)]
         if len(longer) > room:
-            _say(words, number)
-            break
-        found = longer
+            left_out += 1
+        else:
+            found = longer
+    if left_out:
+        _say(words, left_out)
     return found
 
 
 @lru_cache(maxsize=1000)
-def _say(words: tuple[str, ...], fitting: int) -> None:
+def _say(words: tuple[str, ...], left_out: int) -> None:
     """Say once, for each list of hotwords, that not all of it fits."""
-    log.warning("the model is told only the first %d of %d hotwords: its prompt holds no more", fitting, len(words))
+    log.warning("the model is not told %d of %d hotwords: its prompt holds no more", left_out, len(words))

@@ -25,6 +25,8 @@ MAX_INITIAL_TIMESTAMP = 50
 """The first text begins within 1 s, in units of 20 ms; faster-whisper's default."""
 MAX_NEW_TOKENS = 224
 """Half of the decoder's positions; the other half is for the prompt (openai/whisper's `sample_len`)."""
+POSITIONS = 448
+"""Tokens that the decoder can hold, the prompt included (`n_text_ctx` of all Whisper models)."""
 NEW_TOKENS_PER_S = 15.0
 NEW_TOKENS_BASE = 48
 """A chunk has at most this many tokens: three times what fast English has, and what scripts need that take several
@@ -158,7 +160,7 @@ class Whisper:
                 encoded if len(alike) == 1 else pick(encoded, members),
                 [prompts[at] for at in members],
                 # CTranslate2 generates at most half of max_length, and at most what the prompt leaves of it.
-                max_length=max(2 * new_tokens, new_tokens + length),
+                max_length=min(POSITIONS, max(2 * new_tokens, new_tokens + length)),
                 return_scores=True,
                 return_no_speech_prob=True,
                 suppress_blank=True,

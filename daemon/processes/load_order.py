@@ -33,7 +33,9 @@ def load_order(
         cpu_threads=value("cpu_threads"),
         batch_size=value("batch_size"),
         engine=model.engine,
-        languages=tuple((code, each.model) for code, each in sorted((languages or {}).items()) if each.model),
+        languages=tuple(
+            (code, each.model) for code, each in sorted((languages or {}).items()) if each.model not in ("", model.name)
+        ),
     )
 
 

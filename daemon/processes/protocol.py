@@ -115,7 +115,7 @@ class Ready:
     languages: tuple[str, ...]
     """Codes; with several, the engine can tell which one is spoken."""
     tasks: tuple[str, ...]
-    """Of `transcribe` and `translate`, those that it can do."""
+    """Of `transcribe`, `translate` and `both`, those that it can do; for `both` it gives `Decoded.translation`."""
     word_times: bool
     """Whether it gives a time for every word."""
     cut_context: bool

@@ -18,7 +18,7 @@ SHORTENED_BYTES = 200
 """How much of a name is kept, before a hash, if it is too long for a number to be added."""
 NUMBER_MAX = 9_999
 """How many numbered names are tried before the folder counts as full."""
-EXTENSION_BYTES = 5
+EXTENSION_BYTES = 7
 """The least room that a numbered name leaves for an extension, so that its base does not depend on the formats."""
 ENVIRONMENT_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE,

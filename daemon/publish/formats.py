@@ -10,8 +10,9 @@ from typing import Any
 import pysubs2
 
 from daemon import __version__
-from daemon.chunk import BOTH, Segment, Suppressed
+from daemon.chunk import BOTH, Options, Segment, Suppressed
 from daemon.config.formats import TRANSLATED, files_of
+from daemon.config.options import ENGLISH
 from daemon.publish.markdown import markdown
 from daemon.publish.scripts import joined
 from daemon.publish.spelling import spellings
@@ -21,8 +22,6 @@ from daemon.store.records import Job
 
 Renderer = Callable[[Transcript], str]
 """Always gives the same text for the same transcript, because what is published may be rendered again and compared."""
-
-ENGLISH = "en"
 
 LEFT_OUT = "nothing but words to leave out"
 """Why a line is not in the transcript."""
@@ -52,9 +51,9 @@ def render(
     Returns:
         The content of each file, as `files_of` names and orders them.
     """
-    spelling = spellings(job.options)
+    spelling = _spelling(job.options)
     heard = in_order(segments, job.duration_s)
-    spelled = list(map(spelling, heard))
+    spelled = [spelling(line, job.options.task == "translate") for line in heard]
     kept = [(new, old.text) for new, old in zip(spelled, heard, strict=True) if new.text or not old.text]
     left_out = [
         Suppressed(old.start_s, old.end_s, old.text, LEFT_OUT)
@@ -63,13 +62,25 @@ def render(
     ]
     english: list[Segment] | None = None
     if job.options.task == BOTH:
-        lines = (spelling(replace(line, language=ENGLISH)) for line in in_order(translation, job.duration_s))
-        english = [line for line in lines if line.text]
+        lines = (spelling(line, True) for line in in_order(translation, job.duration_s))
+        english = [replace(line, language=ENGLISH) for line in lines if line.text]
     transcript = Transcript(
         job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages, english
     )
     files = files_of(job.options.task, job.options.formats if formats is None else formats)
     return {name: _render(name, transcript).encode() for name in files}
+
+
+def _spelling(options: Options) -> Callable[[Segment, bool], Segment]:
+    """Return a function that gives a line as it is spelled in its language, or, if it is a translation, in English."""
+    in_its_language = spellings(options)
+
+    def spelled(line: Segment, is_translation: bool) -> Segment:
+        if not is_translation:
+            return in_its_language(line)
+        return replace(in_its_language(replace(line, language=ENGLISH)), language=line.language)
+
+    return spelled
 
 
 def _render(file: str, transcript: Transcript) -> str:

@@ -94,9 +94,13 @@ def _move_all(old: int, new: int, files: Sequence[_File]) -> str:
             continue
         if content != file.sha256:
             return f"{readable(file.old)} was edited"
-        if content_hash(new, file.new) not in (None, file.sha256):
-            return f"{readable(file.new)} is taken by another file"
         here.append(file)
+    # With talk.mp3 → talk.en.mp3, talk.srt takes the name of talk.en.srt, which must go first.
+    going = {file.old for file in here} if os.path.sameopenfile(old, new) else set()
+    here.sort(key=lambda file: len(file.old), reverse=any(len(file.new) > len(file.old) for file in here))
+    for file in here:
+        if file.new not in going and content_hash(new, file.new) not in (None, file.sha256):
+            return f"{readable(file.new)} is taken by another file"
     moved: list[_File] = []
     try:
         for file in here:

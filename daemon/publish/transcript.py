@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from daemon.chunk import Segment, Suppressed
+from daemon.config.options import ENGLISH
 from daemon.publish.layout import Limits
 from daemon.publish.subtitles import Cue, cues
 from daemon.store.records import Job
@@ -43,5 +44,5 @@ class Transcript:
         """What was said as subtitles, cut once for all formats that show them."""
         spoken = self.segments
         if self.is_translated:
-            spoken = [replace(segment, language="en") for segment in spoken]
+            spoken = [replace(segment, language=ENGLISH) for segment in spoken]
         return cues(spoken, Limits.of(self.job.options), self.job.duration_s)

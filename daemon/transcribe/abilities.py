@@ -28,10 +28,10 @@ class Abilities:
                 f"the engine knows no {options.language!r}, only {', '.join(ready.languages)}",
                 "change the folder's language or [model], then transcribed jobs retry",
             )
-        needed = ("transcribe", "translate") if options.task == BOTH else (options.task,)
-        if lacking := [task for task in needed if task not in ready.tasks]:
+        if options.task not in ready.tasks:
+            what = "transcribe and translate at once" if options.task == BOTH else options.task
             raise BadRecording(
-                f"the engine cannot {lacking[0]}", "change the folder's task or [model], then transcribed jobs retry"
+                f"the engine cannot {what}", "change the folder's task or [model], then transcribed jobs retry"
             )
         if options.word_timestamps and not ready.word_times:
             self._say("times of words: transcripts are made without them")

@@ -167,14 +167,18 @@ class ActiveJob:
         progress = self._open[chunk.idx]
         progress.attempts += 1
         progress.run_s += run_s
-        if chunk.task == "translate" and progress.translation is not None:
-            more = self._judge(chunk, result, progress.translation, progress)
+        english = progress.translation
+        if chunk.task == BOTH and english is None:
+            english = progress.translation = _Progress(chunk.start_s, chunk.end_s)
+        if chunk.task == "translate" and english is not None:
+            more = self._judge(chunk, result, english, progress)
         else:
-            more = self._judge(chunk.original, result, progress, progress)
-        if result.translation is not None:
-            progress.translation = _Progress(chunk.start_s, chunk.end_s)
+            # Where English is spoken, the text counts twice, and the next part may be in another language.
+            twice = chunk.task == BOTH and result.translation is None
+            more = self._judge(chunk if twice else chunk.original, result, progress, progress)
+        if result.translation is not None and english is not None:
             translated = replace(chunk.translated, language=result.language)
-            more += self._judge(translated, result.translation, progress.translation, progress)
+            more += self._judge(translated, result.translation, english, progress)
         if not progress.complete:
             return [*more, *self._let_go()], None
         del self._open[chunk.idx]
@@ -214,12 +218,16 @@ class ActiveJob:
             return [replace(verdict.again, language=result.language)]
         assert verdict.accepted is not None
         text.earlier.clear()
-        text.segments.extend(verdict.accepted.segments)
+        texts = [text]
+        if chunk.task == BOTH and text.translation is not None:
+            texts.append(text.translation)
+        for each in texts:
+            each.segments.extend(verdict.accepted.segments)
+            each.finished = verdict.rest is None
         if text is counts:
             self._take_original(verdict.accepted)
             text.suppressed.extend(verdict.accepted.suppressed)
         if verdict.rest is None:
-            text.finished = True
             return []
         counts.rests += 1
         return [self._prepared(verdict.rest) if text is counts else verdict.rest]
@@ -232,10 +240,13 @@ class ActiveJob:
             self.language, self.language_probability = accepted.language, accepted.language_probability
 
     def _translation(self, progress: _Progress) -> tuple[Segment, ...]:
-        """Return the English text of a chunk, if its job is to have both; where English is spoken, what is said."""
-        if self.job.options.task != BOTH:
-            return ()
-        return tuple((progress.translation or progress).segments)
+        """Return the English text of a chunk, if there is one; none of it from where nobody was found to speak."""
+        lines = progress.translation.segments if progress.translation is not None else ()
+        return tuple(
+            line
+            for line in lines
+            if any(line.start_s < said.end_s and said.start_s < line.end_s for said in progress.segments)
+        )
 
     def _let_go(self) -> list[Chunk]:
         """Return the held chunks that need wait no longer."""

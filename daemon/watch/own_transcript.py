@@ -10,16 +10,17 @@ METADATA = "json"
 """The format whose extension says too little: beside recordings, such files mostly hold something else."""
 
 
-def own_transcript(full: bytes, formats: Collection[str], is_ours: Callable[[bytes], bool]) -> bytes | None:
+def own_transcript(full: bytes, files: Collection[str], is_ours: Callable[[bytes], bool]) -> bytes | None:
     """Return the name of a transcript that lies beside a recording and is not the daemon's, or None.
 
     Args:
         full: The absolute path of the recording.
-        formats: What the daemon would write. A JSON file counts only if it is among them, the other formats always do.
+        files: What the daemon would write, as `files_of` names it. A JSON file counts only if it is among them, and so
+            does a translation (talk.en.srt); the other formats always do.
         is_ours: Tells whether the daemon wrote the file at an absolute path.
     """
     folder = os.path.dirname(full)
-    for name in _names(os.path.basename(full), formats):
+    for name in _names(os.path.basename(full), files):
         path = os.path.join(folder, name)
         try:
             status = os.lstat(path)
@@ -30,10 +31,10 @@ def own_transcript(full: bytes, formats: Collection[str], is_ours: Callable[[byt
     return None
 
 
-def _names(recording: bytes, formats: Collection[str]) -> Iterator[bytes]:
+def _names(recording: bytes, files: Collection[str]) -> Iterator[bytes]:
     """Yield the names that a transcript of a recording may have: for talk.mp3 talk.srt, talk.mp3.srt and so on."""
-    for form in FORMATS:
-        if form != METADATA or form in formats:
+    for form in dict.fromkeys((*FORMATS, *files)):
+        if form != METADATA or form in files:
             for base in (os.path.splitext(recording)[0], recording):
                 yield base + f".{form}".encode()
                 yield base + f".{form.upper()}".encode()

@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
+from daemon.config.formats import files_of
 from daemon.config.options import locate
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
@@ -236,7 +237,9 @@ class Scanner(threading.Thread):
         if watch.when_transcript_exists == "add":
             return None
         full = os.path.join(os.fsencode(seen.root), seen.path_bytes)
-        return own_transcript(full, watch.formats, lambda path: self._store.owner(path) is not None)
+        return own_transcript(
+            full, files_of(watch.task, watch.formats), lambda path: self._store.owner(path) is not None
+        )
 
     def _settled(self, key: Key) -> tuple[int, Seen] | None:
         """Return the version that has settled, if it is the one seen last and nobody has it open for writing."""

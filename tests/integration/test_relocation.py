@@ -12,7 +12,7 @@ from daemon.publish.publisher import publish_job
 from daemon.publish.relocation import take_along
 from daemon.store.records import Moved, Seen, Whereabouts
 from daemon.store.store import Store
-from tests.builders import result
+from tests.builders import result, segment
 
 FORMATS = ("txt", "srt", "json")
 
@@ -20,14 +20,18 @@ FORMATS = ("txt", "srt", "json")
 class Talk:
     """A recording that is done, with its transcript."""
 
-    def __init__(self, store: Store, root: Path, name: str = "talk.mp3", naming: str = "stem") -> None:
+    def __init__(
+        self, store: Store, root: Path, name: str = "talk.mp3", naming: str = "stem", task: str = "transcribe",
+        formats: tuple[str, ...] = FORMATS, english: str = "good morning",
+    ) -> None:  # fmt: skip
         self.store, self.root, self.file = store, root, root / name
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_bytes(os.urandom(8))
-        store.queue([(self.seen, Options(formats=FORMATS, naming=naming), 0)])
+        store.queue([(self.seen, Options(formats=formats, naming=naming, task=task), 0)])
         (job,) = store.claim(1)
         self.id = job.id
-        store.save([result(job.id)])
+        translation = (segment(english, 0.0, 1.0),) if task == "both" else ()
+        store.save([result(job.id, translation=translation)])
         publish_job(store, job)
         store.finish(job.id)
         self.was = self.whereabouts
@@ -194,3 +198,21 @@ def test_a_link_in_place_of_the_folder_is_not_followed(talk: Talk, tmp_path: Pat
     seen = Seen(str(talk.root), b"link/talk.mp3", "1:2:3:4:5", 8)
     assert take_along(talk.store, talk.was, seen) == ({}, None)
     assert names(tmp_path / "elsewhere") == {"talk.mp3"} and names(talk.root) >= {"talk.txt", "talk.srt", "talk.json"}
+
+
+@pytest.mark.parametrize("english", ["hello", "good morning"])
+@pytest.mark.parametrize("formats", [("txt", "srt", "json"), ("ass",)])
+@pytest.mark.parametrize(("before", "after"), [("talk.mp3", "talk.en.mp3"), ("talk.en.mp3", "talk.mp3")])
+def test_a_transcript_whose_new_names_are_old_names_of_its_own(
+    store: Store, tmp_path: Path, before: str, after: str, formats: tuple[str, ...], english: str
+) -> None:
+    talk = Talk(store, tmp_path, before, task="both", formats=formats, english=english)
+    old = {
+        path.name.removeprefix(before[:-3]): path.read_bytes() for path in tmp_path.glob("talk.*") if path != talk.file
+    }
+    files, stays = talk.move(after)
+    assert stays is None and len(files) == len(old)
+    now = {
+        path.name.removeprefix(after[:-3]): path.read_bytes() for path in tmp_path.glob("talk.*") if path != talk.file
+    }
+    assert now == old

@@ -147,3 +147,13 @@ def test_what_a_language_is_told_counts_for_the_chunk_in_which_it_is_heard(whisp
 def test_an_initial_prompt_sets_the_style(whisper: Whisper) -> None:
     plain, prompted = whisper.run([clip("memo-2.opus"), clip("memo-2.opus", 2, initial_prompt=DIGITS)])
     assert " at seven" in text(plain) and " at 7" in text(prompted)
+
+
+def test_a_prompt_that_is_full_leaves_room_for_what_is_said(base_model: str) -> None:
+    """The prompt, the text and the tokens between them are more than the positions of the decoder."""
+    model = Whisper(resolve(base_model), "cpu", 0, "int8", 1, 2)
+    noise = (np.random.default_rng(1).standard_normal(28 * SAMPLE_RATE) * 3000).astype("<i2").tobytes()
+    chunk = Chunk(1, 0, ((0.0, 28.0),), noise, language="en", beam_size=1, previous="la la la, " * 400)
+    for temperature in (0.0, 1.0):
+        (result,) = model.run([replace(chunk, temperature=temperature)])
+        assert result.language == "en"

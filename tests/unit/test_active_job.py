@@ -159,3 +159,32 @@ def test_what_is_said_in_english_is_its_own_translation() -> None:
     assert done is not None and done.translation == done.segments != ()
     _, plain = (alone := ActiveJob(JOB, detects=False)).take((alone.add([chunk(0)]) or [])[0], result(), run_s=1.0)
     assert plain is not None and plain.translation == ()
+
+
+def both(idx: int) -> Chunk:
+    return replace(chunk(idx), task="both", language="en")
+
+
+def test_a_chunk_that_goes_on_in_another_language_is_translated_from_there() -> None:
+    running = ActiveJob(BOTH_JOB, detects=False, language="en")
+    first = (running.add([both(0)]) or [])[0]
+    (rest,), done = running.take(first, result("one", language="en", covered_s=6.0), run_s=1.0)
+    assert done is None and (rest.task, rest.part) == ("both", 1)
+    _, done = running.take(rest, replace(result("zwei"), translation=result("two")), run_s=1.0)
+    assert done is not None
+    assert [line.text for line in done.segments] == ["one", "zwei"]
+    assert [line.text for line in done.translation] == ["one", "two"]
+
+
+def test_nothing_is_translated_where_nobody_speaks() -> None:
+    running = ActiveJob(BOTH_JOB, detects=False, language="de")
+    first = (running.add([replace(chunk(0), task="both", doubtful=True)]) or [])[0]
+    silent = replace(result("Vielen Dank."), no_speech_prob=0.9, translation=result("Thank you."))
+    _, done = running.take(first, silent, run_s=1.0)
+    assert done is not None and (done.segments, done.translation) == ((), ())
+
+
+def test_the_prompt_of_a_language_does_not_reach_its_translation() -> None:
+    told = {"de": {"initial_prompt": "Guten Tag.", "hotwords": ("Kubernetes",)}}
+    translated = replace(chunk(0), languages=told, initial_prompt="Hallo.").translated.in_language("de")
+    assert (translated.initial_prompt, translated.hotwords, translated.task) == ("", ("Kubernetes",), "translate")

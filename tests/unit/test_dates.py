@@ -29,6 +29,9 @@ OF_FILE = RecordedAt("2023-11-14T22:13:20Z", "file")
         ({"creation_time": "1904-01-01T00:00:00Z", "date": "2019"}, "2019"),
         ({"creation_time": "2024-02-30T00:00:00Z", "date": "1999-12-31"}, "1999-12-31"),
         ({"creation_time": "0001-01-01T00:00:00+05:00", "date": "2001"}, "2001"),
+        ({"creation_time": "1903-12-31T16:00:00-08:00", "date": "2001"}, "2001"),
+        ({"creation_time": " 2024-05-01T10:20:30,123+02 "}, "2024-05-01T08:20:30Z"),
+        ({"creation_time": "20240501T102030Z"}, "2024-05-01T10:20:30Z"),
     ],
 )
 def test_what_the_container_says(tags: dict[str, str], time: str) -> None:
@@ -46,6 +49,8 @@ def test_what_the_container_says(tags: dict[str, str], time: str) -> None:
         {"date": "202"},
         {"date": "2024-13-01"},
         {"date": "9" * 100_000},
+        {"date": "2024-05-01T10:20:30" + " " * 200_000 + "q"},
+        {"date": "1904"},
     ],
 )
 def test_what_is_no_date_leaves_that_of_the_file(tags: dict[str, str]) -> None:

@@ -90,3 +90,21 @@ def test_the_models_of_languages_are_loaded_beside_the_main_one(tmp_path: Path) 
     order = load_order(settings.model, None, settings.languages)
     assert (order.languages, order.models) == ((("en", "tiny.en"),), "base, en: tiny.en")
     assert load_order(settings.model).models == "base"
+
+
+def test_a_home_of_nobody_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="hotwords: ~nosuchuser/names"):
+        load(tmp_path, '[[watch]]\nhotwords = "~nosuchuser/names.txt"\n')
+
+
+def test_words_are_words_on_one_line(tmp_path: Path) -> None:
+    for bad in ('hotwords = [""]', 'hotwords = ["a\\nb"]', 'suppress_words = ["½"]'):
+        with pytest.raises(BadConfig):
+            load(tmp_path, f"[[watch]]\n{bad}\n")
+    assert load(tmp_path, '[[watch]]\nsuppress_words = ["um "]\n').watch[0].suppress_words == ("um",)
+
+
+def test_a_long_file_is_called_long_wherever_a_character_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("x" + "é" * 200_000, "utf-8")
+    with pytest.raises(BadConfig, match="more than 2000 characters"):
+        load(tmp_path, '[[watch]]\nhotwords = "names.txt"\n')

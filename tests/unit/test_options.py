@@ -225,3 +225,24 @@ def test_sources_are_read_by_people() -> None:
     assert str(Source("default", "vad.enabled")) == "default of vad.enabled"
     assert str(Source("configuration", "watch[0].task", FILE)) == "config.toml: watch[0].task"
     assert str(Source("preset", "model.preset", FILE, "cpu")) == "preset cpu (config.toml: model.preset)"
+
+
+def test_a_folder_that_translates_keeps_what_counts_for_english(tmp_path: Path) -> None:
+    text = """
+        [model]
+        name = "base"
+        [languages.de]
+        suppress_words = ["also"]
+        hotwords = ["Kubernetes"]
+        [languages.en]
+        replace = { "harbor" = "harbour" }
+        [[watch]]
+        path = "german"
+        language = "de"
+        task = "both"
+        suppress_words = ["um"]
+    """
+    queued = resolve(load(tmp_path, text), bytes(tmp_path / "german" / "a.wav"), FILE).options
+    assert (queued.suppress_words, queued.hotwords, queued.replace) == (("also",), ("Kubernetes",), {})
+    english = queued.in_language("en")
+    assert (english.suppress_words, english.replace) == (("um",), {"harbor": "harbour"})

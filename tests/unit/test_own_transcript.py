@@ -39,3 +39,9 @@ def test_an_empty_file_a_folder_and_a_link_are_none(tmp_path: Path) -> None:
     (tmp_path / "talk.vtt").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "talk.md")
     assert found(tmp_path) is None
+
+
+def test_a_translation_counts_where_the_daemon_would_write_one(tmp_path: Path) -> None:
+    (tmp_path / "talk.en.srt").write_text("mine")
+    assert found(tmp_path) is None
+    assert found(tmp_path, ("txt", "en.txt", "srt", "en.srt")) == b"talk.en.srt"

@@ -135,3 +135,12 @@ def test_a_part_reads_as_a_file_of_its_own(tmp_path: Path) -> None:
         assert file.seek(3) == 3 and file.read(2) == b"Y8" and file.tell() == 5
         assert file.seek(-1, os.SEEK_END) == 7 and file.read(5) == b"b"
         assert file.seek(-2, os.SEEK_CUR) == 6 and file.seek(-99, os.SEEK_CUR) == 0
+
+
+@pytest.mark.parametrize("head", [*HEADS.values(), ogg_page(2), b"TTA1\x01\x00" + BODY], ids=[*HEADS, "ogg", "tta"])
+def test_a_file_may_end_anywhere_in_its_header(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "a"
+    for length in range(100):
+        path.write_bytes(head[:length])
+        with path.open("rb") as file:
+            assert parts(file.fileno(), starts(head[:length]), length)

@@ -51,10 +51,14 @@ def test_hotwords_that_do_not_fit_are_left_out_whole_and_the_log_says_so(caplog:
         assert len(told) <= PROMPT_MAX + 2 and told[-3:] == [3, 3, START]
         assert told.count(0) == (PROMPT_MAX - 2 + 1) // 3 - 1
     assert [record.message for record in caplog.records] == [
-        "the model is told only the first 74 of 200 hotwords: its prompt holds no more"
+        "the model is not told 126 of 200 hotwords: its prompt holds no more"
     ]
 
 
 def test_the_text_before_takes_the_room_that_is_left() -> None:
     told = tokens(hotwords=("four",), previous="xyz " * 300)
     assert told == [PREV, 4, *[3] * (PROMPT_MAX - 1), START]
+
+
+def test_a_word_that_is_too_long_does_not_keep_the_others_out() -> None:
+    assert tokens(hotwords=("bc " * 300, "four")) == [PREV, 4, START]

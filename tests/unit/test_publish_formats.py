@@ -165,3 +165,17 @@ def test_nobody_speaks_in_either_language() -> None:
     files = render(both, [])
     assert files["en.srt"] == files["srt"] == b""
     assert json.loads(files["json"])["translation"] == {"text": "", "language": "en", "segments": []}
+
+
+@pytest.mark.parametrize("task", ["both", "translate"])
+def test_a_translation_is_spelled_as_english(task: str) -> None:
+    options = Options(
+        formats=("txt", "json"), task=task, language="de", suppress_words=("also",),
+        languages={"en": {"suppress_words": (), "replace": {"harbor": "harbour"}}},
+    )  # fmt: skip
+    english = [segment("He also left the harbor.", 0.0, 2.0, language="de")]
+    german = [segment("Er ging also.", 0.0, 2.0, language="de")]
+    files = render(job(options=options), german if task == "both" else english, translation=english)
+    name = "en.txt" if task == "both" else "txt"
+    assert files[name] == b"He also left the harbour.\n"
+    assert task == "translate" or files["txt"] == b"Er ging.\n"

@@ -9,7 +9,7 @@ from daemon.publish.formats import render
 from daemon.publish.spelling import Spelling
 from tests.builders import job, segment
 
-RULES = {"jason": "JSON", "van gogh": "Van Gogh", "harbor": "harbour", "colour": "color", "van": "Van", "北京": "Beijing", "C++": "Rust"}  # fmt: skip
+RULES = {"jason": "JSON", "van gogh": "Van Gogh", "harbor": "harbour", "colour": "color", "van": "Van", "北京": "Beijing", "C++": "Rust", "can": "tin", "20": "twenty", "iphone": "iPhone", "full stop": "."}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,27 @@ RULES = {"jason": "JSON", "van gogh": "Van Gogh", "harbor": "harbour", "colour":
         ("Album of drums", "Album of drums"),
         ("Um.", ""),
         ("", ""),
+        ("Um. Yes I know.", "Yes I know."),
+        ("Um... I think so.", "I think so."),
+        ("Well, um. I think so.", "Well. I think so."),
+        ("Go. Um, you know. Go.", "Go. Go."),
+        ("Um-hum, right.", "Um-hum, right."),
+        ("Um's", "Um's"),
+        ('"Um, yes," he said.', '"Yes," he said.'),
+        ("- Um, yes.", "- Yes."),
+        ("yes (um) no", "yes no"),
+        ("um so we go", "so we go"),
+        ("嗯，我觉得，嗯。", "我觉得。"),
+        ("a\u0308hm, ja", "ja"),
+        ("Jason's jason-file, can't.", "JSON's JSON-file, can't."),
+        ("C++11, 20.50 and 20", "C++11, 20.50 and twenty"),
+        ("Iphone and IPHONE", "iPhone and iPhone"),
+        ("Um ßa", "ßa"),
+        ("Full stop", "."),
     ],
 )
 def test_a_text_is_spelled(heard: str, written: str) -> None:
-    spelling = Spelling.of(Options(replace=RULES, suppress_words=("um", "you know")))
+    spelling = Spelling.of(Options(replace=RULES, suppress_words=("um", "you know", "ähm", "嗯")))
     assert spelling.spelled(segment(heard)).text == written
 
 
