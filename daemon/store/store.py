@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, or_, select, union_all, update
 
 from daemon.store.access import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
@@ -25,6 +25,7 @@ from daemon.store.schema import (
     WAITING,
     jobs,
     outputs,
+    requests,
 )
 from daemon.store.stages import Stages
 from daemon.store.transcripts import Transcripts
@@ -211,9 +212,10 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         self._write(work)
 
     def nothing_left(self) -> bool:
-        """Return whether no job is settling, waiting, running or to be retried."""
-        statement = select(jobs.c.id).where(jobs.c.state.in_((*WAITING, RUNNING))).limit(1)
-        return self._read(lambda db: db.execute(statement).first()) is None
+        """Return whether no job is settling, waiting, running or to be retried, and nobody has asked for anything."""
+        open_ = select(jobs.c.id).where(jobs.c.state.in_((*WAITING, RUNNING)))
+        left = union_all(open_, select(requests.c.id)).limit(1)
+        return self._read(lambda db: db.execute(left).first()) is None
 
     def held_up(self) -> str | None:
         """Return why nothing can go on, if the environment holds up everything that is left."""

@@ -10,7 +10,7 @@ import pytest
 from tests.support import Daemon, MakeDaemon, children_of, reconcile, wait_until, write_wav
 
 DOSES = [
-    pytest.param(80, 12, id="80 files, 12 kills"),
+    pytest.param(50, 7, id="50 files, 7 kills"),
     pytest.param(200, 30, id="200 files, 30 kills", marks=pytest.mark.faults),
     pytest.param(1000, 150, id="1000 files, 150 kills", marks=[pytest.mark.faults, pytest.mark.timeout(1800)]),
 ]

@@ -28,8 +28,8 @@ def english() -> Whisper:
 
 
 def chunk(path: Path, job_id: int, **values: object) -> Chunk:
-    audio = samples(path)[: 11 * BYTES_PER_SECOND]
-    return Chunk(job_id, 0, ((0.0, len(audio) / BYTES_PER_SECOND),), audio, **values)  # type: ignore[arg-type]
+    audio = samples(path)[: 8 * BYTES_PER_SECOND]
+    return Chunk(job_id, 0, ((0.0, len(audio) / BYTES_PER_SECOND),), audio, full_context=False, **values)  # type: ignore[arg-type]
 
 
 def said(result: Decoded | None) -> list[str]:

@@ -27,7 +27,7 @@ def test_hours_of_silence_are_decoded_as_a_stream(tmp_path: Path) -> None:
         stream = out.add_stream("flac", rate=16_000, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000 * 60), dtype=np.int16), format="s16", layout="mono")
         frame.sample_rate = 16_000
-        for _ in range(120):
+        for _ in range(60):
             frame.pts = None
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -42,7 +42,7 @@ def test_hours_of_silence_are_decoded_as_a_stream(tmp_path: Path) -> None:
         assert isinstance(window, Window) and window.chunks == ()
         if window.last:
             break
-    assert window.duration_s == pytest.approx(7200, abs=1)
+    assert window.duration_s == pytest.approx(3600, abs=1)
     peak_kb = int(
         next(line for line in Path(f"/proc/{child.pid}/status").read_text().splitlines() if "VmHWM" in line).split()[1]
     )

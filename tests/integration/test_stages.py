@@ -90,6 +90,7 @@ def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_r
     connection = sqlite3.connect(daemon.database)
     with connection:
         connection.execute("DROP TABLE stages")
+        connection.execute("DROP TABLE translations")
         connection.execute("DROP INDEX ix_jobs_fingerprint")
         for column in ("jobs.recorded_at", "jobs.sound", "jobs.warnings", "jobs.retried", "segments.channel"):
             table, _, name = column.partition(".")

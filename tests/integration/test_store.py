@@ -41,6 +41,10 @@ def test_a_job_from_first_sight_to_done(store: Store, path: Path) -> None:
     assert (row["state"], row["chunks_done"], row["processing_s"]) == ("done", 2, 1.0)
     assert row["outputs"][0]["published"] is True
     assert store.nothing_left()
+    with Queries(path) as queries:
+        queries.request_export([job.id], ["vtt"])
+    assert not store.nothing_left(), "somebody has asked for something"
+    assert len(store.take_requests()) == 1 and store.nothing_left()
 
 
 def test_priority_then_order(store: Store) -> None:

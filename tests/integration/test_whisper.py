@@ -154,6 +154,5 @@ def test_a_prompt_that_is_full_leaves_room_for_what_is_said(base_model: str) -> 
     model = Whisper(resolve(base_model), "cpu", 0, "int8", 1, 2)
     noise = (np.random.default_rng(1).standard_normal(28 * SAMPLE_RATE) * 3000).astype("<i2").tobytes()
     chunk = Chunk(1, 0, ((0.0, 28.0),), noise, language="en", beam_size=1, previous="la la la, " * 400)
-    for temperature in (0.0, 1.0):
-        (result,) = model.run([replace(chunk, temperature=temperature)])
-        assert result.language == "en"
+    (result,) = model.run([chunk])
+    assert result.language == "en"
