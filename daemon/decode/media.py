@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from daemon.chunk import SAMPLE_RATE
 from daemon.decode.dates import recorded_at
 from daemon.decode.parts import Part, PartFile
-from daemon.decode.resample import Resampler, Sound
+from daemon.decode.resample import Resampler, Sound, joined
 from daemon.decode.tracks import playlist
 from daemon.errors import BadRecording
 from daemon.sound import Track
@@ -119,6 +119,10 @@ class Media:
         timestamps leave a pause, silence takes its place. A frame that cannot be decoded is skipped, and what follows
         is decoded; `damaged` counts each such place, and a premature end.
         """
+        return joined(self._blocks())
+
+    def _blocks(self) -> Iterator[Sound]:
+        """Yield what each frame gives."""
         resampler = Resampler()
         produced = 0
         lead_s = 0.0

@@ -1,6 +1,6 @@
 """Brings decoded frames of any kind to float32 samples at 16 kHz, every channel kept (runs in the decoder child)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import av
 import numpy as np
@@ -11,6 +11,8 @@ from daemon.chunk import SAMPLE_RATE
 Sound = NDArray[np.float32]
 """Samples at 16 kHz between -1 and 1, shape (samples, channels)."""
 
+BLOCK = SAMPLE_RATE // 2
+"""Samples that are handed on at once."""
 CHANNELS_MAX = 64
 """Channels that FFmpeg's resampler takes at once (SWR_CH_MAX)."""
 
@@ -74,5 +76,22 @@ def _slabs(frame: av.AudioFrame) -> list[av.AudioFrame | None]:
 
 
 def _table(block: av.AudioFrame) -> Sound:
-    table: Sound = np.nan_to_num(block.to_ndarray()).reshape(-1, block.layout.nb_channels)
+    table: Sound = block.to_ndarray().reshape(-1, block.layout.nb_channels)
     return table
+
+
+def joined(blocks: Iterable[Sound]) -> Iterator[Sound]:
+    """Yield the same samples in larger blocks, without those that are no numbers.
+
+    A frame has as little as 20 ms, for which a call costs more than what it does.
+    """
+    held: list[Sound] = []
+    length = 0
+    for block in blocks:
+        if held and (length >= BLOCK or held[0].shape[1] != block.shape[1]):
+            yield np.nan_to_num(np.concatenate(held))
+            held, length = [], 0
+        held.append(block)
+        length += len(block)
+    if held:
+        yield np.nan_to_num(np.concatenate(held))

@@ -5,12 +5,15 @@ The text itself decides how, not its language: Latin words inside Chinese or Jap
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import TYPE_CHECKING
 from unicodedata import category
 
-import budoux
 import regex
 
 from daemon.publish.scripts import CLUSTER, UNSPACED, columns, is_unspaced
+
+if TYPE_CHECKING:
+    import budoux
 
 Span = tuple[int, int]
 """Where a word begins in the text, and where it ends."""
@@ -119,8 +122,11 @@ def _never_last(char: str) -> bool:
 
 
 @cache
-def budoux_parser(model: str) -> budoux.Parser:
+def budoux_parser(model: str) -> "budoux.Parser":
     """Load the model that finds the words of a language, once it is needed."""
+    # Not at the top: most transcripts do not need the library, which would hold up the start.
+    import budoux
+
     match model:
         case "ja":
             return budoux.load_default_japanese_parser()
