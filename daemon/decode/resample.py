@@ -76,8 +76,10 @@ def _slabs(frame: av.AudioFrame) -> list[av.AudioFrame | None]:
 
 
 def _table(block: av.AudioFrame) -> Sound:
-    table: Sound = block.to_ndarray().reshape(-1, block.layout.nb_channels)
-    return table
+    # Packed samples are all in one plane; on short frames `to_ndarray` takes several times as long.
+    channels = block.layout.nb_channels
+    table: Sound = np.frombuffer(block.planes[0], dtype=np.float32, count=block.samples * channels)
+    return table.reshape(-1, channels)
 
 
 def joined(blocks: Iterable[Sound]) -> Iterator[Sound]:
