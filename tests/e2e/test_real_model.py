@@ -232,7 +232,7 @@ def _more_is_done(daemon: Daemon, before: int) -> bool:
 
 def test_kills_during_a_long_recording_repeat_no_finished_chunk(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(jobs="window_seconds = 60")
-    path = long_recording(daemon.inbox / "long.wav", 3)
+    path = long_recording(daemon.inbox / "long.wav", 4)
     done = 0
     for _ in range(3):
         daemon.start().ready()
