@@ -26,6 +26,8 @@ CONTEXT_STEP_S = 5.0
 
 BOTH = "both"
 """The task that gives a transcript in the language that is spoken and one in English."""
+ENGLISH = "en"
+"""The language of translations."""
 
 COVERAGE_GAP_S = 1.0
 """Speech this long after the end of the text was left out and is decoded as a part of its own."""

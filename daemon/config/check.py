@@ -75,6 +75,10 @@ def _crossed_subtitles(settings: Settings) -> Iterator[Problem]:
             yield Problem(f"subtitles.{high}", reason, (f"subtitles.{low}",))
 
 
+def _hears_english_only(settings: Settings) -> bool:
+    return settings.model.engine == WHISPER and settings.model.name.endswith(".en")
+
+
 def _models_of_languages(settings: Settings) -> Iterator[Problem]:
     for code, language in settings.languages.items():
         key = f"languages.{code}.model"
@@ -82,7 +86,7 @@ def _models_of_languages(settings: Settings) -> Iterator[Problem]:
             continue
         if settings.model.engine != WHISPER:
             yield Problem(key, f"only model.engine '{WHISPER}' has several models", ("model.engine",))
-        elif settings.model.name.endswith(".en"):
+        elif _hears_english_only(settings):
             reason = (
                 f"model.name {settings.model.name!r} hears nothing but English, so it cannot tell when to use another "
                 "model; use a multilingual one such as 'base'"
@@ -92,8 +96,7 @@ def _models_of_languages(settings: Settings) -> Iterator[Problem]:
 
 def _more_than_english(settings: Settings) -> Iterator[Problem]:
     name = settings.model.name
-    english = name.endswith(".en") and settings.model.engine == WHISPER
-    for index, watch in enumerate(settings.watch if english else ()):
+    for index, watch in enumerate(settings.watch if _hears_english_only(settings) else ()):
         if watch.language not in ("auto", "en") or watch.task != "transcribe":
             yield Problem(
                 f"watch[{index}]",

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection
 
-from daemon.chunk import BOTH
+from daemon.chunk import BOTH, ENGLISH
 
 FORMATS = ("txt", "srt", "vtt", "ass", "tsv", "lrc", "md", "json")
 """The formats by name, which is also the extension of their files, in the order in which the files are published: the
 JSON comes last, so that a program that waits for it finds the whole set."""
 
-TRANSLATED = "en."
+TRANSLATED = f"{ENGLISH}."
 """Stands before the format of a translation that lies beside the original: `en.srt`, of the file talk.en.srt."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from daemon.chunk import Options
+from daemon.chunk import ENGLISH, Options
 from daemon.config.presets import PRESETS
 from daemon.config.settings import Model, Settings, Table, Watch
 
@@ -53,8 +53,6 @@ ENGINE = {
 KEYS = RECORDING | QUEUE | ENGINE
 
 
-ENGLISH = "en"
-"""The language of translations."""
 SPELLING = ("replace", "suppress_words")
 """The options that count when a transcript is published."""
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from daemon.chunk import BOTH, Chunk, Decoded
-from daemon.engine.whisper import ENGLISH, Whisper
+from daemon.chunk import BOTH, ENGLISH, Chunk, Decoded
+from daemon.engine.whisper import Whisper
 
 
 class ByLanguage:

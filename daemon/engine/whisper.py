@@ -16,7 +16,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
-from daemon.chunk import BOTH, COVERAGE_GAP_S, Chunk, Decoded, Word
+from daemon.chunk import BOTH, COVERAGE_GAP_S, ENGLISH, Chunk, Decoded, Word
 from daemon.engine.encoder import FRAMES_PER_S, Encoder, pick
 from daemon.engine.prompt import prompt
 from daemon.engine.segments import Cut, covering, decoded, split
@@ -41,9 +41,6 @@ APPENDED = "\"'.。,，!！?？:：”)]}、"
 APART_S = 1000
 """Word times of the items of a batch are computed this far apart, so that none takes the speech of the item before
 for speech just before its own (the aligner carries the end of the last word from one to the next)."""
-
-ENGLISH = "en"
-"""What Whisper translates into."""
 
 
 @dataclass(frozen=True, slots=True)

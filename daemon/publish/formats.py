@@ -10,9 +10,8 @@ from typing import Any
 import pysubs2
 
 from daemon import __version__
-from daemon.chunk import BOTH, Options, Segment, Suppressed
+from daemon.chunk import BOTH, ENGLISH, Segment, Suppressed
 from daemon.config.formats import TRANSLATED, files_of
-from daemon.config.options import ENGLISH
 from daemon.publish.markdown import markdown
 from daemon.publish.scripts import joined
 from daemon.publish.spelling import spellings
@@ -51,9 +50,10 @@ def render(
     Returns:
         The content of each file, as `files_of` names and orders them.
     """
-    spelling = _spelling(job.options)
+    spelling = spellings(job.options)
     heard = in_order(segments, job.duration_s)
-    spelled = [spelling(line, job.options.task == "translate") for line in heard]
+    is_english = job.options.task == "translate"
+    spelled = [spelling(line, ENGLISH if is_english else line.language) for line in heard]
     kept = [(new, old.text) for new, old in zip(spelled, heard, strict=True) if new.text or not old.text]
     left_out = [
         Suppressed(old.start_s, old.end_s, old.text, LEFT_OUT)
@@ -62,25 +62,13 @@ def render(
     ]
     english: list[Segment] | None = None
     if job.options.task == BOTH:
-        lines = (spelling(line, True) for line in in_order(translation, job.duration_s))
+        lines = (spelling(line, ENGLISH) for line in in_order(translation, job.duration_s))
         english = [replace(line, language=ENGLISH) for line in lines if line.text]
     transcript = Transcript(
         job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages, english
     )
     files = files_of(job.options.task, job.options.formats if formats is None else formats)
     return {name: _render(name, transcript).encode() for name in files}
-
-
-def _spelling(options: Options) -> Callable[[Segment, bool], Segment]:
-    """Return a function that gives a line as it is spelled in its language, or, if it is a translation, in English."""
-    in_its_language = spellings(options)
-
-    def spelled(line: Segment, is_translation: bool) -> Segment:
-        if not is_translation:
-            return in_its_language(line)
-        return replace(in_its_language(replace(line, language=ENGLISH)), language=line.language)
-
-    return spelled
 
 
 def _render(file: str, transcript: Transcript) -> str:

@@ -111,14 +111,14 @@ class Spelling:
                     break
 
 
-def spellings(options: Options) -> Callable[[Segment], Segment]:
-    """Return a function that gives a segment in the spelling of its language."""
+def spellings(options: Options) -> Callable[[Segment, str], Segment]:
+    """Return a function that gives a segment in the spelling of a language, by its code."""
     known: dict[str, Spelling] = {}
 
-    def spelled(segment: Segment) -> Segment:
-        if segment.language not in known:
-            known[segment.language] = Spelling.of(options.in_language(segment.language))
-        return known[segment.language].spelled(segment)
+    def spelled(segment: Segment, language: str) -> Segment:
+        if language not in known:
+            known[language] = Spelling.of(options.in_language(language))
+        return known[language].spelled(segment)
 
     return spelled
 

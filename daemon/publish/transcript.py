@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from daemon.chunk import Segment, Suppressed
-from daemon.config.options import ENGLISH
+from daemon.chunk import ENGLISH, Segment, Suppressed
 from daemon.publish.layout import Limits
 from daemon.publish.subtitles import Cue, cues
 from daemon.store.records import Job

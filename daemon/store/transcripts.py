@@ -18,9 +18,9 @@ SOME_CHUNKS = (
     .offset(bindparam("skipped"))
     .limit(bindparam("most"))
 )
-LINES = select(segments).where(segments.c.job_id == bindparam("job")).order_by(*in_order(segments))
-TRANSLATED_LINES = (
-    select(translations).where(translations.c.job_id == bindparam("job")).order_by(*in_order(translations))
+LINES, TRANSLATED_LINES = (
+    select(lines).where(lines.c.job_id == bindparam("job")).order_by(*in_order(lines))
+    for lines in (segments, translations)
 )
 LEFT_OUT_S = select(func.sum(suppressed.c.end_s - suppressed.c.start_s)).where(suppressed.c.job_id == bindparam("job"))
 MUTE_S = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S))).where(
