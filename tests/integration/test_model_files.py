@@ -156,6 +156,13 @@ def test_parts_are_joined_and_the_whole_must_be_the_pinned_one(tmp_path: Path, m
     assert resolve("tiny.en") == folder
 
 
+def test_a_model_that_is_here_is_found_without_the_library_of_the_hub(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").touch()
+    code = RESOLVE + "; assert 'huggingface_hub.errors' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.strip() == str(tmp_path), done.stderr
+
+
 def test_a_package_of_one_part_is_checked_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "weights_alone").mkdir()
     (tmp_path / "weights_alone" / "__init__.py").touch()

