@@ -1,6 +1,7 @@
 """How many workers, threads and chunks per batch a model runs with, and which layouts are worth a trial. Pure."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,15 +49,23 @@ def machine_name() -> str:
     return f"{model}, {len(os.sched_getaffinity(0))} cores"
 
 
-def candidates(usual: Parallelism, cores: int, *, on_cpu: bool) -> list[Parallelism]:
-    """Return the usual layout, then others that divide the same cores (or device) differently."""
+def candidates(usual: Parallelism, cores: int, *, on_cpu: bool, settled: Collection[str] = ()) -> list[Parallelism]:
+    """Return the usual layout, then others that divide the same cores (or device) differently.
+
+    Args:
+        usual: What runs without a trial.
+        cores: How many cores there are to share out.
+        on_cpu: Whether the model runs on them.
+        settled: The fields that the configuration has decided: as usual in all of the layouts.
+    """
     if not on_cpu:
         tries = [Parallelism(workers, 1, size) for workers in (1, 2, 4) for size in (8, 16, 32)]
     else:
         shapes = [(workers, cores // workers) for workers in {cores, cores // 2, cores // 4, 1} if workers]
         tries = [Parallelism(workers, threads, usual.batch_size) for workers, threads in sorted(shapes, reverse=True)]
         tries += [Parallelism(usual.workers, usual.cpu_threads, size) for size in (2, 8)]
-    return [usual, *(layout for layout in dict.fromkeys(tries) if layout != usual)]
+    allowed = (layout for layout in tries if all(getattr(layout, name) == getattr(usual, name) for name in settled))
+    return list(dict.fromkeys((usual, *allowed)))
 
 
 def best(trials: list[Trial]) -> Parallelism:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from multiprocessing.connection import Connection
 
 from daemon.chunk import SAMPLE_RATE, Chunk
@@ -32,7 +32,8 @@ def _trials(order: Calibrate) -> list[Trial]:
     speech = _speech()
     trials: list[Trial] = []
     on_cpu = not order.load.device.startswith("cuda")
-    for layout in candidates(order.usual, order.cores, on_cpu=on_cpu):
+    settled = [field.name for field in fields(Parallelism) if getattr(order.load, field.name) is not None]
+    for layout in candidates(order.usual, order.cores, on_cpu=on_cpu, settled=settled):
         try:
             trials.append(Trial(layout, _speed(order.load, layout, speech)))
         except (RuntimeError, MemoryError, Unavailable):

@@ -43,6 +43,9 @@ NEVER_FIRST = frozenset(
 ends and their relatives."""
 CLAUSE_STOPS = frozenset("、。，；：！？")
 """Characters behind which a line may always break."""
+NUMERALS = frozenset("〇零一二两兩三四五六七八九十百千万萬亿億兆")
+AFTER_NUMERALS = NUMERALS | frozenset("多余餘几幾数數")
+"""Characters that go on with a numeral, or make it a rough one."""
 NEVER_LAST = frozenset("¿¡")
 """Characters that end no line, besides opening brackets and quotation marks."""
 
@@ -74,6 +77,8 @@ def _split(token: str, start: int, model: str) -> Iterator[Span]:
     else:
         ends = set(_ends(budoux_parser("th" if THAI.search(token) else model).parse(token)))
         ends |= {at for at, char in enumerate(token, 1) if char in CLAUSE_STOPS}
+        # The model cuts some numerals, above all where a text begins with one.
+        ends -= {at for at in ends if token[at - 1] in NUMERALS and token[at : at + 1] in AFTER_NUMERALS}
     before, width = 0, 0
     for cluster in CLUSTER.finditer(token):
         at = cluster.start()

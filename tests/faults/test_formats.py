@@ -165,7 +165,7 @@ def check(tmp_path: Path, whisper: Whisper, chosen: list[Case]) -> int:
 @pytest.mark.guarantee(29)
 @pytest.mark.timeout(300)
 def test_one_clip_in_a_few_forms(tmp_path: Path, whisper: Whisper) -> None:
-    assert check(tmp_path, whisper, cases()[::31]) >= 12
+    assert check(tmp_path, whisper, cases()[::43]) >= 10
 
 
 @pytest.mark.faults

@@ -17,6 +17,14 @@ def test_a_gpu_is_tried_with_larger_batches() -> None:
     assert max(layout.batch_size for layout in candidates(Parallelism(2, 1, 16), cores=8, on_cpu=False)) == 32
 
 
+def test_what_the_configuration_has_settled_is_not_tried() -> None:
+    tried = candidates(USUAL, cores=4, on_cpu=True, settled=("batch_size",))
+    assert [(layout.workers, layout.batch_size) for layout in tried] == [(4, 4), (2, 4), (1, 4)]
+    tried = candidates(USUAL, cores=4, on_cpu=True, settled=("workers", "cpu_threads"))
+    assert [(layout.workers, layout.batch_size) for layout in tried] == [(4, 4), (4, 2), (4, 8)]
+    assert candidates(USUAL, cores=4, on_cpu=True, settled=("workers", "cpu_threads", "batch_size")) == [USUAL]
+
+
 def test_only_a_clear_winner_replaces_the_usual_layout() -> None:
     other = Parallelism(2, 2, 4)
     assert best([Trial(USUAL, 10.0), Trial(other, 10.5)]) == USUAL
