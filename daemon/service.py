@@ -20,6 +20,7 @@ from daemon.monitor.liveness import Liveness
 from daemon.monitor.notifications import is_known
 from daemon.monitor.sampling import Monitor
 from daemon.monitor.sources import Sources
+from daemon.once import Once
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.limits import check_limits
@@ -62,6 +63,8 @@ class Result(Enum):
     DONE = "done"
     FAILED = "failed"
     """With `once`: a recording could not be transcribed."""
+    GAVE_UP = "gave up"
+    """With `once`: only others can end what it waits for."""
     RELOAD = "reload"
     """SIGHUP asked for a new configuration, which is good: the caller starts the program again."""
 
@@ -73,8 +76,8 @@ class Service:
     settings: Settings
     config_file: Path | None
     """Where the settings are from."""
-    once: bool
-    """End when everything in the folders is done."""
+    once: Once | None
+    """Tells when everything in the folders is done, if that is to be the end."""
     signals: Signals
     store: Store
     dispatcher: Dispatcher
@@ -108,7 +111,12 @@ class Service:
             raise Unavailable(f"the scanner failed: {self.scanner.failure}", "see the log above")
         if self.reload:
             return Result.RELOAD
-        return Result.FAILED if self.once and self._any_failed() else Result.DONE
+        if self.once is None:
+            return Result.DONE
+        if self.once.gave_up is not None:
+            log.error("gave up waiting: %s", self.once.gave_up)
+            return Result.GAVE_UP
+        return Result.FAILED if self._any_failed() else Result.DONE
 
     def _stops(self) -> bool:
         """Look after everything besides the work, and return whether to stop; called in every round."""
@@ -123,7 +131,7 @@ class Service:
         if self.signals.take_hang_up():
             self.reload = self._config_is_good()
         stopped = bool(self.signals.stops) or self.scanner.failure is not None
-        return stopped or self.reload or (self.once and self._finished())
+        return stopped or self.reload or (self.once is not None and self.once.finished())
 
     def _hurries(self) -> bool:
         return self.signals.stops > 1
@@ -150,15 +158,6 @@ class Service:
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         return True
 
-    def _finished(self) -> bool:
-        if not (self.scanner.compared and self.dispatcher.idle):
-            return False
-        if self.store.nothing_left():
-            return True
-        if held_up := self.store.held_up():
-            raise Unavailable(f"cannot go on: {held_up}", "the work that is left is kept for the next run")
-        return False
-
     def _any_failed(self) -> bool:
         with Queries(self.settings.database_path) as queries:
             return queries.failed_since(self.began) > 0
@@ -181,12 +180,13 @@ class Patience:
 
 
 @contextmanager
-def build(settings: Settings, *, once: bool = False, config_file: Path | None = None) -> Iterator[Service]:
+def build(settings: Settings, *, once_s: float | None = None, config_file: Path | None = None) -> Iterator[Service]:
     """Make the parts of the daemon in the order in which they need each other, and close them in reverse.
 
     Args:
         settings: as `reader.load` gives them, with addresses checked.
-        once: end when everything in the folders is done.
+        once_s: end when everything in the folders is done, or after so many seconds of waiting for what only others
+            can end; None to go on for ever.
         config_file: where the settings are from; needed for SIGHUP and for verifications.
 
     Raises:
@@ -212,7 +212,9 @@ def build(settings: Settings, *, once: bool = False, config_file: Path | None = 
         history = parts.enter_context(closing(History(path, lambda _reason: False)))
         if resumed := store.release_orphans():
             log.info("resumed %d jobs that were running when the daemon last ended", resumed)
-        tuner = parts.enter_context(closing(Autotuner(store, engines, setup, untried=known is None and not once)))
+        if left := store.leave_unwatched([str(watch.path) for watch in settings.watch]):
+            log.info("%d jobs wait in folders that are not watched any more; they go on when these are again", left)
+        tuner = parts.enter_context(closing(Autotuner(store, engines, setup, untried=known is None and once_s is None)))
         children, pauses = Children(engines, decoders, tuner), Pauses(store, settings.jobs.between, wakeup)
         counters = counters_of(history)
         dispatcher = Dispatcher(store, children, pauses, wakeup, settings.jobs, counters)
@@ -224,6 +226,7 @@ def build(settings: Settings, *, once: bool = False, config_file: Path | None = 
         if address := settings.monitor.prometheus:
             parts.enter_context(_endpoint(address, monitor, counters, liveness))
         scheduler = parts.enter_context(closing(_scheduler(settings, monitor, maintenance)))
+        once = None if once_s is None else Once(store, dispatcher, scanner, once_s)
         yield Service(
             settings, config_file, once, signals, store, dispatcher, scanner, monitor, scheduler, liveness, began
         )

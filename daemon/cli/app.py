@@ -17,6 +17,7 @@ from daemon.cli.bench import Preset, bench_app, verify
 from daemon.cli.common import (
     EXIT_ENVIRONMENT,
     EXIT_FAILED,
+    EXIT_GAVE_UP,
     EXIT_RUNNING,
     EXIT_USAGE,
     ConfigOption,
@@ -83,6 +84,15 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 def run(
     config_file: ConfigOption = None,
     once: Annotated[bool, typer.Option("--once", help="Transcribe what is in the folders, then exit.")] = False,
+    wait_s: Annotated[
+        float,
+        typer.Option(
+            "--wait",
+            min=0,
+            metavar="SECONDS",
+            help="With --once: how long to wait for a pause to end or a recording to be closed, before exit code 5.",
+        ),
+    ] = 300.0,
     preset: Annotated[Preset | None, typer.Option(help="Settings for a common machine.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -95,13 +105,13 @@ def run(
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
-    with build(settings, once=once, config_file=file.absolute()) as service:
+    with build(settings, once_s=wait_s if once else None, config_file=file.absolute()) as service:
         result = service.run()
     if result is Result.RELOAD:
         # Keep the process id, so that systemd and whoever sent the signal still recognize the daemon.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    sys.exit(EXIT_FAILED if result is Result.FAILED else 0)
+    sys.exit({Result.DONE: 0, Result.FAILED: EXIT_FAILED, Result.GAVE_UP: EXIT_GAVE_UP}[result])
 
 
 @app.command()

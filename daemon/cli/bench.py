@@ -17,6 +17,7 @@ from rich.table import Table
 
 from daemon.cli.common import EXIT_FAILED, option_groups
 from daemon.config import reader
+from daemon.config.paths import located
 from daemon.config.presets import PRESETS, advice
 from daemon.config.settings import Model, Settings
 from daemon.errors import BadConfig
@@ -226,7 +227,8 @@ def _settings(config_file: Path | None) -> Settings | None:
 def _model(settings: Settings | None, name: str | None) -> dict[str, Any]:
     """Return the keys of [model] that differ from their defaults, and the name."""
     model = Model() if settings is None else settings.model
-    return {"name": model.name, **model.model_dump(exclude_defaults=True), **({"name": name} if name else {})}
+    chosen = {"name": located(name, Path.cwd())} if name else {}
+    return {"name": model.name, **model.model_dump(exclude_defaults=True), **chosen}
 
 
 def _progress(steps: Sequence["Step"]) -> Iterator["Step"]:

@@ -14,7 +14,7 @@ import typer
 from daemon.config import reader
 from daemon.config.settings import Settings
 
-EXIT_FAILED, EXIT_USAGE, EXIT_RUNNING, EXIT_ENVIRONMENT = 1, 2, 3, 4
+EXIT_FAILED, EXIT_USAGE, EXIT_RUNNING, EXIT_ENVIRONMENT, EXIT_GAVE_UP = 1, 2, 3, 4, 5
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="config.toml; else $TRANSCRIBED_CONFIG, ./, /etc/transcribed/.")

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from daemon.config.paths import expanded
+
 PROMPT_CHARACTERS = 2000
 """Of a prompt in the configuration, or of all hotwords together. A Whisper model takes 223 tokens, which is less; what
 is longer by far is a mistake, and would be stored with every job."""
@@ -16,10 +18,7 @@ def _listed(value: Any, info: ValidationInfo) -> Any:
     """Return a list as it is checked: what a list holds, or the lines of the file that is named."""
     if isinstance(value, str):
         base = info.context["base"] if info.context else Path()
-        try:
-            return _lines(base / Path(value).expanduser())
-        except RuntimeError as error:  # there is no such user
-            raise ValueError(f"{value}: {error}") from error
+        return _lines(base / expanded(Path(value)))
     return tuple(value) if isinstance(value, list) else value
 
 

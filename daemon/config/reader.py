@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from daemon.config.check import KnownAddress, check
+from daemon.config.paths import located
 from daemon.config.settings import SQLITE_PREFIX, Settings
 from daemon.errors import BadConfig
 
@@ -46,7 +47,7 @@ def load(file: Path, known_address: KnownAddress | None = None) -> Settings:
         BadConfig: The file cannot be read, or some keys are wrong; the message lists them all with the reasons.
     """
     try:
-        raw = tomllib.loads(file.read_text("utf-8"))
+        raw = tomllib.loads(file.read_text("utf-8-sig"))  # some editors begin a file with a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise BadConfig(f"{file}: cannot be read: {reason}") from error
@@ -74,12 +75,16 @@ def _absolute(settings: Settings, base: Path) -> Settings:
     return settings.model_copy(
         update={
             "watch": tuple(
-                watch.model_copy(update={"path": (base / watch.path.expanduser()).resolve()})
-                for watch in settings.watch
+                watch.model_copy(update={"path": (base / watch.path).resolve()}) for watch in settings.watch
             ),
             "database": settings.database.model_copy(
-                update={"url": SQLITE_PREFIX + str(base / settings.database_path.expanduser())}
+                update={"url": SQLITE_PREFIX + str(base / settings.database_path)}
             ),
+            "model": settings.model.model_copy(update={"name": located(settings.model.name, base)}),
+            "languages": {
+                code: language.model_copy(update={"model": located(language.model, base)})
+                for code, language in settings.languages.items()
+            },
             "monitor": settings.monitor.model_copy(update={"log_file": base / settings.monitor.log_file}),
         }
     )

@@ -13,6 +13,7 @@ from daemon.config.extensions import known_change
 from daemon.config.formats import FORMATS
 from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
 from daemon.config.languages import LANGUAGES
+from daemon.config.paths import expanded
 
 SQLITE_PREFIX = "sqlite:///"
 
@@ -41,6 +42,12 @@ def _known_format(name: str) -> str:
     return name
 
 
+def _model_name(name: str) -> str:
+    return str(expanded(Path(name))) if name.startswith("~") else name
+
+
+Location = Annotated[Path, Field(strict=False), AfterValidator(expanded)]
+ModelName = Annotated[str, AfterValidator(_model_name)]
 Extension = Annotated[str, AfterValidator(known_change)]
 Format = Annotated[str, AfterValidator(_known_format)]
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
@@ -66,7 +73,7 @@ class Told(Table):
 class Watch(Told):
     """A watched folder and how its recordings are transcribed."""
 
-    path: Annotated[Path, Field(strict=False)] = Path("inbox")
+    path: Location = Path("inbox")
     recursive: bool = True
     backend: Literal["auto", "inotify", "polling"] = "auto"
     language: Annotated[str, AfterValidator(_known_language)] = "auto"
@@ -107,7 +114,7 @@ class Database(Table):
     def _a_file(cls, url: str) -> str:
         if not url.startswith(SQLITE_PREFIX) or url.removeprefix(SQLITE_PREFIX) in ("", ":memory:"):
             raise ValueError("only an SQLite file works: sqlite:///var/jobs.db")
-        return url
+        return SQLITE_PREFIX + str(expanded(Path(url.removeprefix(SQLITE_PREFIX))))
 
 
 def _known_engine(name: str) -> str:
@@ -118,7 +125,7 @@ def _known_engine(name: str) -> str:
 class Model(Table):
     """The model, its engine, and how it is loaded."""
 
-    name: str = Field("tiny.en", min_length=1)
+    name: ModelName = Field("tiny.en", min_length=1)
     engine: Annotated[str, AfterValidator(_known_engine)] = WHISPER
     preset: Literal["none", "rtx4090", "rtx3090", "a100", "h100", "cpu", "edge"] = "none"
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+(,\d+)*)?)$")
@@ -158,7 +165,7 @@ class Subtitles(Table):
 class Language(Told):
     """What is different in one language; what is left out is as in other languages."""
 
-    model: str = Field("", min_length=1)
+    model: ModelName = Field("", min_length=1)
     beam_size: int = Field(5, ge=1, le=20)
 
 
@@ -235,7 +242,7 @@ class Monitor(Table):
     keep_samples_days: float = Field(30, ge=0)
     verify_days: float = Field(7, ge=0)
     rules: dict[RuleName, RuleChange] = {}
-    log_file: Annotated[Path, Field(strict=False)] = Path("var/service_metrics.log")
+    log_file: Location = Path("var/service_metrics.log")
 
     @property
     def resume_c(self) -> float:

@@ -6,6 +6,7 @@ without network; a download.
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -52,11 +53,15 @@ PACKAGES = {
 def resolve(name: str) -> Path:
     """Return the folder of a model.
 
+    Args:
+        name: A path with a slash in it, or the name of a model.
+
     Raises:
         Unavailable: it cannot be found, or an installed package is not the official model.
     """
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    # A folder "base" that happens to be here does not hide the model of that name.
+    if "/" in name and os.path.isdir(folder):
         if not (folder / MODEL_FILE).is_file():
             raise Unavailable(
                 f"the model folder {folder} has no {MODEL_FILE}", "convert it with ct2-transformers-converter"
@@ -75,6 +80,8 @@ def resolve(name: str) -> Path:
 def _unknown(name: str) -> Unavailable:
     known = list(dict.fromkeys((*available_models(), *PACKAGES)))
     nearest = " or ".join(map(repr, get_close_matches(name.lower(), known)))
+    if Path(name).is_dir():
+        nearest = repr(f"./{name}")
     return Unavailable(
         f"model {name!r} is neither a folder nor a known model" + (f"; did you mean {nearest}?" if nearest else ""),
         f"use a folder, a Hugging Face id (owner/name) or one of {', '.join(known)}",

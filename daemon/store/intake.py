@@ -1,13 +1,13 @@
 """What the scanner records: paths as they appear, settle, queue up and vanish."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
-from daemon.store.access import Access
+from daemon.store.access import Access, moved
 from daemon.store.records import Known, Seen, options_columns, seen_columns, timestamp
 from daemon.store.schema import DONE, IGNORED, QUEUED, REJECTED, RUNNING, SETTLING, VANISHED, WAITING, jobs
 
@@ -35,8 +35,9 @@ class Intake(Access):
         return found
 
     def settle(self, seen: Iterable[Seen]) -> None:
-        """Add as (new) → settling: recordings that may still be written to."""
-        self._add((item, {"state": SETTLING, "reason": "waiting until nothing changes any more"}) for item in seen)
+        """Move (new) | vanished → settling: recordings that may still be written to."""
+        values = {"state": SETTLING, "reason": "waiting until nothing changes any more", "finished_at": None}
+        self._add(((item, values) for item in seen), when=jobs.c.state == VANISHED)
 
     def set_aside(self, refused: Iterable[tuple[Seen, str, str]]) -> None:
         """Add as (new) → ignored | rejected, with a reason: paths that are no recordings."""
@@ -106,6 +107,17 @@ class Intake(Access):
         )
         return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
 
+    def leave_unwatched(self, roots: Collection[str]) -> int:
+        """Move settling | queued | failed → vanished: jobs in folders that are watched no more; return how many.
+
+        They are queued again when the scanner finds their files in a folder that is.
+        """
+        statement = moved(*WAITING).where(jobs.c.root.not_in(roots))
+        statement = statement.values(
+            state=VANISHED, reason="its folder is not watched any more", finished_at=timestamp()
+        )
+        return self._write(lambda db: db.execute(statement).rowcount)
+
     def forget_refused(self, root: str, still: Callable[[bytes], bool]) -> None:
         """Remove ignored | rejected → (no row): paths that `set_aside` added, and for which `still` is no longer true.
 
@@ -120,7 +132,7 @@ class Intake(Access):
             self._write(lambda db: db.execute(delete(jobs).where(jobs.c.id.in_(gone))))
 
     def vanish(self, job_ids: Sequence[int], reason: str) -> None:
-        """Move settling | queued | failed | running → vanished: the file is gone or is another version now."""
+        """Move settling | queued | failed | running → vanished: the file or its folder is not there any more."""
         self._move(job_ids, (*WAITING, RUNNING), state=VANISHED, reason=reason, finished_at=timestamp())
 
     def _add(self, rows: Iterable[tuple[Seen, dict[str, Any]]], when: Any = None) -> None:

@@ -21,6 +21,7 @@ from daemon.store.schema import (
     REJECTED,
     REVIVABLE,
     RUNNING,
+    SETTLING,
     VANISHED,
     WAITING,
     jobs,
@@ -216,6 +217,15 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         open_ = select(jobs.c.id).where(jobs.c.state.in_((*WAITING, RUNNING)))
         left = union_all(open_, select(requests.c.id)).limit(1)
         return self._read(lambda db: db.execute(left).first()) is None
+
+    def unsettled(self) -> str | None:
+        """Return which recordings have yet to settle, for people, if these are all that is left."""
+        left = select(jobs.c.state, jobs.c.path, jobs.c.reason).where(jobs.c.state.in_((*WAITING, RUNNING)))
+        rows = self._read(lambda db: db.execute(left.order_by(jobs.c.id)).all())
+        if not rows or any(row.state != SETTLING for row in rows):
+            return None
+        others = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        return f"{rows[0].path}{others}: {rows[0].reason}"
 
     def held_up(self) -> str | None:
         """Return why nothing can go on, if the environment holds up everything that is left."""

@@ -28,6 +28,8 @@ class Pauses:
         # A request holds until it is taken back; what the other causes say, they will say again.
         self._wanted: dict[str, str] = {REQUEST: before[REQUEST]} if REQUEST in before else {}
         self._told = before
+        for reason in before.values():
+            log.info("paused since before this start: %s", reason)
 
     def hold(self, cause: str, reason: str) -> None:
         """Pause; `reason` is for people."""

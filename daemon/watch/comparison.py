@@ -68,6 +68,7 @@ class Comparison:
         """
         refused: list[tuple[Seen, str, str]] = []
         unknown: list[tuple[int, Seen, Known | None]] = []
+        back: list[Seen] = []
         for index in {index for index, _ in group}:
             root = str(self._roots[index].path)
             items = [item for at, item in group if at == index and item.kind is not Kind.TRANSCRIPT]
@@ -87,7 +88,9 @@ class Comparison:
                     unknown.append((index, seen, before))
                 elif before is not None and before.state in (SETTLING, VANISHED):
                     self._settler.seen((index, item.path), item.fingerprint, time.monotonic())
+                    back += [seen] if before.state == VANISHED else []
         self._store.set_aside(refused)
+        self._store.settle(back)
         for seen, state, reason in refused:
             if state == REJECTED:
                 log.info("rejected %s: %s", readable(seen.path_bytes), reason)

@@ -195,6 +195,15 @@ def test_a_misspelt_model_is_told_the_nearest_names(name: str, meant: str) -> No
     assert "large-v3-turbo" in caught.value.hint
 
 
+def test_a_folder_of_that_name_here_does_not_hide_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(Unavailable, match=r"did you mean '\./mine'"):
+        resolve("mine")
+    (tmp_path / "tiny.en").mkdir()
+    assert resolve("tiny.en") != tmp_path / "tiny.en"
+
+
 def test_a_name_that_is_like_no_model_is_told_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(model_files.PACKAGES, "parakeet", Package((), (), ""))
     with pytest.raises(Unavailable) as caught:

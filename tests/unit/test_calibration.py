@@ -52,7 +52,7 @@ def tried(
     monkeypatch.setattr(calibration, "load", load)
     speech = [chunk(0, number, language="en", full_context=False) for number in range(3)]
     monkeypatch.setattr(calibration, "_speech", lambda: speech)
-    conn = Conn(Calibrate(load_model(), USUAL, 2))
+    conn = Conn(Calibrate(load_model(workers=None, cpu_threads=None, batch_size=None), USUAL, 2))
     main(cast(Any, conn))
     assert conn.answer is not None
     return conn.answer, orders

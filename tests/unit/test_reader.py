@@ -89,6 +89,69 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: py
     assert settings.database_path == tmp_path / "sub/var/jobs.db"
 
 
+def test_a_byte_order_mark_before_the_file_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbf[[watch]]\r\npath = 'in'\r\n")
+    assert reader.load(tmp_path / "config.toml").watch[0].path == tmp_path / "in"
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "mine").mkdir(parents=True)
+    settings = load(
+        tmp_path,
+        """
+        [[watch]]
+        path = "~/in"
+        [database]
+        url = "sqlite:///~/jobs.db"
+        [model]
+        name = "~/mine"
+        [monitor]
+        log_file = "~/metrics.log"
+        """,
+    )
+    home = tmp_path / "home"
+    assert (settings.watch[0].path, settings.database_path) == (home / "in", home / "jobs.db")
+    assert (settings.model.name, settings.monitor.log_file) == (str(home / "mine"), home / "metrics.log")
+
+
+def test_the_home_of_nobody_is_named_with_all_other_errors(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load(
+            tmp_path,
+            """
+            [[watch]]
+            path = "~nobody-here/in"
+            hotwords = "~nobody-here/words"
+            [database]
+            url = "sqlite:///~nobody-here/jobs.db"
+            [model]
+            name = "~nobody-here/model"
+            [monitor]
+            log_file = "~nobody-here/log"
+            """,
+        )
+    lines = caught.value.message.splitlines()
+    for key in ("watch[0].path", "watch[0].hotwords", "database.url", "model.name", "monitor.log_file"):
+        assert any(f"{key}: " in line and "there is no such user" in line for line in lines), (key, lines)
+
+
+def test_a_folder_of_a_model_is_relative_to_the_file_and_a_name_is_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    for folder in ("base", "models/mine"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name, found in {
+        "base": "base",
+        "./base": f"{tmp_path}/base",
+        "models/mine": f"{tmp_path}/models/mine",
+        "owner/model": "owner/model",
+    }.items():
+        settings = load(tmp_path, f'[model]\nname = "{name}"\n[languages.de]\nmodel = "{name}"')
+        assert settings.model.name == found and settings.languages["de"].model == found
+
+
 def test_the_file_is_looked_up_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reader, "PLACES", (Path("config.toml"),))

@@ -1,0 +1,70 @@
+"""When `run --once` ends: everything is done, or nothing can go on."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from daemon.errors import Unavailable
+from daemon.store.store import Store
+from daemon.transcribe.dispatcher import Dispatcher
+from daemon.watch.scanner import Scanner
+
+log = logging.getLogger(__name__)
+
+TELL_S = 10.0
+"""After so long a wait is no longer the usual one until a file has settled, and is told."""
+
+
+@dataclass(slots=True)
+class Once:
+    """Asked in every round of the loop whether to end.
+
+    Args:
+        wait_s: How long to wait for a pause to end, or for a program to close a recording.
+    """
+
+    store: Store
+    dispatcher: Dispatcher
+    scanner: Scanner
+    wait_s: float
+    gave_up: str | None = None
+    """What it waited for in vain, for people."""
+    since: float | None = None
+    """Since when it waits, on the monotonic clock."""
+    told: bool = False
+
+    def finished(self) -> bool:
+        """Return whether to end.
+
+        Raises:
+            Unavailable: The environment holds up everything that is left.
+        """
+        if not self.scanner.compared:
+            return False
+        if self.dispatcher.idle:
+            if self.store.nothing_left():
+                return True
+            if held_up := self.store.held_up():
+                raise Unavailable(f"cannot go on: {held_up}", "the work that is left is kept for the next run")
+        return self._waited(self._obstacle())
+
+    def _waited(self, obstacle: str | None) -> bool:
+        """Return whether there has been an obstacle for too long."""
+        now = time.monotonic()
+        if obstacle is None:
+            self.since, self.told = None, False
+            return False
+        self.since = self.since or now
+        if not self.told and now - self.since > TELL_S:
+            self.told = True
+            log.warning("waiting, for %g s at most: %s", self.wait_s, obstacle)
+        if now - self.since <= self.wait_s:
+            return False
+        self.gave_up = obstacle
+        return True
+
+    def _obstacle(self) -> str | None:
+        """Return what keeps the work from going on that does not end by itself; None if there is nothing."""
+        if reason := self.dispatcher.paused:
+            return f"work is paused: {reason}"
+        return self.store.unsettled() if self.dispatcher.idle else None
