@@ -87,7 +87,8 @@ class Service:
     liveness: Liveness
     began: str
     announced: bool = False
-    reload: bool = False
+    reload: Settings | None = None
+    """What SIGHUP asked for, checked: the settings of the program that takes this one's place."""
     looked_at: float = 0.0
 
     def run(self) -> Result:
@@ -100,7 +101,7 @@ class Service:
         self.scheduler.start()
         self.looked_at = time.monotonic()
         self.dispatcher.run(self._stops)
-        if not self.reload:
+        if self.reload is None:
             notify("STOPPING=1")
         # The order of the stop: the scanner first, for it makes new work; then the batches in flight, which
         # are paid for; then, when the parts are closed, the children, which have nothing left to do.
@@ -109,7 +110,7 @@ class Service:
         self.scanner.close()
         if self.scanner.failure is not None:
             raise Unavailable(f"the scanner failed: {self.scanner.failure}", "see the log above")
-        if self.reload:
+        if self.reload is not None:
             return Result.RELOAD
         if self.once is None:
             return Result.DONE
@@ -129,9 +130,9 @@ class Service:
             self.looked_at += elapsed_s
             self._look(elapsed_s)
         if self.signals.take_hang_up():
-            self.reload = self._config_is_good()
+            self.reload = self._changed_settings()
         stopped = bool(self.signals.stops) or self.scanner.failure is not None
-        return stopped or self.reload or (self.once is not None and self.once.finished())
+        return stopped or self.reload is not None or (self.once is not None and self.once.finished())
 
     def _hurries(self) -> bool:
         return self.signals.stops > 1
@@ -145,18 +146,18 @@ class Service:
         if not self.liveness.hanging:
             notify("WATCHDOG=1")
 
-    def _config_is_good(self) -> bool:
-        """Return whether the configuration as it is now can be used; the old one stays in force where it cannot."""
+    def _changed_settings(self) -> Settings | None:
+        """Return the configuration as it is now; None where it cannot be used, and the old one stays in force."""
         if self.config_file is None:
-            return False
+            return None
         try:
-            reader.load(self.config_file, is_known)
+            settings = reader.load(self.config_file, is_known)
         except BadConfig as error:
             log.error("SIGHUP: the configuration has errors, the old one stays in force:\n%s", error)
-            return False
+            return None
         log.info("SIGHUP: starting again with the new configuration")
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        return True
+        return settings
 
     def _any_failed(self) -> bool:
         with Queries(self.settings.database_path) as queries:

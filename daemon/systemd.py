@@ -3,8 +3,32 @@
 import logging
 import os
 import socket
+from typing import TextIO
 
 log = logging.getLogger(__name__)
+
+PRIORITIES = {
+    logging.DEBUG: "<7>", logging.INFO: "<6>", logging.WARNING: "<4>", logging.ERROR: "<3>", logging.CRITICAL: "<2>",
+}  # fmt: skip
+"""What stands before a line to give it a priority in the journal; see sd-daemon(3)."""
+
+
+def is_journal(stream: TextIO) -> bool:
+    """Return whether what is written to a stream goes to the journal; see JOURNAL_STREAM in systemd.exec(5)."""
+    try:
+        there = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
+
+
+class JournalFormatter(logging.Formatter):
+    """Puts its priority before every line of a message, so that `journalctl -p warning` finds what it should."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        priority = PRIORITIES.get(record.levelno, "<6>")
+        return "\n".join(priority + line for line in super().format(record).splitlines())
 
 
 def notify(message: str) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -30,9 +31,11 @@ from daemon.cli.export import export
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
 from daemon.config import reader
+from daemon.config.handover import hand_over, taken_over
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.monitor.notifications import is_known
 from daemon.store.queries import Queries
+from daemon.systemd import JournalFormatter, is_journal
 
 app = typer.Typer(
     name="transcribed",
@@ -101,13 +104,15 @@ def run(
     from daemon.service import Result, build
 
     file = reader.find(config_file)
-    settings = reader.load(file, is_known)
+    settings = taken_over() or reader.load(file, is_known)
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     with build(settings, once_s=wait_s if once else None, config_file=file.absolute()) as service:
         result = service.run()
-    if result is Result.RELOAD:
+    if service.reload is not None:
+        with suppress(ValueError):  # the new program reads the file itself then
+            hand_over(service.reload)
         # Keep the process id, so that systemd and whoever sent the signal still recognize the daemon.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
@@ -169,8 +174,12 @@ def check(
 
 
 def _log_to_stderr(level: int) -> None:
-    """Log one line per event; the journal adds the time itself."""
-    when = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
-    logging.basicConfig(level=level, stream=sys.stderr, format=f"{when}%(levelname)s %(message)s")
+    """Log one line per event; the journal adds the time itself, and takes the level from the line."""
+    handler = logging.StreamHandler(sys.stderr)
+    if is_journal(sys.stderr):
+        handler.setFormatter(JournalFormatter("%(levelname)s %(message)s"))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
     for noisy in ("alembic", "watchdog", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

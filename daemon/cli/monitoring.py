@@ -1,8 +1,11 @@
 """The commands about running the service: `transcribed alerts`, `metrics`, `pause`, `resume`, `db backup`."""
 
 import json
+import os
 import re
+import signal
 import sys
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +18,10 @@ from rich.text import Text
 
 from daemon.cli.common import EXIT_USAGE, JsonOption, load_settings, print_json, when_done
 from daemon.cli.show import clock
+from daemon.config import reader
 from daemon.errors import Unavailable
 from daemon.monitor.metrics import METRICS
+from daemon.monitor.notifications import is_known
 from daemon.store import database
 from daemon.store.backup import backup_path
 from daemon.store.queries import Queries
@@ -29,6 +34,8 @@ STATE_COLOURS = {"firing": "red", "pending": "yellow", "unknown": "magenta", "re
 SINCE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 BARS = "▁▂▃▄▅▆▇█"
+RELOAD_S = 110.0
+"""How long a reload may take: the batches in flight end first, within `drain_seconds`."""
 SPARK_WIDTH, FIGURES_WIDTH = 48, 68
 """The most cells of a sparkline, and the width of the rest of the table."""
 
@@ -101,6 +108,24 @@ def resume(config_file: ConfigOption = None) -> None:
     _request("resume", config_file)
 
 
+def reload(config_file: ConfigOption = None) -> None:
+    """Check the configuration, have the daemon take it, and wait until it has; what `systemctl reload` runs."""
+    path = reader.load(reader.find(config_file), is_known).database_path
+    pid, before = database.running_pid(path), database.locked_at(path)
+    if not pid:
+        raise Unavailable(f"no daemon holds {path}", "start it, or restart it if database.url is new")
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except OSError as error:
+        raise Unavailable(f"the daemon (pid {pid}) cannot be told: {error.strerror}", "be its user, or root") from error
+    until = time.monotonic() + RELOAD_S
+    while database.locked_at(path) == before:
+        if time.monotonic() > until or not Path(f"/proc/{pid}").exists():
+            raise Unavailable("the daemon has not taken the configuration", "its log says why")
+        time.sleep(0.1)
+    print(f"the daemon (pid {pid}) starts again with the new configuration")
+
+
 @db_app.command("backup")
 def backup(
     target: Annotated[Path | None, typer.Argument(help="A file or folder; else backups/ beside the database.")] = None,
@@ -129,7 +154,7 @@ def backup(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (alerts, metrics, pause, resume):
+    for command in (alerts, metrics, pause, resume, reload):
         app.command()(command)
     app.add_typer(db_app, name="db")
 

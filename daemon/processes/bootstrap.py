@@ -12,6 +12,10 @@ import sys
 import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
+
+OOM_SCORE_ADJ = "500"
+"""From -1000, never, to 1000, first of all; see proc(5)."""
 
 
 def run(module: str, fd: int) -> None:
@@ -21,10 +25,17 @@ def run(module: str, fd: int) -> None:
     socket go away and ends the process at once, so no orphan works on.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _go_first()
     threading.Thread(target=_end_with_the_daemon, args=(fd,), daemon=True).start()
     # The end of the connection is how a child is told to end.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         importlib.import_module(module).main(Connection(fd))
+
+
+def _go_first() -> None:
+    """Where memory runs out, have the kernel end a child, whose work is done again, and not the daemon."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE_ADJ)
 
 
 def _end_with_the_daemon(fd: int) -> None:

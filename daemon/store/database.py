@@ -128,6 +128,14 @@ def running_pid(path: Path) -> int | None:
     return None
 
 
+def locked_at(path: Path) -> int | None:
+    """Return when a daemon last took hold of the database, in ns since 1970; None if none ever did."""
+    try:
+        return lock_path(path).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def lock_path(path: Path) -> Path:
     """Return the lock file of a database."""
     return path.with_name(path.name + ".lock")

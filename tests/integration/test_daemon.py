@@ -262,6 +262,30 @@ def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_instead_of_a_ba
 
 
 @pytest.mark.guarantee(24)
+def test_a_reload_waits_for_the_answer_and_what_was_checked_is_what_is_used(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(fake={"delay_s": 3.0})
+    assert daemon.run("reload").returncode == 4, "there is no daemon"
+    good = daemon.config.read_text()
+    write_wav(daemon.inbox / "a.wav")
+    daemon.start().ready()
+    daemon.wait_for({"a.wav": "running"})
+    daemon.config.write_text(good + "[bogus]\n")
+    refused = daemon.run("reload")
+    assert refused.returncode == 2 and "bogus: unknown key" in refused.stderr
+    daemon.config.write_text(good.replace('formats = ["txt", "srt", "json"]', 'formats = ["txt"]'))
+    command = subprocess.Popen(daemon.command("reload"), env=daemon.environment, cwd=daemon.folder)
+    wait_until(lambda: "starting again with the new configuration" in daemon.log_text(), 10, "the reload")
+    # A second save, while the batch in flight ends.
+    daemon.config.write_text("no TOML at all")
+    assert command.wait(30) == 0
+    daemon.config.write_text(good)
+    write_wav(daemon.inbox / "b.wav", seed=2)
+    daemon.wait_for({"a.wav": "done", "b.wav": "done"})
+    assert not (daemon.inbox / "b.srt").exists(), "the second save was neither checked nor asked for"
+    assert not daemon.ended and daemon.stop() == 0
+
+
+@pytest.mark.guarantee(24)
 @pytest.mark.parametrize("signals", [15, pytest.param(50, marks=pytest.mark.faults)])
 def test_many_sighups_lose_nothing(make_daemon: MakeDaemon, signals: int) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.1})

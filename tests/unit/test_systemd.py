@@ -1,12 +1,15 @@
 """What systemd is told, on a socket of our own."""
 
+import io
+import logging
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from daemon.systemd import notify
+from daemon.systemd import JournalFormatter, is_journal, notify
 
 
 @pytest.fixture
@@ -35,3 +38,21 @@ def test_where_nobody_listens_nothing_happens(tmp_path: Path, monkeypatch: pytes
     notify("WATCHDOG=1")
     monkeypatch.delenv("NOTIFY_SOCKET")
     notify("WATCHDOG=1")
+
+
+def test_every_line_of_a_message_has_its_priority() -> None:
+    formatter = JournalFormatter("%(levelname)s %(message)s")
+    for level, priority in ((logging.DEBUG, 7), (logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3)):
+        record = logging.LogRecord("daemon", level, __file__, 1, "one\ntwo", (), None)
+        assert formatter.format(record) == f"<{priority}>{logging.getLevelName(level)} one\n<{priority}>two"
+
+
+def test_only_what_is_the_journal_gets_priorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        there = os.fstat(stream.fileno())
+        monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+        assert not is_journal(stream)
+        monkeypatch.setenv("JOURNAL_STREAM", f"{there.st_dev}:{there.st_ino}")
+        assert is_journal(stream) and not is_journal(io.StringIO())
+        monkeypatch.setenv("JOURNAL_STREAM", "1:2")
+        assert not is_journal(stream)
