@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from daemon.errors import Unavailable
 from daemon.store.store import Store
 from daemon.transcribe.dispatcher import Dispatcher
+from daemon.transcribe.pauses import Pauses
 from daemon.watch.scanner import Scanner
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class Once:
 
     store: Store
     dispatcher: Dispatcher
+    pauses: Pauses
     scanner: Scanner
     wait_s: float
     gave_up: str | None = None
@@ -65,6 +67,6 @@ class Once:
 
     def _obstacle(self) -> str | None:
         """Return what keeps the work from going on that does not end by itself; None if there is nothing."""
-        if reason := self.dispatcher.paused:
+        if reason := self.pauses.reason:
             return f"work is paused: {reason}"
         return self.store.unsettled() if self.dispatcher.idle else None

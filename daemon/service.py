@@ -227,7 +227,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         if address := settings.monitor.prometheus:
             parts.enter_context(_endpoint(address, monitor, counters, liveness))
         scheduler = parts.enter_context(closing(_scheduler(settings, monitor, maintenance)))
-        once = None if once_s is None else Once(store, dispatcher, scanner, once_s)
+        once = None if once_s is None else Once(store, dispatcher, pauses, scanner, once_s)
         yield Service(
             settings, config_file, once, signals, store, dispatcher, scanner, monitor, scheduler, liveness, began
         )

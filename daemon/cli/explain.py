@@ -13,7 +13,8 @@ from rich.text import Text
 
 from daemon.cli.common import EXIT_FAILED, ConfigOption, JsonOption, print_json
 from daemon.config import reader
-from daemon.config.options import Resolved, Value, resolve
+from daemon.config.folder_settings import FolderSettings
+from daemon.config.options import Resolved, Value
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
 from daemon.store.queries import Queries
@@ -30,12 +31,14 @@ def explain(
     file = reader.find(config_file)
     settings = reader.load(file)
     seen = admission(settings, os.fsencode(path))
-    resolved = resolve(settings, seen.path, file.absolute()) if seen.place else None
+    resolved, errors = FolderSettings(settings, file.absolute()).resolve(seen.path) if seen.place else (None, ())
     job = _job(settings, seen) if resolved else None
     if as_json:
-        print_json(_report(seen, resolved, job))
+        print_json(_report(seen, resolved, job) | {"errors": errors})
     else:
         _show(seen, resolved, job)
+        for error in errors:
+            print(f"transcribed: {error}", file=sys.stderr)
     if not seen.taken:
         sys.exit(EXIT_FAILED)
 

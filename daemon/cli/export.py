@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from daemon.cli.common import EXIT_FAILED, EXIT_USAGE, ConfigOption, JsonOption, load_settings, print_json, when_done
+from daemon.config.folder_settings import FolderSettings
 from daemon.config.formats import FORMATS
-from daemon.config.options import resolve
 from daemon.config.settings import Settings
 from daemon.store.export_queries import Finished
 from daemon.store.job_queries import JobFilter
@@ -80,9 +80,10 @@ def _named(queries: Queries, names: Sequence[str]) -> tuple[list[int], list[str]
 def _missing(settings: Settings, finished: Iterable[Finished]) -> Iterator[Order]:
     """Yield what finished recordings lack of the formats that their folders ask for now."""
     lacking: list[tuple[tuple[str, ...], int]] = []
+    folder_settings = FolderSettings(settings)
     for each in finished:
         try:
-            options = resolve(settings, os.path.join(os.fsencode(each.root), each.path)).options
+            options = folder_settings.resolve(os.path.join(os.fsencode(each.root), each.path))[0].options
         except LookupError:  # its folder is not watched any more
             continue
         formats = tuple(form for form in options.formats if form not in each.formats)

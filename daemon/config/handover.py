@@ -15,8 +15,7 @@ def hand_over(settings: Settings) -> None:
     Raises:
         ValueError: They have a path that JSON cannot hold, for it is not UTF-8.
     """
-    # What was left out stays so: some defaults stand for no value, which the keys themselves may not have.
-    content = settings.model_dump_json(exclude_defaults=True).encode()
+    content = settings.model_dump_json(exclude_unset=True).encode()  # what was left out stays so
     fd = os.memfd_create("transcribed-settings", flags=0)  # without MFD_CLOEXEC: it outlives the exec
     with os.fdopen(os.dup(fd), "wb") as file:
         file.write(content)

@@ -4,7 +4,7 @@ Values come in layers, general ones first; where two layers give a value, the la
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Source:
     """Where a value comes from."""
 
     layer: str
-    """`default`, `configuration`, `preset` or `language`."""
+    """`default`, `configuration`, `preset`, `folder`, `name`, `recording` or `language`."""
     key: str
     """The key that sets it, or would set it: `watch[0].language`."""
     file: Path | None = None
@@ -77,6 +77,10 @@ class Source:
                 return f"default of {self.key}"
             case "preset":
                 return f"preset {self.name} ({place})"
+            case "folder" | "recording":
+                return f"{self.file}: {self.key}"
+            case "name":
+                return "the name of the recording"
             case _:
                 return place
 
@@ -100,6 +104,18 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """Options that a folder, a recording or its name has of its own."""
+
+    values: Mapping[str, Any]
+    """By the names of the options."""
+    layer: str
+    """`folder`, `name` or `recording`."""
+    file: Path | None = None
+    """The file that says so; None for a name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A recording whose options are to be resolved."""
 
@@ -107,6 +123,8 @@ class Asked:
     file: Path | None
     """The file that the settings were read from."""
     place: Place
+    given: Sequence[Given] = ()
+    """What the folders and the recording say themselves, in order."""
 
     def table(self, name: str) -> Table:
         """Return the table of the configuration that applies to the recording."""
@@ -141,17 +159,19 @@ class Resolved:
         return int(self.values["priority"].value)
 
 
-Layer = Callable[[Asked], Mapping[str, Value]]
-"""Gives the values that one source has for a recording; for what it leaves out, the earlier layers stand."""
+Layer = Callable[[Asked, Mapping[str, Value]], Mapping[str, Value]]
+"""Gives the values that one source has for a recording; for what it leaves out, the earlier layers stand, which it
+is shown."""
 
 
-def resolve(settings: Settings, path: bytes, file: Path | None = None) -> Resolved:
+def resolve(settings: Settings, path: bytes, file: Path | None = None, given: Sequence[Given] = ()) -> Resolved:
     """Resolve the options of a recording.
 
     Args:
         settings: The whole configuration.
         path: An absolute path, with no links above the watched folder.
         file: The file that the settings were read from, to be named as a source.
+        given: What its folders and the recording say themselves, general ones first.
 
     Raises:
         LookupError: The path is below no watched folder.
@@ -159,10 +179,10 @@ def resolve(settings: Settings, path: bytes, file: Path | None = None) -> Resolv
     place = locate(settings, path)
     if place is None:
         raise LookupError(f"{os.fsdecode(path)} is below no watched folder")
-    asked = Asked(settings, file, place)
+    asked = Asked(settings, file, place, given)
     values: dict[str, Value] = {}
     for layer in LAYERS:
-        values |= layer(asked)
+        values |= layer(asked, values)
     return Resolved(place, settings.watch[place.folder], values)
 
 
@@ -183,14 +203,14 @@ def preset_values(model: Model) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _defaults(asked: Asked) -> dict[str, Value]:
+def _defaults(asked: Asked, _before: Mapping[str, Value]) -> dict[str, Value]:
     return {
         option: Value(type(asked.table(table)).model_fields[key].default, Source("default", asked.key(option)))
         for option, (table, key) in KEYS.items()
     }
 
 
-def _configuration(asked: Asked) -> dict[str, Value]:
+def _configuration(asked: Asked, _before: Mapping[str, Value]) -> dict[str, Value]:
     return {
         option: Value(getattr(asked.table(table), key), Source("configuration", asked.key(option), asked.file))
         for option, (table, key) in KEYS.items()
@@ -198,26 +218,34 @@ def _configuration(asked: Asked) -> dict[str, Value]:
     }
 
 
-def _preset(asked: Asked) -> dict[str, Value]:
+def _preset(asked: Asked, _before: Mapping[str, Value]) -> dict[str, Value]:
     """Return the preset's values, which come after the configuration: an explicit `auto` is filled in, too."""
     source = Source("preset", "model.preset", asked.file, asked.settings.model.preset)
     return {option: Value(value, source) for option, value in preset_values(asked.settings.model).items()}
 
 
-def _language(asked: Asked) -> dict[str, Value]:
-    """Return what counts for the language of the folder, and of a translation; if it is to be detected, for each."""
+def _given(asked: Asked, _before: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what the folders, the name and the recording say, of which the last one counts."""
+    return {
+        option: Value(value, Source(given.layer, option, given.file))
+        for given in asked.given
+        for option, value in given.values.items()
+    }
+
+
+def _language(asked: Asked, before: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what counts for the language that was told, and of a translation; if it is to be detected, for each."""
     tables = {
         code: {key: getattr(table, key) for key in sorted(table.model_fields_set)}
         for code, table in asked.settings.languages.items()
     }
-    watch = asked.settings.watch[asked.place.folder]
-    code = watch.language
+    code = before["language"].value
     of_each = Value({}, Source("default", "languages"))
     if code == "auto" and tables:
         of_each = Value(tables, Source("language", "languages", asked.file))
-    elif code in tables and watch.task != "transcribe":
+    elif code in tables and before["task"].value != "transcribe":
         # A translation is spelled as English, not as what is spoken.
-        english = {key: tables.get(ENGLISH, {}).get(key, getattr(watch, key)) for key in SPELLING}
+        english = {key: tables.get(ENGLISH, {}).get(key, before[key].value) for key in SPELLING}
         of_each = Value({ENGLISH: english}, Source("language", "languages", asked.file))
     return {"languages": of_each} | {
         key: Value(value, Source("language", f"languages.{code}.{key}", asked.file))
@@ -225,5 +253,5 @@ def _language(asked: Asked) -> dict[str, Value]:
     }
 
 
-LAYERS: tuple[Layer, ...] = (_defaults, _configuration, _preset, _language)
+LAYERS: tuple[Layer, ...] = (_defaults, _configuration, _preset, _given, _language)
 """The layers in order. Another source of options is one more entry."""

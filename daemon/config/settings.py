@@ -3,62 +3,36 @@
 import re
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.engines import WHISPER, module_of
-from daemon.config.extensions import known_change
-from daemon.config.formats import FORMATS
 from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
-from daemon.config.languages import LANGUAGES
 from daemon.config.paths import expanded
+from daemon.config.values import (
+    AutoCount,
+    Extension,
+    Format,
+    LanguageCode,
+    LanguageOrAuto,
+    Location,
+    ModelName,
+    Percent,
+    Tuple,
+    Unique,
+)
 
 SQLITE_PREFIX = "sqlite:///"
-
-
-def _known_language(code: str) -> str:
-    if code != "auto" and code not in LANGUAGES:
-        raise ValueError(f"unknown language {code!r}; use 'auto' or a code such as 'en', 'de', 'zh'")
-    return code
-
-
-def _one_language(code: str) -> str:
-    if code not in LANGUAGES:
-        raise ValueError("must be the code of a language such as 'en', 'de', 'zh'")
-    return code
-
-
-def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(values)) != len(values):
-        raise ValueError("lists an entry twice")
-    return values
-
-
-def _known_format(name: str) -> str:
-    if name not in FORMATS:
-        raise ValueError(f"must be one of {', '.join(FORMATS)}")
-    return name
-
-
-def _model_name(name: str) -> str:
-    return str(expanded(Path(name))) if name.startswith("~") else name
-
-
-Location = Annotated[Path, Field(strict=False), AfterValidator(expanded)]
-ModelName = Annotated[str, AfterValidator(_model_name)]
-Extension = Annotated[str, AfterValidator(known_change)]
-Format = Annotated[str, AfterValidator(_known_format)]
-Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
-AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
-Percent = Annotated[float, Field(gt=0, le=100)]
 
 
 class Table(BaseModel):
     """A table of the file: frozen, no unknown keys, no coercion of types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    known: ClassVar[str] = "the shipped config.toml lists the known ones"
+    """What the message about an unknown key says of the others."""
 
 
 class Told(Table):
@@ -76,9 +50,10 @@ class Watch(Told):
     path: Location = Path("inbox")
     recursive: bool = True
     backend: Literal["auto", "inotify", "polling"] = "auto"
-    language: Annotated[str, AfterValidator(_known_language)] = "auto"
+    language: LanguageOrAuto = "auto"
+    language_in_names: bool = False
     task: Literal["transcribe", "translate", "both"] = "transcribe"
-    formats: Annotated[tuple[Format, ...], Tuple, Field(min_length=1), AfterValidator(_unique)] = (
+    formats: Annotated[tuple[Format, ...], Tuple, Field(min_length=1), Unique] = (
         "txt",
         "srt",
         "json",
@@ -98,7 +73,7 @@ class Watching(Table):
     settle_seconds: float = Field(2.0, ge=0, le=3600)
     rescan_seconds: float = Field(60, gt=0, le=86_400)
     max_hours: float = Field(24, gt=0, le=1000)
-    extensions: Annotated[tuple[Extension, ...], Tuple, AfterValidator(_unique)] = ()
+    extensions: Annotated[tuple[Extension, ...], Tuple, Unique] = ()
     sniff: bool = False
 
 
@@ -169,8 +144,6 @@ class Language(Told):
     beam_size: int = Field(5, ge=1, le=20)
 
 
-LanguageCode = Annotated[str, AfterValidator(_one_language)]
-
 HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 
@@ -238,7 +211,7 @@ class Monitor(Table):
     gpu_temperature_pause_c: float = Field(0, ge=0)
     gpu_temperature_resume_c: float = Field(0, ge=0)
     prometheus: Annotated[str, AfterValidator(_address)] = ""
-    notify: Annotated[tuple[str, ...], Tuple, AfterValidator(_unique)] = ()
+    notify: Annotated[tuple[str, ...], Tuple, Unique] = ()
     keep_samples_days: float = Field(30, ge=0)
     verify_days: float = Field(7, ge=0)
     rules: dict[RuleName, RuleChange] = {}

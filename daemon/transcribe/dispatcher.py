@@ -77,11 +77,6 @@ class Dispatcher:
         """Whether an engine has loaded the model."""
         return self._engines.ready is not None
 
-    @property
-    def paused(self) -> str | None:
-        """Why nothing is handed out, for people; None if there is no pause."""
-        return self._pauses.reason
-
     def run(self, stops: Callable[[], bool]) -> None:
         """Work until asked to stop.
 

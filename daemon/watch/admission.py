@@ -9,7 +9,10 @@ from daemon.store.records import readable
 from daemon.watch.listing import classify
 from daemon.watch.names import Kind, Names
 
-TRANSCRIPT = "named like a transcript, which is never a recording"
+NEVER = {
+    Kind.TRANSCRIPT: "named like a transcript, which is never a recording",
+    Kind.SETTINGS: "holds options of a folder or of a recording, and is never one itself",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def _below_folder(watch: Watch, names: Names, path: bytes, place: Place) -> Admi
     found = classify(watch.path, place.below, status, names)
     if found is None:
         return Admission(path, place, "a folder, not a recording")
-    reason = "" if found.kind is Kind.RECORDING else found.reason or TRANSCRIPT
+    reason = "" if found.kind is Kind.RECORDING else found.reason or NEVER[found.kind]
     return Admission(path, place, reason, found.fingerprint)
 
 
@@ -93,9 +96,11 @@ def _refused_folder(watch: Watch, names: Names, parts: list[bytes]) -> str:
 
 
 def _refused_name(names: Names, name: bytes) -> str:
+    if names.is_settings(name):
+        return NEVER[Kind.SETTINGS]
     if reason := names.ignored(name):
         return reason
     if names.asks_content(name):
         return ""
     kind, reason = names.named(name)
-    return "" if kind is Kind.RECORDING else reason or TRANSCRIPT
+    return "" if kind is Kind.RECORDING else reason or NEVER[Kind.TRANSCRIPT]

@@ -1,13 +1,9 @@
 """Compares what was found in the watched folders with the database, and records the difference."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from daemon.chunk import Options
-from daemon.config.options import resolve
-from daemon.config.settings import Settings
 from daemon.filesystem import away, device_of, exists, has_left, inode_of, is_remounted
 from daemon.store.records import Known, Moved, Seen, Whereabouts, readable
 from daemon.store.schema import (
@@ -25,6 +21,7 @@ from daemon.store.store import Store
 from daemon.watch.folder import Key, Root
 from daemon.watch.listing import Found, is_refused
 from daemon.watch.names import Kind
+from daemon.watch.resolver import Resolver
 from daemon.watch.settler import Settler
 
 log = logging.getLogger(__name__)
@@ -41,7 +38,7 @@ class Comparison:
     """Tells what is new in the watched folders, what was moved and what is gone.
 
     Args:
-        settings: For the options of recordings that were moved.
+        resolver: For the options of recordings that were moved.
         store: What is known already.
         roots: The watched folders.
         settler: Is told of what may still be written to.
@@ -49,9 +46,9 @@ class Comparison:
     """
 
     def __init__(
-        self, settings: Settings, store: Store, roots: Sequence[Root], settler: Settler[Key], take_along: TakeAlong
+        self, resolver: Resolver, store: Store, roots: Sequence[Root], settler: Settler[Key], take_along: TakeAlong
     ) -> None:
-        self._settings = settings
+        self._resolver = resolver
         self._store = store
         self._roots = roots
         self._settler = settler
@@ -71,7 +68,7 @@ class Comparison:
         back: list[Seen] = []
         for index in {index for index, _ in group}:
             root = str(self._roots[index].path)
-            items = [item for at, item in group if at == index and item.kind is not Kind.TRANSCRIPT]
+            items = [item for at, item in group if at == index and item.kind not in (Kind.TRANSCRIPT, Kind.SETTINGS)]
             known = self._store.known(root, {item.path: item.fingerprint for item in items})
             for item in items:
                 before = known.get(item.path)
@@ -124,7 +121,7 @@ class Comparison:
             log.info("moved job %d: %s is now %s", job.job_id, readable(job.path_bytes), readable(seen.path_bytes))
         if reason:
             log.warning("job %d %s: %s", job.job_id, readable(seen.path_bytes), reason)
-        return Moved(job.job_id, *with_options(self._settings, seen), files, reason)
+        return Moved(job.job_id, *self._resolver.of(seen), files, reason)
 
     def find_vanished(self, index: int, root: Root, *, empty: bool) -> str | None:
         """End the waiting jobs whose file is gone, and return what is wrong if the file system itself is missing.
@@ -146,12 +143,6 @@ class Comparison:
             log.info("vanished %s", readable(path))
         self._store.forget_refused(top, lambda path: is_refused(root.path, path, root.names))
         return None
-
-
-def with_options(settings: Settings, seen: Seen) -> tuple[Seen, Options, int]:
-    """Return a recording with the options and the priority that apply to it now."""
-    resolved = resolve(settings, os.path.join(os.fsencode(seen.root), seen.path_bytes))
-    return seen, resolved.options, resolved.priority
 
 
 def _jobs_of(seen: Seen, before: Known | None, candidates: Sequence[Whereabouts]) -> Iterator[Whereabouts]:

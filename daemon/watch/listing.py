@@ -110,7 +110,9 @@ def classify(root: Path, path: bytes, status: os.stat_result, names: Names) -> F
     """
     name = os.path.basename(path)
     reason = names.ignored(name)
-    if reason:
+    if names.is_settings(name):
+        kind, reason = Kind.SETTINGS, ""
+    elif reason:
         kind = Kind.OTHER
     elif stat.S_ISDIR(status.st_mode):
         return None

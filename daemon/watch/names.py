@@ -10,6 +10,7 @@ from enum import Enum
 from fnmatch import fnmatchcase, translate
 
 from daemon.config.extensions import EXTENSION, MEDIA, changed
+from daemon.config.folder_settings import FOLDER_FILE, RECORDING_SUFFIX
 from daemon.config.formats import EXTENSIONS
 from daemon.config.settings import Watch, Watching
 
@@ -37,6 +38,8 @@ class Kind(Enum):
     """Not named like a recording, or named by an ignore pattern."""
     TRANSCRIPT = "transcript"
     """Named like a transcript: never a recording, and not recorded as a job."""
+    SETTINGS = "settings"
+    """Holds options of a folder or a recording: likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class Names:
             return "is a bin, snapshot, preview or bookkeeping of a NAS, desktop or synchronizing program"
         pattern = next((pattern for pattern in self.ignore if fnmatchcase(text, pattern)), None)
         return "" if pattern is None else f"matches the ignore pattern {pattern!r}"
+
+    def is_settings(self, name: bytes) -> bool:
+        """Return whether a file of this name holds options of its folder, or of a recording beside it."""
+        stem, suffix = os.path.splitext(name)
+        return name == FOLDER_FILE or (suffix == RECORDING_SUFFIX and extension(stem) in self.extensions)
 
     def named(self, name: bytes) -> tuple[Kind, str]:
         """Return what a file that is not ignored is by its name, and why it is no recording; "" if it is one."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
+from daemon.chunk import Options
 from daemon.config.formats import files_of
 from daemon.config.options import locate
 from daemon.config.settings import Settings
@@ -21,11 +22,12 @@ from daemon.filesystem import being_written, fingerprint, open_beneath
 from daemon.signals import Wakeup
 from daemon.store.records import Seen, readable
 from daemon.store.store import Store
-from daemon.watch.comparison import Comparison, TakeAlong, with_options
+from daemon.watch.comparison import Comparison, TakeAlong
 from daemon.watch.folder import Key, Root, events_of
 from daemon.watch.listing import Found, look, walk
 from daemon.watch.names import Names
 from daemon.watch.own_transcript import own_transcript
+from daemon.watch.resolver import Resolver
 from daemon.watch.settler import Settler
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,8 @@ class Scanner(threading.Thread):
             )
             for watch in settings.watch
         ]
-        self._comparison = Comparison(settings, store, self._roots, self._settler, take_along)
+        self._resolver = Resolver(settings)
+        self._comparison = Comparison(self._resolver, store, self._roots, self._settler, take_along)
         self._told_open: set[Key] = set()
         self._hints: set[bytes] = set()
         self._everything = False
@@ -218,9 +221,10 @@ class Scanner(threading.Thread):
     def _settle(self) -> None:
         for keys in _groups(self._settler.due(time.monotonic())):
             ready = [settled for key in keys if (settled := self._settled(key))]
-            own = {seen: name for index, seen in ready if (name := self._own_transcript(index, seen))}
-            self._store.leave_alone((with_options(self._settings, seen) for seen in own), "has a transcript already")
-            self._store.queue(with_options(self._settings, seen) for _, seen in ready if seen not in own)
+            resolved = [(index, self._resolver.of(seen)) for index, seen in ready]
+            own = {of[0]: name for index, of in resolved if (name := self._own_transcript(index, *of[:2]))}
+            self._store.leave_alone((of for _, of in resolved if of[0] in own), "has a transcript already")
+            self._store.queue(of for _, of in resolved if of[0] not in own)
             for index, seen in ready:
                 self._settler.drop((index, seen.path_bytes))
                 if seen in own:
@@ -231,14 +235,13 @@ class Scanner(threading.Thread):
                 self._wakeup.wake()
             self.beat = time.monotonic()
 
-    def _own_transcript(self, index: int, seen: Seen) -> bytes | None:
+    def _own_transcript(self, index: int, seen: Seen, options: Options) -> bytes | None:
         """Return the name of the transcript for which a recording is to be left alone, if there is one."""
-        watch = self._roots[index].watch
-        if watch.when_transcript_exists == "add":
+        if self._roots[index].watch.when_transcript_exists == "add":
             return None
         full = os.path.join(os.fsencode(seen.root), seen.path_bytes)
         return own_transcript(
-            full, files_of(watch.task, watch.formats), lambda path: self._store.owner(path) is not None
+            full, files_of(options.task, options.formats), lambda path: self._store.owner(path) is not None
         )
 
     def _settled(self, key: Key) -> tuple[int, Seen] | None:

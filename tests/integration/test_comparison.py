@@ -15,10 +15,11 @@ from daemon.store import migrate
 from daemon.store.queries import Queries
 from daemon.store.records import Output, Seen
 from daemon.store.store import Store
-from daemon.watch.comparison import Comparison, with_options
+from daemon.watch.comparison import Comparison
 from daemon.watch.folder import Key, Root
 from daemon.watch.listing import walk
 from daemon.watch.names import Names
+from daemon.watch.resolver import Resolver
 from daemon.watch.settler import Settler
 from tests.builders import settings
 
@@ -35,8 +36,9 @@ class Folders:
         self.store = Store(self.database)
         self.settler: Settler[Key] = Settler(0.0)
         self.roots = [Root(watch, Names.of(watch, self.settings.watching), None) for watch in self.settings.watch]
+        self.resolver = Resolver(self.settings)
         self.comparison = Comparison(
-            self.settings, self.store, self.roots, self.settler, lambda job, seen: take_along(self.store, job, seen)
+            self.resolver, self.store, self.roots, self.settler, lambda job, seen: take_along(self.store, job, seen)
         )
 
     def compare(self) -> bool:
@@ -54,7 +56,7 @@ class Folders:
         for index, path in self.settler.due(float("inf")):
             root = self.roots[index].path
             status = os.lstat(os.path.join(os.fsencode(root), path))
-            ready.append(with_options(self.settings, Seen(str(root), path, fingerprint(status), status.st_size)))
+            ready.append(self.resolver.of(Seen(str(root), path, fingerprint(status), status.st_size)))
             self.settler.drop((index, path))
         self.store.queue(ready)
 

@@ -403,3 +403,28 @@ def test_a_folder_that_may_not_be_listed_is_said(make_daemon: MakeDaemon) -> Non
 
 def test_local_folders_are_not_taken_for_network_folders(tmp_path: Path) -> None:
     assert not on_network(tmp_path)
+
+
+def test_settings_in_the_folders_count_at_once_and_are_no_recordings(fake_daemon: Daemon) -> None:
+    calls = fake_daemon.inbox / "calls"
+    calls.mkdir()
+    fake_daemon.start().ready()
+    (calls / ".transcribed.toml").write_text('formats = ["md"]\nlanguage = "en"')
+    write_wav(calls / "a.wav")
+    fake_daemon.wait_for({"calls/a.wav": "done"})
+    (calls / ".transcribed.toml").write_text('formats = ["doc"]')
+    (calls / "b.wav.toml").write_text("priority = 7")
+    write_wav(calls / "b.wav", seed=2)
+    write_wav(fake_daemon.inbox / "c.wav", seed=3)
+    fake_daemon.wait_for({"calls/b.wav": "done", "c.wav": "done"})
+    assert sorted(path.name for path in calls.glob("?.*")) == ["a.md", "a.wav", "b.md", "b.wav", "b.wav.toml"]
+    assert (fake_daemon.inbox / "c.srt").exists()
+    said = fake_daemon.log_text()
+    assert said.count("calls/.transcribed.toml: formats[0]: must be one of") == 1 and "stays in force" in said
+    queued = "SELECT path, language, priority FROM jobs ORDER BY path"
+    assert fake_daemon.query(queued) == [("c.wav", "en", 0), ("calls/a.wav", "en", 0), ("calls/b.wav", "en", 7)]
+    shown = fake_daemon.run("explain", str(calls / "b.wav"))
+    assert "calls/.transcribed.toml: formats[0]" in shown.stderr and "b.wav.toml: priority" in shown.stdout
+    refused = fake_daemon.run("explain", str(calls / "b.wav.toml"))
+    assert refused.returncode == 1 and "holds options of a folder or of a recording" in refused.stdout
+    assert fake_daemon.stop() == 0

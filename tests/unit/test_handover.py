@@ -15,8 +15,10 @@ CONFIG = """
 path = "in"
 hotwords = ["Ann", "Bob"]
 replace = { foo = "bar" }
-[languages.de]
+[model]
 beam_size = 3
+[languages.de]
+beam_size = 5
 [jobs]
 hours = "22:00-07:00"
 [monitor.rules.disk_free]
@@ -32,7 +34,10 @@ def test_what_is_handed_over_is_taken_over_once_by_the_next_program(tmp_path: Pa
     fd = int(os.environ[VARIABLE])
     done = subprocess.run([sys.executable, "-c", IN_ANOTHER], pass_fds=[fd], capture_output=True, text=True)
     assert done.stdout.splitlines() == [settings.model_dump_json(), "None"], done.stderr
-    assert taken_over() == settings and taken_over() is None and VARIABLE not in os.environ
+    taken = taken_over()
+    assert taken == settings and taken_over() is None and VARIABLE not in os.environ
+    assert taken.model_dump(exclude_unset=True) == settings.model_dump(exclude_unset=True)
+    assert taken.languages["de"].model_fields_set == {"beam_size"}, "though it is the default"
 
 
 @pytest.mark.parametrize("left", ["", "soon", "987654"])

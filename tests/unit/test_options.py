@@ -150,7 +150,7 @@ def test_engines_are_told_what_is_explained(tmp_path: Path, preset: str) -> None
 
 def test_a_later_layer_is_taken_over_an_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     beside = Source("recording", "beam_size", tmp_path / "a.toml")
-    monkeypatch.setattr(options, "LAYERS", (*options.LAYERS, lambda _asked: {"beam_size": Value(1, beside)}))
+    monkeypatch.setattr(options, "LAYERS", (*options.LAYERS, lambda _asked, _before: {"beam_size": Value(1, beside)}))
     resolved = resolve(load(tmp_path, "[model]\nbeam_size = 2\n"), bytes(tmp_path / "inbox" / "a.wav"))
     assert resolved.values["beam_size"] == Value(1, beside) and resolved.options.beam_size == 1
     assert resolved.values["vad"].source.layer == "default"

@@ -150,6 +150,8 @@ def test_a_folder_of_a_model_is_relative_to_the_file_and_a_name_is_no_folder(
     }.items():
         settings = load(tmp_path, f'[model]\nname = "{name}"\n[languages.de]\nmodel = "{name}"')
         assert settings.model.name == found and settings.languages["de"].model == found
+    settings = load(tmp_path, "[languages.de]\nbeam_size = 5")
+    assert settings.languages["de"].model_fields_set == {"beam_size"} and not settings.model.model_fields_set
 
 
 def test_the_file_is_looked_up_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,156 @@
+"""Options that the folders have of their own: `.transcribed.toml` for a folder and all below, `NAME.toml` for a file.
+
+Both hold options by the names that `transcribed explain` shows. They are read whenever a recording is queued, so a
+change counts at once. They may be written by whoever may drop recordings, so they can name no file and no model.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BeforeValidator, create_model
+
+from daemon.config.languages import LANGUAGES
+from daemon.config.options import QUEUE, RECORDING, Given, Resolved, locate, resolve
+from daemon.config.settings import Model, Settings, Table, Vad, Watch
+from daemon.config.validation import validate
+from daemon.filesystem import fingerprint, open_beneath
+
+FOLDER_FILE = b".transcribed.toml"
+RECORDING_SUFFIX = b".toml"
+BYTES_MAX = 65_536
+"""Of a file; what is longer by far than all options together is something else."""
+REMEMBERED_MAX = 10_000
+"""How many files are remembered, so that each is parsed once."""
+
+TABLES: dict[str, type[Table]] = {"watch": Watch, "model": Model, "vad": Vad}
+FILES = frozenset({"hotwords", "suppress_words"})
+"""What may be the path of a file in config.toml."""
+ELSEWHERE = frozenset({"model", "context"})
+"""What is loaded once for all folders, and so stays in config.toml."""
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("must be a list here; only config.toml can name a file")
+    return value
+
+
+def _keys() -> Iterator[tuple[str, tuple[Any, Any]]]:
+    for option, (table, key) in (RECORDING | QUEUE).items():
+        if table in TABLES and option not in ELSEWHERE:
+            field = copy(TABLES[table].model_fields[key])
+            if option in FILES:
+                field.metadata = [*field.metadata, BeforeValidator(_listed)]  # the last one is asked first
+            yield option, (field.annotation, field)
+
+
+OptionsTable: type[Table] = create_model("OptionsTable", __base__=Table, **dict(_keys()))  # type: ignore[call-overload]
+"""What one of these files may hold."""
+OptionsTable.known = f"the known ones here are {', '.join(OptionsTable.model_fields)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one version of a file says."""
+
+    version: str
+    values: Mapping[str, Any]
+    """Those of the last version without errors."""
+    errors: tuple[str, ...]
+
+
+class FolderSettings:
+    """Resolves the options of recordings with what their folders say; a broken file keeps its last good version.
+
+    Args:
+        settings: The whole configuration.
+        file: The file that it was read from, to be named as a source.
+        tell: Called with each error of a version of a file, once.
+    """
+
+    def __init__(
+        self, settings: Settings, file: Path | None = None, tell: Callable[[str], object] = lambda _error: None
+    ) -> None:
+        self._settings = settings
+        self._file = file
+        self._tell = tell
+        self._read: dict[str, Read] = {}
+
+    def resolve(self, path: bytes) -> tuple[Resolved, tuple[str, ...]]:
+        """Return the options of a recording, and what is wrong with the files that it was read from.
+
+        Args:
+            path: An absolute path, with no links above the watched folder.
+
+        Raises:
+            LookupError: The path is below no watched folder.
+        """
+        place = locate(self._settings, path)
+        if place is None:
+            raise LookupError(f"{os.fsdecode(path)} is below no watched folder")
+        watch = self._settings.watch[place.folder]
+        *folders, name = place.below.split(b"/")
+        given: list[Given] = []
+        errors: list[str] = []
+        files = [(b"/".join([*folders[:depth], FOLDER_FILE]), "folder") for depth in range(len(folders) + 1)]
+        for below, layer in [*files, (place.below + RECORDING_SUFFIX, "recording")]:
+            if layer == "recording" and watch.language_in_names and (code := language_in(name)):
+                given.append(Given({"language": code}, "name"))
+            if (found := self._of(str(watch.path), below)) is not None:
+                errors += found.errors
+                given.append(Given(found.values, layer, watch.path / os.fsdecode(below)))
+        return resolve(self._settings, path, self._file, given), tuple(errors)
+
+    def _of(self, root: str, below: bytes) -> Read | None:
+        """Return what a file says, read again if it has changed; None if there is none."""
+        path = os.path.join(root, os.fsdecode(below))
+        before = self._read.pop(path, None)
+        try:
+            fd = open_beneath(root, below)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            found = Read("", before.values if before else {}, (f"{path}: cannot be read: {error.strerror}",))
+        else:
+            with os.fdopen(fd, "rb") as file:
+                version = fingerprint(os.fstat(fd))
+                found = before if before and before.version == version else _parsed(path, version, file.read, before)
+        while len(self._read) >= REMEMBERED_MAX:
+            del self._read[next(iter(self._read))]
+        self._read[path] = found
+        if before is None or (found.version, found.errors) != (before.version, before.errors):
+            for told in found.errors:
+                self._tell(told)
+        return found
+
+
+def _parsed(path: str, version: str, read: Any, before: Read | None) -> Read:
+    """Return what a file says; where it has errors, what it said before."""
+    content = read(BYTES_MAX + 1)
+    try:
+        if len(content) > BYTES_MAX:
+            raise ValueError(f"has more than {BYTES_MAX} bytes")
+        raw = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        errors = {"": "is not UTF-8"}
+    except tomllib.TOMLDecodeError as error:
+        errors = {"": f"is not TOML: {error}"}
+    except ValueError as error:
+        errors = {"": str(error)}
+    else:
+        table, errors = validate(OptionsTable, raw, Path(path).parent)
+        if not errors:
+            return Read(version, {key: getattr(table, key) for key in table.model_fields_set}, ())
+    told = tuple(f"{path}: {key}: {reason}" if key else f"{path}: {reason}" for key, reason in errors.items())
+    return Read(version, before.values if before else {}, told)
+
+
+def language_in(name: bytes) -> str | None:
+    """Return the language that a name says before its extension, as in `talk.de.mp3`; None if it says none."""
+    parts = os.fsdecode(name).lower().split(".")
+    return parts[-2] if len(parts) > 2 and parts[-2] in LANGUAGES else None

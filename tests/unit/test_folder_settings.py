@@ -1,0 +1,160 @@
+"""Options that folders and recordings have of their own."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.config import folder_settings, reader
+from daemon.config.folder_settings import BYTES_MAX, FolderSettings, language_in
+from daemon.config.options import Resolved
+
+
+class Folders:
+    """A watched folder `inbox` with settings of its own."""
+
+    def __init__(self, folder: Path, watch: str = "") -> None:
+        (folder / "inbox" / "calls" / "late").mkdir(parents=True)
+        config = folder / "config.toml"
+        config.write_text(f'[[watch]]\npath = "inbox"\nlanguage = "en"\n{watch}\n[languages.de]\nbeam_size = 8\n')
+        self.inbox = folder / "inbox"
+        self.settings = FolderSettings(reader.load(config), config)
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        path = self.inbox / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    def of(self, name: str) -> tuple[Resolved, tuple[str, ...]]:
+        return self.settings.resolve(bytes(self.inbox / name))
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(tmp_path)
+
+
+def test_the_file_of_the_innermost_folder_wins_and_that_beside_the_recording_wins_over_all(folders: Folders) -> None:
+    folders.write(".transcribed.toml", 'formats = ["md"]\nvad = false\npriority = 1\nhotwords = ["Ann"]')
+    inner = folders.write("calls/.transcribed.toml", "priority = 2\nword_timestamps = true\nvad_threshold = 0.25")
+    beside = folders.write("calls/late/a.mp3.toml", 'priority = 3\nlanguage = "de"')
+    resolved, errors = folders.of("calls/late/a.mp3")
+    options = resolved.options
+    assert (options.formats, options.vad, options.word_timestamps, options.vad_threshold) == (
+        ("md",),
+        False,
+        True,
+        0.25,
+    )
+    assert (resolved.priority, options.language, options.hotwords, errors) == (3, "de", ("Ann",), ())
+    assert options.beam_size == 8, "what counts for the language that a file names"
+    assert str(resolved.values["priority"].source) == f"{beside}: priority"
+    assert str(resolved.values["word_timestamps"].source) == f"{inner}: word_timestamps"
+    assert folders.of("calls/b.mp3")[0].priority == 2 and folders.of("b.mp3")[0].priority == 1
+    assert str(folders.of("b.mp3")[0].values["language"].source) == "config.toml: watch[0].language"
+
+
+def test_a_change_counts_at_once_and_a_file_that_is_gone_counts_no_more(folders: Folders) -> None:
+    path = folders.write(".transcribed.toml", 'language = "de"')
+    assert folders.of("a.mp3")[0].options.language == "de"
+    folders.write(".transcribed.toml", 'language = "fr"  # longer')
+    assert folders.of("a.mp3")[0].options.language == "fr"
+    path.unlink()
+    assert folders.of("a.mp3")[0].options.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("language = ", "is not TOML"),
+        (b"language = \xff", "is not UTF-8"),
+        ("#" * (BYTES_MAX + 1), f"has more than {BYTES_MAX} bytes"),
+        ('language = "klingon"', "language: unknown language 'klingon'"),
+        ('model = "large-v3"', "model: unknown key; the known ones here are language, task, "),
+        ('hotwords = "/etc/shadow"', "hotwords: must be a list here"),
+        ('suppress_words = "/etc/shadow"', "suppress_words: must be a list here"),
+        ("formats = []", "formats: "),
+        ("priority = 1.5", "priority: "),
+        ("[vad]\nenabled = true", "vad: Input should be a valid boolean"),
+    ],
+)
+def test_a_broken_file_keeps_what_it_said_before_and_says_so(folders: Folders, broken: str | bytes, said: str) -> None:
+    folders.write(".transcribed.toml", 'language = "de"')
+    folders.of("a.mp3")
+    path = folders.write(".transcribed.toml", broken)
+    for _ in range(2):
+        resolved, (error, *_) = folders.of("a.mp3")
+        assert resolved.options.language == "de" and error.startswith(f"{path}: ") and said in error
+    folders.write(".transcribed.toml", 'language = "it"')
+    resolved, errors = folders.of("a.mp3")
+    assert resolved.options.language == "it" and errors == ()
+
+
+def test_every_error_is_told_at_once_and_one_that_was_never_right_says_nothing(folders: Folders) -> None:
+    folders.write(".transcribed.toml", 'language = "xx"\nformats = ["doc"]\nbogus = 1')
+    resolved, errors = folders.of("a.mp3")
+    assert len(errors) == 3 and resolved.options.language == "en"
+
+
+def test_each_version_is_told_once(folders: Folders) -> None:
+    told: list[str] = []
+    folders.settings._tell = told.append
+    for text, count in (
+        ("language = 1", 1),
+        ("language = 1", 1),
+        ("language = 22", 2),
+        ('language = "de"', 2),
+        ("x = 1", 3),
+    ):
+        path = folders.inbox / ".transcribed.toml"
+        if not path.exists() or path.read_text() != text:
+            folders.write(".transcribed.toml", text)
+        folders.of("a.mp3")
+        folders.of("calls/b.mp3")
+        assert len(told) == count
+
+
+def test_a_link_is_not_followed(folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "outside.toml").write_text('language = "de"')
+    (folders.inbox / ".transcribed.toml").symlink_to(tmp_path / "outside.toml")
+    resolved, (error,) = folders.of("a.mp3")
+    assert resolved.options.language == "en" and "cannot be read" in error
+
+
+def test_a_name_says_its_language_where_that_is_switched_on(tmp_path: Path) -> None:
+    folders = Folders(tmp_path, "language_in_names = true")
+    folders.write(".transcribed.toml", 'language = "fr"')
+    assert folders.of("talk.de.mp3")[0].options.language == "de"
+    assert str(folders.of("talk.de.mp3")[0].values["language"].source) == "the name of the recording"
+    assert folders.of("talk.mp3")[0].options.language == "fr"
+    folders.write("talk.de.mp3.toml", 'language = "it"')
+    assert folders.of("talk.de.mp3")[0].options.language == "it"
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        (b"talk.de.mp3", "de"),
+        (b"a.b.EN.wav", "en"),
+        (b"de.mp3", None),
+        (b"talk.mp3", None),
+        (b"talk.2.mp3", None),
+        (b"talk.\xff.mp3", None),
+        (b"talk", None),
+    ],
+)
+def test_the_language_in_a_name(name: bytes, language: str | None) -> None:
+    assert language_in(name) == language
+
+
+def test_no_more_files_are_remembered_than_fit(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_settings, "REMEMBERED_MAX", 3)
+    for number in range(10):
+        folders.write(f"{number}.mp3.toml", f"priority = {number}")
+        assert folders.of(f"{number}.mp3")[0].priority == number
+    assert len(folders.settings._read) == 3
+    assert folders.of("0.mp3")[0].priority == 0
+
+
+def test_a_path_below_no_watched_folder_is_refused(folders: Folders) -> None:
+    with pytest.raises(LookupError):
+        folders.settings.resolve(b"/elsewhere/a.mp3")
