@@ -138,9 +138,11 @@ class Service:
         return self.signals.stops > 1
 
     def _look(self, elapsed_s: float) -> None:
-        """Notice a clock that was set and a monitor that is silent; tell systemd that every loop makes progress."""
+        """Notice a clock that was set, a silent monitor and a request; tell systemd that every loop makes progress."""
         self.scheduler.tick()
         self.monitor.watch_silence(elapsed_s)
+        if self.store.take_compare():
+            self.scanner.compare_everything()
         if not self.announced:
             notify(f"EXTEND_TIMEOUT_USEC={LOADING_EXTENSION_S * 1_000_000}")
         if not self.liveness.hanging:

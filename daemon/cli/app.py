@@ -30,6 +30,7 @@ from daemon.cli.explain import explain
 from daemon.cli.export import export
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
+from daemon.cli.reconcile import reconcile
 from daemon.config import reader
 from daemon.config.handover import hand_over, taken_over
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
@@ -50,6 +51,7 @@ app.add_typer(bench_app, name="bench")
 app.command()(verify)
 app.command()(explain)
 app.command()(export)
+app.command()(reconcile)
 register(app)
 
 

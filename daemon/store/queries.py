@@ -8,13 +8,14 @@ from sqlalchemy.exc import OperationalError
 from daemon.store import database
 from daemon.store.export_queries import ExportQueries
 from daemon.store.job_queries import JobQueries
+from daemon.store.reconcile_queries import ReconcileQueries
 from daemon.store.records import timestamp
 from daemon.store.requests import export_command
 from daemon.store.schema import jobs, requests
 from daemon.store.status_queries import StatusQueries
 
 
-class Queries(JobQueries, StatusQueries, ExportQueries):
+class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries):
     """Reads jobs.db while a daemon may be running on it: jobs, the service as a whole, the monitor."""
 
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.store.access import Access
@@ -10,6 +10,8 @@ from daemon.store.records import timestamp
 from daemon.store.schema import pauses, requests
 
 EXPORT = "export"
+COMPARE = "compare"
+"""Asks the scanner to compare every watched folder now."""
 
 
 def export_command(formats: Sequence[str]) -> str:
@@ -27,16 +29,23 @@ class Requests(Access):
     """Requests, taken by the dispatcher; pauses, shown to people and kept over a restart."""
 
     def take_requests(self) -> list[tuple[str, int | None]]:
-        """Take the requests of the command line, oldest first: (command, id of the job if it is about one).
+        """Take the requests for the dispatcher, oldest first: (command, id of the job if it is about one).
 
         Each request is returned once.
         """
-        if not self._read(lambda db: db.execute(select(requests.c.id).limit(1)).first()):
+        return self._take(requests.c.command != COMPARE)
+
+    def take_compare(self) -> bool:
+        """Return whether somebody has asked for a comparison of the folders since the last call."""
+        return bool(self._take(requests.c.command == COMPARE))
+
+    def _take(self, which: ColumnElement[bool]) -> list[tuple[str, int | None]]:
+        if not self._read(lambda db: db.execute(select(requests.c.id).where(which).limit(1)).first()):
             return []
         return self._write(
             lambda db: [
                 (row.command, row.job_id)
-                for row in sorted(db.execute(delete(requests).returning(requests)), key=lambda row: row.id)
+                for row in sorted(db.execute(delete(requests).where(which).returning(requests)), key=lambda row: row.id)
             ]
         )
 

@@ -90,9 +90,14 @@ class Scanner(threading.Thread):
     def hint(self, path: bytes) -> None:
         """Note that something happened to this absolute path; may be called from any thread."""
         if len(self._hints) >= HINTS_MAX:
-            self._everything = True
             self._hints.clear()
+            self.compare_everything()
         self._hints.add(path)
+        self._woken.set()
+
+    def compare_everything(self) -> None:
+        """Have every folder compared now; may be called from any thread."""
+        self._everything = True
         self._woken.set()
 
     @property
