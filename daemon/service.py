@@ -220,7 +220,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         tuner = parts.enter_context(closing(Autotuner(store, engines, setup, untried=known is None and once_s is None)))
         children, pauses = Children(engines, decoders, tuner), Pauses(store, settings.jobs.between, wakeup)
         counters = counters_of(history)
-        dispatcher = Dispatcher(store, children, pauses, wakeup, settings.jobs, counters)
+        dispatcher = Dispatcher(store, children, pauses, wakeup, settings, counters)
         scanner = parts.enter_context(closing(Scanner(settings, store, wakeup, partial(take_along, store))))
         maintenance = parts.enter_context(closing(Maintenance(settings, config_file, history, dispatcher)))
         sources = Sources((engines, decoders, tuner), scanner, pauses, maintenance)

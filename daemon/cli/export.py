@@ -14,11 +14,11 @@ from typing import Annotated
 import typer
 
 from daemon.cli.common import EXIT_FAILED, EXIT_USAGE, ConfigOption, JsonOption, load_settings, print_json, when_done
+from daemon.cli.naming import Names, jobs_named
 from daemon.config.folder_settings import FolderSettings
 from daemon.config.formats import FORMATS
 from daemon.config.settings import Settings
 from daemon.store.export_queries import Finished
-from daemon.store.job_queries import JobFilter
 from daemon.store.queries import Queries
 
 Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]
@@ -27,10 +27,7 @@ Order = tuple[tuple[str, ...], list[int]]
 
 
 def export(
-    jobs: Annotated[
-        list[str] | None,
-        typer.Argument(help="Jobs by id, or recordings by path or pattern, as `jobs list` shows them."),
-    ] = None,
+    jobs: Names = None,
     format_: Annotated[
         list[Format] | None, typer.Option("--format", "-f", help="A format to write; may be repeated.")
     ] = None,
@@ -50,7 +47,7 @@ def export(
             unknown: list[str] = []
             orders = list(_missing(settings, queries.finished()))
         else:
-            found, unknown = _named(queries, jobs or [])
+            found, unknown = jobs_named(jobs or [], queries.finished_ids, queries.newest_finished)
             wanted = dict.fromkeys(each.value for each in format_ or ())
             orders = [(tuple(wanted), found)] if found else []
         for formats, job_ids in orders:
@@ -59,22 +56,6 @@ def export(
     _report(orders, unknown, running, as_json)
     if unknown:
         sys.exit(EXIT_FAILED)
-
-
-def _named(queries: Queries, names: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Return the finished jobs that names stand for, and the names that stand for none."""
-    found: dict[int, None] = {}
-    unknown = []
-    for name in names:
-        if name.isascii() and name.isdigit():
-            matched = queries.finished_ids([int(name)])
-        else:
-            whole = os.path.join(os.path.realpath(os.path.dirname(name)), os.path.basename(name))
-            by_path = (queries.finished(JobFilter(path=os.fsencode(path))) for path in (name, whole))
-            matched = [each.job_id for each in next(filter(None, by_path), [])]
-        found |= dict.fromkeys(matched)
-        unknown += [] if matched else [name]
-    return list(found), unknown
 
 
 def _missing(settings: Settings, finished: Iterable[Finished]) -> Iterator[Order]:

@@ -1,4 +1,4 @@
-"""The commands about jobs: `transcribed jobs list`, `show`, `retry`, `cancel`."""
+"""The commands about jobs: `transcribed jobs list`, `show`, `retry`, `cancel`, `priority`."""
 
 import os
 import sys
@@ -21,13 +21,14 @@ from daemon.cli.common import (
     print_json,
     when_done,
 )
+from daemon.cli.naming import Names, jobs_named
 from daemon.store.job_queries import START, JobFilter
 from daemon.store.queries import Queries
+from daemon.store.requests import REFRESH, priority_command
 from daemon.store.schema import STATES
 
 jobs_app = typer.Typer(help="The jobs: one for each version of each recording.", no_args_is_help=True)
 
-Ids = Annotated[list[int], typer.Argument(help="Job ids, as `jobs list` shows them.")]
 State = Enum("State", {state: state for state in STATES}, type=str)  # type: ignore[misc]
 
 
@@ -103,30 +104,67 @@ def jobs_show(
 
 
 @jobs_app.command("retry")
-def jobs_retry(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
+@option_groups
+def jobs_retry(
+    filters: FilterOptions,
+    names: Names = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh-options", help="With the options that apply to the recording now.")
+    ] = False,
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Queue ended jobs again, to start from the beginning with the options that they were queued with."""
-    _request("retry", job_ids, config_file, as_json)
+    _request(REFRESH if refresh else "retry", names, filters, config_file, as_json)
 
 
 @jobs_app.command("cancel")
-def jobs_cancel(job_ids: Ids, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
+@option_groups
+def jobs_cancel(
+    filters: FilterOptions, names: Names = None, config_file: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Cancel jobs that have not ended; their recordings are left alone."""
-    _request("cancel", job_ids, config_file, as_json)
+    _request("cancel", names, filters, config_file, as_json)
 
 
-def _request(command: str, job_ids: list[int], config_file: Path | None, as_json: bool) -> None:
+@jobs_app.command("priority")
+@option_groups
+def jobs_priority(
+    filters: FilterOptions,
+    to: Annotated[int, typer.Option(help="The priority; higher numbers go first.")],
+    names: Names = None,
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give jobs that wait another priority."""
+    _request(priority_command(to), names, filters, config_file, as_json)
+
+
+def _request(
+    command: str, names: list[str] | None, filters: FilterOptions, config_file: Path | None, as_json: bool
+) -> None:
+    wanted = filters.chosen
+    if bool(names) == (wanted != JobFilter()):
+        _wrong("name jobs by id, path or pattern, or choose them with --state, --root, --path or --suspect")
     with _queries(config_file) as queries:
-        found = queries.request(command, job_ids)
+        if names:
+            found, unknown = jobs_named(names, queries.existing, queries.newest_matching)
+        else:
+            found, unknown = queries.matching(wanted), []
+        found = queries.request(command, found)
         running = queries.pid is not None
-    missing = sorted(set(job_ids) - set(found))
+    name = command.partition(":")[0]
     if as_json:
-        print_json({"command": command, "requested": found, "missing": missing, "daemon_running": running})
+        missing = [int(each) if each.isdigit() else each for each in unknown]
+        print_json({"command": name, "requested": found, "missing": missing, "daemon_running": running})
     else:
         if found:
-            print(f"{command} requested for {', '.join(map(str, found))}; {when_done(running=running)}")
-        for job_id in missing:
-            print(f"transcribed: there is no job {job_id}", file=sys.stderr)
-    if missing:
+            print(f"{name} requested for {', '.join(map(str, found))}; {when_done(running=running)}")
+        elif not unknown:
+            print("no jobs match")
+        for each in unknown:
+            print(f"transcribed: there is no job {each}", file=sys.stderr)
+    if unknown:
         sys.exit(EXIT_FAILED)
 
 

@@ -33,6 +33,10 @@ class ExportQueries(ReadAccess):
         newest = select(func.max(jobs.c.id)).where(jobs.c.state == DONE, *conditions(wanted or JobFilter()))
         return self._finished(jobs.c.id.in_(newest.group_by(jobs.c.root, jobs.c.path_bytes).scalar_subquery()))
 
+    def newest_finished(self, wanted: JobFilter) -> list[int]:
+        """Return the ids of the same."""
+        return [each.job_id for each in self.finished(wanted)]
+
     def _finished(self, which: ColumnElement[bool]) -> list[Finished]:
         formats = func.group_concat(outputs.c.format).label("formats")
         statement = (

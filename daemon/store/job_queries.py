@@ -1,5 +1,6 @@
 """Queries about jobs: lists, filters, pages, and single jobs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,19 @@ class JobQueries(StageQueries):
         # A job that was moved here may be older than one of an earlier file of this name.
         order = ((jobs.c.fingerprint == (version or "")).desc(), jobs.c.id.desc())
         return next(iter(self._typed(JobRow, mine.order_by(*order).limit(1))), None)
+
+    def existing(self, job_ids: Sequence[int]) -> list[int]:
+        """Return those of these jobs that there are."""
+        return [row.id for row in self._rows(select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id))]
+
+    def matching(self, wanted: JobFilter) -> list[int]:
+        """Return the ids of all jobs that a filter matches, the oldest first."""
+        return [row.id for row in self._rows(select(jobs.c.id).where(*conditions(wanted)).order_by(jobs.c.id))]
+
+    def newest_matching(self, wanted: JobFilter) -> list[int]:
+        """Return the id of the newest job of each recording that a filter matches, the oldest first."""
+        newest = select(func.max(jobs.c.id).label("id")).where(*conditions(wanted))
+        return sorted(row.id for row in self._rows(newest.group_by(jobs.c.root, jobs.c.path_bytes)))
 
     def failed_since(self, since: str) -> int:
         """Return how many jobs have ended as dead or rejected since a time."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.exc import OperationalError
 
 from daemon.store import database
@@ -11,7 +11,7 @@ from daemon.store.job_queries import JobQueries
 from daemon.store.reconcile_queries import ReconcileQueries
 from daemon.store.records import timestamp
 from daemon.store.requests import export_command
-from daemon.store.schema import jobs, requests
+from daemon.store.schema import requests
 from daemon.store.status_queries import StatusQueries
 
 
@@ -20,7 +20,7 @@ class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries):
 
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:
         """Ask the daemon to do something with jobs, and return the ids of those that exist."""
-        found = [row.id for row in self._rows(select(jobs.c.id).where(jobs.c.id.in_(job_ids)))]
+        found = self.existing(job_ids)
         self._ask(command, found)
         return found
 

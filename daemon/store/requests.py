@@ -25,6 +25,27 @@ def exported_formats(command: str) -> tuple[str, ...]:
     return tuple(formats.split(",")) if name == EXPORT and formats else ()
 
 
+REFRESH = "retry:refresh"
+"""Asks for a retry with the options that apply to the recording now."""
+PRIORITY = "priority"
+
+
+def refreshes(command: str) -> bool:
+    """Return whether a command asks for a retry with new options."""
+    return command == REFRESH
+
+
+def priority_command(priority: int) -> str:
+    """Return the command that asks for a priority: `priority:5`."""
+    return f"{PRIORITY}:{priority}"
+
+
+def new_priority(command: str) -> int | None:
+    """Return the priority that a command asks for; None if it asks for something else."""
+    name, _, value = command.partition(":")
+    return int(value) if name == PRIORITY else None
+
+
 class Requests(Access):
     """Requests, taken by the dispatcher; pauses, shown to people and kept over a restart."""
 

@@ -5,12 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, or_, select, union_all, update
 
+from daemon.chunk import Options
 from daemon.store.access import moved
 from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
 from daemon.store.intake import Intake
 from daemon.store.measurements import Measurements
 from daemon.store.moves import Moves
-from daemon.store.records import Job, seconds_until, timestamp, timestamp_in, warnings_to_json
+from daemon.store.records import Job, Seen, options_columns, seconds_until, timestamp, timestamp_in, warnings_to_json
 from daemon.store.requests import Requests
 from daemon.store.schema import (
     CANCELLED,
@@ -190,12 +191,29 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
             [job_id], (*WAITING, RUNNING), state=CANCELLED, reason="cancelled by request", finished_at=timestamp()
         )
 
-    def retry(self, job_id: int) -> None:
-        """Move failed | dead | rejected | cancelled | vanished | done → queued, to start over with all attempts."""
+    def seen(self, job_id: int) -> Seen | None:
+        """Return the recording of a job, as it was seen; None if there is no such job."""
+        statement = select(jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.size_bytes)
+        row = self._read(lambda db: db.execute(statement.where(jobs.c.id == job_id)).first())
+        return None if row is None else Seen(*row)
+
+    def prioritize(self, job_id: int, priority: int) -> None:
+        """Give a job that waits another priority."""
+        self._move([job_id], WAITING, priority=priority)
+
+    def retry(self, job_id: int, fresh: tuple[Options, int] | None = None) -> None:
+        """Move failed | dead | rejected | cancelled | vanished | done → queued, to start over with all attempts.
+
+        Args:
+            job_id: The job.
+            fresh: The options and the priority that it gets, also if it is queued; None to keep those that it has.
+        """
+        changes = {} if fresh is None else {**options_columns(fresh[0]), "priority": fresh[1]}
+        states = REVIVABLE if fresh is None else (*REVIVABLE, QUEUED)
 
         def work(db: Connection) -> None:
             done = db.execute(
-                moved(*REVIVABLE, ids=[job_id]).values(
+                moved(*states, ids=[job_id]).values(
                     state=QUEUED,
                     reason="retried by request",
                     attempts=0,
@@ -205,6 +223,7 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
                     queued_at=timestamp(),
                     retried=True,
                     **NO_ERROR,
+                    **changes,
                 )
             )
             if done.rowcount:

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable
 
-from daemon.config.settings import Jobs
+from daemon.config.settings import Settings
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.filesystem import exists
 from daemon.monitor.counters import Counters
@@ -19,17 +19,18 @@ from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
 from daemon.signals import Wakeup
 from daemon.store.records import Job, MadeWith
-from daemon.store.requests import exported_formats
 from daemon.store.store import Store
 from daemon.transcribe.abilities import Abilities
 from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.children import Children, Event
 from daemon.transcribe.inference import Inference
 from daemon.transcribe.outcome import Outcomes
-from daemon.transcribe.pauses import REQUEST, REQUESTED, Pauses
+from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import LONG_BYTES, free_places, needs_window
 from daemon.transcribe.policies import POLICIES
+from daemon.transcribe.requested import Requested
 from daemon.transcribe.stages import StageRunner
+from daemon.watch.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -44,19 +45,20 @@ class Dispatcher:
 
     Args:
         wakeup: ends the wait when other threads have something new.
-        jobs: the configured attempts and times.
+        settings: for the attempts and times of jobs, and the options of those that are refreshed.
     """
 
     def __init__(
-        self, store: Store, children: Children, pauses: Pauses, wakeup: Wakeup, jobs: Jobs, counters: Counters
+        self, store: Store, children: Children, pauses: Pauses, wakeup: Wakeup, settings: Settings, counters: Counters
     ) -> None:
         self._store = store
         self._children = children
         self._engines, self._decoders, self._tuner = children.engines, children.decoders, children.tuner
         self._pauses = pauses
         self._wakeup = wakeup
-        self._drain_s = jobs.drain_seconds
-        self._outcomes = Outcomes(store, jobs, counters)
+        self._drain_s = settings.jobs.drain_seconds
+        self._outcomes = Outcomes(store, settings.jobs, counters)
+        self._requested = Requested(store, pauses, self._outcomes, Resolver(settings))
         self._running: dict[int, ActiveJob] = {}
         self._abilities = Abilities()
         self._inference = Inference(store, self._engines, self._running, counters)
@@ -155,19 +157,9 @@ class Dispatcher:
             return
         self._requests_at = time.monotonic() + TICK_S / 2
         for command, job_id in self._store.take_requests():
-            log.info("request: %s%s", command, "" if job_id is None else f" job {job_id}")
-            match command, job_id:
-                case "cancel", int():
-                    self._drop(job_id)
-                    self._store.cancel(job_id)
-                case "retry", int():
-                    self._store.retry(job_id)
-                case "pause", None:
-                    self._pauses.hold(REQUEST, REQUESTED)
-                case "resume", None:
-                    self._pauses.release(REQUEST)
-                case _, int() if formats := exported_formats(command):
-                    self._outcomes.export(job_id, formats)
+            if command == "cancel" and job_id is not None:
+                self._drop(job_id)
+            self._requested.apply(command, job_id)
             self._claim_at = 0.0
 
     # -- claiming and decoding -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from daemon.store.rows import JobRow
 from daemon.store.store import Store
-from tests.support import Daemon, MakeDaemon, queue
+from tests.support import Daemon, MakeDaemon, queue, wait_until, write_wav
 
 
 def paths(rows: list[JobRow]) -> list[str]:
@@ -47,3 +47,36 @@ def test_the_command_lists_filters_and_pages(make_daemon: MakeDaemon, store: Sto
 def test_a_cursor_that_cannot_be_is_bad_usage(make_daemon: MakeDaemon, arguments: tuple[str, ...]) -> None:
     done = make_daemon().run("jobs", "list", *arguments)
     assert (done.returncode, done.stdout) == (2, "") and "cursor" in done.stderr
+
+
+def test_jobs_are_named_by_path_pattern_or_filter_and_get_priorities_and_new_options(fake_daemon: Daemon) -> None:
+    fake_daemon.start().ready()
+    fake_daemon.run("pause")
+    wait_until(lambda: fake_daemon.query("SELECT * FROM pauses"), 10, "the pause")
+    for seed, name in enumerate("abc"):
+        write_wav(fake_daemon.inbox / f"{name}.wav", seed=seed)
+    fake_daemon.wait_for({"a.wav": "queued", "b.wav": "queued", "c.wav": "queued"})
+    raised = fake_daemon.run("jobs", "priority", "--to", "-7", "a.wav", str(fake_daemon.inbox / "b.wav"), "nothing.wav")
+    assert raised.returncode == 1 and "there is no job nothing.wav" in raised.stderr
+    cancelled = json.loads(fake_daemon.run("jobs", "cancel", "b.*", "--json").stdout)
+    assert cancelled["missing"] == [] and len(cancelled["requested"]) == 1
+    (fake_daemon.inbox / ".transcribed.toml").write_text('formats = ["md"]\npriority = 3')
+    fake_daemon.run("jobs", "retry", "--path", "c.*", "--refresh-options")
+    priorities = "SELECT path, priority FROM jobs ORDER BY path"
+    expected = [("a.wav", -7), ("b.wav", -7), ("c.wav", 3)]
+    wait_until(lambda: fake_daemon.query(priorities) == expected, 10, "the requests")
+    fake_daemon.run("resume")
+    fake_daemon.wait_for({"a.wav": "done", "b.wav": "cancelled", "c.wav": "done"})
+    assert fake_daemon.query("SELECT path FROM jobs WHERE state = 'done' ORDER BY finished_at") == [
+        ("c.wav",),
+        ("a.wav",),
+    ]
+    assert (fake_daemon.inbox / "c.md").exists() and not (fake_daemon.inbox / "c.txt").exists()
+    assert (fake_daemon.inbox / "a.txt").exists() and not (fake_daemon.inbox / "a.md").exists()
+    fake_daemon.run("jobs", "retry", "--state", "cancelled")
+    fake_daemon.wait_for({"b.wav": "done"})
+    assert "no jobs match" in fake_daemon.run("jobs", "retry", "--state", "dead").stdout
+    for nothing_or_both in ((), ("1", "--state", "done")):
+        refused = fake_daemon.run("jobs", "cancel", *nothing_or_both)
+        assert refused.returncode == 2 and "name jobs by id, path or pattern, or choose them" in refused.stderr
+    assert fake_daemon.stop() == 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from daemon.chunk import Chunk, Options
-from daemon.config.settings import Jobs
+from daemon.config.settings import Jobs, Settings, Watch
 from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
@@ -166,11 +166,12 @@ class House:
         migrate(self.path)
         self.store = Store(self.path)
         self.decoders, self.engines, self.tuner = FakeDecoders(), FakeEngines(), FakeAutotuner()
-        jobs = Jobs(attempts=2, retry_backoff_seconds=60, drain_seconds=1)
+        watch = Watch(path=self.inbox, language="en")
+        settings = Settings(watch=(watch,), jobs=Jobs(attempts=2, retry_backoff_seconds=60, drain_seconds=1))
         self.wakeup = Wakeup()
         self.pauses = Pauses(self.store, None, self.wakeup)
         children = Children(self.engines, self.decoders, self.tuner)  # type: ignore[arg-type]
-        self.dispatcher = Dispatcher(self.store, children, self.pauses, self.wakeup, jobs, Counters())
+        self.dispatcher = Dispatcher(self.store, children, self.pauses, self.wakeup, settings, Counters())
 
     def close(self) -> None:
         self.store.close()
