@@ -18,6 +18,7 @@ from daemon.config.languages import LANGUAGES
 from daemon.config.options import QUEUE, RECORDING, Given, Resolved, locate, resolve
 from daemon.config.settings import Model, Settings, Table, Vad, Watch
 from daemon.config.validation import validate
+from daemon.config.variables import variables
 from daemon.filesystem import fingerprint, open_beneath
 
 FOLDER_FILE = b".transcribed.toml"
@@ -79,6 +80,7 @@ class FolderSettings:
         self._settings = settings
         self._file = file
         self._tell = tell
+        self._variables = {each.key: each.name for each in variables(Settings.model_fields)}
         self._read: dict[str, Read] = {}
 
     def resolve(self, path: bytes) -> tuple[Resolved, tuple[str, ...]]:
@@ -104,7 +106,7 @@ class FolderSettings:
             if (found := self._of(str(watch.path), below)) is not None:
                 errors += found.errors
                 given.append(Given(found.values, layer, watch.path / os.fsdecode(below)))
-        return resolve(self._settings, path, self._file, given), tuple(errors)
+        return resolve(self._settings, path, self._file, given, self._variables), tuple(errors)
 
     def _of(self, root: str, below: bytes) -> Read | None:
         """Return what a file says, read again if it has changed; None if there is none."""

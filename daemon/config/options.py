@@ -5,7 +5,7 @@ Values come in layers, general ones first; where two layers give a value, the la
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class Source:
     """Where a value comes from."""
 
     layer: str
-    """`default`, `configuration`, `preset`, `folder`, `name`, `recording` or `language`."""
+    """`default`, `configuration`, `environment`, `preset`, `folder`, `name`, `recording` or `language`."""
     key: str
     """The key that sets it, or would set it: `watch[0].language`."""
     file: Path | None = None
@@ -125,6 +125,8 @@ class Asked:
     place: Place
     given: Sequence[Given] = ()
     """What the folders and the recording say themselves, in order."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The environment variables that set keys, by key."""
 
     def table(self, name: str) -> Table:
         """Return the table of the configuration that applies to the recording."""
@@ -164,7 +166,13 @@ Layer = Callable[[Asked, Mapping[str, Value]], Mapping[str, Value]]
 is shown."""
 
 
-def resolve(settings: Settings, path: bytes, file: Path | None = None, given: Sequence[Given] = ()) -> Resolved:
+def resolve(
+    settings: Settings,
+    path: bytes,
+    file: Path | None = None,
+    given: Sequence[Given] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Resolved:
     """Resolve the options of a recording.
 
     Args:
@@ -172,6 +180,7 @@ def resolve(settings: Settings, path: bytes, file: Path | None = None, given: Se
         path: An absolute path, with no links above the watched folder.
         file: The file that the settings were read from, to be named as a source.
         given: What its folders and the recording say themselves, general ones first.
+        variables: The environment variables that set keys, by key, to be named as sources.
 
     Raises:
         LookupError: The path is below no watched folder.
@@ -179,7 +188,7 @@ def resolve(settings: Settings, path: bytes, file: Path | None = None, given: Se
     place = locate(settings, path)
     if place is None:
         raise LookupError(f"{os.fsdecode(path)} is below no watched folder")
-    asked = Asked(settings, file, place, given)
+    asked = Asked(settings, file, place, given, variables or {})
     values: dict[str, Value] = {}
     for layer in LAYERS:
         values |= layer(asked, values)
@@ -211,8 +220,12 @@ def _defaults(asked: Asked, _before: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _configuration(asked: Asked, _before: Mapping[str, Value]) -> dict[str, Value]:
+    def source(key: str) -> Source:
+        variable = asked.variables.get(key)
+        return Source("environment", variable) if variable else Source("configuration", key, asked.file)
+
     return {
-        option: Value(getattr(asked.table(table), key), Source("configuration", asked.key(option), asked.file))
+        option: Value(getattr(asked.table(table), key), source(asked.key(option)))
         for option, (table, key) in KEYS.items()
         if key in asked.table(table).model_fields_set
     }

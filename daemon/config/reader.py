@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ from daemon.config.check import KnownAddress, check
 from daemon.config.paths import located
 from daemon.config.settings import SQLITE_PREFIX, Settings, Table
 from daemon.config.validation import validate
+from daemon.config.variables import Variable, overlay, variables
 from daemon.errors import BadConfig
 
 AnyTable = TypeVar("AnyTable", bound=Table)
@@ -35,7 +37,7 @@ def find(option: Path | None) -> Path:
 
 
 def load(file: Path, known_address: KnownAddress | None = None) -> Settings:
-    """Read and check a configuration file.
+    """Read and check a configuration file, and the environment variables that set keys of it.
 
     Args:
         file: relative paths in it are relative to its folder.
@@ -52,13 +54,24 @@ def load(file: Path, known_address: KnownAddress | None = None) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{file}: is not TOML: {error}") from error
     base = file.absolute().parent
+    overlay(raw, given := variables(Settings.model_fields))
     settings, wrong = validate(Settings, raw, base)
     settings = _absolute(settings, base)
     # What a wrong key stands for is its default here, which no other key may be blamed for.
     problems = [each for each in check(settings, known_address) if not any(map(each.depends_on, wrong))]
-    if errors := [f"{key}: {reason}" for key, reason in wrong.items()] + [f"{p.key}: {p.reason}" for p in problems]:
-        raise BadConfig("\n".join(f"{file}: {error}" for error in errors))
+    if errors := [*wrong.items(), *((problem.key, problem.reason) for problem in problems)]:
+        raise BadConfig("\n".join(f"{_origin(key, given) or file}: {key}: {reason}" for key, reason in errors))
     return settings
+
+
+def _origin(key: str, given: Sequence[Variable]) -> str:
+    """Return the variable that sets a key, or that made a section which is unknown; "" if none did."""
+    for each in given:
+        if f"{key}.".startswith((f"{each.key}.", f"{each.key}[")):
+            return each.name
+        if each.path[0] == key and key not in Settings.model_fields:
+            return each.name
+    return ""
 
 
 def default_text() -> str:
