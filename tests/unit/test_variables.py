@@ -73,8 +73,8 @@ def test_the_variable_is_named_in_errors_and_by_explain(tmp_path: Path, monkeypa
     file.write_text("[model]\nbeam_size = 3")
     monkeypatch.delenv("TRANSCRIBED_BOGUS__KEY")
     monkeypatch.delenv("TRANSCRIBED_MONITOR__RULES__DISK_FREE__FIRE")
-    monkeypatch.setenv("TRANSCRIBED_WATCH__LANGUAGE", "de")
+    monkeypatch.setenv("TRANSCRIBED_WATCH__LANGUAGE", "en")
     resolved, _ = FolderSettings(reader.load(file), file).resolve(bytes(tmp_path / "inbox" / "a.wav"))
-    assert resolved.options.language == "de"
+    assert resolved.options.language == "en"
     assert str(resolved.values["language"].source) == "TRANSCRIBED_WATCH__LANGUAGE"
     assert str(resolved.values["beam_size"].source) == "config.toml: model.beam_size"
