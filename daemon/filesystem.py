@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import stat
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 
 
@@ -79,6 +80,26 @@ def open_folder(root: str, path: bytes) -> int:
     return folder
 
 
+def folders_down(root: str, parts: Iterable[bytes]) -> Generator[int, None, None]:
+    """Yield a descriptor of a root and of each folder on a way down from it, following no link below the root.
+
+    Each is closed when the next one is asked for.
+
+    Raises:
+        OSError: A folder is missing, behind a link (ENOTDIR, ELOOP) or not permitted.
+    """
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield folder
+        for part in parts:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+            yield folder
+    finally:
+        os.close(folder)
+
+
 def open_beneath(root: str, path: bytes) -> int:
     """Open a regular file below a root for reading, following no link below the root and never blocking.
 
@@ -87,10 +108,18 @@ def open_beneath(root: str, path: bytes) -> int:
     """
     folder = open_folder(root, path)
     try:
-        name = os.path.basename(path)
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        return open_in(folder, os.path.basename(path))
     finally:
         os.close(folder)
+
+
+def open_in(folder: int, name: bytes) -> int:
+    """Open a regular file of a folder, which is an open descriptor, in the same way.
+
+    Raises:
+        OSError: As for `open_beneath`.
+    """
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise OSError(errno.EINVAL, "not a regular file")

@@ -38,6 +38,7 @@ from daemon.transcribe.autotune import Autotuner
 from daemon.transcribe.children import Children
 from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import Pauses
+from daemon.watch.resolver import Resolver
 from daemon.watch.scanner import Scanner
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class Service:
         self.scheduler.start()
         self.looked_at = time.monotonic()
         self.dispatcher.run(self._stops)
-        if self.reload is None:
+        if self.reload is None or self.signals.stops:
             notify("STOPPING=1")
         # The order of the stop: the scanner first, for it makes new work; then the batches in flight, which
         # are paid for; then, when the parts are closed, the children, which have nothing left to do.
@@ -110,7 +111,7 @@ class Service:
         self.scanner.close()
         if self.scanner.failure is not None:
             raise Unavailable(f"the scanner failed: {self.scanner.failure}", "see the log above")
-        if self.reload is not None:
+        if self.reload is not None and not self.signals.stops:
             return Result.RELOAD
         if self.once is None:
             return Result.DONE
@@ -219,9 +220,9 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
             log.info("%d jobs wait in folders that are not watched any more; they go on when these are again", left)
         tuner = parts.enter_context(closing(Autotuner(store, engines, setup, untried=known is None and once_s is None)))
         children, pauses = Children(engines, decoders, tuner), Pauses(store, settings.jobs.between, wakeup)
-        counters = counters_of(history)
-        dispatcher = Dispatcher(store, children, pauses, wakeup, settings, counters)
-        scanner = parts.enter_context(closing(Scanner(settings, store, wakeup, partial(take_along, store))))
+        counters, resolver = counters_of(history), Resolver(settings)
+        dispatcher = Dispatcher(store, children, pauses, wakeup, resolver, counters)
+        scanner = parts.enter_context(closing(Scanner(resolver, store, wakeup, partial(take_along, store))))
         maintenance = parts.enter_context(closing(Maintenance(settings, config_file, history, dispatcher)))
         sources = Sources((engines, decoders, tuner), scanner, pauses, maintenance)
         monitor = parts.enter_context(closing(Monitor(settings, history, counters, sources)))

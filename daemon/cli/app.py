@@ -38,6 +38,9 @@ from daemon.monitor.notifications import is_known
 from daemon.store.queries import Queries
 from daemon.systemd import JournalFormatter, is_journal
 
+WAIT_S = 300.0
+"""How long `run --once` waits for what only others can end, unless told."""
+
 app = typer.Typer(
     name="transcribed",
     help="Drop a recording in a folder, get a transcript beside it.",
@@ -90,14 +93,14 @@ def run(
     config_file: ConfigOption = None,
     once: Annotated[bool, typer.Option("--once", help="Transcribe what is in the folders, then exit.")] = False,
     wait_s: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--wait",
             min=0,
             metavar="SECONDS",
-            help="With --once: how long to wait for a pause to end or a recording to be closed, before exit code 5.",
+            help="With --once: how long to wait for a pause to end or a file to be closed, before exit code 5 (300).",
         ),
-    ] = 300.0,
+    ] = None,
     preset: Annotated[Preset | None, typer.Option(help="Settings for a common machine.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -105,20 +108,24 @@ def run(
     # Not at the top: the other commands need none of the daemon's parts, and start sooner without them.
     from daemon.service import Result, build
 
+    if wait_s is not None and not once:
+        raise typer.BadParameter("goes with --once", param_hint="--wait")
     file = reader.find(config_file)
     settings = taken_over() or reader.load(file, is_known)
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
-    with build(settings, once_s=wait_s if once else None, config_file=file.absolute()) as service:
+    with build(
+        settings, once_s=(WAIT_S if wait_s is None else wait_s) if once else None, config_file=file.absolute()
+    ) as service:
         result = service.run()
-    if service.reload is not None:
+    if result is Result.RELOAD and service.reload is not None and not service.signals.stops:
         with suppress(ValueError):  # the new program reads the file itself then
             hand_over(service.reload)
         # Keep the process id, so that systemd and whoever sent the signal still recognize the daemon.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    sys.exit({Result.DONE: 0, Result.FAILED: EXIT_FAILED, Result.GAVE_UP: EXIT_GAVE_UP}[result])
+    sys.exit({Result.FAILED: EXIT_FAILED, Result.GAVE_UP: EXIT_GAVE_UP}.get(result, 0))
 
 
 @app.command()

@@ -31,7 +31,8 @@ def explain(
     file = reader.find(config_file)
     settings = reader.load(file)
     seen = admission(settings, os.fsencode(path))
-    resolved, errors = FolderSettings(settings, file.absolute()).resolve(seen.path) if seen.place else (None, ())
+    resolved, wrong = FolderSettings(settings, file.absolute()).resolve(seen.path) if seen.place else (None, ())
+    errors = [readable(os.fsencode(error)) for error in wrong]
     job = _job(settings, seen) if resolved else None
     if as_json:
         print_json(_report(seen, resolved, job) | {"errors": errors})
@@ -79,7 +80,7 @@ def _plain(value: Value) -> dict[str, Any]:
     return {
         "value": value.value,
         "layer": source.layer,
-        "file": None if source.file is None else str(source.file),
+        "file": None if source.file is None else readable(bytes(source.file)),
         "key": source.key,
         "preset": source.name or None,
     }

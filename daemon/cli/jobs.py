@@ -21,9 +21,11 @@ from daemon.cli.common import (
     print_json,
     when_done,
 )
-from daemon.cli.naming import Names, jobs_named
+from daemon.cli.naming import Names, is_id, jobs_named
+from daemon.config.values import PRIORITY_MAX
 from daemon.store.job_queries import START, JobFilter
 from daemon.store.queries import Queries
+from daemon.store.records import readable
 from daemon.store.requests import REFRESH, priority_command
 from daemon.store.schema import STATES
 
@@ -131,7 +133,9 @@ def jobs_cancel(
 @option_groups
 def jobs_priority(
     filters: FilterOptions,
-    to: Annotated[int, typer.Option(help="The priority; higher numbers go first.")],
+    to: Annotated[
+        int, typer.Option(min=-PRIORITY_MAX, max=PRIORITY_MAX, help="The priority; higher numbers go first.")
+    ],
     names: Names = None,
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
@@ -155,7 +159,7 @@ def _request(
         running = queries.pid is not None
     name = command.partition(":")[0]
     if as_json:
-        missing = [int(each) if each.isdigit() else each for each in unknown]
+        missing = [int(each) if is_id(each) else readable(os.fsencode(each)) for each in unknown]
         print_json({"command": name, "requested": found, "missing": missing, "daemon_running": running})
     else:
         if found:
@@ -163,7 +167,7 @@ def _request(
         elif not unknown:
             print("no jobs match")
         for each in unknown:
-            print(f"transcribed: there is no job {each}", file=sys.stderr)
+            print(f"transcribed: there is no job {readable(os.fsencode(each))}", file=sys.stderr)
     if unknown:
         sys.exit(EXIT_FAILED)
 

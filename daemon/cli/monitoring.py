@@ -34,8 +34,8 @@ STATE_COLOURS = {"firing": "red", "pending": "yellow", "unknown": "magenta", "re
 SINCE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 BARS = "▁▂▃▄▅▆▇█"
-RELOAD_S = 110.0
-"""How long a reload may take: the batches in flight end first, within `drain_seconds`."""
+RELOAD_S = 50.0
+"""How long a reload may take, besides `drain_seconds`, within which the batches in flight end."""
 SPARK_WIDTH, FIGURES_WIDTH = 48, 68
 """The most cells of a sparkline, and the width of the rest of the table."""
 
@@ -110,15 +110,16 @@ def resume(config_file: ConfigOption = None) -> None:
 
 def reload(config_file: ConfigOption = None) -> None:
     """Check the configuration, have the daemon take it, and wait until it has; what `systemctl reload` runs."""
-    path = reader.load(reader.find(config_file), is_known).database_path
+    settings = reader.load(reader.find(config_file), is_known)
+    path = settings.database_path
     pid, before = database.running_pid(path), database.locked_at(path)
     if not pid:
-        raise Unavailable(f"no daemon holds {path}", "start it, or restart it if database.url is new")
+        raise Unavailable(f"no daemon holds {path}", "start it; if database.url is new, restart it")
     try:
         os.kill(pid, signal.SIGHUP)
     except OSError as error:
         raise Unavailable(f"the daemon (pid {pid}) cannot be told: {error.strerror}", "be its user, or root") from error
-    until = time.monotonic() + RELOAD_S
+    until = time.monotonic() + settings.jobs.drain_seconds + RELOAD_S
     while database.locked_at(path) == before:
         if time.monotonic() > until or not Path(f"/proc/{pid}").exists():
             raise Unavailable("the daemon has not taken the configuration", "its log says why")

@@ -8,9 +8,15 @@ import typer
 
 from daemon.store.job_queries import JobFilter
 
+ID_DIGITS = 18
 Names = Annotated[
     list[str] | None, typer.Argument(help="Jobs by id, or recordings by path or pattern, as `jobs list` shows them.")
 ]
+
+
+def is_id(name: str) -> bool:
+    """Return whether a name is the id of a job, and not of more digits than an id can have."""
+    return name.isascii() and name.isdigit() and len(name) <= ID_DIGITS
 
 
 def jobs_named(
@@ -28,7 +34,7 @@ def jobs_named(
     found: dict[int, None] = {}
     unknown = []
     for name in names:
-        if name.isascii() and name.isdigit():
+        if is_id(name):
             matched = by_ids([int(name)])
         else:
             whole = os.path.join(os.path.realpath(os.path.dirname(name)), os.path.basename(name))

@@ -47,6 +47,7 @@ def _report(account: Account, fix: bool, running: bool) -> dict[str, object]:
         "states": {state: account.states[state] for state in STATES if account.states[state]},
         "unaccounted": account.unaccounted,
         "lacking": [{"job": job_id, "formats": formats} for job_id, formats in account.lacking.items()],
+        "gone": account.gone,
         "unlisted": account.unlisted,
         "requested": fix and bool(account.unaccounted or account.lacking),
         "daemon_running": running,
@@ -60,6 +61,7 @@ def _show(account: Account, fix: bool, running: bool) -> None:
     lacking = [f"job {job_id}: {', '.join(formats)}" for job_id, formats in account.lacking.items()]
     _list("not in the database, or not queued", account.unaccounted)
     _list("transcripts of which files are gone", lacking)
+    _list("wait or run, but the file is gone, or its drive", account.gone)
     _list("cannot be listed", account.unlisted)
     if (account.unaccounted or account.lacking) and fix:
         print(f"requested; {when_done(running=running)}")

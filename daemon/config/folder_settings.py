@@ -4,11 +4,14 @@ Both hold options by the names that `transcribed explain` shows. They are read w
 change counts at once. They may be written by whoever may drop recordings, so they can name no file and no model.
 """
 
+import errno
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,16 @@ from daemon.config.options import QUEUE, RECORDING, Given, Resolved, locate, res
 from daemon.config.settings import Model, Settings, Table, Vad, Watch
 from daemon.config.validation import validate
 from daemon.config.variables import variables
-from daemon.filesystem import fingerprint, open_beneath
+from daemon.filesystem import fingerprint, folders_down, open_in
 
 FOLDER_FILE = b".transcribed.toml"
 RECORDING_SUFFIX = b".toml"
-BYTES_MAX = 65_536
+BYTES_MAX = 16_384
 """Of a file; what is longer by far than all options together is something else."""
+FAR_TOO_DEEP = re.compile(r"(?:[\w\"'-]+[ \t]*\.[ \t]*){30}")
+"""The time that the parser takes grows with the square of the parts of a key."""
+ERRORS_MAX = 5
+"""How many errors of a file are told one by one."""
 REMEMBERED_MAX = 10_000
 """How many files are remembered, so that each is parsed once."""
 
@@ -63,6 +70,7 @@ class Read:
     values: Mapping[str, Any]
     """Those of the last version without errors."""
     errors: tuple[str, ...]
+    """Without the name of the file."""
 
 
 class FolderSettings:
@@ -99,57 +107,74 @@ class FolderSettings:
         *folders, name = place.below.split(b"/")
         given: list[Given] = []
         errors: list[str] = []
-        files = [(b"/".join([*folders[:depth], FOLDER_FILE]), "folder") for depth in range(len(folders) + 1)]
-        for below, layer in [*files, (place.below + RECORDING_SUFFIX, "recording")]:
-            if layer == "recording" and watch.language_in_names and (code := language_in(name)):
-                given.append(Given({"language": code}, "name"))
-            if (found := self._of(str(watch.path), below)) is not None:
-                errors += found.errors
-                given.append(Given(found.values, layer, watch.path / os.fsdecode(below)))
+
+        def take(folder: int, file: bytes, below: bytes, layer: str) -> None:
+            full = watch.path / os.fsdecode(below)
+            if (found := self._of(folder, file, str(full))) is not None:
+                errors.extend(found.errors)
+                given.append(Given(found.values, layer, full))
+
+        with suppress(OSError), closing(folders_down(str(watch.path), folders)) as ways:
+            for depth, folder in enumerate(ways):
+                take(folder, FOLDER_FILE, b"/".join([*folders[:depth], FOLDER_FILE]), "folder")
+                if depth == len(folders):
+                    if watch.language_in_names and (code := language_in(name)):
+                        given.append(Given({"language": code}, "name"))
+                    take(folder, name + RECORDING_SUFFIX, place.below + RECORDING_SUFFIX, "recording")
         return resolve(self._settings, path, self._file, given, self._variables), tuple(errors)
 
-    def _of(self, root: str, below: bytes) -> Read | None:
+    def _of(self, folder: int, name: bytes, path: str) -> Read | None:
         """Return what a file says, read again if it has changed; None if there is none."""
-        path = os.path.join(root, os.fsdecode(below))
         before = self._read.pop(path, None)
         try:
-            fd = open_beneath(root, below)
+            found = _read(folder, name, before)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:
-            found = Read("", before.values if before else {}, (f"{path}: cannot be read: {error.strerror}",))
-        else:
-            with os.fdopen(fd, "rb") as file:
-                version = fingerprint(os.fstat(fd))
-                found = before if before and before.version == version else _parsed(path, version, file.read, before)
+        except Exception as error:  # Whoever may drop recordings may write anything here: it ends nothing.
+            if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+                return None
+            reason = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            found = Read("", before.values if before else {}, (f"cannot be read: {reason}",))
         while len(self._read) >= REMEMBERED_MAX:
             del self._read[next(iter(self._read))]
         self._read[path] = found
+        found_here = replace(found, errors=tuple(f"{path}: {error}" for error in found.errors))
         if before is None or (found.version, found.errors) != (before.version, before.errors):
-            for told in found.errors:
+            for told in found_here.errors:
                 self._tell(told)
-        return found
+        return found_here
 
 
-def _parsed(path: str, version: str, read: Any, before: Read | None) -> Read:
-    """Return what a file says; where it has errors, what it said before."""
-    content = read(BYTES_MAX + 1)
+def _read(folder: int, name: bytes, before: Read | None) -> Read:
+    """Return what a file says; where it has errors, what it said before.
+
+    Raises:
+        OSError: The file is missing, no regular file, or cannot be read.
+        RecursionError: It is nested far too deep.
+    """
+    with os.fdopen(open_in(folder, name), "rb") as file:
+        version = fingerprint(os.fstat(file.fileno()))
+        if before is not None and before.version == version:
+            return before
+        content = file.read(BYTES_MAX + 1)
     try:
         if len(content) > BYTES_MAX:
             raise ValueError(f"has more than {BYTES_MAX} bytes")
-        raw = tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        errors = {"": "is not UTF-8"}
-    except tomllib.TOMLDecodeError as error:
-        errors = {"": f"is not TOML: {error}"}
-    except ValueError as error:
-        errors = {"": str(error)}
-    else:
-        table, errors = validate(OptionsTable, raw, Path(path).parent)
-        if not errors:
+        text = content.decode("utf-8-sig")
+        if FAR_TOO_DEEP.search(text):
+            raise ValueError("has keys of far too many parts")
+        table, wrong = validate(OptionsTable, tomllib.loads(text), Path())
+        if not wrong:
             return Read(version, {key: getattr(table, key) for key in table.model_fields_set}, ())
-    told = tuple(f"{path}: {key}: {reason}" if key else f"{path}: {reason}" for key, reason in errors.items())
-    return Read(version, before.values if before else {}, told)
+        errors = [f"{key}: {reason}" for key, reason in wrong.items()]
+    except UnicodeDecodeError:
+        errors = ["is not UTF-8"]
+    except tomllib.TOMLDecodeError as error:
+        errors = [f"is not TOML: {error}"]
+    except ValueError as error:
+        errors = [str(error)]
+    more = [f"has {len(errors) - ERRORS_MAX} more errors"] if len(errors) > ERRORS_MAX else []
+    return Read(version, before.values if before else {}, (*errors[:ERRORS_MAX], *more))
 
 
 def language_in(name: bytes) -> str | None:

@@ -20,6 +20,7 @@ from daemon.config.values import (
     Location,
     ModelName,
     Percent,
+    Priority,
     Tuple,
     Unique,
 )
@@ -61,7 +62,7 @@ class Watch(Told):
     naming: Literal["stem", "name"] = "stem"
     ignore: Annotated[tuple[str, ...], Tuple] = ("*.part", "*.crdownload", ".*", "~*")
     when_transcript_exists: Literal["add", "skip"] = "add"
-    priority: int = 0
+    priority: Priority = 0
     condition_on_previous_text: bool = False
     channels: Literal["auto", "mix", "split"] | Annotated[int, Field(ge=1, le=255)] = "auto"
     audio_tracks: Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1, le=255)] = "auto"

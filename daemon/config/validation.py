@@ -72,5 +72,8 @@ def _reason(item: Any, known: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; tables within tables within tables
+        return "this"
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"

@@ -10,6 +10,8 @@ from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 from daemon.config.paths import expanded
 
+PRIORITY_MAX = 1_000_000
+
 
 def _known_language(code: str) -> str:
     if code != "auto" and code not in LANGUAGES:
@@ -48,4 +50,5 @@ Format = Annotated[str, AfterValidator(_known_format)]
 Unique = AfterValidator(_unique)
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
+Priority = Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX)]
 Percent = Annotated[float, Field(gt=0, le=100)]

@@ -110,7 +110,7 @@ class Intake(Access):
     def leave_unwatched(self, roots: Collection[str]) -> int:
         """Move settling | queued | failed → vanished: jobs in folders that are watched no more; return how many.
 
-        They are queued again when the scanner finds their files in a folder that is.
+        They settle again when their folder is watched again.
         """
         statement = moved(*WAITING).where(jobs.c.root.not_in(roots))
         statement = statement.values(

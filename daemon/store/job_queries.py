@@ -1,14 +1,17 @@
 """Queries about jobs: lists, filters, pages, and single jobs."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
+from daemon.filesystem import fingerprint
 from daemon.store.records import readable
 from daemon.store.rows import JobDetail, JobPage, JobRow, OutputRow, SegmentRow
-from daemon.store.schema import DEAD, REJECTED, in_order, jobs, outputs, segments
+from daemon.store.schema import DEAD, REJECTED, VANISHED, in_order, jobs, outputs, segments
 from daemon.store.stage_queries import StageQueries
 
 START = "START"
@@ -28,6 +31,9 @@ class JobFilter:
     """A shell pattern for the path below the root or for the whole path; `*` also matches slashes."""
     suspect: bool = False
     """Only those whose transcript comes with warnings, or whose recording was damaged."""
+
+
+CURRENT = (jobs.c.id, jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state)
 
 
 class JobQueries(StageQueries):
@@ -75,16 +81,16 @@ class JobQueries(StageQueries):
 
     def existing(self, job_ids: Sequence[int]) -> list[int]:
         """Return those of these jobs that there are."""
-        return [row.id for row in self._rows(select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id))]
+        found = self._rows_of(sorted(job_ids), lambda ids: select(jobs.c.id).where(jobs.c.id.in_(ids)))
+        return [row.id for row in found]
 
     def matching(self, wanted: JobFilter) -> list[int]:
         """Return the ids of all jobs that a filter matches, the oldest first."""
         return [row.id for row in self._rows(select(jobs.c.id).where(*conditions(wanted)).order_by(jobs.c.id))]
 
     def newest_matching(self, wanted: JobFilter) -> list[int]:
-        """Return the id of the newest job of each recording that a filter matches, the oldest first."""
-        newest = select(func.max(jobs.c.id).label("id")).where(*conditions(wanted))
-        return sorted(row.id for row in self._rows(newest.group_by(jobs.c.root, jobs.c.path_bytes)))
+        """Return the id of the current job of each recording that a filter matches, the oldest first."""
+        return current(self._rows(select(*CURRENT).where(*conditions(wanted))))
 
     def failed_since(self, since: str) -> int:
         """Return how many jobs have ended as dead or rejected since a time."""
@@ -96,6 +102,28 @@ class JobQueries(StageQueries):
         # 100 000 jobs this takes 30 ms rather than 360.
         statement = select(jobs).where(jobs.c.id.in_(ids.scalar_subquery()))
         return self._typed(JobRow, statement.order_by(jobs.c.id.desc()))
+
+
+def current(rows: Iterable[Any]) -> list[int]:
+    """Return the id of one job of each recording: of the file as it is now, else of the newest version.
+
+    A job that was moved to a path may be older than one of an earlier file of this name.
+
+    Args:
+        rows: The columns CURRENT of jobs.
+    """
+    paths: dict[tuple[str, bytes], list[Any]] = {}
+    for row in rows:
+        paths.setdefault((row.root, row.path_bytes), []).append(row)
+    return sorted(_current(root, path, jobs_).id for (root, path), jobs_ in paths.items())
+
+
+def _current(root: str, path: bytes, rows: Sequence[Any]) -> Any:
+    version = ""
+    if len(rows) > 1:
+        with suppress(OSError):
+            version = fingerprint(os.lstat(os.path.join(os.fsencode(root), path)))
+    return max(rows, key=lambda row: (row.fingerprint == version, row.state != VANISHED, row.id))
 
 
 def _ids(wanted: JobFilter | None) -> Select[Any]:

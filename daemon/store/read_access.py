@@ -1,6 +1,6 @@
 """Read-only access to jobs.db, to which a daemon may be writing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -12,6 +12,8 @@ from daemon.errors import Unavailable
 from daemon.store import database
 
 R = TypeVar("R")
+IDS_MAX = 10_000
+"""How many values a statement names; SQLite takes 32 766."""
 
 
 class ReadAccess:
@@ -54,6 +56,11 @@ class ReadAccess:
     def _rows(self, statement: Select[Any]) -> Sequence[Any]:
         with self._engine.connect() as db:
             return db.execute(statement).all()
+
+    def _rows_of(self, ids: Sequence[int], statement: Callable[[Sequence[int]], Select[Any]]) -> list[Any]:
+        """Return the rows of a statement for any number of ids, in their order."""
+        groups = (ids[at : at + IDS_MAX] for at in range(0, len(ids), IDS_MAX))
+        return [row for group in groups for row in self._rows(statement(group))]
 
     def _one(self, statement: Select[Any]) -> Any:
         with self._engine.connect() as db:

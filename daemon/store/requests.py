@@ -49,25 +49,27 @@ def new_priority(command: str) -> int | None:
 class Requests(Access):
     """Requests, taken by the dispatcher; pauses, shown to people and kept over a restart."""
 
-    def take_requests(self) -> list[tuple[str, int | None]]:
+    def take_requests(self, limit: int = -1) -> list[tuple[str, int | None]]:
         """Take the requests for the dispatcher, oldest first: (command, id of the job if it is about one).
 
         Each request is returned once.
+
+        Args:
+            limit: How many are taken at most; -1 for all.
         """
-        return self._take(requests.c.command != COMPARE)
+        return self._take(requests.c.command != COMPARE, limit)
 
     def take_compare(self) -> bool:
         """Return whether somebody has asked for a comparison of the folders since the last call."""
-        return bool(self._take(requests.c.command == COMPARE))
+        return bool(self._take(requests.c.command == COMPARE, -1))
 
-    def _take(self, which: ColumnElement[bool]) -> list[tuple[str, int | None]]:
+    def _take(self, which: ColumnElement[bool], limit: int) -> list[tuple[str, int | None]]:
         if not self._read(lambda db: db.execute(select(requests.c.id).where(which).limit(1)).first()):
             return []
+        oldest = select(requests.c.id).where(which).order_by(requests.c.id).limit(limit).scalar_subquery()
+        statement = delete(requests).where(requests.c.id.in_(oldest)).returning(requests)
         return self._write(
-            lambda db: [
-                (row.command, row.job_id)
-                for row in sorted(db.execute(delete(requests).where(which).returning(requests)), key=lambda row: row.id)
-            ]
+            lambda db: [(row.command, row.job_id) for row in sorted(db.execute(statement), key=lambda row: row.id)]
         )
 
     def pauses(self) -> dict[str, str]:

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable
 
-from daemon.config.settings import Settings
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.filesystem import exists
 from daemon.monitor.counters import Counters
@@ -36,6 +35,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 """Requests from the command line are seen, and deadlines kept, within this time."""
+REQUESTS_MAX = 20
+"""Requests that are applied in one round."""
 CLAIM_S = 30.0
 """The queue is looked at this often even though nothing says that it has changed."""
 
@@ -45,20 +46,21 @@ class Dispatcher:
 
     Args:
         wakeup: ends the wait when other threads have something new.
-        settings: for the attempts and times of jobs, and the options of those that are refreshed.
+        resolver: for the attempts and times of jobs, and the options of those that are refreshed.
     """
 
     def __init__(
-        self, store: Store, children: Children, pauses: Pauses, wakeup: Wakeup, settings: Settings, counters: Counters
+        self, store: Store, children: Children, pauses: Pauses, wakeup: Wakeup, resolver: Resolver, counters: Counters
     ) -> None:
         self._store = store
         self._children = children
         self._engines, self._decoders, self._tuner = children.engines, children.decoders, children.tuner
         self._pauses = pauses
         self._wakeup = wakeup
-        self._drain_s = settings.jobs.drain_seconds
-        self._outcomes = Outcomes(store, settings.jobs, counters)
-        self._requested = Requested(store, pauses, self._outcomes, Resolver(settings))
+        jobs = resolver.settings.jobs
+        self._drain_s = jobs.drain_seconds
+        self._outcomes = Outcomes(store, jobs, counters)
+        self._requested = Requested(store, pauses, self._outcomes, resolver)
         self._running: dict[int, ActiveJob] = {}
         self._abilities = Abilities()
         self._inference = Inference(store, self._engines, self._running, counters)
@@ -155,8 +157,10 @@ class Dispatcher:
         """Do what people asked for on the command line."""
         if time.monotonic() < self._requests_at:
             return
-        self._requests_at = time.monotonic() + TICK_S / 2
-        for command, job_id in self._store.take_requests():
+        taken = self._store.take_requests(REQUESTS_MAX)
+        # The others come in the next rounds, so that the loop shows meanwhile that it is alive.
+        self._requests_at = time.monotonic() + (0 if len(taken) == REQUESTS_MAX else TICK_S / 2)
+        for command, job_id in taken:
             if command == "cancel" and job_id is not None:
                 self._drop(job_id)
             self._requested.apply(command, job_id)

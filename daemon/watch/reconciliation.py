@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daemon.config.formats import TRANSLATED
 from daemon.config.settings import Settings
-from daemon.filesystem import is_remounted
+from daemon.filesystem import exists, is_remounted
 from daemon.store.reconcile_queries import ReconcileQueries, Version
 from daemon.store.records import readable
 from daemon.store.schema import DONE, SETTLING, VANISHED
@@ -32,13 +32,15 @@ class Account:
     """The paths of the others."""
     lacking: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """Job -> the formats of which the files are gone."""
+    gone: list[str] = field(default_factory=list)
+    """Recordings that wait or run although there is no such file."""
     unlisted: list[str] = field(default_factory=list)
     """Folders that could not be listed, and why."""
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is missing."""
-        return not (self.unaccounted or self.lacking or self.unlisted)
+        return not (self.unaccounted or self.lacking or self.gone or self.unlisted)
 
 
 def reconcile(settings: Settings, queries: ReconcileQueries) -> Account:
@@ -48,7 +50,7 @@ def reconcile(settings: Settings, queries: ReconcileQueries) -> Account:
         others = [other.path for other in settings.watch if other is not watch]
 
         def closed(folder: bytes, error: OSError, root: Path = watch.path) -> None:
-            account.unlisted.append(f"{root / os.fsdecode(folder)}: {error.strerror}")
+            account.unlisted.append(f"{readable(os.path.join(os.fsencode(root), folder))}: {error.strerror}")
 
         names = Names.of(watch, settings.watching)
         found = (
@@ -61,6 +63,9 @@ def reconcile(settings: Settings, queries: ReconcileQueries) -> Account:
                 _count(account, watch.path, group, queries)
         except OSError as error:
             account.unlisted.append(f"{watch.path}: {error.strerror}")
+        for path in queries.open_paths(str(watch.path)):
+            if not exists(str(watch.path), path):
+                account.gone.append(readable(os.path.join(os.fsencode(watch.path), path)))
     return account
 
 

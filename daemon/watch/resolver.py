@@ -2,27 +2,34 @@
 
 import logging
 import os
+import threading
 
 from daemon.chunk import Options
 from daemon.config.folder_settings import FolderSettings
 from daemon.config.settings import Settings
-from daemon.store.records import Seen
+from daemon.store.records import Seen, readable
 
 log = logging.getLogger(__name__)
 
 
 class Resolver:
-    """Resolves the options of recordings, and logs each error in the settings of their folders once."""
+    """Resolves the options of recordings, and logs each error in the settings of their folders once.
+
+    Scanner and dispatcher share one, so that what a broken file said before is the same for both.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self._folder_settings = FolderSettings(settings, tell=_log)
+        self._turn = threading.Lock()
 
     def of(self, seen: Seen) -> tuple[Seen, Options, int]:
         """Return a recording with the options and the priority that apply to it now."""
         path = os.path.join(os.fsencode(seen.root), seen.path_bytes)
-        resolved, _ = self._folder_settings.resolve(path)
+        with self._turn:
+            resolved, _ = self._folder_settings.resolve(path)
         return seen, resolved.options, resolved.priority
 
 
 def _log(error: str) -> None:
-    log.error("%s; what it said before stays in force", error)
+    log.error("%s; it counts as before it was changed, or not at all", readable(os.fsencode(error)))

@@ -16,7 +16,6 @@ from typing import TypeVar
 from daemon.chunk import Options
 from daemon.config.formats import files_of
 from daemon.config.options import locate
-from daemon.config.settings import Settings
 from daemon.errors import Unavailable
 from daemon.filesystem import being_written, fingerprint, open_beneath
 from daemon.signals import Wakeup
@@ -58,9 +57,9 @@ class Scanner(threading.Thread):
         take_along: moves the transcripts of recordings that were moved.
     """
 
-    def __init__(self, settings: Settings, store: Store, wakeup: Wakeup, take_along: TakeAlong) -> None:
+    def __init__(self, resolver: Resolver, store: Store, wakeup: Wakeup, take_along: TakeAlong) -> None:
         super().__init__(name="scanner", daemon=True)
-        self._settings = settings
+        self._settings = settings = resolver.settings
         self._store = store
         self._wakeup = wakeup
         self._settler: Settler[Key] = Settler(settings.watching.settle_seconds)
@@ -74,7 +73,7 @@ class Scanner(threading.Thread):
             )
             for watch in settings.watch
         ]
-        self._resolver = Resolver(settings)
+        self._resolver = resolver
         self._comparison = Comparison(self._resolver, store, self._roots, self._settler, take_along)
         self._told_open: set[Key] = set()
         self._hints: set[bytes] = set()

@@ -286,6 +286,18 @@ def test_a_reload_waits_for_the_answer_and_what_was_checked_is_what_is_used(make
 
 
 @pytest.mark.guarantee(24)
+def test_a_stop_during_a_reload_is_a_stop(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(fake={"delay_s": 3.0})
+    write_wav(daemon.inbox / "a.wav")
+    daemon.start().ready()
+    daemon.wait_for({"a.wav": "running"})
+    assert daemon.process is not None
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "starting again with the new configuration" in daemon.log_text(), 10, "the reload")
+    assert daemon.stop(20) == 0
+
+
+@pytest.mark.guarantee(24)
 @pytest.mark.parametrize("signals", [15, pytest.param(50, marks=pytest.mark.faults)])
 def test_many_sighups_lose_nothing(make_daemon: MakeDaemon, signals: int) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.1})

@@ -80,3 +80,28 @@ def test_jobs_are_named_by_path_pattern_or_filter_and_get_priorities_and_new_opt
         refused = fake_daemon.run("jobs", "cancel", *nothing_or_both)
         assert refused.returncode == 2 and "name jobs by id, path or pattern, or choose them" in refused.stderr
     assert fake_daemon.stop() == 0
+
+
+def test_a_path_stands_for_the_job_of_the_file_that_is_there(fake_daemon: Daemon) -> None:
+    write_wav(fake_daemon.inbox / "a.wav")
+    assert fake_daemon.once() == 0
+    write_wav(fake_daemon.inbox / "b.wav", seed=2)
+    assert fake_daemon.once() == 0
+    for path in fake_daemon.inbox.glob("b.*"):
+        path.unlink()
+    (fake_daemon.inbox / "a.wav").rename(fake_daemon.inbox / "b.wav")
+    assert fake_daemon.once() == 0
+    assert fake_daemon.query("SELECT id, path FROM jobs ORDER BY id") == [(1, "b.wav"), (2, "b.wav")]
+    asked = json.loads(fake_daemon.run("jobs", "retry", "b.wav", "--json").stdout)
+    assert asked["requested"] == [1]
+    assert fake_daemon.once() == 0
+    assert fake_daemon.query("SELECT id, state, retried FROM jobs ORDER BY id") == [(1, "done", 1), (2, "done", 0)]
+
+
+def test_names_that_nobody_could_mean_are_no_traceback(fake_daemon: Daemon) -> None:
+    assert fake_daemon.once() == 0
+    for name in ("²", "9" * 20, "\udcff.wav", ""):
+        done = fake_daemon.run("jobs", "cancel", name, "--json")
+        assert done.returncode == 1 and json.loads(done.stdout)["requested"] == [], done.stderr
+    refused = fake_daemon.run("jobs", "priority", "1", "--to", "9" * 20)
+    assert refused.returncode == 2 and "--to" in refused.stderr

@@ -88,6 +88,16 @@ def test_more_than_one_group_of_recordings(watched: Settings) -> None:
     assert (account.seen, account.states["settling"], len(account.unaccounted)) == (GROUP + 10, GROUP + 5, 5)
 
 
+def test_a_recording_that_waits_and_is_gone_is_told(watched: Settings) -> None:
+    inbox = watched.watch[0].path
+    store = Store(watched.database_path)
+    store.settle([seen("gone.wav", root=str(inbox))])
+    store.close()
+    with Queries(watched.database_path) as queries:
+        account = reconcile(watched, queries)
+    assert account.gone == [f"{inbox}/gone.wav"] and not account.is_complete
+
+
 def test_a_folder_that_is_missing_is_told(watched: Settings) -> None:
     os.rmdir(watched.watch[0].path)
     with Queries(watched.database_path) as queries:

@@ -17,6 +17,15 @@ def test_each_request_is_handed_out_once_in_the_order_of_asking(store: Store, qu
     assert store.take_requests() == []
 
 
+def test_of_many_requests_the_oldest_come_first(store: Store, queries: Queries) -> None:
+    queue(store, *(f"{number}.wav" for number in range(5)))
+    queries.request("cancel", range(1, 6))
+    queries.request_all("compare")
+    assert store.take_requests(2) == [("cancel", 1), ("cancel", 2)]
+    assert store.take_compare() and not store.take_compare()
+    assert store.take_requests(2) == [("cancel", 3), ("cancel", 4)] and store.take_requests() == [("cancel", 5)]
+
+
 def test_a_pause_keeps_its_beginning_when_its_reason_changes(store: Store, queries: Queries) -> None:
     store.pause("temperature", "it is at 88 °C")
     (before,) = queries.status()["pauses"]

@@ -15,6 +15,7 @@ from daemon.store.queries import Queries
 from daemon.store.store import Store
 from daemon.watch import scanner as room
 from daemon.watch.listing import Found, walk
+from daemon.watch.resolver import Resolver
 from daemon.watch.scanner import GROUP, Scanner
 from tests.support import wait_until
 
@@ -48,7 +49,7 @@ def test_of_many_recordings_the_first_are_queued_while_the_last_are_still_to_be_
 
     monkeypatch.setattr(room, "walk", slow_walk)
     store, wakeup = Store(settings.database_path), Wakeup()
-    scanner = Scanner(settings, store, wakeup, lambda _job, _seen: ({}, None))
+    scanner = Scanner(Resolver(settings), store, wakeup, lambda _job, _seen: ({}, None))
     scanner.start()
     try:
         wait_until(lambda: scanner.compared, 30, "the first comparison")

@@ -26,6 +26,7 @@ from daemon.transcribe.children import Children
 from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import LONG_BYTES, LONG_OPEN_MAX
+from daemon.watch.resolver import Resolver
 from tests.builders import chunk, heard, load_model, ready
 from tests.fakes import KilledEngines
 
@@ -171,7 +172,7 @@ class House:
         self.wakeup = Wakeup()
         self.pauses = Pauses(self.store, None, self.wakeup)
         children = Children(self.engines, self.decoders, self.tuner)  # type: ignore[arg-type]
-        self.dispatcher = Dispatcher(self.store, children, self.pauses, self.wakeup, settings, Counters())
+        self.dispatcher = Dispatcher(self.store, children, self.pauses, self.wakeup, Resolver(settings), Counters())
 
     def close(self) -> None:
         self.store.close()

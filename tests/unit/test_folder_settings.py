@@ -1,11 +1,13 @@
 """Options that folders and recordings have of their own."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from daemon.config import folder_settings, reader
-from daemon.config.folder_settings import BYTES_MAX, FolderSettings, language_in
+from daemon.config.folder_settings import BYTES_MAX, ERRORS_MAX, FolderSettings, language_in
 from daemon.config.options import Resolved
 
 
@@ -75,6 +77,12 @@ def test_a_change_counts_at_once_and_a_file_that_is_gone_counts_no_more(folders:
         ("formats = []", "formats: "),
         ("priority = 1.5", "priority: "),
         ("[vad]\nenabled = true", "vad: Input should be a valid boolean"),
+        (f"priority = {2**63}", "priority: Input should be less than or equal to 1000000"),
+        ("a = " + "[" * 3000, "cannot be read: RecursionError"),
+        ("priority.a = 0x" + "f" * 6000, "priority: Input should be a valid integer, not this"),
+        ("priority" + ".a" * 7000 + " = 1", "has keys of far too many parts"),
+        ("language = {" + "a." * 7000 + "a = 1}", "has keys of far too many parts"),
+        ("\n".join(f"k{number} = 1" for number in range(100)), "k0: unknown key"),
     ],
 )
 def test_a_broken_file_keeps_what_it_said_before_and_says_so(folders: Folders, broken: str | bytes, said: str) -> None:
@@ -111,6 +119,36 @@ def test_each_version_is_told_once(folders: Folders) -> None:
         folders.of("a.mp3")
         folders.of("calls/b.mp3")
         assert len(told) == count
+
+
+def test_of_many_errors_some_are_told(folders: Folders) -> None:
+    folders.write(".transcribed.toml", "\n".join(f"k{number} = 1" for number in range(100)))
+    _, errors = folders.of("a.mp3")
+    assert len(errors) == ERRORS_MAX + 1 and errors[-1].endswith("has 95 more errors")
+
+
+def test_a_folder_far_below_is_reached_in_one_walk(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    below, depth = "/".join(["a"] * 300), 300
+    (folders.inbox / below).mkdir(parents=True)
+    (folders.inbox / below / ".transcribed.toml").write_text("priority = 4")
+    opened: list[object] = []
+    real = os.open
+
+    def counted(path: Any, *given: Any, **more: Any) -> int:
+        opened.append(path)
+        return real(path, *given, **more)
+
+    monkeypatch.setattr(os, "open", counted)
+    resolved, errors = folders.of(f"{below}/b.mp3")
+    assert (resolved.priority, errors) == (4, ()) and len(opened) <= 2 * depth + 5
+
+
+def test_what_is_no_file_or_has_too_long_a_name_is_none(folders: Folders) -> None:
+    os.mkfifo(folders.inbox / ".transcribed.toml")
+    _, (error,) = folders.of("a.mp3")
+    assert "cannot be read: not a regular file" in error
+    (folders.inbox / ".transcribed.toml").unlink()
+    assert folders.of("n" * 250 + ".mp3")[1] == ()
 
 
 def test_a_link_is_not_followed(folders: Folders, tmp_path: Path) -> None:
