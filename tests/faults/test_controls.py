@@ -133,7 +133,7 @@ CONTROLS = [
         ("tests/faults/test_lost_events.py", "-k", "drive"),
     ),
 ]
-SMALL = 3
+SMALL = 2
 """The first few are part of every run."""
 
 

@@ -145,7 +145,7 @@ def test_readers_and_backups_during_kills(make_daemon: MakeDaemon, files: int, k
 
 @pytest.mark.guarantee(1, 17)
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("files", [600, pytest.param(10_000, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("files", [300, pytest.param(10_000, marks=pytest.mark.faults)])
 def test_very_many_files_at_once(make_daemon: MakeDaemon, files: int) -> None:
     daemon: Daemon = make_daemon(fake={})
     daemon.start().ready()

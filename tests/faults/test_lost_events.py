@@ -28,7 +28,7 @@ def recorded(daemon: Daemon) -> int:
 
 @pytest.mark.guarantee(1, 17)
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("files", [150, pytest.param(6000, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("files", [80, pytest.param(6000, marks=pytest.mark.faults)])
 def test_a_stopped_daemon_finds_what_came_meanwhile(make_daemon: MakeDaemon, files: int) -> None:
     daemon: Daemon = make_daemon(fake={}, watching=f"settle_seconds = 0.2\nrescan_seconds = {RESCAN_S}")
     daemon.start().ready()
@@ -47,7 +47,7 @@ def test_a_stopped_daemon_finds_what_came_meanwhile(make_daemon: MakeDaemon, fil
 
 @pytest.mark.guarantee(1, 17)
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("files", [150, pytest.param(5000, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("files", [80, pytest.param(5000, marks=pytest.mark.faults)])
 def test_a_folder_that_is_moved_in(make_daemon: MakeDaemon, files: int) -> None:
     daemon: Daemon = make_daemon(fake={}, watching="settle_seconds = 0.2\nrescan_seconds = 3600")
     daemon.start().ready()

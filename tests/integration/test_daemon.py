@@ -298,7 +298,7 @@ def test_a_stop_during_a_reload_is_a_stop(make_daemon: MakeDaemon) -> None:
 
 
 @pytest.mark.guarantee(24)
-@pytest.mark.parametrize("signals", [15, pytest.param(50, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("signals", [8, pytest.param(50, marks=pytest.mark.faults)])
 def test_many_sighups_lose_nothing(make_daemon: MakeDaemon, signals: int) -> None:
     daemon: Daemon = make_daemon(fake={"delay_s": 0.1})
     daemon.start().ready()

@@ -420,7 +420,7 @@ def test_settings_in_the_folders_count_at_once_and_are_no_recordings(fake_daemon
     assert sorted(path.name for path in calls.glob("?.*")) == ["a.md", "a.wav", "b.md", "b.wav", "b.wav.toml"]
     assert (fake_daemon.inbox / "c.srt").exists()
     said = fake_daemon.log_text()
-    assert said.count("calls/.transcribed.toml: formats[0]: must be one of") == 1 and "stays in force" in said
+    assert said.count("calls/.transcribed.toml: formats[0]: must be one of") == 1 and "it counts as before" in said
     queued = "SELECT path, language, priority FROM jobs ORDER BY path"
     assert fake_daemon.query(queued) == [("c.wav", "en", 0), ("calls/a.wav", "en", 0), ("calls/b.wav", "en", 7)]
     shown = fake_daemon.run("explain", str(calls / "b.wav"))
