@@ -4,6 +4,7 @@ This module is light and imports the other one late, so that a child notices the
 still loading its libraries.
 """
 
+import gc
 import importlib
 import os
 import select
@@ -27,9 +28,12 @@ def run(module: str, fd: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _go_first()
     threading.Thread(target=_end_with_the_daemon, args=(fd,), daemon=True).start()
+    gc.disable()  # What modules make stays: looking for garbage meanwhile costs a twentieth of the start.
+    program = importlib.import_module(module)
+    gc.enable()
     # The end of the connection is how a child is told to end.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        importlib.import_module(module).main(Connection(fd))
+        program.main(Connection(fd))
 
 
 def _go_first() -> None:
