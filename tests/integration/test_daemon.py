@@ -92,7 +92,7 @@ def test_a_database_that_cannot_be_written_ends_with_4(make_daemon: MakeDaemon, 
 
 
 def test_status_and_jobs_while_it_runs_and_after(make_daemon: MakeDaemon) -> None:
-    daemon: Daemon = make_daemon(fake={"delay_s": 0.7, "workers": 1, "batch_size": 1})
+    daemon: Daemon = make_daemon(fake={"delay_s": 1.2, "workers": 1, "batch_size": 1})
     assert daemon.run("status").returncode == 4, "there is no database yet"
     for number in range(6):
         write_wav(daemon.inbox / f"{number}.wav", seed=number)
