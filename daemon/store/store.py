@@ -239,8 +239,7 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
 
     def unsettled(self) -> str | None:
         """Return which recordings have yet to settle, for people, if these are all that is left."""
-        left = select(jobs.c.state, jobs.c.path, jobs.c.reason).where(jobs.c.state.in_((*WAITING, RUNNING)))
-        rows = self._read(lambda db: db.execute(left.order_by(jobs.c.id)).all())
+        rows = self._left()
         if not rows or any(row.state != SETTLING for row in rows):
             return None
         others = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
@@ -248,8 +247,13 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
 
     def held_up(self) -> str | None:
         """Return why nothing can go on, if the environment holds up everything that is left."""
-        left = select(jobs.c.state, jobs.c.next_attempt_at, jobs.c.reason).where(jobs.c.state.in_((*WAITING, RUNNING)))
-        rows = self._read(lambda db: db.execute(left).all())
+        rows = self._left()
         now = timestamp()
         held = [row.reason for row in rows if row.state == QUEUED and (row.next_attempt_at or "") > now]
         return str(held[0]) if held and len(held) == len(rows) else None
+
+    def _left(self) -> Sequence[Any]:
+        """Return state, path, reason and next attempt of the jobs that have not ended, the oldest first."""
+        columns = (jobs.c.state, jobs.c.path, jobs.c.reason, jobs.c.next_attempt_at)
+        left = select(*columns).where(jobs.c.state.in_((*WAITING, RUNNING))).order_by(jobs.c.id)
+        return self._read(lambda db: db.execute(left).all())
