@@ -2,13 +2,17 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from daemon.filesystem import fingerprint, open_beneath
 from daemon.watch.magic import HEAD_BYTES, is_media
 from daemon.watch.names import Kind, Names
+
+T = TypeVar("T")
 
 NETWORK_FILE_SYSTEMS = frozenset(
     "nfs nfs4 cifs smb3 smbfs 9p virtiofs ceph glusterfs afs fuse.sshfs fuse.rclone fuse.s3fs fuse.glusterfs".split()
@@ -167,3 +171,10 @@ def on_network(path: Path) -> bool:
         return False
     holding = [(len(point), kind) for point, kind in mounts if path.is_relative_to(point.replace("\\040", " "))]
     return bool(holding) and max(holding)[1] in NETWORK_FILE_SYSTEMS
+
+
+def in_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield items in lists of a size, the last of which may be shorter."""
+    iterator = iter(items)
+    while group := list(islice(iterator, size)):
+        yield group

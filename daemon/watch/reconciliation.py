@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from daemon.config.formats import TRANSLATED
@@ -13,7 +12,7 @@ from daemon.filesystem import exists, is_remounted
 from daemon.store.reconcile_queries import ReconcileQueries, Version
 from daemon.store.records import readable
 from daemon.store.schema import DONE, SETTLING, VANISHED
-from daemon.watch.listing import Found, walk
+from daemon.watch.listing import Found, in_groups, walk
 from daemon.watch.names import Kind, Names
 
 GROUP = 500
@@ -59,7 +58,7 @@ def reconcile(settings: Settings, queries: ReconcileQueries) -> Account:
             if item.kind is Kind.RECORDING
         )
         try:
-            while group := list(islice(found, GROUP)):
+            for group in in_groups(found, GROUP):
                 _count(account, watch.path, group, queries)
         except OSError as error:
             account.unlisted.append(f"{watch.path}: {error.strerror}")

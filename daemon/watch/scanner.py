@@ -10,8 +10,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import islice
-from typing import TypeVar
 
 from daemon.chunk import Options
 from daemon.config.formats import files_of
@@ -23,7 +21,7 @@ from daemon.store.records import Seen, readable
 from daemon.store.store import Store
 from daemon.watch.comparison import Comparison, TakeAlong
 from daemon.watch.folder import Key, Root, events_of
-from daemon.watch.listing import Found, look, walk
+from daemon.watch.listing import Found, in_groups, look, walk
 from daemon.watch.names import Names
 from daemon.watch.own_transcript import own_transcript
 from daemon.watch.resolver import Resolver
@@ -45,8 +43,6 @@ HINTS_MAX = 10_000
 """More hints than this are replaced by one comparison of everything."""
 
 NEVER = float("inf")
-
-T = TypeVar("T")
 
 
 class Scanner(threading.Thread):
@@ -211,7 +207,7 @@ class Scanner(threading.Thread):
     def _take(self, found: Iterable[tuple[int, Found]]) -> int:
         """Compare what was found and queue what has settled, group by group, and return how many were found."""
         count = 0
-        for group in _groups(found):
+        for group in in_groups(found, GROUP):
             count += len(group)
             if self._comparison.compare(group):
                 self._wakeup.wake()
@@ -223,7 +219,7 @@ class Scanner(threading.Thread):
     # -- settling --------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        for keys in _groups(self._settler.due(time.monotonic())):
+        for keys in in_groups(self._settler.due(time.monotonic()), GROUP):
             ready = [settled for key in keys if (settled := self._settled(key))]
             resolved = [(index, self._resolver.of(seen)) for index, seen in ready]
             own = {of[0]: name for index, of in resolved if (name := self._own_transcript(index, *of[:2]))}
@@ -291,9 +287,3 @@ def _note_closed(root: Root, closed: Mapping[bytes, OSError]) -> None:
     for folder in sorted(root.closed - closed.keys()):
         log.info("%s in %s can be listed again, or is gone", readable(folder), root.path)
     root.closed = set(closed)
-
-
-def _groups(items: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while group := list(islice(iterator, GROUP)):
-        yield group
