@@ -31,6 +31,7 @@ from daemon.cli.export import export
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
 from daemon.cli.reconcile import reconcile
+from daemon.cli.search import search
 from daemon.config import reader
 from daemon.config.handover import hand_over, taken_over
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
@@ -55,6 +56,7 @@ app.command()(verify)
 app.command()(explain)
 app.command()(export)
 app.command()(reconcile)
+app.command()(search)
 register(app)
 
 

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import wraps
@@ -16,6 +18,9 @@ from daemon.config.settings import Settings
 
 EXIT_FAILED, EXIT_USAGE, EXIT_RUNNING, EXIT_ENVIRONMENT, EXIT_GAVE_UP = 1, 2, 3, 4, 5
 
+TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="config.toml; else $TRANSCRIBED_CONFIG, ./, /etc/transcribed/.")
 ]
@@ -29,6 +34,15 @@ def load_settings(config_file: Path | None) -> Settings:
         BadConfig: There is none, or it cannot be used.
     """
     return reader.load(reader.find(config_file))
+
+
+def seconds_of(option: str, text: str) -> float:
+    """Return how many seconds a time such as 30m, 24h or 7d is; end the command where it is none."""
+    match = TIME.fullmatch(text)
+    if match is None:
+        print(f"transcribed: {option} {text}: must be a time such as 30m, 24h or 7d", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    return float(match[1]) * UNIT_S[match[2]]
 
 
 def when_done(*, running: bool) -> str:

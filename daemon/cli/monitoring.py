@@ -2,9 +2,7 @@
 
 import json
 import os
-import re
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.common import EXIT_USAGE, JsonOption, load_settings, print_json, when_done
+from daemon.cli.common import JsonOption, load_settings, print_json, seconds_of, when_done
 from daemon.cli.show import clock
 from daemon.config import reader
 from daemon.errors import Unavailable
@@ -31,8 +29,6 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="confi
 db_app = typer.Typer(help="Look after the database itself.", no_args_is_help=True)
 
 STATE_COLOURS = {"firing": "red", "pending": "yellow", "unknown": "magenta", "resolved": "green"}
-SINCE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
-UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 BARS = "▁▂▃▄▅▆▇█"
 RELOAD_S = 50.0
 """How long a reload may take, besides `drain_seconds`, within which the batches in flight end."""
@@ -74,11 +70,7 @@ def metrics(
     as_json: JsonOption = False,
 ) -> None:
     """Show what the monitor has seen, as a table with sparklines or a plot."""
-    match = SINCE.fullmatch(since)
-    if match is None:
-        print(f"transcribed: --since {since}: must be a time such as 30m, 24h or 7d", file=sys.stderr)
-        sys.exit(EXIT_USAGE)
-    since_s = float(match[1]) * UNIT_S[match[2]]
+    since_s = seconds_of("--since", since)
     settings = load_settings(config_file)
     with Queries(settings.database_path) as queries:
         rows = queries.samples(since_s)

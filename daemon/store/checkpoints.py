@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.sound import NOTHING_HEARD, Sound
 from daemon.store.access import Access
+from daemon.store.full_text import parted
 from daemon.store.records import (
     Batch,
     Job,
@@ -212,6 +213,8 @@ def _save_chunk(db: Connection, result: Result) -> None:
             values = asdict(segment) | {"channel": result.channel}
             words = values.pop("words")
             values["words"] = None if words is None else json.dumps(words, ensure_ascii=False)
+            if table is segments:
+                values["parted"] = parted(segment.text)
             db.execute(insert(table).values(job_id=result.job_id, chunk=result.idx, idx=idx, **values))
     for dropped in result.suppressed:
         db.execute(insert(suppressed).values(job_id=result.job_id, chunk=result.idx, **asdict(dropped)))

@@ -12,10 +12,11 @@ from daemon.store.reconcile_queries import ReconcileQueries
 from daemon.store.records import timestamp
 from daemon.store.requests import export_command
 from daemon.store.schema import requests
+from daemon.store.search_queries import SearchQueries
 from daemon.store.status_queries import StatusQueries
 
 
-class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries):
+class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, SearchQueries):
     """Reads jobs.db while a daemon may be running on it: jobs, the service as a whole, the monitor."""
 
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:

@@ -90,7 +90,7 @@ chunks = Table(
 )
 
 
-def _of_lines(name: str) -> Table:
+def _of_lines(name: str, *more: Column[Any]) -> Table:
     """Return a table with lines of text and their places in their recordings."""
     return Table(
         name,
@@ -109,11 +109,13 @@ def _of_lines(name: str) -> Table:
         Column("temperature", Float),
         Column("words", Text),
         Column("channel", Integer, nullable=False, server_default=text("0")),
+        *more,
         UniqueConstraint("job_id", "chunk", "idx", name=f"uq_{name}_place"),
     )
 
 
-segments = _of_lines("segments")
+segments = _of_lines("segments", Column("parted", Text))
+"""`parted` is the text as the full-text index sees it, where that is another one (full_text.py)."""
 translations = _of_lines("translations")
 """In English, of jobs that are to have both; `language` is what was spoken."""
 

@@ -1,0 +1,62 @@
+"""`transcribed search`: lines of transcripts by their words."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from daemon.cli.common import EXIT_USAGE, ConfigOption, JsonOption, load_settings, print_json, seconds_of
+from daemon.cli.show import length
+from daemon.store.full_text import query
+from daemon.store.queries import Queries
+from daemon.store.records import timestamp_in
+from daemon.store.search_queries import Asked, Hit
+
+
+def search(
+    words: Annotated[list[str], typer.Argument(help='Words that a line must have; "two words" in quotes: a phrase.')],
+    folder: Annotated[Path | None, typer.Option(help="Only recordings below this folder.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what was transcribed in this time: 30m, 24h, 7d, 2w ...")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many lines, the newest transcripts first.")] = 20,
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find what was said: the lines of all transcripts that have these words, with recording and time."""
+    try:
+        wanted = query(words)
+    except ValueError as error:
+        print(f"transcribed: {error}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    asked = Asked(
+        wanted,
+        None if folder is None else str(folder.expanduser().resolve()),
+        None if since is None else timestamp_in(-seconds_of("--since", since)),
+        limit,
+    )
+    with Queries(load_settings(config_file).database_path) as queries:
+        hits = queries.search(asked)
+    if as_json:
+        print_json([asdict(hit) for hit in hits])
+    else:
+        _show(hits)
+
+
+def _show(hits: list[Hit]) -> None:
+    console = Console(highlight=False)
+    for hit in hits:
+        place = f"{hit.path}  {length(hit.start_s)}" + (f"  channel {hit.channel}" if hit.channel else "")
+        console.print(Text(f"{place}  (job {hit.job_id})", style="cyan"), soft_wrap=True)
+        text = Text(hit.text)
+        for first, last in hit.highlights:
+            text.stylize("bold", first, last)
+        for line in (Text(hit.before, style="dim"), text, Text(hit.after, style="dim")):
+            if line:
+                console.print(Text("  ") + line, soft_wrap=True)
+    if not hits:
+        print("nothing found")

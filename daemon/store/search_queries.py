@@ -1,0 +1,113 @@
+"""Queries over what was said, for `transcribed search`."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, column, func, literal_column, select, table, tuple_
+
+from daemon.store.full_text import BREAK
+from daemon.store.read_access import ReadAccess
+from daemon.store.schema import DONE, jobs, segments
+
+OPEN, CLOSE = "\x02", "\x03"
+"""What stands around the words that were found, while their places are looked up."""
+INDEX = table("segments_fts", column("rowid", Integer))
+WHOLE_PATH = func.rtrim(jobs.c.root, "/") + "/" + jobs.c.path
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked for."""
+
+    query: str
+    """As `full_text.query` writes it."""
+    folder: str | None = None
+    """Only recordings below this folder."""
+    since: str | None = None
+    """Only transcripts that were finished at this time or later."""
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A line in which something was found."""
+
+    job_id: int
+    path: str
+    """Of the recording."""
+    start_s: float
+    end_s: float
+    channel: int
+    """From 1; 0 where the channels were mixed."""
+    text: str
+    highlights: list[tuple[int, int]] = field(default_factory=list)
+    """Where in the text the words are: the first character, and the one behind the last."""
+    before: str = ""
+    """The line before it."""
+    after: str = ""
+    """The line after it."""
+
+
+class SearchQueries(ReadAccess):
+    """Reads lines by their words."""
+
+    def search(self, asked: Asked) -> list[Hit]:
+        """Return the lines of finished transcripts that have all phrases, those that were transcribed last first."""
+        marked: ColumnElement[str] = literal_column(
+            f"highlight(segments_fts, 0, char({ord(OPEN)}), char({ord(CLOSE)}))"
+        ).label("marked")
+        statement = (
+            select(
+                segments.c.job_id, WHOLE_PATH.label("path"), segments.c.start_s, segments.c.end_s, segments.c.channel,
+                marked, _neighbour(later=False).label("before"), _neighbour(later=True).label("after"),
+            )
+            .select_from(INDEX)
+            .join(segments, segments.c.id == INDEX.c.rowid)
+            .join(jobs, jobs.c.id == segments.c.job_id)
+            .where(literal_column("segments_fts").op("MATCH")(asked.query), jobs.c.state == DONE)
+            .order_by(INDEX.c.rowid.desc())
+            .limit(asked.limit)
+        )  # fmt: skip
+        if asked.folder is not None:
+            below = asked.folder.rstrip("/") + "/"
+            statement = statement.where(func.substr(WHOLE_PATH, 1, len(below)) == below)
+        if asked.since is not None:
+            statement = statement.where(jobs.c.finished_at >= asked.since)
+        return [_hit(row) for row in self._rows(statement)]
+
+
+def _hit(row: Any) -> Hit:
+    text, highlights = _places(row.marked)
+    return Hit(
+        row.job_id, row.path, row.start_s, row.end_s, row.channel, text, highlights, row.before or "", row.after or ""
+    )
+
+
+def _neighbour(*, later: bool) -> ColumnElement[Any]:
+    """Return the text of the line of the same channel before or after one."""
+    other = segments.alias()
+    here, there = tuple_(segments.c.chunk, segments.c.idx), tuple_(other.c.chunk, other.c.idx)
+    mine = (other.c.job_id == segments.c.job_id, other.c.channel == segments.c.channel)
+    order = (other.c.chunk, other.c.idx) if later else (other.c.chunk.desc(), other.c.idx.desc())
+    text = select(other.c.text).where(*mine, there > here if later else there < here).order_by(*order).limit(1)
+    return text.correlate(segments).scalar_subquery()
+
+
+def _places(marked: str) -> tuple[str, list[tuple[int, int]]]:
+    """Return a text without its marks, and where they were; neighbours are one."""
+    text, places, start = "", [], 0
+    for char in marked.replace(BREAK, ""):
+        if char == OPEN:
+            start = len(text)
+        elif char == CLOSE:
+            places.append((start, len(text)))
+        else:
+            text += char
+    joined = places[:1]
+    for (_, end), (begin, until) in pairwise(places):
+        if begin == end:
+            joined[-1] = (joined[-1][0], until)
+        else:
+            joined.append((begin, until))
+    return text, joined
