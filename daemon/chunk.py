@@ -24,6 +24,8 @@ with 1 to 3 s many texts run on, with 5 s one in a hundred does (docs/design-not
 CONTEXT_STEP_S = 5.0
 """Cut contexts are multiples of this, so that chunks of about the same length share a bucket."""
 
+BESIDE = "beside"
+"""The output that puts transcripts beside their recordings."""
 BOTH = "both"
 """The task that gives a transcript in the language that is spoken and one in English."""
 ENGLISH = "en"
@@ -44,6 +46,9 @@ class Options:
     task: str = "transcribe"
     formats: tuple[str, ...] = ("txt", "srt", "json")
     naming: str = "stem"
+    output: str = BESIDE
+    """BESIDE, or the absolute path of a folder."""
+    front_matter: bool = False
     model: str = "tiny.en"
     context: str = "auto"
     beam_size: int = 5

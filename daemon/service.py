@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from daemon.config import reader
+from daemon.config.parallelism import Parallelism
 from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
 from daemon.maintenance.scheduler import Scheduler
@@ -22,9 +23,9 @@ from daemon.monitor.sampling import Monitor
 from daemon.monitor.sources import Sources
 from daemon.once import Once
 from daemon.processes.decoder_pool import DecoderPool
-from daemon.processes.engine_pool import EnginePool
 from daemon.processes.limits import check_limits
 from daemon.processes.load_order import load_order, setup_of
+from daemon.processes.model_pools import ModelPools
 from daemon.publish.relocation import take_along
 from daemon.signals import Signals, Wakeup
 from daemon.store import database
@@ -204,7 +205,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         setup = setup_of(settings.model)
         known = None if setup is None else known_parallelism(path, setup)
         # The children load their libraries and the model while the database is brought up to date.
-        engines = parts.enter_context(closing(EnginePool(load_order(settings.model, known, settings.languages))))
+        engines = parts.enter_context(closing(_engines(settings, known)))
         decoders = parts.enter_context(closing(DecoderPool(_decoder_count())))
         engines.keep_alive()
         decoders.warm_up()
@@ -218,7 +219,9 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
             log.info("resumed %d jobs that were running when the daemon last ended", resumed)
         if left := store.leave_unwatched([str(watch.path) for watch in settings.watch]):
             log.info("%d jobs wait in folders that are not watched any more; they go on when these are again", left)
-        tuner = parts.enter_context(closing(Autotuner(store, engines, setup, untried=known is None and once_s is None)))
+        tuner = parts.enter_context(
+            closing(Autotuner(store, engines.main, setup, untried=known is None and once_s is None))
+        )
         children, pauses = Children(engines, decoders, tuner), Pauses(store, settings.jobs.between, wakeup)
         counters, resolver = counters_of(history), Resolver(settings)
         dispatcher = Dispatcher(store, children, pauses, wakeup, resolver, counters)
@@ -234,6 +237,11 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         yield Service(
             settings, config_file, once, signals, store, dispatcher, scanner, monitor, scheduler, liveness, began
         )
+
+
+def _engines(settings: Settings, known: Parallelism | None) -> ModelPools:
+    order = load_order(settings.model, known, settings.languages)
+    return ModelPools(order, settings.folder_models, settings.model.unload_seconds)
 
 
 def _decoder_count() -> int:

@@ -1,11 +1,12 @@
 """Stand-ins for child processes: what they are sent is noted, and what they say or how they end is up to the test."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import count
 
 from daemon.processes.child import ChildDied
 from daemon.processes.engine import Engine, LostBatches
+from daemon.processes.protocol import Ready
 
 
 class FakeChild:
@@ -59,7 +60,9 @@ class FakeChild:
 
 
 class KilledEngines:
-    """What the fake engine pools of the tests have in common: engines that are killed and given less."""
+    """What the fake engine pools of the tests have in common: one model, engines that are killed and given less."""
+
+    engines: list[Engine]
 
     def __init__(self) -> None:
         self.killed: list[str] = []
@@ -67,6 +70,26 @@ class KilledEngines:
 
     def shrink(self, engine: Engine, batch_size: int) -> None:
         engine.batch_size = batch_size
+
+    @property
+    def main(self) -> "KilledEngines":
+        return self
+
+    def want(self, models: Collection[str]) -> list[str]:
+        assert set(models) <= {""}, "there is one model only"
+        return []
+
+    def name_of(self, model: str) -> str:  # noqa: ARG002 (as the real one has it)
+        return ""
+
+    def ready_of(self, model: str) -> Ready | None:  # noqa: ARG002
+        return next(engine.ready for engine in self.engines)
+
+    def in_turn(self) -> Iterator[tuple[str, "KilledEngines"]]:
+        yield "", self
+
+    def has_room(self, engine: Engine) -> bool:  # noqa: ARG002
+        return True
 
     def kill(self, engine: Engine, why: str) -> LostBatches:
         self.killed.append(why)

@@ -31,6 +31,7 @@ from daemon.cli.export import export
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
 from daemon.cli.reconcile import reconcile
+from daemon.cli.retranscribe import retranscribe
 from daemon.cli.search import search
 from daemon.config import reader
 from daemon.config.handover import hand_over, taken_over
@@ -57,6 +58,7 @@ app.command()(explain)
 app.command()(export)
 app.command()(reconcile)
 app.command()(search)
+app.command()(retranscribe)
 register(app)
 
 

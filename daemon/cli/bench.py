@@ -151,6 +151,18 @@ def subtitles(
 
 
 @bench_app.command()
+def database(
+    jobs: Annotated[int, typer.Option(min=1, help="How many finished recordings.")] = 100_000,
+    segments: Annotated[int, typer.Option(min=1, help="How many lines of text in all.")] = 1_000_000,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure search, lists and reconcile on a large database of made-up transcripts. Takes a gigabyte and minutes."""
+    from daemon.bench.database import database as run
+
+    _study(StudyOptions(json_file=json_file), 1, lambda bench: run(jobs, segments, bench.folder))
+
+
+@bench_app.command()
 @option_groups
 def folder(
     path: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Recordings; nothing is written there.")],

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 
 from daemon.config import reader
 from daemon.config.settings import Settings
+from daemon.store.records import timestamp, timestamp_in
 
 EXIT_FAILED, EXIT_USAGE, EXIT_RUNNING, EXIT_ENVIRONMENT, EXIT_GAVE_UP = 1, 2, 3, 4, 5
 
@@ -43,6 +45,17 @@ def seconds_of(option: str, text: str) -> float:
         print(f"transcribed: {option} {text}: must be a time such as 30m, 24h or 7d", file=sys.stderr)
         sys.exit(EXIT_USAGE)
     return float(match[1]) * UNIT_S[match[2]]
+
+
+def moment_of(option: str, text: str) -> str:
+    """Return a time as the database has it: 7d ago, a date, or a date and time; end the command where it is none."""
+    try:
+        if TIME.fullmatch(text):
+            return timestamp_in(-seconds_of(option, text))
+        return timestamp(datetime.fromisoformat(text).astimezone(UTC))
+    except (ValueError, OverflowError):
+        print(f"transcribed: {option} {text}: must be a date such as 2026-03-31, or 7d for 7 days ago", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
 
 
 def when_done(*, running: bool) -> str:

@@ -1,9 +1,7 @@
-"""The commands about jobs: `transcribed jobs list`, `show`, `retry`, `cancel`, `priority`."""
+"""The commands about jobs: `transcribed jobs list`, `show`, `retry`, `cancel`, `pause`, `resume`, `priority`."""
 
 import os
 import sys
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,48 +19,20 @@ from daemon.cli.common import (
     print_json,
     when_done,
 )
-from daemon.cli.naming import Names, is_id, jobs_named
+from daemon.cli.naming import JobOptions, Names, is_id, jobs_named
 from daemon.config.values import PRIORITY_MAX
 from daemon.store.job_queries import START, JobFilter
 from daemon.store.queries import Queries
 from daemon.store.records import readable
-from daemon.store.requests import REFRESH, priority_command
-from daemon.store.schema import STATES
+from daemon.store.requests import REFRESH, acts_on, priority_command
 
 jobs_app = typer.Typer(help="The jobs: one for each version of each recording.", no_args_is_help=True)
-
-State = Enum("State", {state: state for state in STATES}, type=str)  # type: ignore[misc]
-
-
-@dataclass(frozen=True, slots=True)
-class FilterOptions:
-    """The options that choose jobs."""
-
-    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None
-    root: Annotated[Path | None, typer.Option(help="Only recordings of this watched folder.")] = None
-    suspect: Annotated[
-        bool, typer.Option("--suspect", help="Only transcripts with warnings, or of damaged recordings.")
-    ] = False
-    path: Annotated[
-        str | None,
-        typer.Option(help="Only these paths, whole or below the watched folder: `*.wav`, `2026/*/talk-[0-9]?.*`."),
-    ] = None
-
-    @property
-    def chosen(self) -> JobFilter:
-        """The same for the queries: links in the folder's path resolved, the pattern as bytes."""
-        return JobFilter(
-            states=tuple(each.value for each in self.state or ()),
-            root=None if self.root is None else str(self.root.expanduser().resolve()),
-            suspect=self.suspect,
-            path=None if self.path is None else os.fsencode(self.path),
-        )
 
 
 @jobs_app.command("list")
 @option_groups
 def jobs_list(
-    filters: FilterOptions,
+    filters: JobOptions,
     config_file: ConfigOption = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the newest first.")] = 50,
     offset: Annotated[int, typer.Option(min=0, help="Skip this many of the newest.")] = 0,
@@ -108,7 +78,7 @@ def jobs_show(
 @jobs_app.command("retry")
 @option_groups
 def jobs_retry(
-    filters: FilterOptions,
+    filters: JobOptions,
     names: Names = None,
     refresh: Annotated[
         bool, typer.Option("--refresh-options", help="With the options that apply to the recording now.")
@@ -123,16 +93,34 @@ def jobs_retry(
 @jobs_app.command("cancel")
 @option_groups
 def jobs_cancel(
-    filters: FilterOptions, names: Names = None, config_file: ConfigOption = None, as_json: JsonOption = False
+    filters: JobOptions, names: Names = None, config_file: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Cancel jobs that have not ended; their recordings are left alone."""
     _request("cancel", names, filters, config_file, as_json)
 
 
+@jobs_app.command("pause")
+@option_groups
+def jobs_pause(
+    filters: JobOptions, names: Names = None, config_file: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Hold jobs that wait or run until `jobs resume`; what is done of them is kept."""
+    _request("pause", names, filters, config_file, as_json)
+
+
+@jobs_app.command("resume")
+@option_groups
+def jobs_resume(
+    filters: JobOptions, names: Names = None, config_file: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Let jobs that `jobs pause` holds go on where they were."""
+    _request("resume", names, filters, config_file, as_json)
+
+
 @jobs_app.command("priority")
 @option_groups
 def jobs_priority(
-    filters: FilterOptions,
+    filters: JobOptions,
     to: Annotated[
         int, typer.Option(min=-PRIORITY_MAX, max=PRIORITY_MAX, help="The priority; higher numbers go first.")
     ],
@@ -145,7 +133,7 @@ def jobs_priority(
 
 
 def _request(
-    command: str, names: list[str] | None, filters: FilterOptions, config_file: Path | None, as_json: bool
+    command: str, names: list[str] | None, filters: JobOptions, config_file: Path | None, as_json: bool
 ) -> None:
     wanted = filters.chosen
     if bool(names) == (wanted != JobFilter()):
@@ -155,17 +143,26 @@ def _request(
             found, unknown = jobs_named(names, queries.existing, queries.newest_matching)
         else:
             found, unknown = queries.matching(wanted), []
-        found = queries.request(command, found)
+        states = queries.states(found)
+        left_alone = {job_id: state for job_id, state in states.items() if state not in acts_on(command)}
+        found = queries.request(command, [job_id for job_id in states if job_id not in left_alone])
         running = queries.pid is not None
     name = command.partition(":")[0]
     if as_json:
         missing = [int(each) if is_id(each) else readable(os.fsencode(each)) for each in unknown]
-        print_json({"command": name, "requested": found, "missing": missing, "daemon_running": running})
+        print_json(
+            {
+                "command": name, "requested": found, "missing": missing, "daemon_running": running,
+                "left_alone": [{"job": each, "state": state} for each, state in left_alone.items()],
+            }
+        )  # fmt: skip
     else:
         if found:
             print(f"{name} requested for {', '.join(map(str, found))}; {when_done(running=running)}")
-        elif not unknown:
+        elif not unknown and not left_alone:
             print("no jobs match")
+        for job_id, state in left_alone.items():
+            print(f"job {job_id} is {state}: left alone")
         for each in unknown:
             print(f"transcribed: there is no job {readable(os.fsencode(each))}", file=sys.stderr)
     if unknown:

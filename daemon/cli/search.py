@@ -9,11 +9,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from daemon.cli.common import EXIT_USAGE, ConfigOption, JsonOption, load_settings, print_json, seconds_of
+from daemon.cli.common import EXIT_USAGE, ConfigOption, JsonOption, load_settings, moment_of, print_json
 from daemon.cli.show import length
 from daemon.store.full_text import query
 from daemon.store.queries import Queries
-from daemon.store.records import timestamp_in
 from daemon.store.search_queries import Asked, Hit
 
 
@@ -21,7 +20,7 @@ def search(
     words: Annotated[list[str], typer.Argument(help='Words that a line must have; "two words" in quotes: a phrase.')],
     folder: Annotated[Path | None, typer.Option(help="Only recordings below this folder.")] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only what was transcribed in this time: 30m, 24h, 7d, 2w ...")
+        str | None, typer.Option(help="Only what was transcribed since then: 7d (ago), 2026-03-31 ...")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many lines, the newest transcripts first.")] = 20,
     config_file: ConfigOption = None,
@@ -36,7 +35,7 @@ def search(
     asked = Asked(
         wanted,
         None if folder is None else str(folder.expanduser().resolve()),
-        None if since is None else timestamp_in(-seconds_of("--since", since)),
+        None if since is None else moment_of("--since", since),
         limit,
     )
     with Queries(load_settings(config_file).database_path) as queries:

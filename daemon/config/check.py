@@ -95,12 +95,13 @@ def _models_of_languages(settings: Settings) -> Iterator[Problem]:
 
 
 def _more_than_english(settings: Settings) -> Iterator[Problem]:
-    name = settings.model.name
-    for index, watch in enumerate(settings.watch if _hears_english_only(settings) else ()):
-        if watch.language not in ("auto", "en") or watch.task != "transcribe":
+    for index, watch in enumerate(settings.watch if settings.model.engine == WHISPER else ()):
+        place, name = (f"watch[{index}].model", watch.model) if watch.model else ("model.name", settings.model.name)
+        if name.endswith(".en") and (watch.language not in ("auto", "en") or watch.task != "transcribe"):
             yield Problem(
                 f"watch[{index}]",
-                f"the folder {watch.path} asks for language {watch.language!r}, task {watch.task!r}, but model.name "
-                f"{name!r} knows English only; use a multilingual model such as 'base'",
-                ("model.name", "model.engine", f"watch[{index}].language", f"watch[{index}].task"),
+                f"the folder {watch.path} asks for language {watch.language!r}, task {watch.task!r}, but "
+                f"{place.removeprefix(f'watch[{index}].')} {name!r} knows English only; use a multilingual model such "
+                "as 'base'",
+                (place, "model.engine", f"watch[{index}].language", f"watch[{index}].task"),
             )

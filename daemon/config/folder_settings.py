@@ -8,7 +8,7 @@ import errno
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from copy import copy
 from dataclasses import dataclass, replace
@@ -38,8 +38,8 @@ REMEMBERED_MAX = 10_000
 TABLES: dict[str, type[Table]] = {"watch": Watch, "model": Model, "vad": Vad}
 FILES = frozenset({"hotwords", "suppress_words"})
 """What may be the path of a file in config.toml."""
-ELSEWHERE = frozenset({"model", "context"})
-"""What is loaded once for all folders, and so stays in config.toml."""
+ELSEWHERE = frozenset({"context", "output"})
+"""What stays in config.toml: how the model is loaded, and where files are written."""
 
 
 def _listed(value: Any) -> Any:
@@ -89,6 +89,7 @@ class FolderSettings:
         self._file = file
         self._tell = tell
         self._variables = {each.key: each.name for each in variables(Settings.model_fields)}
+        self._models = (settings.model.name, *settings.folder_models)
         self._read: dict[str, Read] = {}
 
     def resolve(self, path: bytes) -> tuple[Resolved, tuple[str, ...]]:
@@ -127,7 +128,7 @@ class FolderSettings:
         """Return what a file says, read again if it has changed; None if there is none."""
         before = self._read.pop(path, None)
         try:
-            found = _read(folder, name, before)
+            found = _read(folder, name, before, self._models)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except Exception as error:  # Whoever may drop recordings may write anything here: it ends nothing.
@@ -145,8 +146,14 @@ class FolderSettings:
         return found_here
 
 
-def _read(folder: int, name: bytes, before: Read | None) -> Read:
+def _read(folder: int, name: bytes, before: Read | None, models: Sequence[str]) -> Read:
     """Return what a file says; where it has errors, what it said before.
+
+    Args:
+        folder: Descriptor of its folder.
+        name: Its name there.
+        before: What it said when it was last read.
+        models: Those that it may name.
 
     Raises:
         OSError: The file is missing, no regular file, or cannot be read.
@@ -164,6 +171,8 @@ def _read(folder: int, name: bytes, before: Read | None) -> Read:
         if FAR_TOO_DEEP.search(text):
             raise ValueError("has keys of far too many parts")
         table, wrong = validate(OptionsTable, tomllib.loads(text), Path())
+        if "model" in table.model_fields_set and table.model not in models:  # type: ignore[attr-defined]
+            wrong["model"] = f"must be one of {', '.join(models)}; config.toml can allow more with [model] others"
         if not wrong:
             return Read(version, {key: getattr(table, key) for key in table.model_fields_set}, ())
         errors = [f"{key}: {reason}" for key, reason in wrong.items()]

@@ -18,6 +18,8 @@ RECORDING = {
     "task": ("watch", "task"),
     "formats": ("watch", "formats"),
     "naming": ("watch", "naming"),
+    "output": ("watch", "output"),
+    "front_matter": ("watch", "front_matter"),
     "model": ("model", "name"),
     "context": ("model", "context"),
     "beam_size": ("model", "beam_size"),
@@ -224,11 +226,14 @@ def _configuration(asked: Asked, _before: Mapping[str, Value]) -> dict[str, Valu
         variable = asked.variables.get(key)
         return Source("environment", variable) if variable else Source("configuration", key, asked.file)
 
-    return {
+    found = {
         option: Value(getattr(asked.table(table), key), source(asked.key(option)))
         for option, (table, key) in KEYS.items()
         if key in asked.table(table).model_fields_set
     }
+    if model := asked.settings.watch[asked.place.folder].model:
+        found["model"] = Value(model, source(f"watch[{asked.place.folder}].model"))
+    return found
 
 
 def _preset(asked: Asked, _before: Mapping[str, Value]) -> dict[str, Value]:

@@ -4,11 +4,12 @@ import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from daemon.chunk import BESIDE
 from daemon.config.check import KnownAddress, check
 from daemon.config.paths import located
-from daemon.config.settings import SQLITE_PREFIX, Settings, Table
+from daemon.config.settings import SQLITE_PREFIX, Model, Settings, Table, Watch
 from daemon.config.validation import validate
 from daemon.config.variables import Variable, overlay, variables
 from daemon.errors import BadConfig
@@ -91,17 +92,29 @@ def _located(table: AnyTable, key: str, base: Path) -> AnyTable:
     return table if found == name else table.model_copy(update={key: found})
 
 
+def _model(model: Model, base: Path) -> Model:
+    found = tuple(located(name, base) for name in model.others)
+    return model if found == model.others else model.model_copy(update={"others": found})
+
+
+def _watch(watch: Watch, base: Path) -> Watch:
+    found: dict[str, Any] = {"path": (base / watch.path).resolve()}
+    if watch.model:
+        found["model"] = located(watch.model, base)
+    if watch.output != BESIDE:
+        found["output"] = str((base / watch.output).resolve())
+    return watch.model_copy(update=found)
+
+
 def _absolute(settings: Settings, base: Path) -> Settings:
     """Resolve paths relative to the configuration file, and links in a watched folder's own path."""
     return settings.model_copy(
         update={
-            "watch": tuple(
-                watch.model_copy(update={"path": (base / watch.path).resolve()}) for watch in settings.watch
-            ),
+            "watch": tuple(_watch(watch, base) for watch in settings.watch),
             "database": settings.database.model_copy(
                 update={"url": SQLITE_PREFIX + str(base / settings.database_path)}
             ),
-            "model": _located(settings.model, "name", base),
+            "model": _model(_located(settings.model, "name", base), base),
             "languages": {code: _located(language, "model", base) for code, language in settings.languages.items()},
             "monitor": settings.monitor.model_copy(update={"log_file": base / settings.monitor.log_file}),
         }

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from daemon.chunk import BESIDE
 from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.engines import WHISPER, module_of
 from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
@@ -19,6 +20,7 @@ from daemon.config.values import (
     LanguageOrAuto,
     Location,
     ModelName,
+    Output,
     Percent,
     Priority,
     Tuple,
@@ -54,12 +56,15 @@ class Watch(Told):
     language: LanguageOrAuto = "auto"
     language_in_names: bool = False
     task: Literal["transcribe", "translate", "both"] = "transcribe"
+    model: ModelName = ""
     formats: Annotated[tuple[Format, ...], Tuple, Field(min_length=1), Unique] = (
         "txt",
         "srt",
         "json",
     )
     naming: Literal["stem", "name"] = "stem"
+    output: Output = BESIDE
+    front_matter: bool = False
     ignore: Annotated[tuple[str, ...], Tuple] = ("*.part", "*.crdownload", ".*", "~*")
     when_transcript_exists: Literal["add", "skip"] = "add"
     priority: Priority = 0
@@ -115,6 +120,8 @@ class Model(Table):
     workers: AutoCount = "auto"
     cpu_threads: AutoCount = "auto"
     word_timestamps: bool = False
+    others: Annotated[tuple[ModelName, ...], Tuple, Unique] = ()
+    unload_seconds: float = Field(600, ge=0)
 
 
 class Vad(Table):
@@ -236,6 +243,11 @@ class Settings(Table):
     subtitles: Subtitles = Subtitles()
     jobs: Jobs = Jobs()
     monitor: Monitor = Monitor()
+
+    @property
+    def folder_models(self) -> tuple[str, ...]:
+        """The models that folders have, or may have, instead of `model.name`."""
+        return tuple(dict.fromkeys([*(watch.model for watch in self.watch if watch.model), *self.model.others]))
 
     @property
     def database_path(self) -> Path:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from daemon.chunk import BESIDE
 from daemon.config.extensions import known_change
 from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
@@ -41,9 +42,14 @@ def _model_name(name: str) -> str:
     return str(expanded(Path(name))) if name.startswith("~") else name
 
 
+def _output(place: str) -> str:
+    return place if place == BESIDE else str(expanded(Path(place)))
+
+
 LanguageOrAuto = Annotated[str, AfterValidator(_known_language)]
 LanguageCode = Annotated[str, AfterValidator(_one_language)]
 Location = Annotated[Path, Field(strict=False), AfterValidator(expanded)]
+Output = Annotated[str, Field(min_length=1), AfterValidator(_output)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 Extension = Annotated[str, AfterValidator(known_change)]
 Format = Annotated[str, AfterValidator(_known_format)]

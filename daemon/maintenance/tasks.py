@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from daemon.chunk import BESIDE
 from daemon.config.formats import FORMATS, TRANSLATED
 from daemon.config.paths import hugging_face, packaged
 from daemon.config.settings import Settings
@@ -85,8 +86,9 @@ class Maintenance:
             retention.optimise()
         finally:
             retention.close()
-        for watch in self._settings.watch:
-            _say(_remove_orphans(watch.path), f"temporary files left behind removed in {watch.path}")
+        outputs = (Path(watch.output) for watch in self._settings.watch if watch.output != BESIDE)
+        for folder in dict.fromkeys((*(watch.path for watch in self._settings.watch), *outputs)):
+            _say(_remove_orphans(folder), f"temporary files left behind removed in {folder}")
         caches = (packaged(), hugging_face())
         self.model_cache_mb = sum(map(_size, caches)) / MB
         log.info("the models take %.0f MB in %s", self.model_cache_mb, " and ".join(map(str, caches)))

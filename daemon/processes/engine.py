@@ -36,6 +36,16 @@ class Engine:
     """To be replaced once its batches are done."""
 
     @property
+    def device(self) -> str:
+        """The device, as the engine names it once it is ready."""
+        return self.ready.device if self.ready is not None else self.load.device
+
+    @property
+    def workers(self) -> int:
+        """How many batches run at once."""
+        return self.ready.workers if self.ready is not None else 0
+
+    @property
     def idle_workers(self) -> int:
         """How many more batches could begin at once; negative while batches wait in the child."""
         return self.ready.workers - len(self.batches) if self.ready is not None else 0

@@ -39,10 +39,12 @@ class EnginePool:
 
     Args:
         load: the model; `device` may name several (`cuda:0,1`).
+        called: what the monitor calls an engine, before the name of its device.
     """
 
-    def __init__(self, load: LoadModel) -> None:
+    def __init__(self, load: LoadModel, called: str = "engine") -> None:
         self._load = load
+        self._called = called
         name, _, indices = load.device.partition(":")
         first, *others = [f"{name}:{index}" for index in indices.split(",")] if indices else [name]
         self.engines = [Engine(replace(load, device=device)) for device in (first, *others)]
@@ -58,12 +60,14 @@ class EnginePool:
     @property
     def processes(self) -> list[tuple[str, int]]:
         """(name, process id) of the children, for the monitor's thread."""
-        return [(f"engine {each.load.device}", child.pid) for each in list(self.engines) if (child := each.child)]
+        return [
+            (f"{self._called} {each.load.device}", child.pid) for each in list(self.engines) if (child := each.child)
+        ]
 
     @property
     def restarts(self) -> dict[str, int]:
         """Deaths of each engine since the daemon's start, for the monitor's thread."""
-        return {f"engine {each.load.device}": each.restarts for each in list(self.engines)}
+        return {f"{self._called} {each.load.device}": each.restarts for each in list(self.engines)}
 
     @property
     def ready(self) -> Ready | None:

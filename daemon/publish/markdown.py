@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from daemon.chunk import Segment
 from daemon.publish.breaks import CLOSING, SENTENCE_ENDS
+from daemon.publish.front_matter import clock, front_matter
 from daemon.publish.scripts import columns, joined
 from daemon.publish.transcript import Transcript
 
@@ -25,9 +26,10 @@ and tags, strike-through, formulas, highlights, entities."""
 
 def markdown(transcript: Transcript) -> str:
     """Render a transcript as Markdown; one without speech has only its heading and details."""
-    heading = f"# {_escaped(os.path.basename(transcript.job.path))}"
+    head = front_matter(transcript) if transcript.job.options.front_matter else ""
+    heading = f"{head}# {_escaped(os.path.basename(transcript.job.path))}"
     texts = [
-        f"**[{_clock(paragraph[0].start_s)}]** {_escaped(joined(segment.text for segment in paragraph))}"
+        f"**[{clock(paragraph[0].start_s)}]** {_escaped(joined(segment.text for segment in paragraph))}"
         for paragraph in _paragraphs(transcript)
     ]
     return "\n\n".join([heading, _details(transcript), *texts]) + "\n"
@@ -38,7 +40,7 @@ def _details(transcript: Transcript) -> str:
     job = transcript.job
     details = []
     if job.duration_s is not None:
-        details.append(f"Length {_clock(job.duration_s)}")
+        details.append(f"Length {clock(job.duration_s)}")
     if job.language is not None:
         translated = ", translated into English" if transcript.is_translated else ""
         details.append(f"language {job.language}{translated}")
@@ -73,8 +75,3 @@ def _ends(last: Segment, length: int, pause_s: float) -> bool:
 def _escaped(text: str) -> str:
     """Put text on one line and escape it, so that Markdown shows it as it is."""
     return SPECIAL.sub(lambda match: "".join(f"\\{char}" for char in match.group()), " ".join(text.split()))
-
-
-def _clock(moment_s: float) -> str:
-    minutes, seconds = divmod(int(moment_s), 60)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"

@@ -1,4 +1,4 @@
-"""Renders the transcript of a job from what is stored and publishes it beside the recording, at once or later."""
+"""Renders the transcript of a job from what is stored and publishes it, at once or later."""
 
 import logging
 import os
@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from daemon.chunk import BOTH
 from daemon.errors import RecordingGone, Unavailable
-from daemon.filesystem import open_folder
 from daemon.publish.files import Owner, Planned, plan, publish
 from daemon.publish.formats import render
 from daemon.publish.readers import Access, access
+from daemon.publish.target import Target
 from daemon.recording import current_file, unreadable
 from daemon.store.records import Job, Output, StageProgress
 from daemon.store.store import Store
@@ -37,7 +37,7 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
     Raises:
         RecordingGone: The recording no longer exists.
         RecordingChanged: The recording is not the version that was transcribed.
-        Unavailable: The folder cannot be written now.
+        Unavailable: The folder, or that for output, cannot be written now.
     """
     readers = _readers(job)
     # What was exported earlier is ours as well, and is to say the same as the rest.
@@ -59,7 +59,7 @@ def export_job(store: Store, job: Job, formats: Collection[str]) -> str | None:
     Raises:
         RecordingGone: The recording's folder no longer exists.
         RecordingChanged: The recording is not the version that was transcribed.
-        Unavailable: The folder cannot be written now.
+        Unavailable: The folder, or that for output, cannot be written now.
     """
     readers = None
     with suppress(RecordingGone):
@@ -86,11 +86,11 @@ def _readers(job: Job) -> Access:
 def _publish(
     store: Store, job: Job, files: dict[str, bytes], readers: Access | None, stages: Sequence[StageProgress] = ()
 ) -> str | None:
-    """Put files beside the recording, under names that are free, and record them as the daemon's own before that."""
-    full = os.path.join(os.fsencode(job.root), job.path_bytes)
-    where, recording = os.path.split(full)
+    """Put files where they belong, under names that are free, and record them as the daemon's own before that."""
+    target = Target(job.root, job.path_bytes, job.options.output)
+    where, recording = target.folder, os.path.basename(job.path_bytes)
     try:
-        folder = open_folder(job.root, job.path_bytes)
+        folder = target.open()
     except OSError as error:
         raise unreadable(job, error) from error
     try:

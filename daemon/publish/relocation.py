@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from daemon.filesystem import open_folder
+from daemon.errors import Unavailable
 from daemon.publish.files import content_hash
+from daemon.publish.target import Target
 from daemon.store.records import Output, Seen, Whereabouts, readable
 from daemon.store.store import Store
 
@@ -39,25 +40,30 @@ def take_along(store: Store, job: Whereabouts, seen: Seen) -> tuple[dict[str, by
     Returns:
         The new absolute paths by format, and why the files stayed, if they did.
     """
-    old_path, new_path = (os.path.join(os.fsencode(at.root), at.path_bytes) for at in (job, seen))
-    old_folder, new_folder = os.path.dirname(old_path), os.path.dirname(new_path)
+    before, now = (Target(at.root, at.path_bytes, job.output) for at in (job, seen))
     files = []
     for output in store.files_of(job.job_id):
         folder, name = os.path.split(output.path_bytes)
-        renamed = _renamed(output, os.path.basename(old_path), os.path.basename(new_path))
-        if folder == old_folder and (folder, name) != (new_folder, renamed):
+        renamed = _renamed(output, *(os.path.basename(at.path_bytes) for at in (job, seen)))
+        if folder == before.folder and (folder, name) != (now.folder, renamed):
             files.append(_File(output.format, name, renamed, output.sha256))
+    if not files:
+        return {}, None
     try:
-        with _opened(job.root, job.path_bytes) as old, _opened(seen.root, seen.path_bytes) as new:
-            if new is None:
+        with _opened(before) as old, _opened(now) as new:
+            if new is None or (old is None and not before.is_beside):
                 return {}, None
-            # A folder that is gone was renamed with all that was in it.
+            # A folder beside that is gone was renamed with all that was in it.
             stays = "" if old is None else _move_all(old, new, files)
-    except OSError as error:
-        stays = f"it cannot be moved: {(error.strerror or str(error)).lower()}"
+    except (OSError, Unavailable) as error:
+        stays = f"it cannot be moved: {_why(error)}"
     if stays:
-        return {}, f"its transcript stays in {readable(old_folder)}: {stays}"
-    return {file.format: os.path.join(new_folder, file.new) for file in files}, None
+        return {}, f"its transcript stays in {readable(before.folder)}: {stays}"
+    return {file.format: os.path.join(now.folder, file.new) for file in files}, None
+
+
+def _why(error: OSError | Unavailable) -> str:
+    return error.message if isinstance(error, Unavailable) else (error.strerror or str(error)).lower()
 
 
 def _renamed(output: Output, old: bytes, new: bytes) -> bytes:
@@ -72,10 +78,10 @@ def _renamed(output: Output, old: bytes, new: bytes) -> bytes:
 
 
 @contextmanager
-def _opened(root: str, path: bytes) -> Iterator[int | None]:
-    """Open the folder that holds a path below a root; None if there is none."""
+def _opened(target: Target) -> Iterator[int | None]:
+    """Open the folder of a transcript; None if there is none."""
     try:
-        folder = open_folder(root, path)
+        folder = target.open()
     except (FileNotFoundError, NotADirectoryError):
         yield None
         return

@@ -29,6 +29,14 @@ from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments, 
 from daemon.store.stages import keep_stages
 
 JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "recorded_at", "warnings")]
+STARTED_OVER = {
+    "chunks_done": 0,
+    "chunks_total": None,
+    "processing_s": 0,
+    "language": case((func.json_extract(jobs.c.options, "$.language") == "auto", None), else_=jobs.c.language),
+    "language_probability": None,
+}
+"""What is set in the row of a job of which nothing is computed yet."""
 COMPUTED = (chunks, segments, translations, suppressed, stages)
 """The tables of what was computed from a recording."""
 
@@ -45,7 +53,7 @@ class Checkpoints(Access):
         made_with: MadeWith,
         language: str | None,
     ) -> None:
-        """Record what is transcribed, and with what. Chunks done by another model are dropped.
+        """Record what is transcribed, and with what. What was done by another model, or before a retry, is dropped.
 
         Args:
             job_id: The job.
@@ -59,11 +67,7 @@ class Checkpoints(Access):
             before = db.execute(
                 select(jobs.c.content_hash, jobs.c.model, jobs.c.compute_type).where(jobs.c.id == job_id)
             ).one()
-            if before.content_hash is not None and tuple(before) != (
-                content_hash,
-                made_with.model,
-                made_with.compute_type,
-            ):
+            if tuple(before) != (content_hash, made_with.model, made_with.compute_type):
                 forget(db, job_id)
             db.execute(
                 update(jobs)
@@ -229,17 +233,7 @@ def forget(db: Connection, job_id: int) -> None:
     """Drop the checkpoints of a job; its files stay recorded as the daemon's own."""
     for table in COMPUTED:
         db.execute(delete(table).where(table.c.job_id == job_id))
-    db.execute(
-        update(jobs)
-        .where(jobs.c.id == job_id)
-        .values(
-            chunks_done=0,
-            chunks_total=None,
-            processing_s=0,
-            language=case((func.json_extract(jobs.c.options, "$.language") == "auto", None), else_=jobs.c.language),
-            language_probability=None,
-        )
-    )
+    db.execute(update(jobs).where(jobs.c.id == job_id).values(**STARTED_OVER))
 
 
 def job_from(row: Any) -> Job:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from daemon.chunk import Options
 from daemon.store.access import Access, moved
 from daemon.store.records import Known, Seen, options_columns, seen_columns, timestamp
-from daemon.store.schema import DONE, IGNORED, QUEUED, REJECTED, RUNNING, SETTLING, VANISHED, WAITING, jobs
+from daemon.store.schema import DONE, IGNORED, PENDING, QUEUED, REJECTED, RUNNING, SETTLING, VANISHED, jobs
 
 
 class Intake(Access):
@@ -103,16 +103,16 @@ class Intake(Access):
     def waiting(self, root: str) -> list[tuple[int, bytes, str]]:
         """Return (id, path, fingerprint) of the jobs of a root that wait to settle or to run."""
         statement = select(jobs.c.id, jobs.c.path_bytes, jobs.c.fingerprint).where(
-            jobs.c.root == root, jobs.c.state.in_(WAITING)
+            jobs.c.root == root, jobs.c.state.in_(PENDING)
         )
         return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
 
     def leave_unwatched(self, roots: Collection[str]) -> int:
-        """Move settling | queued | failed → vanished: jobs in folders that are watched no more; return how many.
+        """Move settling | queued | paused | failed → vanished: jobs in folders no longer watched; return how many.
 
         They settle again when their folder is watched again.
         """
-        statement = moved(*WAITING).where(jobs.c.root.not_in(roots))
+        statement = moved(*PENDING).where(jobs.c.root.not_in(roots))
         statement = statement.values(
             state=VANISHED, reason="its folder is not watched any more", finished_at=timestamp()
         )
@@ -132,8 +132,8 @@ class Intake(Access):
             self._write(lambda db: db.execute(delete(jobs).where(jobs.c.id.in_(gone))))
 
     def vanish(self, job_ids: Sequence[int], reason: str) -> None:
-        """Move settling | queued | failed | running → vanished: the file or its folder is not there any more."""
-        self._move(job_ids, (*WAITING, RUNNING), state=VANISHED, reason=reason, finished_at=timestamp())
+        """Move settling | queued | paused | failed | running → vanished: the file or its folder is not there."""
+        self._move(job_ids, (*PENDING, RUNNING), state=VANISHED, reason=reason, finished_at=timestamp())
 
     def _add(self, rows: Iterable[tuple[Seen, dict[str, Any]]], when: Any = None) -> None:
         items = list(rows)

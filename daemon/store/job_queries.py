@@ -84,6 +84,11 @@ class JobQueries(StageQueries):
         found = self._rows_of(sorted(job_ids), lambda ids: select(jobs.c.id).where(jobs.c.id.in_(ids)))
         return [row.id for row in found]
 
+    def states(self, job_ids: Sequence[int]) -> dict[int, str]:
+        """Return the states of those of these jobs that there are."""
+        found = self._rows_of(sorted(job_ids), lambda ids: select(jobs.c.id, jobs.c.state).where(jobs.c.id.in_(ids)))
+        return {row.id: row.state for row in found}
+
     def matching(self, wanted: JobFilter) -> list[int]:
         """Return the ids of all jobs that a filter matches, the oldest first."""
         return [row.id for row in self._rows(select(jobs.c.id).where(*conditions(wanted)).order_by(jobs.c.id))]

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, not_, or_, select, update
 
+from daemon.chunk import BESIDE
 from daemon.filesystem import inode_of
 from daemon.store.access import Access
 from daemon.store.checkpoints import forget
@@ -18,9 +19,9 @@ from daemon.store.records import (
     seen_columns,
     timestamp,
 )
-from daemon.store.schema import DONE, FAILED, IGNORED, QUEUED, RUNNING, SETTLING, VANISHED, jobs, outputs
+from daemon.store.schema import DONE, FAILED, IGNORED, PAUSED, QUEUED, RUNNING, SETTLING, VANISHED, jobs, outputs
 
-RESOLVED_AGAIN = (QUEUED, FAILED, VANISHED)
+RESOLVED_AGAIN = (QUEUED, PAUSED, FAILED, VANISHED)
 """States in which a job takes the options of the place to which its file was moved."""
 
 
@@ -35,7 +36,8 @@ class Moves(Access):
         """
         # All fingerprints of an inode begin with it and a colon; a semicolon comes next after that.
         ranges = [jobs.c.fingerprint.between(f"{inode}:", f"{inode};") for inode in inodes]
-        columns = (jobs.c.id, jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state)
+        output = func.coalesce(func.json_extract(jobs.c.options, "$.output"), BESIDE)
+        columns = (jobs.c.id, jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state, output)
         statement = select(*columns).where(or_(*ranges), jobs.c.state.not_in((SETTLING, IGNORED)))
         found: dict[str, list[Whereabouts]] = {}
         for row in self._read(lambda db: db.execute(statement.order_by(jobs.c.id.desc())).all()):

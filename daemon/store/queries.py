@@ -8,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 from daemon.store import database
 from daemon.store.export_queries import ExportQueries
 from daemon.store.job_queries import JobQueries
+from daemon.store.quality_queries import QualityQueries
 from daemon.store.reconcile_queries import ReconcileQueries
 from daemon.store.records import timestamp
 from daemon.store.requests import export_command
@@ -16,7 +17,7 @@ from daemon.store.search_queries import SearchQueries
 from daemon.store.status_queries import StatusQueries
 
 
-class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, SearchQueries):
+class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, SearchQueries, QualityQueries):
     """Reads jobs.db while a daemon may be running on it: jobs, the service as a whole, the monitor."""
 
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from daemon.store.read_access import ReadAccess
-from daemon.store.schema import RUNNING, WAITING, jobs, outputs
+from daemon.store.schema import PENDING, RUNNING, jobs, outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ReconcileQueries(ReadAccess):
 
     def open_paths(self, root: str) -> list[bytes]:
         """Return the paths of the jobs of a watched folder that wait or run."""
-        statement = select(jobs.c.path_bytes).where(jobs.c.root == root, jobs.c.state.in_((*WAITING, RUNNING)))
+        statement = select(jobs.c.path_bytes).where(jobs.c.root == root, jobs.c.state.in_((*PENDING, RUNNING)))
         return [row.path_bytes for row in self._rows(statement)]
 
     def files(self, job_ids: Collection[int]) -> list[tuple[int, str, bytes]]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from daemon.chunk import Options, Segment, Suppressed
+from daemon.chunk import BESIDE, Options, Segment, Suppressed
 from daemon.sound import NOTHING_HEARD, RecordedAt, Sound, Track
 
 
@@ -39,6 +39,8 @@ class Whereabouts:
     path_bytes: bytes
     fingerprint: str
     state: str
+    output: str = BESIDE
+    """Where its transcript goes, as the option of that name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.store.access import Access
 from daemon.store.records import timestamp
-from daemon.store.schema import pauses, requests
+from daemon.store.schema import PAUSABLE, PAUSED, PENDING, QUEUED, REVIVABLE, RUNNING, STATES, pauses, requests
 
 EXPORT = "export"
 COMPARE = "compare"
@@ -28,6 +28,7 @@ def exported_formats(command: str) -> tuple[str, ...]:
 REFRESH = "retry:refresh"
 """Asks for a retry with the options that apply to the recording now."""
 PRIORITY = "priority"
+RETRANSCRIBE = "retranscribe"
 
 
 def refreshes(command: str) -> bool:
@@ -42,8 +43,39 @@ def priority_command(priority: int) -> str:
 
 def new_priority(command: str) -> int | None:
     """Return the priority that a command asks for; None if it asks for something else."""
-    name, _, value = command.partition(":")
-    return int(value) if name == PRIORITY else None
+    return _number(command, PRIORITY)
+
+
+def retranscribe_command(priority: int) -> str:
+    """Return the command that asks for a retry with new options and this priority: `retranscribe:-10`."""
+    return f"{RETRANSCRIBE}:{priority}"
+
+
+def retranscribe_priority(command: str) -> int | None:
+    """Return the priority with which a command asks for new options and a retry; None if it asks for something else."""
+    return _number(command, RETRANSCRIBE)
+
+
+def _number(command: str, name: str) -> int | None:
+    given, _, value = command.partition(":")
+    return int(value) if given == name else None
+
+
+def acts_on(command: str) -> tuple[str, ...]:
+    """Return the states of the jobs for which a request has a meaning."""
+    match command.partition(":")[0]:
+        case "cancel":
+            return (*PENDING, RUNNING)
+        case "pause":
+            return PAUSABLE
+        case "resume":
+            return (PAUSED,)
+        case "priority":
+            return PENDING
+        case "retry":
+            return (*REVIVABLE, QUEUED, PAUSED) if refreshes(command) else REVIVABLE
+        case _:
+            return STATES
 
 
 class Requests(Access):

@@ -22,13 +22,17 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-SETTLING, QUEUED, RUNNING = "settling", "queued", "running"
+SETTLING, QUEUED, PAUSED, RUNNING = "settling", "queued", "paused", "running"
 DONE, FAILED, DEAD, REJECTED = "done", "failed", "dead", "rejected"
 IGNORED, CANCELLED, VANISHED = "ignored", "cancelled", "vanished"
 
-STATES = (SETTLING, QUEUED, RUNNING, DONE, FAILED, DEAD, REJECTED, IGNORED, CANCELLED, VANISHED)
+STATES = (SETTLING, QUEUED, PAUSED, RUNNING, DONE, FAILED, DEAD, REJECTED, IGNORED, CANCELLED, VANISHED)
 WAITING = (SETTLING, QUEUED, FAILED)
 """States of a job that is not running now but will run by itself."""
+PENDING = (*WAITING, PAUSED)
+"""States of a job that is not running now but will, by itself or once it is resumed."""
+PAUSABLE = (QUEUED, FAILED, RUNNING)
+"""States from which `jobs pause` holds a job."""
 REVIVABLE = (FAILED, DEAD, REJECTED, CANCELLED, DONE, VANISHED)
 """States from which `jobs retry` queues a job again."""
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, column, func, literal_column, select, table, tuple_
+from sqlalchemy import ColumnElement, Integer, column, exists, func, literal_column, select, table, tuple_
 
 from daemon.store.full_text import BREAK
 from daemon.store.read_access import ReadAccess
-from daemon.store.schema import DONE, jobs, segments
+from daemon.store.schema import DONE, VANISHED, jobs, segments
 
 OPEN, CLOSE = "\x02", "\x03"
 """What stands around the words that were found, while their places are looked up."""
@@ -53,7 +53,10 @@ class SearchQueries(ReadAccess):
     """Reads lines by their words."""
 
     def search(self, asked: Asked) -> list[Hit]:
-        """Return the lines of finished transcripts that have all phrases, those that were transcribed last first."""
+        """Return the lines that have all phrases, those that were transcribed last first.
+
+        What was said in an earlier version of a recording that has been done since is left out.
+        """
         marked: ColumnElement[str] = literal_column(
             f"highlight(segments_fts, 0, char({ord(OPEN)}), char({ord(CLOSE)}))"
         ).label("marked")
@@ -65,7 +68,7 @@ class SearchQueries(ReadAccess):
             .select_from(INDEX)
             .join(segments, segments.c.id == INDEX.c.rowid)
             .join(jobs, jobs.c.id == segments.c.job_id)
-            .where(literal_column("segments_fts").op("MATCH")(asked.query), jobs.c.state == DONE)
+            .where(literal_column("segments_fts").op("MATCH")(asked.query), jobs.c.state != VANISHED, ~_replaced())
             .order_by(INDEX.c.rowid.desc())
             .limit(asked.limit)
         )  # fmt: skip
@@ -82,6 +85,13 @@ def _hit(row: Any) -> Hit:
     return Hit(
         row.job_id, row.path, row.start_s, row.end_s, row.channel, text, highlights, row.before or "", row.after or ""
     )
+
+
+def _replaced() -> ColumnElement[bool]:
+    """Return the condition that a newer version of a recording is done."""
+    newer = jobs.alias()
+    same = (newer.c.root == jobs.c.root, newer.c.path_bytes == jobs.c.path_bytes)
+    return exists().where(*same, newer.c.state == DONE, newer.c.id > jobs.c.id).correlate(jobs)
 
 
 def _neighbour(*, later: bool) -> ColumnElement[Any]:

@@ -47,7 +47,8 @@ class StatusQueries(MonitorQueries, StageQueries):
         done_s = self._one(
             select(func.sum(chunks.c.end_s - chunks.c.start_s))
             .join(jobs, jobs.c.id == chunks.c.job_id)
-            .where(jobs.c.state.in_((*WAITING, RUNNING)))
+            # What was done before a retry is done again.
+            .where(jobs.c.state.in_((*WAITING, RUNNING)), jobs.c.content_hash.is_not(None))
         )
         sample = (
             select(jobs.c.duration_s, jobs.c.size_bytes)

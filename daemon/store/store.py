@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, union_all, update
 
 from daemon.chunk import Options
 from daemon.store.access import moved
-from daemon.store.checkpoints import JOB_COLUMNS, Checkpoints, forget, job_from
+from daemon.store.checkpoints import JOB_COLUMNS, STARTED_OVER, Checkpoints, job_from
 from daemon.store.intake import Intake
 from daemon.store.measurements import Measurements
 from daemon.store.moves import Moves
@@ -18,6 +18,9 @@ from daemon.store.schema import (
     DEAD,
     DONE,
     FAILED,
+    PAUSABLE,
+    PAUSED,
+    PENDING,
     QUEUED,
     REJECTED,
     REVIVABLE,
@@ -34,6 +37,7 @@ from daemon.store.transcripts import Transcripts
 
 NOT_EXPORTED = "not exported"
 """How the reason of a finished job begins of which further formats could not be written."""
+MODEL = func.json_extract(jobs.c.options, "$.model")
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
@@ -50,25 +54,23 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
             )
         )
 
-    def claim(self, limit: int, *, above_bytes: int = -1, max_bytes: int | None = None) -> list[Job]:
+    def claim(
+        self, limit: int, *, above_bytes: int = -1, max_bytes: int | None = None, but_for: Collection[str] = ()
+    ) -> list[Job]:
         """Move queued, or failed and due → running; the attempt is counted now, so that a crash counts.
 
         Args:
             limit: How many jobs at most.
             above_bytes: Only recordings larger than this.
             max_bytes: Only recordings at most this large; None for any.
+            but_for: Not what is to be transcribed with one of these models.
 
         Returns:
             The claimed jobs, in the order in which they are to run.
         """
-        now = timestamp()
-        # A job that started in the future did so before the clock was set back; it would have to wait all that time.
-        over = or_(jobs.c.next_attempt_at <= now, jobs.c.started_at > now)
-        due = or_(
-            and_(jobs.c.state == QUEUED, or_(jobs.c.next_attempt_at.is_(None), over)),
-            and_(jobs.c.state == FAILED, over),
-        )
-        due = and_(due, jobs.c.size_bytes > above_bytes)
+        due = and_(_due(), jobs.c.size_bytes > above_bytes)
+        if but_for:
+            due = and_(due, MODEL.not_in(but_for))
         if max_bytes is not None:
             due = and_(due, jobs.c.size_bytes <= max_bytes)
         first = select(jobs.c.id).where(due).order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id).limit(limit)
@@ -87,6 +89,18 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         )
         found = self._write(lambda db: [job_from(row) for row in db.execute(claim)])
         return sorted(found, key=lambda job: (-job.priority, job.id))
+
+    def models_due(self, among: Collection[str]) -> set[str]:
+        """Return those of these models that a job waits for that may run now."""
+        if not among:
+            return set()
+        statement = select(MODEL).distinct().where(_due(), MODEL.in_(among))
+        return set(self._read(lambda db: db.execute(statement).scalars()))
+
+    def hold_up(self, model: str, delay_s: float, reason: str) -> None:
+        """Keep queued → queued for `delay_s` seconds: what is to be transcribed with a model that cannot be loaded."""
+        statement = moved(QUEUED).where(MODEL.in_((model,)))
+        self._write(lambda db: db.execute(statement.values(reason=reason, next_attempt_at=timestamp_in(delay_s))))
 
     def next_due_s(self) -> float | None:
         """Return the seconds until the next postponed or failed job may run again; None if there is none."""
@@ -186,10 +200,21 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         )
 
     def cancel(self, job_id: int) -> None:
-        """Move settling | queued | failed | running → cancelled."""
+        """Move settling | queued | paused | failed | running → cancelled."""
         self._move(
-            [job_id], (*WAITING, RUNNING), state=CANCELLED, reason="cancelled by request", finished_at=timestamp()
+            [job_id], (*PENDING, RUNNING), state=CANCELLED, reason="cancelled by request", finished_at=timestamp()
         )
+
+    def pause_job(self, job_id: int) -> None:
+        """Move queued | failed | running → paused; its checkpoints are kept, and a started attempt is given back."""
+        attempts = case((jobs.c.state == RUNNING, func.max(jobs.c.attempts - 1, 0)), else_=jobs.c.attempts)
+        self._move(
+            [job_id], PAUSABLE, state=PAUSED, reason="paused by request", attempts=attempts, next_attempt_at=None
+        )
+
+    def resume_job(self, job_id: int) -> None:
+        """Move paused → queued, to go on where it was."""
+        self._move([job_id], (PAUSED,), state=QUEUED, reason="resumed by request")
 
     def seen(self, job_id: int) -> Seen | None:
         """Return the recording of a job, as it was seen; None if there is no such job."""
@@ -199,7 +224,7 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
 
     def prioritize(self, job_id: int, priority: int) -> None:
         """Give a job that waits another priority."""
-        self._move([job_id], WAITING, priority=priority)
+        self._move([job_id], PENDING, priority=priority)
 
     def retry(self, job_id: int, fresh: tuple[Options, int] | None = None) -> None:
         """Move failed | dead | rejected | cancelled | vanished | done → queued, to start over with all attempts.
@@ -209,30 +234,27 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
             fresh: The options and the priority that it gets, also if it is queued; None to keep those that it has.
         """
         changes = {} if fresh is None else {**options_columns(fresh[0]), "priority": fresh[1]}
-        states = REVIVABLE if fresh is None else (*REVIVABLE, QUEUED)
-
-        def work(db: Connection) -> None:
-            done = db.execute(
-                moved(*states, ids=[job_id]).values(
-                    state=QUEUED,
-                    reason="retried by request",
-                    attempts=0,
-                    next_attempt_at=None,
-                    finished_at=None,
-                    content_hash=None,
-                    queued_at=timestamp(),
-                    retried=True,
-                    **NO_ERROR,
-                    **changes,
-                )
-            )
-            if done.rowcount:
-                forget(db, job_id)
-
-        self._write(work)
+        self._move(
+            [job_id],
+            REVIVABLE if fresh is None else (*REVIVABLE, QUEUED, PAUSED),
+            state=QUEUED,
+            reason="retried by request",
+            attempts=0,
+            next_attempt_at=None,
+            finished_at=None,
+            # Nothing that was computed matches it, so `begin` drops it all then, and not before: until its turn comes,
+            # what was said is still found.
+            content_hash=None,
+            queued_at=timestamp(),
+            retried=True,
+            **{**STARTED_OVER, **NO_ERROR, **changes},
+        )
 
     def nothing_left(self) -> bool:
-        """Return whether no job is settling, waiting, running or to be retried, and nobody has asked for anything."""
+        """Return whether no job is settling, waiting, running or to be retried, and nobody has asked for anything.
+
+        Jobs that were paused by themselves do not count.
+        """
         open_ = select(jobs.c.id).where(jobs.c.state.in_((*WAITING, RUNNING)))
         left = union_all(open_, select(requests.c.id)).limit(1)
         return self._read(lambda db: db.execute(left).first()) is None
@@ -257,3 +279,12 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         columns = (jobs.c.state, jobs.c.path, jobs.c.reason, jobs.c.next_attempt_at)
         left = select(*columns).where(jobs.c.state.in_((*WAITING, RUNNING))).order_by(jobs.c.id)
         return self._read(lambda db: db.execute(left).all())
+
+
+def _due() -> ColumnElement[bool]:
+    """Return the condition that a job may run now."""
+    now = timestamp()
+    # A job that started in the future did so before the clock was set back; it would have to wait all that time.
+    over = or_(jobs.c.next_attempt_at <= now, jobs.c.started_at > now)
+    queued = and_(jobs.c.state == QUEUED, or_(jobs.c.next_attempt_at.is_(None), over))
+    return or_(queued, and_(jobs.c.state == FAILED, over))

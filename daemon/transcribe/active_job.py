@@ -58,6 +58,8 @@ class ActiveJob:
     """idx → (start_s, end_s) of the chunks that earlier runs have finished."""
     run: int = 0
     """Which claim of the job this is."""
+    model: str = ""
+    """The model whose engines transcribe it."""
     policy: Policy = judge
     """What is done when a result of its engine is bad."""
     language: str = ""
@@ -85,19 +87,21 @@ class ActiveJob:
         }  # fmt: skip
 
     @classmethod
-    def claimed(cls, job: Job, options: Options, run: int, policy: Policy) -> "ActiveJob":
+    def claimed(cls, job: Job, options: Options, run: int, model: str, policy: Policy) -> "ActiveJob":
         """Return a job whose opening has been asked for.
 
         Args:
             job: as it was claimed.
             options: those of the job, as far as the engine goes.
             run: which claim of the job this is.
+            model: the model whose engines transcribe it.
             policy: what is done when a result of its engine is bad.
         """
         return cls(
             job,
             detects=options.language == "auto" and job.language is None,
             run=run,
+            model=model,
             policy=policy,
             language=job.language or "",
             language_probability=job.language_probability,

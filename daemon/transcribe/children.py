@@ -7,18 +7,18 @@ from multiprocessing.connection import wait
 from daemon.processes.child import ChildPool
 from daemon.processes.decoder_pool import DecoderEvent, DecoderPool
 from daemon.processes.engine import EngineEvent
-from daemon.processes.engine_pool import EnginePool
+from daemon.processes.model_pools import ModelPools, ModelUnavailable
 from daemon.signals import Wakeup
 from daemon.transcribe.autotune import Autotuner
 
-Event = EngineEvent | DecoderEvent
+Event = EngineEvent | ModelUnavailable | DecoderEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Children:
     """The pools, as one thing to wait for."""
 
-    engines: EnginePool
+    engines: ModelPools
     decoders: DecoderPool
     tuner: Autotuner
 

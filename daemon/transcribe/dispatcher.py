@@ -14,6 +14,7 @@ from daemon.filesystem import exists
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, EngineReady, LostBatches
+from daemon.processes.model_pools import RETRY_S, ModelUnavailable
 from daemon.processes.protocol import Open, Opened, Refused, Window
 from daemon.recording import current_file
 from daemon.signals import Wakeup
@@ -27,7 +28,7 @@ from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import LONG_BYTES, free_places, needs_window
 from daemon.transcribe.policies import POLICIES
-from daemon.transcribe.requested import Requested
+from daemon.transcribe.requested import STOPPING, Requested
 from daemon.transcribe.stages import StageRunner
 from daemon.watch.resolver import Resolver
 
@@ -79,7 +80,7 @@ class Dispatcher:
     @property
     def ready(self) -> bool:
         """Whether an engine has loaded the model."""
-        return self._engines.ready is not None
+        return self._engines.main.ready is not None
 
     def run(self, stops: Callable[[], bool]) -> None:
         """Work until asked to stop.
@@ -109,6 +110,7 @@ class Dispatcher:
 
     def _tick(self, *, claiming: bool) -> None:
         self.beat = time.monotonic()
+        self._engines.want({running.model for running in self._running.values()})
         self._engines.keep_alive()
         for job_id in self._stages.unfinished:
             self._publish_if_complete(job_id)
@@ -131,6 +133,8 @@ class Dispatcher:
         match event:
             case EngineReady():
                 self._claim_at = 0.0
+            case ModelUnavailable():
+                self._store.hold_up(event.model, RETRY_S, event.reason)
             case BatchEnded() | LostBatches():
                 outcome = self._inference.receive(event)
                 for job_id in outcome.checkpointed:
@@ -161,7 +165,7 @@ class Dispatcher:
         # The others come in the next rounds, so that the loop shows meanwhile that it is alive.
         self._requests_at = time.monotonic() + (0 if len(taken) == REQUESTS_MAX else TICK_S / 2)
         for command, job_id in taken:
-            if command == "cancel" and job_id is not None:
+            if command in STOPPING and job_id is not None:
                 self._drop(job_id)
             self._requested.apply(command, job_id)
             self._claim_at = 0.0
@@ -170,23 +174,24 @@ class Dispatcher:
 
     def _claim(self) -> None:
         """Claim as many jobs as there are places, when something may have changed or a retry may be due."""
-        ready = self._engines.ready
-        if ready is None or time.monotonic() < self._claim_at:
+        if not self.ready or time.monotonic() < self._claim_at:
             return
+        missing = self._engines.want(self._store.models_due(self._engines.others))
         sizes = (running.job.size_bytes for running in self._running.values())
-        long, short = free_places(sizes, self._engines.capacity)
+        long, short = free_places(sizes, self._engines.main.capacity)
         if long > 0:
-            for job in self._store.claim(long, above_bytes=LONG_BYTES):
+            for job in self._store.claim(long, above_bytes=LONG_BYTES, but_for=missing):
                 self._open(job)
         if short > 0:
-            for job in self._store.claim(short, max_bytes=LONG_BYTES):
+            for job in self._store.claim(short, max_bytes=LONG_BYTES, but_for=missing):
                 self._open(job)
         # Nothing more to claim until somebody wakes us, a job ends, or a retry is due.
         self._claim_at = time.monotonic() + min(self._store.next_due_s() or CLAIM_S, CLAIM_S)
 
     def _open(self, job: Job) -> None:
-        ready = self._engines.ready
-        assert ready is not None
+        model = self._engines.name_of(job.options.model)
+        ready = self._engines.ready_of(model)
+        assert ready is not None, "what is claimed has a model that is loaded"
         try:
             options = self._abilities.fit(job.options, ready)
             fd = current_file(job)
@@ -194,7 +199,7 @@ class Dispatcher:
             self._outcomes.fail(job, error)
             return
         self._runs += 1
-        self._running[job.id] = ActiveJob.claimed(job, options, self._runs, POLICIES[ready.policy])
+        self._running[job.id] = ActiveJob.claimed(job, options, self._runs, model, POLICIES[ready.policy])
         log.info("started job %d %s (attempt %d)", job.id, job.path, job.attempts)
         try:
             self._decoders.open(Open(job.id, self._runs, options, job.size_bytes, options.language), fd)
@@ -206,7 +211,7 @@ class Dispatcher:
         for job_id, running in self._running.items():
             if running.asked or running.decoded:
                 continue
-            if needs_window(running.open_chunks, self._engines.capacity, self._inference.held_s):
+            if needs_window(running.open_chunks, self._engines.main.capacity, self._inference.held_s):
                 running.ask()
                 self._decoders.ask(job_id)
 
@@ -216,7 +221,8 @@ class Dispatcher:
 
     def _opened(self, opened: Opened) -> None:
         job_id = opened.job_id
-        running, ready = self._running[job_id], self._engines.ready
+        running = self._running[job_id]
+        ready = self._engines.ready_of(running.model)
         if ready is None:
             self._stop(job_id, None)
             return

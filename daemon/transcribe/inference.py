@@ -1,6 +1,7 @@
 """Chunks out, results in: what is handed to which engine, and what becomes of the answers."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ from daemon.chunk import Chunk
 from daemon.errors import FailedRecording
 from daemon.monitor.counters import Counters
 from daemon.processes.engine import BatchEnded, Engine, LostBatches
-from daemon.processes.engine_pool import EnginePool
+from daemon.processes.model_pools import ModelPools
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.store.records import Batch, Result
 from daemon.store.store import Store
@@ -40,7 +41,7 @@ class Inference:
     def __init__(
         self,
         store: Store,
-        engines: EnginePool,
+        engines: ModelPools,
         running: Mapping[int, ActiveJob],
         counters: Counters,
     ) -> None:
@@ -48,7 +49,8 @@ class Inference:
         self._engines = engines
         self._running = running
         self._counters = counters
-        self._batcher = Batcher()
+        self._batchers = defaultdict[str, Batcher](Batcher)
+        """The chunks that wait for each model."""
         self._holds = True
         """Whether no batch may begin just now."""
         self.held_s = 0.0
@@ -56,13 +58,13 @@ class Inference:
 
     def drop(self, job_id: int) -> None:
         """Forget the waiting chunks of a job."""
-        self.held_s -= self._batcher.drop(job_id)
+        self.held_s -= sum(batcher.drop(job_id) for batcher in self._batchers.values())
 
     def submit(self, running: ActiveJob, chunks: Sequence[Chunk], *, first: bool = False) -> None:
         """Put chunks of a job in the queue; `first` before its others."""
         for chunk in chunks:
             self.held_s += chunk.duration_s
-            self._batcher.submit(chunk, running.job.priority, first=first)
+            self._batchers[running.model].submit(chunk, running.job.priority, first=first)
 
     def hold(self) -> None:
         """Hand out nothing until the next `hand_out`: the daemon ends or pauses."""
@@ -74,14 +76,16 @@ class Inference:
         self._fill_workers()
 
     def _fill_workers(self) -> None:
-        for engine in self._engines.engines:
-            while not self._holds and len(self._batcher):
-                idle = sum(max(0, other.idle_workers) for other in self._engines.engines)
-                size = min(engine.batch_size, -(-len(self._batcher) // max(1, idle)))
-                full = size == engine.batch_size and self._batcher.full(size)
-                if not engine.may_take(alone=self._batcher.next_is_alone(size), full=full):
-                    break
-                self._run(engine, self._batcher.take(size))
+        for model, pool in self._engines.in_turn():
+            batcher = self._batchers[model]
+            for engine in pool.engines:
+                while not self._holds and len(batcher) and self._engines.has_room(engine):
+                    idle = sum(max(0, other.idle_workers) for other in pool.engines)
+                    size = min(engine.batch_size, -(-len(batcher) // max(1, idle)))
+                    full = size == engine.batch_size and batcher.full(size)
+                    if not engine.may_take(alone=batcher.next_is_alone(size), full=full):
+                        break
+                    self._run(engine, batcher.take(size))
 
     def _run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
         self.held_s -= sum(chunk.duration_s for chunk in chunks)

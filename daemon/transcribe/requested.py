@@ -2,13 +2,16 @@
 
 import logging
 
-from daemon.store.requests import exported_formats, new_priority, refreshes
+from daemon.store.requests import exported_formats, new_priority, refreshes, retranscribe_priority
 from daemon.store.store import Store
 from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.pauses import REQUEST, REQUESTED, Pauses
 from daemon.watch.resolver import Resolver
 
 log = logging.getLogger(__name__)
+
+STOPPING = ("cancel", "pause")
+"""Requests that end the run of a job."""
 
 
 class Requested:
@@ -32,6 +35,10 @@ class Requested:
                 self._store.cancel(job_id)
             case "retry", int():
                 self._store.retry(job_id)
+            case "pause", int():
+                self._store.pause_job(job_id)
+            case "resume", int():
+                self._store.resume_job(job_id)
             case "pause", None:
                 self._pauses.hold(REQUEST, REQUESTED)
             case "resume", None:
@@ -42,9 +49,11 @@ class Requested:
                 self._refresh(job_id)
             case _, int() if (priority := new_priority(command)) is not None:
                 self._store.prioritize(job_id, priority)
+            case _, int() if (priority := retranscribe_priority(command)) is not None:
+                self._refresh(job_id, priority)
 
-    def _refresh(self, job_id: int) -> None:
-        """Queue a job again with the options that apply to its recording now."""
+    def _refresh(self, job_id: int, given: int | None = None) -> None:
+        """Queue a job again with the options that apply to its recording now, and a priority that was given."""
         seen = self._store.seen(job_id)
         if seen is None:
             return
@@ -54,4 +63,4 @@ class Requested:
             log.warning("job %d keeps its options: %s", job_id, error)
             self._store.retry(job_id)
         else:
-            self._store.retry(job_id, (options, priority))
+            self._store.retry(job_id, (options, priority if given is None else given))

@@ -1,4 +1,7 @@
-"""Texts in scripts without spaces are found by parts of them: the full-text index sees their characters one by one."""
+"""Texts in scripts without spaces are found by parts of them; jobs that are paused are in the queue.
+
+The full-text index sees the characters of these scripts one by one.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,15 +38,24 @@ FULL_TEXT = (
     ),
     "INSERT INTO segments_fts(segments_fts) VALUES ('rebuild')",
 )
+QUEUE = """
+    CREATE VIEW queue AS
+    SELECT id, path, state, reason, priority, round(size_bytes / 1e6, 1) AS size_mb, duration_s,
+           chunks_done, chunks_total,
+           CASE WHEN chunks_total > 0 THEN round(100.0 * chunks_done / chunks_total, 1) END AS progress_percent,
+           attempts, next_attempt_at, queued_at, started_at, root
+    FROM jobs WHERE state IN ('settling', 'queued', 'paused', 'running', 'failed')
+    ORDER BY state <> 'running', state = 'paused', priority DESC, queued_at, id
+    """
 
 
 def upgrade() -> None:
-    """Add the column, fill it, and build the index anew."""
+    """Add the column, fill it, and build the index anew; replace the view."""
     op.add_column("segments", sa.Column("parted", sa.Text))
     connection = op.get_bind()
     rows = connection.execute(sa.text("SELECT id, text FROM segments")).yield_per(10_000)
     texts = [{"id": row.id, "parted": found} for row in rows if (found := parted(row.text)) is not None]
     if texts:
         connection.execute(sa.text("UPDATE segments SET parted = :parted WHERE id = :id"), texts)
-    for statement in FULL_TEXT:
+    for statement in (*FULL_TEXT, "DROP VIEW queue", QUEUE):
         op.execute(statement)

@@ -93,6 +93,7 @@ class FakeDecoders(FakePool):
 
 class FakeEngines(FakePool, KilledEngines):
     ready = READY
+    others = frozenset[str]()
 
     def __init__(self) -> None:
         FakePool.__init__(self)

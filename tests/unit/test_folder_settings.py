@@ -71,7 +71,7 @@ def test_a_change_counts_at_once_and_a_file_that_is_gone_counts_no_more(folders:
         (b"language = \xff", "is not UTF-8"),
         ("#" * (BYTES_MAX + 1), f"has more than {BYTES_MAX} bytes"),
         ('language = "klingon"', "language: unknown language 'klingon'"),
-        ('model = "large-v3"', "model: unknown key; the known ones here are language, task, "),
+        ('model = "large-v3"', "model: must be one of tiny.en; config.toml can allow more with [model] others"),
         ('hotwords = "/etc/shadow"', "hotwords: must be a list here"),
         ('suppress_words = "/etc/shadow"', "suppress_words: must be a list here"),
         ("formats = []", "formats: "),

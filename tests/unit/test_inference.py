@@ -11,7 +11,7 @@ from daemon.chunk import Chunk, Options
 from daemon.errors import FailedRecording
 from daemon.monitor.counters import Counters
 from daemon.processes.engine import BatchEnded, Engine
-from daemon.processes.engine_pool import EnginePool
+from daemon.processes.model_pools import ModelPools
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.store.migrate import migrate
 from daemon.store.store import Store
@@ -50,7 +50,7 @@ class House:
         store.queue([(seen(f"{number}.wav"), options, 0) for number in range(jobs)])
         self.running = {job.id: ActiveJob(job, detects=language == "auto") for job in store.claim(jobs)}
         self.counters = Counters()
-        pool = cast(EnginePool, self.engines)
+        pool = cast(ModelPools, self.engines)
         self.inference = Inference(store, pool, self.running, self.counters)
 
     @property

@@ -51,6 +51,8 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         task = "translate"
         formats = ["txt"]
         naming = "name"
+        output = "/srv/transcripts"
+        front_matter = true
         priority = 4
         condition_on_previous_text = true
         channels = 2
@@ -89,6 +91,8 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         task="translate",
         formats=("txt",),
         naming="name",
+        output="/srv/transcripts",
+        front_matter=True,
         model="base",
         context="full",
         beam_size=2,
@@ -246,3 +250,14 @@ def test_a_folder_that_translates_keeps_what_counts_for_english(tmp_path: Path) 
     assert (queued.suppress_words, queued.hotwords, queued.replace) == (("also",), ("Kubernetes",), {})
     english = queued.in_language("en")
     assert (english.suppress_words, english.replace) == (("um",), {"harbor": "harbour"})
+
+
+def test_a_folder_may_have_a_model_of_its_own(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        '[[watch]]\npath = "a"\n[[watch]]\npath = "b"\nmodel = "base"\n[model]\nname = "small"\nothers = ["turbo"]',
+    )
+    values = [resolve(settings, bytes(tmp_path / folder / "c.wav"), FILE).values["model"] for folder in "ab"]
+    assert [str(value.source) for value in values] == ["config.toml: model.name", "config.toml: watch[1].model"]
+    assert [value.value for value in values] == ["small", "base"]
+    assert settings.folder_models == ("base", "turbo")

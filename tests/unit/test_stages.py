@@ -141,6 +141,8 @@ def test_a_job_that_runs_again_goes_on_where_its_stages_were(
 def retried(store: Store, job: Job) -> None:
     store.fail(job.id, "X", "x", None)
     store.retry(job.id)
+    (job,) = store.claim(1)
+    opened(store, job)
 
 
 @pytest.mark.parametrize(

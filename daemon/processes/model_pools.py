@@ -1,0 +1,169 @@
+"""The engines of all models in use: that of `[model]`, and those of folders, which are loaded only when needed."""
+
+import logging
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from daemon.chunk import Chunk
+from daemon.errors import Unavailable
+from daemon.processes.child import Child
+from daemon.processes.engine import Engine, EngineEvent, LostBatches
+from daemon.processes.engine_pool import EnginePool
+from daemon.processes.protocol import LoadModel, Ready
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 60.0
+"""A model that could not be loaded is not tried again before this."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUnavailable:
+    """A model of a folder cannot be loaded now."""
+
+    model: str
+    reason: str
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The engines of a model."""
+
+    engines: EnginePool
+    used_at: float
+    """When a job last needed it, on the monotonic clock."""
+    served: int = 0
+    """The number of its last batch, of all that were handed out."""
+
+
+class ModelPools:
+    """Engine pools by the names of their models.
+
+    Args:
+        load: The model of `[model]`, whose engines run all the time.
+        others: The models that folders may use besides.
+        unload_s: How long one of these stays loaded without a job.
+    """
+
+    def __init__(self, load: LoadModel, others: Collection[str] = (), unload_s: float = 600.0) -> None:
+        self.main = EnginePool(load)
+        self.others = frozenset(others) - {load.name}
+        self._load = load
+        self._unload_s = unload_s
+        self._pools = {load.name: _Pool(self.main, 0.0)}
+        self._retry_at: dict[str, float] = {}
+        self._batches = 0
+
+    @property
+    def children(self) -> list[Child]:
+        """The children that live."""
+        return [child for pool in self._pools.values() for child in pool.engines.children]
+
+    @property
+    def processes(self) -> list[tuple[str, int]]:
+        """(name, process id) of the children, for the monitor's thread."""
+        return [each for pool in list(self._pools.values()) for each in pool.engines.processes]
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Deaths of each engine since it was first loaded, for the monitor's thread."""
+        return {name: deaths for pool in list(self._pools.values()) for name, deaths in pool.engines.restarts.items()}
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches the engines have."""
+        return sum(pool.engines.in_flight for pool in self._pools.values())
+
+    def name_of(self, model: str) -> str:
+        """Return the model that takes what is to be transcribed with this one: itself, or that of `[model]`."""
+        return model if model in self.others else self._load.name
+
+    def ready_of(self, model: str) -> Ready | None:
+        """Return what an engine of a model says of itself, once one is ready."""
+        pool = self._pools.get(self.name_of(model))
+        return None if pool is None else pool.engines.ready
+
+    def want(self, models: Collection[str]) -> list[str]:
+        """Load models of folders that are not loaded, keep them so for a while, and return all that are not ready."""
+        now = time.monotonic()
+        for name in self.others.intersection(models):
+            if name in self._pools:
+                self._pools[name].used_at = now
+            elif now >= self._retry_at.get(name, 0.0):
+                log.info("loading %s, which a folder asks for", name)
+                load = replace(self._load, name=name, languages=())
+                self._pools[name] = _Pool(EnginePool(load, f"engine {name}"), now)
+        return [name for name in self.others if self.ready_of(name) is None]
+
+    def keep_alive(self) -> None:
+        """Start every engine that should run and does not; unload the models that no job has needed for a while."""
+        now = time.monotonic()
+        for name, pool in list(self._pools.items()):
+            if pool.engines.ready is None:
+                pool.used_at = now  # while it loads, nothing could use it
+            idle_s = now - pool.used_at
+            if name in self.others and idle_s > self._unload_s and not pool.engines.in_flight:
+                log.info("unloading %s: no recording has needed it for %.0f s", name, idle_s)
+                self._drop(name)
+            else:
+                pool.engines.keep_alive()
+
+    def in_turn(self) -> Iterator[tuple[str, EnginePool]]:
+        """Yield the models that are loaded and their engines, the one that has waited longest for a batch first."""
+        for name, pool in sorted(self._pools.items(), key=lambda item: item[1].served):
+            if pool.engines.ready is not None:
+                yield name, pool.engines
+
+    def has_room(self, engine: Engine) -> bool:
+        """Return whether a batch may begin on a device: the models that share it take turns on its workers."""
+        if len(self._pools) == 1:
+            return True
+        engines = (other for pool in self._pools.values() for other in pool.engines.engines)
+        sharing = [other for other in engines if other.device == engine.device]
+        return sum(len(other.batches) for other in sharing) < engine.workers
+
+    def run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
+        """Hand a batch to a ready engine; the answer is BatchDone, BatchFailed or LostBatches."""
+        pool = self._pool_of(engine)
+        self._batches += 1
+        pool.served = self._batches
+        pool.engines.run(engine, chunks)
+
+    def receive(self, child: Child) -> EngineEvent | ModelUnavailable | None:
+        """Return what an engine has to say; see `EnginePool.receive`.
+
+        Raises:
+            Unavailable: The model of `[model]` cannot be loaded, and never could since the start.
+        """
+        name, pool = next(item for item in self._pools.items() if child in item[1].engines.children)
+        try:
+            return pool.engines.receive(child)
+        except Unavailable as error:
+            if name not in self.others:
+                raise
+            self._drop(name)
+            self._retry_at[name] = time.monotonic() + RETRY_S
+            unavailable = ModelUnavailable(name, f"the model {name} cannot be loaded: {error}")
+            log.error("%s", unavailable.reason)
+            return unavailable
+
+    def shrink(self, engine: Engine, batch_size: int) -> None:
+        """Give an engine no more than so many chunks at once from now on: its memory holds no more."""
+        self._pool_of(engine).engines.shrink(engine, batch_size)
+
+    def kill(self, engine: Engine, why: str) -> LostBatches:
+        """End an engine's process; it is started again after a while."""
+        return self._pool_of(engine).engines.kill(engine, why)
+
+    def close(self) -> None:
+        """End all children."""
+        for pool in self._pools.values():
+            pool.engines.close()
+
+    def _drop(self, name: str) -> None:
+        self._pools.pop(name).engines.close()
+
+    def _pool_of(self, engine: Engine) -> _Pool:
+        pools = self._pools.values()
+        return next(pool for pool in pools if any(each is engine for each in pool.engines.engines))
