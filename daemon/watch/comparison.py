@@ -1,6 +1,7 @@
 """Compares what was found in the watched folders with the database, and records the difference."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -160,5 +161,10 @@ def _jobs_of(seen: Seen, before: Known | None, candidates: Sequence[Whereabouts]
             if job.state not in GOES_ON:
                 return
             yield job
-        elif has_left(job.root, job.path_bytes, job.fingerprint):
+        elif _place(job) == _place(seen) or has_left(job.root, job.path_bytes, job.fingerprint):
             yield job
+
+
+def _place(file: Whereabouts | Seen) -> bytes:
+    """Return the absolute path of a file: the same file may belong to another watched folder since the last start."""
+    return os.path.join(os.fsencode(file.root), file.path_bytes)

@@ -34,6 +34,10 @@ class Folders:
         self.database = self.settings.database_path
         migrate.migrate(self.database)
         self.store = Store(self.database)
+        self.watch_again()
+
+    def watch_again(self) -> None:
+        """Begin with the settings, as a daemon does that starts."""
         self.settler: Settler[Key] = Settler(0.0)
         self.roots = [Root(watch, Names.of(watch, self.settings.watching), None) for watch in self.settings.watch]
         self.resolver = Resolver(self.settings)
@@ -45,7 +49,8 @@ class Folders:
         """Compare both folders, in their order; whether jobs were moved."""
         moved = False
         for index, root in enumerate(self.roots):
-            found = [(index, item) for item in walk(root.path, root.names, recursive=True)]
+            others = [other.path for other in self.roots if other is not root]
+            found = [(index, item) for item in walk(root.path, root.names, recursive=True, skip=others)]
             moved |= self.comparison.compare(found)
             self.comparison.find_vanished(index, root, empty=not found)
         return moved
@@ -226,3 +231,22 @@ def test_a_drive_that_comes_back_under_another_number(folders: Folders, state: s
     assert folders.rows() == [(1, "a.wav", state)]
     assert folders.store.job(1).fingerprint == version
     assert not folders.compare()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_folder_that_is_watched_by_itself_from_now_on_takes_the_jobs_that_are_in_it(
+    folders: Folders, tmp_path: Path, state: str
+) -> None:
+    folders.add(folders.inbox / "sub" / "a.wav", state)
+    text = '[[watch]]\npath = "inbox"\n[[watch]]\npath = "inbox/sub"\n[model]\nname = "base"\n'
+    for configured, expected in ((text, "inbox/sub"), (text.replace("/sub", "/other"), "inbox")):
+        folders.settings = settings(tmp_path, configured, inboxes=("inbox/sub", "inbox/other"))
+        folders.watch_again()
+        folders.compare()
+        with Queries(folders.database) as queries:
+            (row,) = queries.jobs()
+        assert (row["id"], row["root"]) == (1, str(tmp_path / expected))
+        assert Path(row["root"]) / row["path"] == folders.inbox / "sub" / "a.wav"
+        assert row["state"] == state
+        assert (folders.inbox / "sub" / "a.txt").exists() == (state == "done")
+        assert not folders.compare(), "nothing is left to do"
