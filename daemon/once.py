@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from daemon.errors import Unavailable
+from daemon.hooks.postman import Postman
 from daemon.store.store import Store
 from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import Pauses
@@ -21,19 +22,22 @@ class Once:
     """Asked in every round of the loop whether to end.
 
     Args:
-        wait_s: How long to wait for a pause to end, or for a program to close a recording.
+        wait_s: How long to wait for a pause to end, for a program to close a recording, or for the last delivery.
     """
 
     store: Store
     dispatcher: Dispatcher
     pauses: Pauses
     scanner: Scanner
+    postman: Postman
     wait_s: float
     gave_up: str | None = None
     """What it waited for in vain, for people."""
     since: float | None = None
     """Since when it waits, on the monotonic clock."""
     told: bool = False
+    delivering_since: float | None = None
+    """Since when nothing is left but what is to be delivered, on the monotonic clock."""
 
     def finished(self) -> bool:
         """Return whether to end.
@@ -45,10 +49,26 @@ class Once:
             return False
         if self.dispatcher.idle:
             if self.store.nothing_left():
-                return True
+                return self._delivered()
             if held_up := self.store.held_up():
                 raise Unavailable(f"cannot go on: {held_up}", "the work that is left is kept for the next run")
         return self._waited(self._obstacle())
+
+    def _delivered(self) -> bool:
+        """Return whether everything is delivered, or has been waited for long enough: the rest is for the next run."""
+        left = self.store.undelivered()
+        if left is None:
+            return True
+        self.postman.hurry()
+        now = time.monotonic()
+        self.delivering_since = self.delivering_since or now
+        if not self.told and now - self.delivering_since > TELL_S:
+            self.told = True
+            log.warning("waiting, for %g s at most, for %s", self.wait_s, left)
+        if now - self.delivering_since <= self.wait_s:
+            return False
+        log.warning("not delivered yet, and left for the next run: %s", left)
+        return True
 
     def _waited(self, obstacle: str | None) -> bool:
         """Return whether there has been an obstacle for too long."""

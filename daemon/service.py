@@ -14,6 +14,7 @@ from daemon.config import reader
 from daemon.config.parallelism import Parallelism
 from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
+from daemon.hooks.postman import Postman
 from daemon.maintenance.scheduler import Scheduler
 from daemon.maintenance.tasks import Maintenance
 from daemon.monitor.counters import Counters, counters_of
@@ -84,6 +85,7 @@ class Service:
     store: Store
     dispatcher: Dispatcher
     scanner: Scanner
+    postman: Postman
     monitor: Monitor
     scheduler: Scheduler
     liveness: Liveness
@@ -100,14 +102,17 @@ class Service:
             Unavailable: the model, the device, the database or a thread of the daemon is not available.
         """
         self.scanner.start()
+        self.postman.start()
         self.scheduler.start()
         self.looked_at = time.monotonic()
         self.dispatcher.run(self._stops)
         if self.reload is None or self.signals.stops:
             notify("STOPPING=1")
         # The order of the stop: the scanner first, for it makes new work; then the batches in flight, which
-        # are paid for; then, when the parts are closed, the children, which have nothing left to do.
+        # are paid for; then, when the parts are closed, the children, which have nothing left to do. A command of
+        # the hooks may go on meanwhile.
         self.scanner.stop()
+        self.postman.stop()
         self.dispatcher.drain(self._hurries)
         self.scanner.close()
         if self.scanner.failure is not None:
@@ -226,6 +231,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         counters, resolver = counters_of(history), Resolver(settings)
         dispatcher = Dispatcher(store, children, pauses, wakeup, resolver, counters)
         scanner = parts.enter_context(closing(Scanner(resolver, store, wakeup, partial(take_along, store))))
+        postman = parts.enter_context(closing(Postman(store, resolver, take_along)))
         maintenance = parts.enter_context(closing(Maintenance(settings, config_file, history, dispatcher)))
         sources = Sources((engines, decoders, tuner), scanner, pauses, maintenance)
         monitor = parts.enter_context(closing(Monitor(settings, history, counters, sources)))
@@ -233,10 +239,11 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         if address := settings.monitor.prometheus:
             parts.enter_context(_endpoint(address, monitor, counters, liveness))
         scheduler = parts.enter_context(closing(_scheduler(settings, monitor, maintenance)))
-        once = None if once_s is None else Once(store, dispatcher, pauses, scanner, once_s)
+        once = None if once_s is None else Once(store, dispatcher, pauses, scanner, postman, once_s)
         yield Service(
-            settings, config_file, once, signals, store, dispatcher, scanner, monitor, scheduler, liveness, began
-        )
+            settings, config_file, once, signals, store, dispatcher, scanner, postman, monitor, scheduler, liveness,
+            began,
+        )  # fmt: skip
 
 
 def _engines(settings: Settings, known: Parallelism | None) -> ModelPools:

@@ -8,8 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.store.rows import Backlog, JobDetail, JobRow, LayoutRow, SegmentRow, StageRow, Status
+from daemon.store.rows import Backlog, DeliveryRow, JobDetail, JobRow, LayoutRow, SegmentRow, StageRow, Status
 
+HIDDEN = ("outputs", "stages", "segments", "deliveries", "path_bytes", "sound", "warnings")
+"""What of a job is shown in another form, or not at all."""
 COLOURS = {"done": "green", "running": "cyan", "failed": "yellow", "dead": "red", "rejected": "red"}
 
 
@@ -63,7 +65,7 @@ def job(row: JobDetail) -> RenderableType:
     table.add_column()
     table.add_column(overflow="fold")
     for key, value in row.items():
-        if value is not None and key not in ("outputs", "stages", "segments", "path_bytes", "sound", "warnings"):
+        if value is not None and key not in HIDDEN:
             table.add_row(Text(key, style="bold"), Text(str(value)))
     for track in _tracks(row["sound"]):
         table.add_row(Text("audio track", style="bold"), Text(track))
@@ -73,6 +75,8 @@ def job(row: JobDetail) -> RenderableType:
         table.add_row(Text(stage["name"], style="bold"), Text(_stage(stage, row["chunks_total"])))
     for file in row["outputs"]:
         table.add_row(Text(f"{file['format']} file", style="bold"), Text(file["path"]))
+    for delivery in row["deliveries"]:
+        table.add_row(Text(delivery["kind"], style="bold"), Text(_delivery(delivery)))
     lines = [Text(f"[{length(line['start_s'])}] {_channel(line)}{line['text']}") for line in row["segments"]]
     return Group(table, *lines)
 
@@ -120,6 +124,15 @@ def _layout(row: LayoutRow) -> str:
         f"layout: {row['model']} on {row['device']}, {row['compute_type']}: {row['workers']} workers x "
         f"{row['cpu_threads']} threads, batches of {row['batch_size']} (measured {row['measured_at'][:10]})"
     )
+
+
+def _delivery(row: DeliveryRow) -> str:
+    """What has come of something that was to be done after a job: `hooks.notify[0], after done: failed`."""
+    address = f"{row['address']}, " if row["address"] else ""
+    event = f"after {row['event']}" if row["event"] in COLOURS else row["event"]
+    reason = f", {row['reason']}" if row["reason"] else ""
+    due = f", due {clock(row['due_at'])}" if row["state"] == "waiting" else ""
+    return f"{address}{event}: {row['state']}{reason}{due}"
 
 
 def _backlog(backlog: Backlog) -> str:

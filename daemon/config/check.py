@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from daemon.config.alert_limits import wrong_limits
 from daemon.config.engines import WHISPER
+from daemon.config.secret import read_secret
 from daemon.config.settings import Settings
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://.", re.IGNORECASE)
@@ -50,14 +52,47 @@ def check(settings: Settings, known_address: KnownAddress | None = None) -> Iter
         keys += [f"monitor.{rule.key}"] if rule.key else []
         keys += ["monitor.interval_seconds"] if rule.in_intervals else []
         yield Problem(f"monitor.rules.{rule.name}.clear", reason, tuple(keys))
-    for index, url in enumerate(monitor.notify):
-        # Named by its place: the URL holds a password.
-        if not SCHEME.match(url):
-            reason = "is not an Apprise URL such as 'mailto://...', 'json://...', 'ntfy://...'"
-            yield Problem(f"monitor.notify[{index}]", reason)
-        elif known_address is not None and not known_address(url):
-            reason = "is not a URL that Apprise can use; https://github.com/caronc/apprise/wiki has the forms"
-            yield Problem(f"monitor.notify[{index}]", reason)
+    for table, urls in (("monitor", monitor.notify), ("hooks", settings.hooks.notify)):
+        for index, url in enumerate(urls):
+            # Named by its place: the URL holds a password.
+            if reason := _unknown_address(url, known_address):
+                yield Problem(f"{table}.notify[{index}]", reason)
+    yield from _after_success(settings)
+    yield from _webhook(settings, will_send=known_address is not None)
+
+
+def _unknown_address(url: str, known_address: KnownAddress | None) -> str:
+    """Return why no messages can be sent to a URL, or "" if they can."""
+    if not SCHEME.match(url):
+        return "is not an Apprise URL such as 'mailto://...', 'json://...', 'ntfy://...'"
+    if known_address is not None and not known_address(url):
+        return "is not a URL that Apprise can use; https://github.com/caronc/apprise/wiki has the forms"
+    return ""
+
+
+def _after_success(settings: Settings) -> Iterator[Problem]:
+    for index, watch in enumerate(settings.watch):
+        key = f"watch[{index}]"
+        if watch.after_success == "delete" and not watch.after_success_days:
+            reason = "must be more than 0 with after_success = 'delete': after how many days recordings are deleted"
+            yield Problem(f"{key}.after_success_days", reason, (f"{key}.after_success",))
+        done = watch.path / watch.done_folder
+        inner = [other.path for other in settings.watch if watch.path in other.path.parents]
+        if watch.after_success == "move" and any(done.is_relative_to(path) for path in inner):
+            reason = f"{done} is in a folder that is watched itself"
+            yield Problem(f"{key}.done_folder", reason, (f"{key}.after_success",))
+
+
+def _webhook(settings: Settings, *, will_send: bool) -> Iterator[Problem]:
+    hooks, key = settings.hooks, "hooks.webhook_secret_file"
+    if hooks.webhook_url and not hooks.webhook_secret_file:
+        yield Problem(key, "is needed with webhook_url: a file with the secret to sign with", ("hooks.webhook_url",))
+    elif hooks.webhook_url and will_send:
+        # Who only reads the configuration may have no right to the secret.
+        try:
+            read_secret(Path(hooks.webhook_secret_file))
+        except ValueError as error:
+            yield Problem(key, str(error))
 
 
 def _doubled_folders(settings: Settings) -> Iterator[Problem]:

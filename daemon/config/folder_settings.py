@@ -1,7 +1,8 @@
 """Options that the folders have of their own: `.transcribed.toml` for a folder and all below, `NAME.toml` for a file.
 
 Both hold options by the names that `transcribed explain` shows. They are read whenever a recording is queued, so a
-change counts at once. They may be written by whoever may drop recordings, so they can name no file and no model.
+change counts at once. They may be written by whoever may drop recordings, so they can name no file and no model, and
+no command to be run, unless `hooks_in_folders` says so for the watched folder.
 """
 
 import errno
@@ -13,7 +14,7 @@ from contextlib import closing, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NoReturn
 
 from pydantic import BeforeValidator, create_model
 
@@ -57,9 +58,22 @@ def _keys() -> Iterator[tuple[str, tuple[Any, Any]]]:
             yield option, (field.annotation, field)
 
 
-OptionsTable: type[Table] = create_model("OptionsTable", __base__=Table, **dict(_keys()))  # type: ignore[call-overload]
+def _refused(_value: Any) -> NoReturn:
+    raise ValueError("is for config.toml alone, unless it says hooks_in_folders = true for the watched folder")
+
+
+def _table(hooks: Mapping[str, tuple[Any, Any]]) -> type[Table]:
+    keys = dict(_keys())
+    made: type[Table] = create_model("OptionsTable", __base__=Table, **keys, **hooks)  # type: ignore[call-overload]
+    made.known = f"the known ones here are {', '.join(keys)}"
+    return made
+
+
+HOOKS = ("on_done", "on_failed")
+OPTIONS = _table({name: (Annotated[Any, BeforeValidator(_refused)], None) for name in HOOKS})
 """What one of these files may hold."""
-OptionsTable.known = f"the known ones here are {', '.join(OptionsTable.model_fields)}"
+OPTIONS_AND_HOOKS = _table({name: (tuple[str, ...], copy(Watch.model_fields[name])) for name in HOOKS})
+"""What it may hold where the folders may have commands run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +119,14 @@ class FolderSettings:
         if place is None:
             raise LookupError(f"{os.fsdecode(path)} is below no watched folder")
         watch = self._settings.watch[place.folder]
+        table = OPTIONS_AND_HOOKS if watch.hooks_in_folders else OPTIONS
         *folders, name = place.below.split(b"/")
         given: list[Given] = []
         errors: list[str] = []
 
         def take(folder: int, file: bytes, below: bytes, layer: str) -> None:
             full = watch.path / os.fsdecode(below)
-            if (found := self._of(folder, file, str(full))) is not None:
+            if (found := self._of(folder, file, str(full), table)) is not None:
                 errors.extend(found.errors)
                 given.append(Given(found.values, layer, full))
 
@@ -124,11 +139,11 @@ class FolderSettings:
                     take(folder, name + RECORDING_SUFFIX, place.below + RECORDING_SUFFIX, "recording")
         return resolve(self._settings, path, self._file, given, self._variables), tuple(errors)
 
-    def _of(self, folder: int, name: bytes, path: str) -> Read | None:
+    def _of(self, folder: int, name: bytes, path: str, table: type[Table]) -> Read | None:
         """Return what a file says, read again if it has changed; None if there is none."""
         before = self._read.pop(path, None)
         try:
-            found = _read(folder, name, before, self._models)
+            found = _read(folder, name, before, (table, self._models))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except Exception as error:  # Whoever may drop recordings may write anything here: it ends nothing.
@@ -146,14 +161,14 @@ class FolderSettings:
         return found_here
 
 
-def _read(folder: int, name: bytes, before: Read | None, models: Sequence[str]) -> Read:
+def _read(folder: int, name: bytes, before: Read | None, allowed: tuple[type[Table], Sequence[str]]) -> Read:
     """Return what a file says; where it has errors, what it said before.
 
     Args:
         folder: Descriptor of its folder.
         name: Its name there.
         before: What it said when it was last read.
-        models: Those that it may name.
+        allowed: What it may hold, and the models that it may name.
 
     Raises:
         OSError: The file is missing, no regular file, or cannot be read.
@@ -170,7 +185,8 @@ def _read(folder: int, name: bytes, before: Read | None, models: Sequence[str]) 
         text = content.decode("utf-8-sig")
         if FAR_TOO_DEEP.search(text):
             raise ValueError("has keys of far too many parts")
-        table, wrong = validate(OptionsTable, tomllib.loads(text), Path())
+        kind, models = allowed
+        table, wrong = validate(kind, tomllib.loads(text), Path())
         if "model" in table.model_fields_set and table.model not in models:  # type: ignore[attr-defined]
             wrong["model"] = f"must be one of {', '.join(models)}; config.toml can allow more with [model] others"
         if not wrong:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.chunk import ENGLISH, Options
+from daemon.config.afterwards import Afterwards
 from daemon.config.presets import PRESETS
 from daemon.config.settings import Model, Settings, Table, Watch
 
@@ -48,11 +49,13 @@ RECORDING = {
 """The fields of `Options`, each with the table and key of config.toml that sets it; `languages` is of the tables
 `[languages.CODE]`."""
 QUEUE = {"priority": ("watch", "priority")}
+AFTERWARDS = {field.name: ("watch", field.name) for field in fields(Afterwards)}
+"""What is done when the job has ended: looked up then, and so no part of the job."""
 ENGINE = {
     name: ("model", name) for name in ("engine", "device", "compute_type", "batch_size", "workers", "cpu_threads")
 }
 """How the model is loaded, once for all recordings. A preset sets these keys, `engine` aside."""
-KEYS = RECORDING | QUEUE | ENGINE
+KEYS = RECORDING | QUEUE | AFTERWARDS | ENGINE
 
 
 SPELLING = ("replace", "suppress_words")
@@ -161,6 +164,11 @@ class Resolved:
     def priority(self) -> int:
         """The priority that the recording is queued with."""
         return int(self.values["priority"].value)
+
+    @property
+    def afterwards(self) -> Afterwards:
+        """What is done when the job has ended."""
+        return Afterwards(**{name: self.values[name].value for name in AFTERWARDS})
 
 
 Layer = Callable[[Asked, Mapping[str, Value]], Mapping[str, Value]]

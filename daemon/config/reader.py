@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from daemon.chunk import BESIDE
 from daemon.config.check import KnownAddress, check
 from daemon.config.paths import located
-from daemon.config.settings import SQLITE_PREFIX, Model, Settings, Table, Watch
+from daemon.config.settings import SQLITE_PREFIX, Hooks, Model, Settings, Table, Watch
 from daemon.config.validation import validate
 from daemon.config.variables import Variable, overlay, variables
 from daemon.errors import BadConfig
@@ -92,6 +92,13 @@ def _located(table: AnyTable, key: str, base: Path) -> AnyTable:
     return table if found == name else table.model_copy(update={key: found})
 
 
+def _with_secret_file(hooks: Hooks, base: Path) -> Hooks:
+    """Return the table with its secret file, if it names one, as an absolute path."""
+    if not hooks.webhook_secret_file:
+        return hooks
+    return hooks.model_copy(update={"webhook_secret_file": str(base / hooks.webhook_secret_file)})
+
+
 def _model(model: Model, base: Path) -> Model:
     found = tuple(located(name, base) for name in model.others)
     return model if found == model.others else model.model_copy(update={"others": found})
@@ -117,5 +124,6 @@ def _absolute(settings: Settings, base: Path) -> Settings:
             "model": _model(_located(settings.model, "name", base), base),
             "languages": {code: _located(language, "model", base) for code, language in settings.languages.items()},
             "monitor": settings.monitor.model_copy(update={"log_file": base / settings.monitor.log_file}),
+            "hooks": _with_secret_file(settings.hooks, base),
         }
     )

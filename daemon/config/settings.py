@@ -14,7 +14,10 @@ from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
 from daemon.config.paths import expanded
 from daemon.config.values import (
     AutoCount,
+    Command,
     Extension,
+    FileName,
+    FolderBelow,
     Format,
     LanguageCode,
     LanguageOrAuto,
@@ -25,6 +28,7 @@ from daemon.config.values import (
     Priority,
     Tuple,
     Unique,
+    WebAddress,
 )
 
 SQLITE_PREFIX = "sqlite:///"
@@ -71,6 +75,12 @@ class Watch(Told):
     condition_on_previous_text: bool = False
     channels: Literal["auto", "mix", "split"] | Annotated[int, Field(ge=1, le=255)] = "auto"
     audio_tracks: Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1, le=255)] = "auto"
+    on_done: Command = ()
+    on_failed: Command = ()
+    hooks_in_folders: bool = False
+    after_success: Literal["leave", "move", "delete"] = "leave"
+    after_success_days: float = Field(0, ge=0, le=36_500)
+    done_folder: FolderBelow = "done"
 
 
 class Watching(Table):
@@ -231,6 +241,18 @@ class Monitor(Table):
         return self.gpu_temperature_resume_c or self.gpu_temperature_pause_c - 5
 
 
+class Hooks(Table):
+    """Who is told that a job has ended, and how long the commands of the folders may take."""
+
+    command_seconds: float = Field(60, gt=0, le=86_400)
+    notify: Annotated[tuple[str, ...], Tuple, Unique] = ()
+    notify_on: Annotated[tuple[Literal["done", "failed"], ...], Tuple, Field(min_length=1), Unique] = ("done", "failed")
+    notify_seconds: float = Field(30, ge=0, le=86_400)
+    webhook_url: WebAddress = ""
+    webhook_secret_file: FileName = ""
+    webhook_seconds: float = Field(10, ge=0.1, le=600)
+
+
 class Settings(Table):
     """The whole configuration. Paths are absolute, and the keys go together, once `load` has returned it."""
 
@@ -243,6 +265,7 @@ class Settings(Table):
     subtitles: Subtitles = Subtitles()
     jobs: Jobs = Jobs()
     monitor: Monitor = Monitor()
+    hooks: Hooks = Hooks()
 
     @property
     def folder_models(self) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from daemon.config.settings import Table
 
 SHOWN_MAX = 200
 """Characters of a wrong value that are repeated."""
+SECRET = frozenset({"notify", "webhook_url"})
+"""Keys whose values are not repeated: they may hold passwords."""
 
 Kind = TypeVar("Kind", bound=Table)
 
@@ -66,8 +68,8 @@ def _key(location: tuple[int | str, ...]) -> str:
 def _reason(item: Any, known: str) -> str:
     if item["type"] == "extra_forbidden":
         return f"unknown key; {known}"
-    if "notify" in item["loc"]:
-        return str(item["msg"].removeprefix("Value error, "))  # not the URL, which holds a password
+    if not SECRET.isdisjoint(item["loc"]):
+        return str(item["msg"].removeprefix("Value error, "))
     return f"{item['msg'].removeprefix('Value error, ')}, not {_shown(item['input'])}" if item["loc"] else item["msg"]
 
 

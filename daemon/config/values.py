@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -38,8 +39,38 @@ def _known_format(name: str) -> str:
     return name
 
 
-def _model_name(name: str) -> str:
+def _from_home(name: str) -> str:
     return str(expanded(Path(name))) if name.startswith("~") else name
+
+
+def _command(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not argv:
+        return argv
+    if not all(argv) or any("\0" in word for word in argv):
+        raise ValueError("has an argument that is empty, or holds a null byte")
+    program = _from_home(argv[0])
+    if "/" in program and not program.startswith("/"):
+        # It would be looked for from some working directory, where others may put a program of that name.
+        raise ValueError("must begin with an absolute path, or with the name of a program on PATH")
+    return (program, *argv[1:])
+
+
+def _folder_below(name: str) -> str:
+    parts = name.strip("/").split("/")
+    if name.startswith("/") or not all(parts) or {".", ".."} & set(parts) or "\0" in name:
+        raise ValueError("must be a folder below the watched one, such as 'done' or 'archive/done'")
+    return "/".join(parts)
+
+
+def _web_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if url and not (usable and url.isascii() and url.isprintable() and " " not in url):
+        raise ValueError("must be an address such as 'https://example.org/hook', without user and password, or ''")
+    return url
 
 
 def _output(place: str) -> str:
@@ -50,11 +81,16 @@ LanguageOrAuto = Annotated[str, AfterValidator(_known_language)]
 LanguageCode = Annotated[str, AfterValidator(_one_language)]
 Location = Annotated[Path, Field(strict=False), AfterValidator(expanded)]
 Output = Annotated[str, Field(min_length=1), AfterValidator(_output)]
-ModelName = Annotated[str, AfterValidator(_model_name)]
+ModelName = Annotated[str, AfterValidator(_from_home)]
+FileName = Annotated[str, AfterValidator(_from_home)]
 Extension = Annotated[str, AfterValidator(known_change)]
 Format = Annotated[str, AfterValidator(_known_format)]
 Unique = AfterValidator(_unique)
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+Command = Annotated[tuple[str, ...], Tuple, AfterValidator(_command)]
+"""A program and its arguments; empty for none."""
+FolderBelow = Annotated[str, AfterValidator(_folder_below)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
 Priority = Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX)]
 Percent = Annotated[float, Field(gt=0, le=100)]

@@ -22,6 +22,33 @@ def is_known(url: str) -> bool:
     return _service(url) is not None
 
 
+class Recipient:
+    """Somebody who is told something.
+
+    Args:
+        url: An Apprise URL that has been checked.
+        place: Where the configuration has it; it is named so, for the URL holds secrets.
+    """
+
+    def __init__(self, url: str, place: str) -> None:
+        self._service = _service(url)
+        self.name = f"{place} ({self._service.service_name})"
+
+    def told(self, title: str, body: str, kind: str) -> bool:
+        """Send a message, and return whether it was accepted.
+
+        Args:
+            title: Its first line.
+            body: Its text.
+            kind: `success`, `warning` or another of Apprise's types.
+        """
+        try:
+            return bool(self._service.notify(title=title, body=body, notify_type=kind))
+        except Exception as error:  # a plugin may raise anything; its text may hold the address
+            log.debug("%s: %s", self.name, type(error).__name__)
+            return False
+
+
 class Notifier:
     """Sends messages to every address.
 
@@ -50,8 +77,7 @@ class _Address(threading.Thread):
 
     def __init__(self, index: int, url: str, retry_s: Sequence[float]) -> None:
         super().__init__(name=f"notify {index}", daemon=True)
-        self._index = index
-        self._service = _service(url)
+        self._recipient = Recipient(url, f"monitor.notify[{index}]")
         self._retry_s = retry_s
         self._waiting: Queue[tuple[str, str, bool]] = Queue(WAITING_MAX)
         self._ending = threading.Event()
@@ -61,7 +87,8 @@ class _Address(threading.Thread):
         try:
             self._waiting.put_nowait(message)
         except Full:
-            log.error("%s: message dropped, because %d are already waiting: %s", self._called, WAITING_MAX, message[0])
+            name = self._recipient.name
+            log.error("%s: message dropped, because %d are already waiting: %s", name, WAITING_MAX, message[0])
 
     def close(self, patience_s: float) -> None:
         self._ending.set()
@@ -81,21 +108,12 @@ class _Address(threading.Thread):
                 return
             if wait_s is None or self._ending.wait(wait_s):
                 break
-            log.warning("%s did not accept a message; trying again", self._called)
-        log.error("%s did not accept a message, giving up: %s", self._called, message[0])
+            log.warning("%s did not accept a message; trying again", self._recipient.name)
+        log.error("%s did not accept a message, giving up: %s", self._recipient.name, message[0])
 
     def _sent(self, message: tuple[str, str, bool]) -> bool:
         title, body, firing = message
-        try:
-            return bool(self._service.notify(title=title, body=body, notify_type="warning" if firing else "success"))
-        except Exception as error:  # a plugin may raise anything; its text may hold the address
-            log.debug("%s: %s", self._called, type(error).__name__)
-            return False
-
-    @property
-    def _called(self) -> str:
-        """The name of the address, without the secrets in its URL."""
-        return f"monitor.notify[{self._index}] ({self._service.service_name})"
+        return self._recipient.told(title, body, "warning" if firing else "success")
 
 
 def _service(url: str) -> Any:

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from daemon.filesystem import fingerprint
 from daemon.store.records import readable
-from daemon.store.rows import JobDetail, JobPage, JobRow, OutputRow, SegmentRow
-from daemon.store.schema import DEAD, REJECTED, VANISHED, in_order, jobs, outputs, segments
+from daemon.store.rows import DeliveryRow, JobDetail, JobPage, JobRow, OutputRow, SegmentRow
+from daemon.store.schema import DEAD, REJECTED, VANISHED, in_order, jobs, outbox, outputs, segments
 from daemon.store.stage_queries import StageQueries
 
 START = "START"
@@ -59,17 +59,19 @@ class JobQueries(StageQueries):
         return {"jobs": rows[:limit], "next": f"{BEFORE}{rows[limit - 1]['id']}" if has_more else None}
 
     def job(self, job_id: int) -> JobDetail | None:
-        """Return everything about one job: its row, its files, what its stages have found, and its text."""
+        """Return everything about one job: its row, files and text, what its stages have found, and what followed."""
         rows = self._typed(JobRow, select(jobs).where(jobs.c.id == job_id))
         if not rows:
             return None
         files = select(outputs).where(outputs.c.job_id == job_id)
         lines = select(segments).where(segments.c.job_id == job_id)
+        orders = select(outbox).where(outbox.c.job_id == job_id)
         return {
             **rows[0],
             "outputs": self._typed(OutputRow, files),
             "stages": self.stages(job_id),
             "segments": self._typed(SegmentRow, lines.order_by(*in_order(segments))),
+            "deliveries": self._typed(DeliveryRow, orders.order_by(outbox.c.id)),
         }
 
     def newest(self, root: str, path: bytes, version: str | None) -> JobRow | None:

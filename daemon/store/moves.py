@@ -25,6 +25,16 @@ RESOLVED_AGAIN = (QUEUED, PAUSED, FAILED, VANISHED)
 """States in which a job takes the options of the place to which its file was moved."""
 
 
+WHEREABOUTS = (
+    jobs.c.id,
+    jobs.c.root,
+    jobs.c.path_bytes,
+    jobs.c.fingerprint,
+    jobs.c.state,
+    func.coalesce(func.json_extract(jobs.c.options, "$.output"), BESIDE),
+)
+
+
 class Moves(Access):
     """Jobs that go on although their file looks like another one."""
 
@@ -36,13 +46,17 @@ class Moves(Access):
         """
         # All fingerprints of an inode begin with it and a colon; a semicolon comes next after that.
         ranges = [jobs.c.fingerprint.between(f"{inode}:", f"{inode};") for inode in inodes]
-        output = func.coalesce(func.json_extract(jobs.c.options, "$.output"), BESIDE)
-        columns = (jobs.c.id, jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state, output)
-        statement = select(*columns).where(or_(*ranges), jobs.c.state.not_in((SETTLING, IGNORED)))
+        statement = select(*WHEREABOUTS).where(or_(*ranges), jobs.c.state.not_in((SETTLING, IGNORED)))
         found: dict[str, list[Whereabouts]] = {}
         for row in self._read(lambda db: db.execute(statement.order_by(jobs.c.id.desc())).all()):
             found.setdefault(inode_of(row.fingerprint), []).append(Whereabouts(*row))
         return found
+
+    def whereabouts(self, job_id: int) -> tuple[Whereabouts, str] | None:
+        """Return where the recording of a job was last seen, and when the job ended; None if there is no such job."""
+        statement = select(jobs.c.finished_at, *WHEREABOUTS).where(jobs.c.id == job_id)
+        row = self._read(lambda db: db.execute(statement).first())
+        return None if row is None else (Whereabouts(*row[1:]), row.finished_at or "")
 
     def follow(self, moves: Sequence[Moved]) -> None:
         """Keep the state of jobs whose file has another path or fingerprint now, but for vanished → queued.

@@ -18,6 +18,7 @@ from daemon.store.schema import (
     alerts,
     batches,
     jobs,
+    outbox,
     samples,
 )
 
@@ -31,12 +32,13 @@ class Retention(Access):
     """Deletes old rows in small transactions."""
 
     def forget_samples(self, days: float) -> int:
-        """Delete samples, batches and resolved alerts older than `days`, and return how many rows that were."""
+        """Delete samples, batches, resolved alerts and deliveries older than `days`, and return how many rows."""
         before = timestamp_in(-days * DAY_S)
         return (
             self._forget(samples, samples.c.sampled_at < before)
             + self._forget(batches, batches.c.finished_at < before)
             + self._forget(alerts, alerts.c.resolved_at < before)
+            + self._forget(outbox, outbox.c.ended_at < before)
         )
 
     def forget_jobs(self, days: float, gone: Callable[[str, bytes, str], bool]) -> int:

@@ -73,12 +73,26 @@ class StageRow(TypedDict):
     result: Any
 
 
+class DeliveryRow(TypedDict):
+    """Something that was, or is, to be done after a job has ended."""
+
+    kind: str
+    address: str
+    event: str
+    state: str
+    reason: str | None
+    attempts: int
+    due_at: str
+    ended_at: str | None
+
+
 class JobDetail(JobRow):
     """Everything about one job."""
 
     outputs: list[OutputRow]
     stages: list[StageRow]
     segments: list[SegmentRow]
+    deliveries: list[DeliveryRow]
 
 
 class JobPage(TypedDict):

@@ -220,6 +220,28 @@ requests = Table(
     Column("requested_at", Text, nullable=False),
 )
 
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("delivery", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("command", Text),
+    Column("moved_to", LargeBinary),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("wanted_at", Text, nullable=False),
+    Column("due_at", Text, nullable=False),
+    Column("ended_at", Text),
+    Index("ix_outbox_lane", "state", "kind", "address", "id"),
+    Index("ix_outbox_job", "job_id"),
+)
+
 pauses = Table(
     "pauses",
     metadata,

@@ -11,6 +11,7 @@ from daemon.store.checkpoints import JOB_COLUMNS, STARTED_OVER, Checkpoints, job
 from daemon.store.intake import Intake
 from daemon.store.measurements import Measurements
 from daemon.store.moves import Moves
+from daemon.store.outbox import Order, Outbox, put
 from daemon.store.records import Job, Seen, options_columns, seconds_until, timestamp, timestamp_in, warnings_to_json
 from daemon.store.requests import Requests
 from daemon.store.schema import (
@@ -41,7 +42,7 @@ MODEL = func.json_extract(jobs.c.options, "$.model")
 NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
-class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Requests):
+class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Requests, Outbox):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:
@@ -108,28 +109,30 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         due = self._read(lambda db: db.execute(waits).scalar())
         return None if due is None else max(0.0, seconds_until(due))
 
-    def finish(self, job_id: int, warnings: Sequence[str] = ()) -> None:
+    def finish(self, job_id: int, warnings: Sequence[str] = (), orders: Sequence[Order] = ()) -> None:
         """Move running → done: every file of the transcript is on the disk.
 
         Args:
             job_id: The job.
             warnings: What a person should know about the transcript.
+            orders: What is to be done now.
         """
         reason = "; ".join(warnings) or None
 
         def work(db: Connection) -> None:
             db.execute(update(outputs).where(outputs.c.job_id == job_id).values(published=True))
-            db.execute(
-                moved(RUNNING, ids=[job_id]).values(
-                    state=DONE,
-                    reason=func.coalesce(reason, jobs.c.reason),
-                    warnings=warnings_to_json(warnings),
-                    finished_at=timestamp(),
-                    **NO_ERROR,
-                )
+            done = moved(RUNNING, ids=[job_id]).values(
+                state=DONE,
+                reason=func.coalesce(reason, jobs.c.reason),
+                warnings=warnings_to_json(warnings),
+                finished_at=timestamp(),
+                **NO_ERROR,
             )
+            if db.execute(done).rowcount:
+                put(db, job_id, orders)
 
         self._write(work)
+        self._tell(orders)
 
     def finished(self, job_id: int) -> Job | None:
         """Return a job that is done; None if it is not, or no longer there."""
@@ -167,26 +170,28 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
             next_attempt_at=timestamp_in(delay_s) if delay_s else None,
         )
 
-    def fail(self, job_id: int, kind: str, error: str, retry_in_s: float | None) -> None:
-        """Move running → failed, to be tried again in `retry_in_s` seconds, or → dead if that is None."""
-        again = retry_in_s is not None
-        self._move(
-            [job_id],
-            (RUNNING,),
-            state=FAILED if again else DEAD,
-            reason=error if again else f"gave up after the last attempt: {error}",
-            error_kind=kind,
-            error=error,
-            next_attempt_at=timestamp_in(retry_in_s) if retry_in_s is not None else None,
-            finished_at=None if again else timestamp(),
-        )
+    def fail(self, job_id: int, kind: str, error: str, retry_in_s: float | None, orders: Sequence[Order] = ()) -> None:
+        """Move running → failed, to be tried again in `retry_in_s` seconds; with None → dead, and `orders` are due."""
+        what = {"error_kind": kind, "error": error}
+        if retry_in_s is not None:
+            again = {"state": FAILED, "reason": error, "next_attempt_at": timestamp_in(retry_in_s)}
+            self._move([job_id], (RUNNING,), **again, **what)
+        else:
+            reason = f"gave up after the last attempt: {error}"
+            self._end_badly(job_id, orders, state=DEAD, reason=reason, **what)
 
-    def reject(self, job_id: int, kind: str, error: str) -> None:
-        """Move running → rejected: it can never be transcribed as it is."""
-        self._move(
-            [job_id], (RUNNING,), state=REJECTED, reason=error, error_kind=kind, error=error,
-            finished_at=timestamp(),
-        )  # fmt: skip
+    def reject(self, job_id: int, kind: str, error: str, orders: Sequence[Order] = ()) -> None:
+        """Move running → rejected: it can never be transcribed as it is; `orders` are to be done now."""
+        self._end_badly(job_id, orders, state=REJECTED, reason=error, error_kind=kind, error=error)
+
+    def _end_badly(self, job_id: int, orders: Sequence[Order], **values: Any) -> None:
+        def work(db: Connection) -> None:
+            ended = moved(RUNNING, ids=[job_id]).values(next_attempt_at=None, finished_at=timestamp(), **values)
+            if db.execute(ended).rowcount:
+                put(db, job_id, orders)
+
+        self._write(work)
+        self._tell(orders)
 
     def changed(self, job_id: int) -> None:
         """Move running → vanished: the file is another version now, which the scanner queues as a job of its own."""

@@ -58,9 +58,8 @@ class Dispatcher:
         self._engines, self._decoders, self._tuner = children.engines, children.decoders, children.tuner
         self._pauses = pauses
         self._wakeup = wakeup
-        jobs = resolver.settings.jobs
-        self._drain_s = jobs.drain_seconds
-        self._outcomes = Outcomes(store, jobs, counters)
+        self._drain_s = resolver.settings.jobs.drain_seconds
+        self._outcomes = Outcomes(store, resolver, counters)
         self._requested = Requested(store, pauses, self._outcomes, resolver)
         self._running: dict[int, ActiveJob] = {}
         self._abilities = Abilities()

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from daemon.config.formats import files_of
-from daemon.config.settings import Jobs
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
+from daemon.hooks.orders import FAILURE, SUCCESS, orders_for
 from daemon.monitor.counters import Counters
 from daemon.publish.publisher import export_job, publish_job
+from daemon.store.outbox import Order
 from daemon.store.records import Job, StageProgress
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
+from daemon.watch.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +25,17 @@ POSTPONE_MIN_S = 1.0
 
 
 class Outcomes:
-    """Where a job's work becomes its state."""
+    """Where a job's work becomes its state.
 
-    def __init__(self, store: Store, jobs: Jobs, counters: Counters) -> None:
+    Args:
+        resolver: Tells what is to be done once a job has ended.
+    """
+
+    def __init__(self, store: Store, resolver: Resolver, counters: Counters) -> None:
         self._store = store
         self._counters = counters
-        self._jobs = jobs
+        self._resolver = resolver
+        self._jobs = resolver.settings.jobs
 
     def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
         """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
@@ -43,7 +50,7 @@ class Outcomes:
         warnings = (*warnings, renamed) if renamed else warnings
         for warning in warnings:
             log.warning("job %d %s: %s", job_id, job.path, warning)
-        self._store.finish(job_id, warnings)
+        self._store.finish(job_id, warnings, self._orders(job, SUCCESS))
         self._counters.suspect += bool(warnings)
         self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
@@ -74,14 +81,20 @@ class Outcomes:
             case RecordingGone():
                 self._store.vanish([job.id], str(error))
             case BadRecording():
-                self._store.reject(job.id, type(error).__name__, str(error))
+                self._store.reject(job.id, type(error).__name__, str(error), self._orders(job, FAILURE))
                 self._counters.ended(REJECTED)
             case _:
                 left = job.attempts < self._jobs.attempts
                 retry_in_s = backoff_s(job.attempts, self._jobs.retry_backoff_seconds) if left else None
-                self._store.fail(job.id, type(error).__name__, str(error), retry_in_s)
+                orders = () if left else self._orders(job, FAILURE)
+                self._store.fail(job.id, type(error).__name__, str(error), retry_in_s, orders)
                 if retry_in_s is None:
                     self._counters.ended(DEAD)
+
+    def _orders(self, job: Job, event: str) -> Sequence[Order]:
+        """Return what is to be done now that a job ends."""
+        afterwards = self._resolver.afterwards(job.root, job.path_bytes)
+        return orders_for(event, afterwards, self._resolver.settings.hooks)
 
 
 def warnings_of(job: Job, left_out_s: float, mute_s: float) -> tuple[str, ...]:

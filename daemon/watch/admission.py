@@ -64,6 +64,8 @@ def _as_scanned(settings: Settings, path: bytes) -> bytes:
 
 def _below_folder(watch: Watch, names: Names, path: bytes, place: Place) -> Admission:
     *folders, name = place.below.split(b"/")
+    if names.is_put_away(place.below):
+        return Admission(path, place, f"is in {watch.done_folder}, where recordings go that are done")
     if reason := _refused_folder(watch, names, folders):
         return Admission(path, place, reason)
     try:

@@ -63,6 +63,8 @@ def walk(
     pending = [below]
     while pending:
         folder = pending.pop()
+        if names.is_put_away(folder):
+            continue
         for entry in _entries(top, folder, closed):
             path = os.path.join(folder, entry.name)
             if entry.path in skipped:
@@ -95,7 +97,7 @@ def _entries(top: bytes, folder: bytes, closed: Closed) -> list[os.DirEntry[byte
 
 def look(root: Path, path: bytes, names: Names) -> Found | None:
     """Look at one path below a folder; return None if nothing is there, or nothing that matters."""
-    if any(names.ignored(part) for part in path.split(b"/")):
+    if names.is_put_away(path) or any(names.ignored(part) for part in path.split(b"/")):
         return None
     try:
         return classify(root, path, os.lstat(os.path.join(os.fsencode(root), path)), names)

@@ -52,11 +52,18 @@ class Names:
     """The extensions of recordings, in lower case."""
     sniff: bool = False
     """Whether files without an extension are recordings if they begin like media."""
+    done_folder: bytes = b""
+    """The folder, below the watched one, to which recordings go that are done; empty if they stay where they are."""
 
     @classmethod
     def of(cls, watch: Watch, watching: Watching) -> "Names":
         """Return what is configured for a watched folder."""
-        return cls(watch.ignore, changed(watching.extensions), watching.sniff)
+        done_folder = os.fsencode(watch.done_folder) if watch.after_success == "move" else b""
+        return cls(watch.ignore, changed(watching.extensions), watching.sniff, done_folder)
+
+    def is_put_away(self, path: bytes) -> bool:
+        """Return whether a path below the watched folder is the folder of what is done, or is in it."""
+        return bool(self.done_folder) and (path + b"/").startswith(self.done_folder + b"/")
 
     def ignored(self, name: bytes) -> str:
         """Return why a file or folder of this name is left alone, or "" if it is not."""

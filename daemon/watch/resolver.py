@@ -5,6 +5,7 @@ import os
 import threading
 
 from daemon.chunk import Options
+from daemon.config.afterwards import Afterwards
 from daemon.config.folder_settings import FolderSettings
 from daemon.config.settings import Settings
 from daemon.store.records import Seen, readable
@@ -22,6 +23,20 @@ class Resolver:
         self.settings = settings
         self._folder_settings = FolderSettings(settings, tell=_log)
         self._turn = threading.Lock()
+
+    def afterwards(self, root: str, path: bytes) -> Afterwards:
+        """Return what is to be done when the job of a recording ends now.
+
+        Args:
+            root: The watched folder.
+            path: The path of the recording below it.
+        """
+        try:
+            with self._turn:
+                resolved, _ = self._folder_settings.resolve(os.path.join(os.fsencode(root), path))
+        except LookupError:
+            return Afterwards()
+        return resolved.afterwards
 
     def of(self, seen: Seen) -> tuple[Seen, Options, int]:
         """Return a recording with the options and the priority that apply to it now."""

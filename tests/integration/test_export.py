@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from daemon.chunk import Options
 from daemon.cli.app import app
-from daemon.config.settings import Jobs
+from daemon.config.settings import Settings
 from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
 from daemon.publish.publisher import publish_job
@@ -21,13 +21,14 @@ from daemon.store.records import Job
 from daemon.store.requests import export_command, exported_formats
 from daemon.store.store import Store
 from daemon.transcribe.outcome import Outcomes
+from daemon.watch.resolver import Resolver
 from tests.builders import result, seen
 from tests.support import Daemon, wait_until, write_wav
 
 
 @pytest.fixture
 def outcomes(store: Store) -> Outcomes:
-    return Outcomes(store, Jobs(), Counters())
+    return Outcomes(store, Resolver(Settings()), Counters())
 
 
 @pytest.fixture

@@ -73,6 +73,18 @@ def test_alerts_that_are_not_over_stay_however_old_they_are(path: Path, retentio
     assert execute(path, "SELECT subject FROM alerts") == [("b",)]
 
 
+def test_deliveries_that_wait_stay_however_old_they_are(store: Store, path: Path, retention: Retention) -> None:
+    queue(store, "a.wav")
+    for ended in (f"'{LONG_AGO}'", "NULL"):
+        execute(
+            path,
+            "INSERT INTO outbox (job_id, delivery, kind, address, event, payload, state, wanted_at, due_at, ended_at)"
+            f" VALUES (1, 'x', 'webhook', '', 'done', '{{}}', 'any', '{LONG_AGO}', '{LONG_AGO}', {ended})",
+        )
+    assert retention.forget_samples(30) == 1
+    assert execute(path, "SELECT ended_at FROM outbox") == [(None,)]
+
+
 def test_tidying_leaves_a_database_that_is_whole(store: Store, path: Path, retention: Retention) -> None:
     queue(store, "a.wav")
     retention.optimise()

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Table
 
 from daemon.store.queries import Queries
-from daemon.store.rows import AlertRow, JobDetail, JobRow, LayoutRow, OutputRow, PauseRow, SegmentRow
-from daemon.store.schema import alerts, jobs, layouts, outputs, pauses, segments
+from daemon.store.rows import AlertRow, DeliveryRow, JobDetail, JobRow, LayoutRow, OutputRow, PauseRow, SegmentRow
+from daemon.store.schema import alerts, jobs, layouts, outbox, outputs, pauses, segments
 from daemon.store.store import Store
 from tests.support import queue
 
@@ -30,6 +30,7 @@ JOB_KEYS = (
         (LayoutRow, layouts, False),
         (OutputRow, outputs, False),
         (SegmentRow, segments, False),
+        (DeliveryRow, outbox, False),
     ],
 )
 def test_rows_are_typed_as_the_schema_has_them(kind: type, table: Table, whole: bool) -> None:
@@ -49,7 +50,7 @@ def test_json_keeps_its_keys_in_their_order(store: Store, queries: Queries) -> N
     assert list(row) == JOB_KEYS == list(JobRow.__annotations__)
     assert (row["path"], row["path_bytes"]) == (r"\xff.wav", b"\xff.wav".hex())
     detail = queries.job(row["id"])
-    assert detail is not None and list(detail) == [*JOB_KEYS, "outputs", "stages", "segments"]
+    assert detail is not None and list(detail) == [*JOB_KEYS, "outputs", "stages", "segments", "deliveries"]
     assert set(get_type_hints(JobDetail)) == set(detail)
     assert list(queries.status()) == [
         "daemon", "counts", "suspect", "running", "backlog", "layouts", "batch_fill", "pauses", "alerts",

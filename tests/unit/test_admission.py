@@ -137,3 +137,14 @@ def test_a_file_without_an_extension_is_taken_by_its_content_if_that_is_asked_fo
         "new": "there is no such file", "a.wav": "",
     }  # fmt: skip
     assert admission(settings(Watch(path=tree)), bytes(tree / "REC0001")).reason.startswith("not named like")
+
+
+@pytest.mark.parametrize("path", ["sub", "sub/d.ogg", "sub/deep/e.flac"])
+def test_nothing_is_taken_from_the_folder_of_what_is_done(tree: Path, path: str) -> None:
+    moving = Watch(path=tree, after_success="move", done_folder="sub")
+    names = Names.of(moving, Watching())
+    assert not any(found.path.startswith(b"sub") for found in walk(tree, names, recursive=True))
+    assert not list(walk(tree, names, recursive=True, below=path.encode() if path == "sub" else b"sub/deep"))
+    assert look(tree, path.encode(), names) is None
+    assert admission(settings(moving), bytes(tree / path)).reason == "is in sub, where recordings go that are done"
+    assert not names.is_put_away(b"submarine/a.wav") and not Names.of(Watch(), Watching()).is_put_away(b"done/a.wav")

@@ -75,3 +75,35 @@ def test_limits_of_subtitles_that_contradict_each_other_are_named(tmp_path: Path
     with pytest.raises(BadConfig) as caught:
         load(tmp_path, f"[subtitles]\n{text}")
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[watch]]\nafter_success = "delete"', "watch[0].after_success_days: must be more than 0 with after_success"),
+        ('[[watch]]\nafter_success = "move"\n[[watch]]\npath = "inbox/done"', "watch[0].done_folder: "),
+        (
+            '[[watch]]\nafter_success = "move"\ndone_folder = "a/b"\n[[watch]]\npath = "inbox/a"',
+            "watch[0].done_folder: ",
+        ),
+        ('[hooks]\nwebhook_url = "https://example.org/"', "hooks.webhook_secret_file: is needed with webhook_url"),
+        ('[hooks]\nnotify = ["json://a", "hunter2"]', "hooks.notify[1]: is not an Apprise URL"),
+    ],
+)
+def test_hooks_and_what_becomes_of_recordings_are_checked(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load(tmp_path, text)
+    (line,) = caught.value.message.splitlines()
+    assert message in line and "hunter2" not in line
+
+
+def test_a_done_folder_beside_others_or_without_a_move_is_no_problem(tmp_path: Path) -> None:
+    load(tmp_path, '[[watch]]\nafter_success = "move"\n[[watch]]\npath = "inbox/don"')
+    load(tmp_path, '[[watch]]\n[[watch]]\npath = "inbox/done"')
+
+
+def test_the_secret_is_read_only_where_messages_are_sent(tmp_path: Path) -> None:
+    text = '[hooks]\nwebhook_url = "https://example.org/"\nwebhook_secret_file = "secret"'
+    assert load(tmp_path, text).hooks.webhook_secret_file == str(tmp_path / "secret")
+    with pytest.raises(BadConfig, match=r"hooks\.webhook_secret_file: .*secret cannot be read"):
+        reader.load(tmp_path / "config.toml", lambda _url: True)

@@ -75,6 +75,11 @@ def test_a_change_counts_at_once_and_a_file_that_is_gone_counts_no_more(folders:
         ('hotwords = "/etc/shadow"', "hotwords: must be a list here"),
         ('suppress_words = "/etc/shadow"', "suppress_words: must be a list here"),
         ("formats = []", "formats: "),
+        (
+            'on_done = ["/bin/touch", "/tmp/x"]',
+            "on_done: is for config.toml alone, unless it says hooks_in_folders = true",
+        ),
+        ('after_success = "delete"', "after_success: unknown key"),
         ("priority = 1.5", "priority: "),
         ("[vad]\nenabled = true", "vad: Input should be a valid boolean"),
         (f"priority = {2**63}", "priority: Input should be less than or equal to 1000000"),
@@ -196,3 +201,15 @@ def test_no_more_files_are_remembered_than_fit(folders: Folders, monkeypatch: py
 def test_a_path_below_no_watched_folder_is_refused(folders: Folders) -> None:
     with pytest.raises(LookupError):
         folders.settings.resolve(b"/elsewhere/a.mp3")
+
+
+def test_folders_may_have_commands_run_only_where_the_configuration_allows_it(tmp_path: Path) -> None:
+    folders = Folders(tmp_path, 'hooks_in_folders = true\non_done = ["/bin/true"]')
+    assert folders.of("a.mp3")[0].afterwards.on_done == ("/bin/true",)
+    beside = folders.write("a.mp3.toml", 'on_done = ["/usr/bin/env", "x"]\non_failed = ["alas"]')
+    resolved, errors = folders.of("a.mp3")
+    assert (resolved.afterwards.on_done, resolved.afterwards.on_failed) == (("/usr/bin/env", "x"), ("alas",))
+    assert str(resolved.values["on_done"].source) == f"{beside}: on_done" and errors == ()
+    folders.write("a.mp3.toml", 'on_done = ["./here"]')
+    resolved, (error,) = folders.of("a.mp3")
+    assert "must begin with an absolute path" in error and resolved.afterwards.on_done == ("/usr/bin/env", "x")

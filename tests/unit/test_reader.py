@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import reader
-from daemon.config.settings import Database, Jobs, Model, Monitor, Settings, Subtitles, Vad, Watch, Watching
+from daemon.config.settings import Database, Hooks, Jobs, Model, Monitor, Settings, Subtitles, Vad, Watch, Watching
 from daemon.errors import BadConfig
 
 
@@ -28,6 +28,7 @@ def test_the_shipped_file_states_every_key_with_its_default(tmp_path: Path) -> N
         Subtitles,
         Jobs,
         Monitor,
+        Hooks,
     ):
         for key in table.model_fields.keys() - {"rules"}:
             assert f"\n{key} = " in text, f"{table.__name__}.{key} is not in the shipped config.toml"

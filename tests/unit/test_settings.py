@@ -49,6 +49,17 @@ def test_a_secret_in_a_key_is_not_repeated(tmp_path: Path) -> None:
         ("watch = []\n", "watch: "),
         ('[[watch]]\nformats = ["txt", "txt"]\n', "lists an entry twice"),
         ("[[watch]]\nformats = []\n", "formats"),
+        ('[[watch]]\non_done = "mail-it"\n', "watch[0].on_done: "),
+        ('[[watch]]\non_done = ["./mail-it"]\n', "must begin with an absolute path, or with the name of a program"),
+        ('[[watch]]\non_failed = ["mail-it", ""]\n', "has an argument that is empty"),
+        ('[[watch]]\nafter_success = "burn"\n', "watch[0].after_success: "),
+        ('[[watch]]\ndone_folder = "../done"\n', "must be a folder below the watched one"),
+        ('[[watch]]\ndone_folder = "/done"\n', "must be a folder below the watched one"),
+        ('[[watch]]\ndone_folder = "."\n', "must be a folder below the watched one"),
+        ('[hooks]\nnotify_on = ["started"]\n', "hooks.notify_on[0]: "),
+        ('[hooks]\nwebhook_url = "ftp://example.org"\n', "hooks.webhook_url: must be an address such as"),
+        ('[hooks]\nwebhook_url = "https://u:p@example.org"\n', "hooks.webhook_url: must be an address such as"),
+        ('[hooks]\nwebhook_url = "https://example.org/\\r\\nX: y"\n', "hooks.webhook_url: must be an address such as"),
         ('[watching]\nextensions = ["xyz"]\n', "must be an extension to take, such as '.xyz'"),
         ('[watching]\nextensions = [".tar.gz"]\n', "must be an extension to take"),
         ('[watching]\nextensions = [".001"]\n', "must be an extension to take"),
@@ -61,3 +72,16 @@ def test_impossible_values_are_named(tmp_path: Path, text: str, message: str) ->
     with pytest.raises(BadConfig, match=r"config\.toml") as caught:
         load(tmp_path, text)
     assert message in caught.value.message
+
+
+def test_a_webhook_that_cannot_be_used_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[hooks]\nwebhook_url = "example.org/hunter2"')
+    with pytest.raises(BadConfig) as caught:
+        reader.load(tmp_path / "config.toml")
+    assert "hooks.webhook_url" in str(caught.value) and "hunter2" not in str(caught.value)
+
+
+def test_a_program_may_be_named_by_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    (tmp_path / "config.toml").write_text('[[watch]]\non_done = ["~/bin/mail-it", "~"]')
+    assert reader.load(tmp_path / "config.toml").watch[0].on_done == ("/home/me/bin/mail-it", "~")

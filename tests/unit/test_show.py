@@ -20,6 +20,10 @@ JOB = {
     "sound": '{"tracks": [{"number": 1, "codec": "aac", "channels": 2, "language": "eng", "title": ""},'
     ' {"number": 2, "codec": "ac3", "channels": 6, "language": "deu", "title": "[b] Kino"}], "taken": [2], "channels": []}',
     "warnings": '["no speech was found on channel 1"]', "path_bytes": "00", "chunks_total": 60, "stages": [STAGE],
+    "deliveries": [
+        {"kind": "command", "address": "", "event": "done", "state": "failed", "reason": "exit code 1: [no] disk"},
+        {"kind": "notify", "address": "hooks.notify[0]", "event": "done", "state": "done", "reason": None},
+    ],
 }  # fmt: skip
 
 
@@ -74,6 +78,7 @@ def test_names_and_texts_are_no_markup() -> None:
     assert "[0:03] channel 2: [red] hello" in text and "/r/a.txt" in text and "path_bytes" not in text
     assert "1: aac, 2 channels, eng (not transcribed)" in text and "2: ac3, 6 channels, deu, [b] Kino" in text
     assert "no speech was found on channel 1" in text
+    assert "after done: failed, exit code 1: [no] disk" in text and "hooks.notify[0], after done: done" in text
 
 
 def test_no_jobs_are_told_as_such() -> None:
