@@ -75,6 +75,11 @@ class EnginePool:
         return next((engine.ready for engine in self.engines if engine.ready is not None), None)
 
     @property
+    def lost(self) -> bool:
+        """Whether no engine is ready, and each has ended again and again while it loaded."""
+        return all(engine.ready is None and engine.deaths >= START_ATTEMPTS for engine in self.engines)
+
+    @property
     def in_flight(self) -> int:
         """How many batches the engines have."""
         return sum(len(engine.batches) for engine in self.engines)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from daemon.chunk import Chunk
 from daemon.errors import Unavailable
-from daemon.processes.child import Child
+from daemon.processes.child import START_ATTEMPTS, Child
 from daemon.processes.engine import Engine, EngineEvent, LostBatches
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import LoadModel, Ready
@@ -20,7 +20,7 @@ RETRY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ModelUnavailable:
-    """A model of a folder cannot be loaded now."""
+    """A model of a folder cannot be loaded now, or no more."""
 
     model: str
     reason: str
@@ -32,7 +32,7 @@ class _Pool:
 
     engines: EnginePool
     used_at: float
-    """When a job last needed it, on the monotonic clock."""
+    """When a job last needed it or waited for it, on the monotonic clock."""
     served: int = 0
     """The number of its last batch, of all that were handed out."""
 
@@ -52,6 +52,8 @@ class ModelPools:
         self._load = load
         self._unload_s = unload_s
         self._pools = {load.name: _Pool(self.main, 0.0)}
+        self._due: frozenset[str] = frozenset()
+        """The models of folders that jobs wait for."""
         self._retry_at: dict[str, float] = {}
         self._batches = 0
 
@@ -85,29 +87,30 @@ class ModelPools:
         return None if pool is None else pool.engines.ready
 
     def want(self, models: Collection[str]) -> list[str]:
-        """Load models of folders that are not loaded, keep them so for a while, and return all that are not ready."""
-        now = time.monotonic()
-        for name in self.others.intersection(models):
-            if name in self._pools:
-                self._pools[name].used_at = now
-            elif now >= self._retry_at.get(name, 0.0):
+        """Load models of folders that jobs wait for, and return all that are not ready."""
+        self._due = self.others.intersection(models)
+        for name in self._due - self._pools.keys():
+            if time.monotonic() >= self._retry_at.get(name, 0.0):
                 log.info("loading %s, which a folder asks for", name)
-                load = replace(self._load, name=name, languages=())
-                self._pools[name] = _Pool(EnginePool(load, f"engine {name}"), now)
+                self._pools[name] = _Pool(EnginePool(self._load_of(name), f"engine {name}"), time.monotonic())
         return [name for name in self.others if self.ready_of(name) is None]
 
-    def keep_alive(self) -> None:
-        """Start every engine that should run and does not; unload the models that no job has needed for a while."""
+    def keep_alive(self, in_use: Collection[str] = ()) -> None:
+        """Start every engine that should run and does not; unload the models that no job has needed for a while.
+
+        Args:
+            in_use: The models of the jobs that run.
+        """
         now = time.monotonic()
         for name, pool in list(self._pools.items()):
-            if pool.engines.ready is None:
-                pool.used_at = now  # while it loads, nothing could use it
-            idle_s = now - pool.used_at
-            if name in self.others and idle_s > self._unload_s and not pool.engines.in_flight:
-                log.info("unloading %s: no recording has needed it for %.0f s", name, idle_s)
+            # While it loads, nothing could use it; what is due is claimed once there is a place for it.
+            if pool.engines.ready is None or name in self._due or name in in_use:
+                pool.used_at = now
+            elif name in self.others and now - pool.used_at >= self._unload_s and not pool.engines.in_flight:
+                log.info("unloading %s: no recording has needed it for %.0f s", name, now - pool.used_at)
                 self._drop(name)
-            else:
-                pool.engines.keep_alive()
+                continue
+            pool.engines.keep_alive()
 
     def in_turn(self) -> Iterator[tuple[str, EnginePool]]:
         """Yield the models that are loaded and their engines, the one that has waited longest for a batch first."""
@@ -121,7 +124,8 @@ class ModelPools:
             return True
         engines = (other for pool in self._pools.values() for other in pool.engines.engines)
         sharing = [other for other in engines if other.device == engine.device]
-        return sum(len(other.batches) for other in sharing) < engine.workers
+        # By the most that any of them has: one with fewer workers would find all taken whenever it is its turn.
+        return sum(len(other.batches) for other in sharing) < max(other.workers for other in sharing)
 
     def run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
         """Hand a batch to a ready engine; the answer is BatchDone, BatchFailed or LostBatches."""
@@ -138,15 +142,19 @@ class ModelPools:
         """
         name, pool = next(item for item in self._pools.items() if child in item[1].engines.children)
         try:
-            return pool.engines.receive(child)
+            event = pool.engines.receive(child)
+            if name not in self.others or not pool.engines.lost:
+                return event
+            why = f"its engine ended {START_ATTEMPTS} times in a row"
         except Unavailable as error:
             if name not in self.others:
                 raise
-            self._drop(name)
-            self._retry_at[name] = time.monotonic() + RETRY_S
-            unavailable = ModelUnavailable(name, f"the model {name} cannot be loaded: {error}")
-            log.error("%s", unavailable.reason)
-            return unavailable
+            why = str(error)
+        self._drop(name)
+        self._retry_at[name] = time.monotonic() + RETRY_S
+        unavailable = ModelUnavailable(name, f"the model {name} cannot be loaded: {why}")
+        log.error("%s", unavailable.reason)
+        return unavailable
 
     def shrink(self, engine: Engine, batch_size: int) -> None:
         """Give an engine no more than so many chunks at once from now on: its memory holds no more."""
@@ -160,6 +168,18 @@ class ModelPools:
         """End all children."""
         for pool in self._pools.values():
             pool.engines.close()
+
+    def _load_of(self, name: str) -> LoadModel:
+        """Return what the engines of a folder's model are told: all but the model is as the main one has it by now."""
+        layout = self.main.engines[0].load
+        return replace(
+            self._load,
+            name=name,
+            languages=(),
+            workers=layout.workers,
+            cpu_threads=layout.cpu_threads,
+            batch_size=layout.batch_size,
+        )
 
     def _drop(self, name: str) -> None:
         self._pools.pop(name).engines.close()

@@ -109,14 +109,15 @@ class Dispatcher:
 
     def _tick(self, *, claiming: bool) -> None:
         self.beat = time.monotonic()
-        self._engines.want({running.model for running in self._running.values()})
-        self._engines.keep_alive()
+        self._engines.keep_alive({running.model for running in self._running.values()})
         for job_id in self._stages.unfinished:
             self._publish_if_complete(job_id)
         self._inference.hold()
         if claiming:
             self._apply_requests()
-            if not self._pauses.tick():
+            if self._pauses.tick():
+                self._engines.want(())
+            else:
                 self._claim()
                 self._ask_for_windows()
                 self._decoders.hand_out()
@@ -133,6 +134,8 @@ class Dispatcher:
             case EngineReady():
                 self._claim_at = 0.0
             case ModelUnavailable():
+                for job_id in [job_id for job_id, each in self._running.items() if each.model == event.model]:
+                    self._stop(job_id, None)
                 self._store.hold_up(event.model, RETRY_S, event.reason)
             case BatchEnded() | LostBatches():
                 outcome = self._inference.receive(event)
@@ -176,14 +179,11 @@ class Dispatcher:
         if not self.ready or time.monotonic() < self._claim_at:
             return
         missing = self._engines.want(self._store.models_due(self._engines.others))
-        sizes = (running.job.size_bytes for running in self._running.values())
-        long, short = free_places(sizes, self._engines.main.capacity)
-        if long > 0:
-            for job in self._store.claim(long, above_bytes=LONG_BYTES, but_for=missing):
-                self._open(job)
-        if short > 0:
-            for job in self._store.claim(short, max_bytes=LONG_BYTES, but_for=missing):
-                self._open(job)
+        long, short = free_places((each.job.size_bytes for each in self._running.values()), self._engines.main.capacity)
+        for places, above, most in ((long, LONG_BYTES, None), (short, -1, LONG_BYTES)):
+            if places > 0:
+                for job in self._store.claim(places, above_bytes=above, max_bytes=most, but_for=missing):
+                    self._open(job)
         # Nothing more to claim until somebody wakes us, a job ends, or a retry is due.
         self._claim_at = time.monotonic() + min(self._store.next_due_s() or CLAIM_S, CLAIM_S)
 
@@ -281,8 +281,7 @@ class Dispatcher:
 
     def _stop(self, job_id: int, error: TranscribedError | None) -> None:
         """End a running job with an error, or put it back in the queue if it is not to blame."""
-        running = self._running.get(job_id)
-        if running is None:
+        if (running := self._running.get(job_id)) is None:
             return
         self._drop(job_id)
         if error is None:

@@ -88,6 +88,8 @@ class Folders:
             self.store.reject(job.id, "BadRecording", "no audio")
         elif state == "cancelled":
             self.store.cancel(job.id)
+        elif state == "paused":
+            self.store.pause_job(job.id)
         elif state == "vanished":
             self.store.vanish([job.id], "gone")
 
@@ -103,7 +105,7 @@ def folders(tmp_path: Path) -> Iterator[Folders]:
     made.store.close()
 
 
-STATES = ("queued", "running", "done", "failed", "dead", "rejected", "cancelled")
+STATES = ("queued", "paused", "running", "done", "failed", "dead", "rejected", "cancelled")
 
 
 @pytest.mark.guarantee(5, 17)
@@ -202,8 +204,8 @@ def test_of_two_new_links_to_a_file_that_has_left_one_takes_its_job(folders: Fol
 @pytest.mark.parametrize(
     ("state", "is_new", "follows"),
     [
-        ("queued", False, True), ("failed", False, True), ("cancelled", False, True), ("vanished", False, True),
-        ("running", False, False), ("done", True, False), ("dead", True, False), ("rejected", True, False),
+        ("queued", False, True), ("paused", False, True), ("failed", False, True), ("cancelled", False, True),
+        ("vanished", False, True), ("running", False, False), ("done", True, False), ("dead", True, False), ("rejected", True, False),
     ],
 )  # fmt: skip
 def test_a_chmod(folders: Folders, state: str, is_new: bool, follows: bool) -> None:

@@ -146,3 +146,5 @@ def test_a_smaller_batch_that_fits_into_memory_is_remembered(house: House) -> No
     house.engines.engines[0].batch_size = 1
     house.tuner.remember(house.engines.engines[0])
     assert house.kept() == Parallelism(2, 1, 2), "an engine that has died has no layout to keep"
+    house.tuner.remember(Engine(load_model(name="second"), ready=ready(model="second"), batch_size=1))
+    assert house.kept() == Parallelism(2, 1, 2), "what another model takes says nothing of this one"

@@ -1,7 +1,7 @@
 """The dispatcher with a real store and pools that only note what they are asked: claims, windows, deaths, drain."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -15,6 +15,7 @@ from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, Engine, EngineReady
+from daemon.processes.model_pools import ModelUnavailable
 from daemon.processes.protocol import BatchDone, BatchFailed, Open, Opened, Refused, Window
 from daemon.signals import Wakeup
 from daemon.store.migrate import migrate
@@ -122,7 +123,7 @@ class FakeEngines(FakePool, KilledEngines):
     def in_flight(self) -> int:
         return len(self.engine.batches)
 
-    def keep_alive(self) -> None:
+    def keep_alive(self, in_use: Collection[str]) -> None:
         pass
 
     def run(self, engine: Engine, chunks: list[Chunk]) -> None:
@@ -357,6 +358,13 @@ def test_after_the_death_of_an_engine_each_chunk_runs_alone_and_the_culprit_pays
     house.engines.child.say(house.engines.kill(house.engines.engine, "signal 9"))
     house.until(lambda: house.states() == {"a.wav": "failed"})
     assert "the engine died on its speech at" in str(house.job("a.wav")["error"])
+
+
+def test_a_model_that_is_lost_lets_its_jobs_wait_and_charges_them_nothing(house: House) -> None:
+    under_way(house, chunks=8)
+    house.engines.child.say(ModelUnavailable("", "the model cannot be loaded: no memory"))
+    house.until(lambda: house.states() == {"a.wav": "queued"})
+    assert (house.job("a.wav")["attempts"], house.dispatcher.idle) == (0, True)
 
 
 def test_out_of_memory_halves_the_batch_and_the_size_is_remembered(house: House) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from daemon.chunk import Chunk
+from daemon.config.parallelism import Parallelism
 from daemon.processes import engine_pool, model_pools
+from daemon.processes.child import START_ATTEMPTS
 from daemon.processes.engine import EngineReady
 from daemon.processes.model_pools import RETRY_S, ModelPools, ModelUnavailable
 from daemon.processes.protocol import BatchDone, LoadModel, Unready
@@ -16,12 +18,12 @@ from tests.fakes import FakeChild, FakeClock, Nursery
 class House:
     """Pools whose children are stand-ins, and a clock that stands still."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, unload_s: float = 600) -> None:
         self.clock, self.nursery = FakeClock(), Nursery()
         for module in (engine_pool, model_pools):
             monkeypatch.setattr(module, "time", self.clock)
         monkeypatch.setattr(engine_pool, "Child", self.nursery)
-        self.pools = ModelPools(load_model(name="main"), ("second", "third", "main"), unload_s=600)
+        self.pools = ModelPools(load_model(name="main"), ("second", "third", "main"), unload_s=unload_s)
         self.pools.keep_alive()
         self.load("main")
 
@@ -80,8 +82,10 @@ def test_a_model_that_nobody_needs_is_unloaded_and_the_main_one_never(house: Hou
     house.clock.now += 3600  # it is downloaded first
     house.pools.keep_alive()
     house.load("second")
-    house.clock.now += 599
-    house.want("second")
+    house.clock.now += 3600
+    house.pools.keep_alive()
+    assert house.loaded() == ["main", "second"], "jobs wait for it, for a place perhaps"
+    house.want()
     house.clock.now += 599
     house.pools.keep_alive()
     assert house.loaded() == ["main", "second"]
@@ -96,6 +100,47 @@ def test_a_model_that_nobody_needs_is_unloaded_and_the_main_one_never(house: Hou
     house.clock.now += 1e6
     house.pools.keep_alive()
     assert house.loaded() == ["main"]
+
+
+def test_a_model_that_is_to_be_unloaded_at_once_is_still_there_for_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(monkeypatch, unload_s=0)
+    house.want("second")
+    house.clock.now += 1
+    house.load("second")
+    house.clock.now += 1
+    house.pools.keep_alive()
+    assert house.loaded() == ["main", "second"], "nothing has been claimed yet"
+    house.pools.want(())
+    house.clock.now += 1
+    house.pools.keep_alive({"second"})
+    assert house.loaded() == ["main", "second"], "its job has no batch yet"
+    house.clock.now += 1
+    house.pools.keep_alive()
+    assert house.loaded() == ["main"]
+    house.pools.close()
+
+
+def test_a_model_is_loaded_with_the_parallelism_that_the_main_one_has_by_now(house: House) -> None:
+    house.pools.main.set_parallelism(Parallelism(workers=1, cpu_threads=4, batch_size=16))
+    house.want("second")
+    (order,) = house.child("second").sent
+    assert isinstance(order, LoadModel)
+    assert (order.workers, order.cpu_threads, order.batch_size) == (1, 4, 16)
+
+
+def test_an_engine_that_can_no_more_be_loaded_gives_its_model_up(house: House) -> None:
+    house.want("second")
+    house.load("second")
+    events: list[object] = []
+    for _ in range(START_ATTEMPTS):
+        assert house.loaded() == ["main", "second"][: 1 + (not events)]
+        events.append(house.pools.receive(house.child("second")))  # type: ignore[arg-type]
+        house.clock.now += 60
+        house.pools.keep_alive()
+    *_, last = events
+    assert isinstance(last, ModelUnavailable) and last.model == "second"
+    assert not any(isinstance(event, ModelUnavailable) for event in events[:-1]), "it was tried again"
+    assert len(house.pools.children) == 1
 
 
 def test_a_model_that_cannot_be_loaded_is_told_and_tried_again_later(house: House) -> None:
@@ -123,6 +168,15 @@ def test_models_take_turns_on_the_workers_of_a_device(house: House) -> None:
     assert house.pools.in_flight == 2
     lost = house.pools.kill(second, "for a test")
     assert len(lost.batches) == 1 and house.pools.has_room(first)
+
+
+def test_a_model_with_fewer_workers_has_its_turn_as_well(house: House) -> None:
+    house.want("second")
+    child = house.child("second").says(ready(model="second", workers=1))
+    assert house.pools.receive(child) == EngineReady()  # type: ignore[arg-type]
+    second = dict(house.pools.in_turn())["second"].engines[0]
+    house.hand_out("main")
+    assert house.loaded()[0] == "second" and house.pools.has_room(second), "one of the two workers is free"
 
 
 def test_the_monitor_tells_the_models_apart(house: House) -> None:
