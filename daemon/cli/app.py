@@ -26,6 +26,7 @@ from daemon.cli.common import (
     load_settings,
     print_json,
 )
+from daemon.cli.examples import add_examples
 from daemon.cli.explain import explain
 from daemon.cli.export import export
 from daemon.cli.jobs import jobs_app
@@ -47,7 +48,6 @@ app = typer.Typer(
     name="transcribed",
     help="Drop a recording in a folder, get a transcript beside it.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",  # otherwise Rich takes "[model]" for a tag and leaves it out
     pretty_exceptions_enable=False,
 )
@@ -184,6 +184,9 @@ def check(
         print(f"  database {settings.database_path}")
     if errors:
         sys.exit(EXIT_USAGE)
+
+
+add_examples(app)
 
 
 def _log_to_stderr(level: int) -> None:
