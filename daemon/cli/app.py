@@ -31,6 +31,7 @@ from daemon.cli.explain import explain
 from daemon.cli.export import export
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
+from daemon.cli.progress import progress
 from daemon.cli.reconcile import reconcile
 from daemon.cli.retranscribe import retranscribe
 from daemon.cli.search import search
@@ -119,9 +120,11 @@ def run(
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
-    with build(
-        settings, once_s=(WAIT_S if wait_s is None else wait_s) if once else None, config_file=file.absolute()
-    ) as service:
+    once_s = (WAIT_S if wait_s is None else wait_s) if once else None
+    with (
+        build(settings, once_s=once_s, config_file=file.absolute()) as service,
+        progress(settings.database_path, wanted=once),
+    ):
         result = service.run()
     if result is Result.RELOAD and service.reload is not None and not service.signals.stops:
         with suppress(ValueError):  # the new program reads the file itself then
