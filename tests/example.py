@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from unittest.mock import patch
 
@@ -24,6 +24,9 @@ from tests.builders import host, result, sample, segment
 FOLDER = "/home/me/inbox"
 BATCH_SIZE = 4
 TIMES_REAL_TIME = 20.0
+SETTLED_S = 3.0
+SPEECH = 0.8
+"""The share of speech in a recording."""
 
 Line = tuple[float, float, str, str, float]
 """Start and end in seconds, language, text, avg_logprob."""
@@ -106,12 +109,12 @@ class _Clock(datetime):
     moment = datetime.min
 
     @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:
-        return cls.moment.replace(tzinfo=tz)
+    def now(cls, tz: tzinfo | None = None) -> "_Clock":
+        return cls.combine(cls.moment.date(), cls.moment.time(), tz)
 
 
-def _at(moment: str) -> None:
-    _Clock.moment = datetime.fromisoformat(moment)
+def _at(moment: str, later_s: float = 0.0) -> None:
+    _Clock.moment = datetime.fromisoformat(moment) + timedelta(seconds=later_s)
 
 
 @contextmanager
@@ -144,7 +147,7 @@ def _claim(store: Store, recording: Recording, number: int) -> Job:
     _at(recording.queued_at)
     size = round(recording.duration_s * 16_000)
     store.queue([(_seen(recording.path, number, size), Options(model="base"), 0)])
-    _at(recording.queued_at[:-2] + "03")
+    _at(recording.queued_at, SETTLED_S)
     (job,) = store.claim(1)
     digest = hashlib.sha256(recording.path.encode()).hexdigest()
     store.begin(
@@ -176,14 +179,14 @@ def _save(store: Store, job: Job, recording: Recording) -> None:
 
 def _finish(store: Store, recording: Recording, number: int) -> None:
     job = _claim(store, recording, number)
-    _at(recording.queued_at[:-4] + "1:09")
+    _at(recording.queued_at, SETTLED_S + recording.duration_s / TIMES_REAL_TIME)
     _save(store, job, recording)
     channels = tuple(sorted({heard.channel for heard in recording.chunks} - {0}))
     track = Track(1, "aac", max(1, len(channels)), 44_100, "", "", is_default=True)
     when = RecordedAt(recording.queued_at[:10], "file")
     store.decoded(
         job.id, chunks_total=len(recording.chunks), duration_s=recording.duration_s,
-        speech_s=sum(line[1] - line[0] for heard in recording.chunks for line in heard.lines),
+        speech_s=recording.duration_s * SPEECH,
         damaged=recording.damaged, sound=Sound((track,), (1,), channels, when, recording.warnings),
     )  # fmt: skip
     _publish(store, job, recording.warnings)
@@ -219,7 +222,7 @@ def _fail(store: Store) -> None:
         store.claim(1)
     store.reject(7, "NotMedia", "the index of the file is missing: the copy is not complete")
     store.fail(8, "EngineDied", "the engine died while it transcribed it (signal 9)", None)
-    store.fail(9, "EngineDied", "the engine died while it transcribed it (signal 9)", 3600.0)
+    store.fail(9, "EngineDied", "the engine died while it transcribed it (signal 9)", 86_400.0)
     store.set_aside([(_seen("notes.pdf", 9), "ignored", "not an extension of recordings")])
 
 

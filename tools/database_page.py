@@ -9,7 +9,7 @@ from pathlib import Path
 from tests import example
 
 PAGE = Path(__file__).parent.parent / "docs" / "database.md"
-QUERY = re.compile(r"^```sql\n(?P<sql>.*?)^```\n(?:\n(?:\|.*\n)+)?", re.MULTILINE | re.DOTALL)
+QUERY = re.compile(r"^```sql\n(?P<sql>(?:.*\n)*?)```\n(?:\n(?:\|.*\n)+)?", re.MULTILINE)
 
 
 def queries(page: str) -> list[str]:

@@ -104,7 +104,11 @@ def _command(command: Any, name: str) -> list[str]:
         _marked(first),
         *(f".PP\n{_marked(paragraph)}" for paragraph in paragraphs),
         *_parameters(command),
-        *([".PP\nFor example:\n.PP\n.nf", *(f".B {_roff(example)}" for example in examples), ".fi"] if examples else []),
+        *(
+            [".PP\nFor example:\n.PP\n.nf", *(f".B {_roff(example)}" for example in examples), ".fi"]
+            if examples
+            else []
+        ),
     ]
 
 

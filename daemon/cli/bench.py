@@ -39,7 +39,9 @@ ConfigOption = Annotated[
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Use this model, not the configured one.")]
 JsonFile = Annotated[
     Path | None,
-    typer.Option("--json", metavar="FILE", help="Write everything that was measured to this file; - for standard output."),
+    typer.Option(
+        "--json", metavar="FILE", help="Write everything that was measured to this file; - for standard output."
+    ),
 ]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="Plot it to this PNG file.")]
 STANDARD_OUTPUT = Path("-")

@@ -7,7 +7,10 @@ import typer
 EXAMPLES = {
     "run": ("transcribed run", "transcribed run --once --config config.toml", "transcribed run --preset cpu"),
     "status": ("transcribed status", "transcribed status --watch", "transcribed status --json | jq .backlog.eta_s"),
-    "search": ('transcribed search "quarterly budget"', "transcribed search budget march --folder inbox/2026 --since 30d"),
+    "search": (
+        'transcribed search "quarterly budget"',
+        "transcribed search budget march --folder inbox/2026 --since 30d",
+    ),
     "jobs list": (
         "transcribed jobs list --state dead --state rejected",
         "transcribed jobs list --path '2026/*.mp3' --limit 500",

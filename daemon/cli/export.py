@@ -72,10 +72,12 @@ class TableOptions:
     """The options that go with a table."""
 
     table: Annotated[
-        TableName | None, typer.Option(help="Which table: the segments of finished transcripts, or the jobs. [segments]")
+        TableName | None,
+        typer.Option(help="Which table: the segments of finished transcripts, or the jobs. [segments]"),
     ] = None
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the table to this file, not to the screen.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the table to this file, not to the screen."),
     ] = None
     force: Annotated[bool, typer.Option("--force", help="Replace the file, if there is one.")] = False
 
@@ -156,7 +158,7 @@ def _problem(choice: Choice, wanted: FormatOptions, table: TableOptions, as_json
 
 def _write_table(queries: Queries, choice: Choice, form: str, options: TableOptions, as_json: bool) -> list[str]:
     """Write a table, and return the names that stand for no job."""
-    name = (options.table or TableName.segments).value
+    name = options.table.value if options.table else next(iter(TABLES))
     finished = name == "segments" and not choice.filter.states
     found, unknown = choice.found(
         queries.existing,
@@ -214,4 +216,3 @@ def _missing(settings: Settings, finished: Iterable[Finished]) -> Iterator[Order
             lacking.append((formats, each.job_id))
     for formats, jobs in groupby(sorted(lacking), key=lambda each: each[0]):
         yield formats, [job_id for _, job_id in jobs]
-

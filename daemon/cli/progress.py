@@ -64,7 +64,9 @@ def _follow(bar: Progress, path: Path, ended: Event) -> None:
             done, total = figures(counts, running, before)
             eta_s = queries.backlog()["eta_s"]
             left = f", about {length(eta_s)} left" if eta_s else ""
-            bar.update(task, completed=done, total=total or None, description=f"{int(done)} of {total} recordings{left}")
+            bar.update(
+                task, completed=done, total=total or None, description=f"{int(done)} of {total} recordings{left}"
+            )
 
 
 def closed(counts: Mapping[str, int]) -> int:

@@ -18,7 +18,7 @@ Kinds = Mapping[str, type]
 """The columns of a table, and the type of the values of each."""
 Rows = Iterator[tuple[Any, ...]]
 
-FORMULA = tuple("=+-@\t\r\n")
+FORMULA = tuple("=+-@\t\n")
 """A spreadsheet takes a text that begins with one of these for a formula, which may be somebody's trap."""
 ROWS_AT_ONCE = 20_000
 """Rows of a group of a parquet file."""
@@ -56,13 +56,17 @@ def write_parquet(out: BinaryIO, kinds: Kinds, rows: Rows) -> int:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise Unavailable("parquet is written by pyarrow, which is not installed", "pip install 'transcribed[parquet]'") from error
+        raise Unavailable(
+            "parquet is written by pyarrow, which is not installed", "pip install 'transcribed[parquet]'"
+        ) from error
     types = {int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_(), str: pyarrow.string()}
     schema = pyarrow.schema([(name, types[kind]) for name, kind in kinds.items()])
     count = 0
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
         while group := list(islice(rows, ROWS_AT_ONCE)):
-            columns = [pyarrow.array(column, kind) for column, kind in zip(zip(*group, strict=True), schema.types, strict=True)]
+            columns = [
+                pyarrow.array(column, kind) for column, kind in zip(zip(*group, strict=True), schema.types, strict=True)
+            ]
             writer.write_batch(pyarrow.record_batch(columns, schema=schema))
             count += len(group)
     return count
@@ -105,10 +109,8 @@ def destination(file: Path | None, *, force: bool = False) -> Iterator[BinaryIO]
             partial.replace(file)
         else:
             _name(partial, file)
-    except FileExistsError:
-        _refuse(file, force)
-        raise
     except OSError as error:
+        _refuse(file, force)  # somebody may have made it meanwhile
         raise Unavailable(f"{file} cannot be written: {error.strerror}", "name another file, or free space") from error
     finally:
         with suppress(OSError):
@@ -127,8 +129,10 @@ def _name(partial: Path, file: Path) -> None:
     try:
         os.link(partial, file)
     except OSError as error:
-        if error.errno not in NO_HARD_LINKS or os.path.lexists(file):
+        if error.errno not in NO_HARD_LINKS:
             raise
+        if os.path.lexists(file):
+            raise FileExistsError(errno.EEXIST, "file exists") from error
         partial.rename(file)
 
 
@@ -136,6 +140,7 @@ def _cell(value: Any) -> Any:
     match value:
         case bool():
             return int(value)
-        case str() if value.startswith(FORMULA):
-            return f"'{value}"
+        case str():
+            text = value.replace("\r\n", "\n").replace("\r", "\n")  # the writer quotes the one, not the other
+            return f"'{text}" if text.startswith(FORMULA) else text
     return value

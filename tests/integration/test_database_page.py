@@ -60,20 +60,25 @@ def test_every_canned_query_finds_something(db: sqlite3.Connection, name: str) -
 def test_what_datasette_is_told_of_tables_is_true(db: sqlite3.Connection) -> None:
     for name, told in DATASETTE["tables"].items():
         columns = metadata.tables[name].columns
-        named = {*told.get("facets", ()), *(told[key] for key in ("label_column", "sort_desc", "fts_pk") if key in told)}
+        named = {
+            *told.get("facets", ()),
+            *(told[key] for key in ("label_column", "sort_desc", "fts_pk") if key in told),
+        }
         assert named <= set(columns.keys()), name
         if "fts_table" in told:
-            assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (told["fts_table"],)).fetchone() == (1,)
+            assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (told["fts_table"],)).fetchone() == (
+                1,
+            )
 
 
 def test_the_diagram_has_every_table_and_what_belongs_to_what() -> None:
     (diagram,) = re.findall(r"^```mermaid\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     outline = re.sub(r"\{[^{}]*\n[^{}]*\}", "", diagram)
     drawn = {(one, other) for one, other in re.findall(r"^ +(\w+) \S+--\S+ (\w+) :", outline, re.MULTILINE)}
-    keys = {
-        (key.column.table.name, table.name) for table in metadata.tables.values() for key in table.foreign_keys
-    }
+    keys = {(key.column.table.name, table.name) for table in metadata.tables.values() for key in table.foreign_keys}
     assert drawn == {*keys, ("segments", "segments_fts")}
     assert set(re.findall(r"\w+", outline)) >= set(metadata.tables)
     for name, columns in re.findall(r"^ +(\w+) \{\n(.*?)\}", diagram, re.MULTILINE | re.DOTALL):
-        assert set(re.findall(r"^ +\w+ (\w+)", columns, re.MULTILINE)) <= set(metadata.tables[name].columns.keys()), name
+        assert set(re.findall(r"^ +\w+ (\w+)", columns, re.MULTILINE)) <= set(metadata.tables[name].columns.keys()), (
+            name
+        )

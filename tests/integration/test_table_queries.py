@@ -83,7 +83,7 @@ def test_tables_are_read_in_groups_of_jobs(folder: Path, monkeypatch: pytest.Mon
 def test_a_table_is_written_into_a_file(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "said.csv"
     done = export(folder, "--format", "csv", "--output", str(file))
-    assert done.stdout == f"12 rows written to {file}\n" and len(file.read_text().splitlines()) == 13
+    assert done.stdout == f"15 rows written to {file}\n" and len(file.read_text().splitlines()) == 16
     again = export(folder, "--format", "csv", "--output", str(file), "--json")
     assert again.exit_code == 1 and "is there already" in str(again.exception)
     forced = export(folder, "--format", "csv", "--table", "jobs", "--output", str(file), "--force", "--json")

@@ -43,7 +43,7 @@ def on_a_terminal(command: list[str], **environment: str) -> bytes:
     return shown
 
 
-@pytest.mark.parametrize("command", [("jobs", "list"), ("status",), ("jobs", "list", "--help")], ids=" ".join)
+@pytest.mark.parametrize("command", [("jobs", "list"), ("search", "budget"), ("jobs", "list", "--help")], ids=" ".join)
 def test_there_are_colours_only_where_they_are_wanted(config: Path, command: tuple[str, ...]) -> None:
     words = [sys.executable, "-m", "daemon", *command, "--config", str(config)]
     assert COLOUR.search(on_a_terminal(words))

@@ -1,70 +1,17 @@
 """Help, examples, manual page, README and docs say the same about commands and options."""
 
 import re
-import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 
-from daemon.cli.app import app
-from daemon.cli.examples import EXAMPLES, commands
+from tests.commands import leaves, lines_of, problem
 from tests.support import ROOT
 from tools import man_page
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-TREE: Any = typer.main.get_command(app)
-PROGRAM = re.compile(r"^(?:\$ )?(?:sudo (?:-u \w+ )?)?(?:[\w./-]*/)?transcribed (.*)$")
-
-
-def problem(line: str) -> str | None:
-    """Return what is wrong with what follows `transcribed`: a command or an option that does not exist.
-
-    Synopses are understood, too: `list|show`, `[--once]`, `--made-with MODEL|--before DATE`.
-    """
-    found = [TREE]
-    for word in re.sub(r"[][]", " ", line).split():
-        if word in ("|", "#", ">", "&&", "…", "...") or word.startswith("#"):
-            break
-        if word.startswith("-"):
-            options = {option for command in found for each in command.params for option in each.opts} | {"--help"}
-            for option in re.findall(r"(?:^|\|)(--?[\w-]+)", word):
-                if option not in options:
-                    return f"{line}: no option {option}"
-        elif hasattr(found[0], "commands"):
-            missing = [name for name in word.split("|") if name not in found[0].commands]
-            if missing:
-                return f"{line}: no command {missing[0]}"
-            found = [found[0].commands[name] for name in word.split("|")]
-        elif "|--" in word:
-            line_ = word.partition("|")[2]
-            if problem(" ".join([*_path(found[0]), line_])):
-                return f"{line}: no option {line_}"
-    return None
-
-
-def _path(command: Any, group: Any = TREE) -> list[str]:
-    for name, each in group.commands.items():
-        if each is command:
-            return [name]
-        if hasattr(each, "commands") and (inner := _path(command, each)):
-            return [name, *inner]
-    return []
-
-
-def lines_of(page: str) -> Iterator[str]:
-    """Yield what follows `transcribed` in each block of code, and in each code of a text, on a page of Markdown."""
-    for block in re.findall(r"^```\w*\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            if match := PROGRAM.match(line.strip()):
-                yield match[1]
-    prose = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
-    for code in re.findall(r"`([^`]+)`", prose):
-        if match := PROGRAM.match(" ".join(code.replace("\\|", "|").split())):
-            yield match[1]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -74,23 +21,9 @@ def test_what_a_page_says_of_commands_and_options_is_true(page: Any) -> None:
 
 def test_every_option_is_in_the_readme_or_the_docs() -> None:
     text = "".join(page.read_text("utf-8") for page in PAGES)
-    options = {
-        (name, option)
-        for name, command in commands(app)
-        for each in typer.main.get_command_from_info(command, pretty_exceptions_short=True, rich_markup_mode=None).params
-        for option in [max(each.opts, key=len)]
-        if option.startswith("--")
-    }
-    assert sorted((name, option) for name, option in options if not re.search(rf"{option}\b", text)) == []
-
-
-def test_every_command_has_examples_that_could_be_run() -> None:
-    assert sorted(EXAMPLES) == sorted(name for name, _ in commands(app))
-    for name, examples in EXAMPLES.items():
-        for example in examples:
-            program, *words = shlex.split(example)
-            assert program == "transcribed" and example.startswith(f"transcribed {name}"), example
-            assert problem(" ".join(words)) is None
+    options = {(name, max(each.opts, key=len)) for name, command in leaves() for each in command.params}
+    missing = {(name, option) for name, option in options if not re.search(rf"{option}\b", text)}
+    assert {(name, option) for name, option in missing if option.startswith("--")} == set()
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import io
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemon.cli import progress as module
 from daemon.cli.progress import closed, figures, progress
 from daemon.store.schema import STATES
 
@@ -32,7 +32,8 @@ def test_jobs_of_earlier_runs_that_are_forgotten_meanwhile_do_no_harm() -> None:
 
 
 def test_nothing_is_shown_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module.sys, "stderr", io.StringIO())
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
     with progress(tmp_path / "jobs.db", wanted=True):
         logging.getLogger(__name__).debug("no line of the log goes elsewhere")
-    assert module.sys.stderr.getvalue() == ""
+    assert stderr.getvalue() == ""

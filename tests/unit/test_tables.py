@@ -39,12 +39,18 @@ def test_csv_is_read_back_as_it_was() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\n=1"])
 def test_what_a_spreadsheet_would_compute_is_text(text: str) -> None:
     out = io.BytesIO()
     write_csv(out, {"text": str}, iter([(text,), (f"so {text}",)]))
     _, first, second = csv.reader(io.StringIO(out.getvalue().decode(), newline=""))
     assert (first, second) == ([f"'{text}"], [f"so {text}"])
+
+
+def test_a_row_is_one_row_whatever_line_ends_are_in_it() -> None:
+    out = io.BytesIO()
+    write_csv(out, {"text": str}, iter([("a\rb",), ("a\r\nb",), ("a\nb",)]))
+    assert list(csv.reader(io.StringIO(out.getvalue().decode(), newline=""))) == [["text"], *[["a\nb"]] * 3]
 
 
 def test_jsonl_has_an_object_in_each_line() -> None:
