@@ -15,6 +15,8 @@ from daemon.cli.app import app
 from daemon.cli.examples import EXAMPLES
 
 PAGE = Path(__file__).parent.parent / "docs" / "transcribed.1"
+KIND = re.compile(r" <.*>$")
+"""The type of an argument, in Python's words."""
 ABOUT = """\
 .SH DESCRIPTION
 .B transcribed run
@@ -86,7 +88,7 @@ def page() -> str:
 
 def _commands(group: Any, name: str) -> Iterator[list[str]]:
     """Yield the lines about each command of a group and of the groups in it."""
-    for command in group.commands.values():
+    for command in (group.commands[each] for each in group.list_commands(typer.Context(group))):
         whole = f"{name} {command.name}"
         if hasattr(command, "commands"):
             yield from _commands(command, whole)
@@ -115,7 +117,7 @@ def _command(command: Any, name: str) -> list[str]:
 def _parameters(command: Any) -> list[str]:
     context = typer.Context(command, info_name="transcribed")
     records = (each.get_help_record(context) for each in command.params)
-    return [f".TP\n.B {_roff(names)}\n{_marked(text)}" for names, text in filter(None, records)]
+    return [f".TP\n.B {_roff(KIND.sub('', names))}\n{_marked(text)}" for names, text in filter(None, records)]
 
 
 def _roff(text: str) -> str:

@@ -26,9 +26,9 @@ from daemon.cli.common import (
     load_settings,
     print_json,
 )
-from daemon.cli.examples import add_examples
 from daemon.cli.explain import explain
 from daemon.cli.export import export
+from daemon.cli.help import InOrder, complete_help
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
 from daemon.cli.progress import progress
@@ -47,6 +47,7 @@ WAIT_S = 300.0
 
 app = typer.Typer(
     name="transcribed",
+    cls=InOrder,
     help="Drop a recording in a folder, get a transcript beside it.",
     no_args_is_help=True,
     rich_markup_mode="markdown",  # otherwise Rich takes "[model]" for a tag and leaves it out
@@ -66,7 +67,7 @@ register(app)
 def main() -> None:
     """Run a command; report a failure with one clear message and the exit code of its kind."""
     try:
-        app()
+        app(prog_name="transcribed")
     except TranscribedError as error:
         _fail(error)
 
@@ -189,7 +190,7 @@ def check(
         sys.exit(EXIT_USAGE)
 
 
-add_examples(app)
+complete_help(app)
 
 
 def _log_to_stderr(level: int) -> None:

@@ -1,9 +1,5 @@
 """Examples for the help of every command."""
 
-from collections.abc import Iterator
-
-import typer
-
 EXAMPLES = {
     "run": ("transcribed run", "transcribed run --once --config config.toml", "transcribed run --preset cpu"),
     "status": ("transcribed status", "transcribed status --watch", "transcribed status --json | jq .backlog.eta_s"),
@@ -51,21 +47,3 @@ EXAMPLES = {
     "verify": ("transcribed verify", "transcribed verify --folder recordings --least 99"),
 }
 """Command lines that show what a command is for, by its name."""
-HARD_BREAK = "  \n"
-
-
-def commands(app: typer.Typer, group: str = "") -> Iterator[tuple[str, typer.models.CommandInfo]]:
-    """Yield the commands of a program with their names, those of its groups as `jobs list`."""
-    for command in app.registered_commands:
-        name = command.name or (command.callback.__name__ if command.callback else "")
-        yield f"{group}{name}", command
-    for inner in app.registered_groups:
-        if inner.typer_instance is not None:
-            yield from commands(inner.typer_instance, f"{inner.name} ")
-
-
-def add_examples(app: typer.Typer) -> None:
-    """Show its examples at the end of the help of each command."""
-    for name, command in commands(app):
-        lines = [f"`{line}`" for line in EXAMPLES.get(name, ())]
-        command.epilog = HARD_BREAK.join(["For example:", *lines]) if lines else None

@@ -38,6 +38,7 @@ from daemon.store.table_queries import TABLES, kinds
 
 Format = Enum("Format", {name: name for name in (*FORMATS, *WRITERS)}, type=str)  # type: ignore[misc]
 TableName = Enum("TableName", {name: name for name in TABLES}, type=str)  # type: ignore[misc]
+SEGMENTS = TableName("segments")
 Order = tuple[tuple[str, ...], list[int]]
 """Formats, and the jobs that are to have them."""
 Find = Callable[[JobFilter], Sequence[int]]
@@ -71,10 +72,9 @@ class FormatOptions:
 class TableOptions:
     """The options that go with a table."""
 
-    table: Annotated[
-        TableName | None,
-        typer.Option(help="Which table: the segments of finished transcripts, or the jobs. [segments]"),
-    ] = None
+    table: Annotated[TableName, typer.Option(help="Which table: the lines of finished transcripts, or the jobs.")] = (
+        SEGMENTS
+    )
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write the table to this file, not to the screen."),
@@ -158,8 +158,8 @@ def _problem(choice: Choice, wanted: FormatOptions, table: TableOptions, as_json
 
 def _write_table(queries: Queries, choice: Choice, form: str, options: TableOptions, as_json: bool) -> list[str]:
     """Write a table, and return the names that stand for no job."""
-    name = options.table.value if options.table else next(iter(TABLES))
-    finished = name == "segments" and not choice.filter.states
+    name = options.table.value
+    finished = options.table is SEGMENTS and not choice.filter.states
     found, unknown = choice.found(
         queries.existing,
         newest=queries.newest_matching,

@@ -3,7 +3,8 @@
 import shlex
 
 from daemon.cli.app import app
-from daemon.cli.examples import EXAMPLES, commands
+from daemon.cli.examples import EXAMPLES
+from daemon.cli.help import commands
 from tests.commands import problem
 
 
