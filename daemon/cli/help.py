@@ -22,7 +22,7 @@ HARD_BREAK = "  \n"
 class InOrder(TyperGroup):
     """The program: its commands are listed in the order of the examples, those without any last."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return the names of the commands in the order in which they are shown."""
         order = list(dict.fromkeys(name.partition(" ")[0] for name in EXAMPLES))
         return sorted(self.commands, key=lambda name: order.index(name) if name in order else len(order))
