@@ -43,6 +43,7 @@ EXAMPLES = {
     "bench peers": ("transcribed bench peers --repeats 3", "transcribed bench peers --folder recordings --only faster"),
     "bench latency": ("transcribed bench latency --json -",),
     "bench subtitles": ("transcribed bench subtitles --transcripts 100",),
+    "bench database": ("transcribed bench database --jobs 10000 --segments 100000",),
     "bench folder": ("transcribed bench folder recordings --preset cpu --preset edge --language de",),
     "verify": ("transcribed verify", "transcribed verify --folder recordings --least 99"),
 }
