@@ -59,8 +59,8 @@ class Report:
         """Return the runs of a contender on a workload."""
         return [run for run in self.runs if (run["contender"], run["workload"]) == (contender, workload.name)]
 
-    def write(self, path: Path, model_file: Path | None) -> None:
-        """Write everything that was measured as JSON."""
+    def to_json(self, model_file: Path | None) -> str:
+        """Return everything that was measured as JSON."""
         document = {
             "study": self.study,
             "finished_at": self.finished_at or timestamp(),
@@ -75,7 +75,7 @@ class Report:
             "notes": self.notes,
             "runs": self.runs,
         }
-        path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def score(workload: Workload, texts: Sequence[str]) -> float | None:

@@ -28,8 +28,10 @@ from daemon.cli.common import (
 )
 from daemon.cli.explain import explain
 from daemon.cli.export import export
+from daemon.cli.help import InOrder, complete_help
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
+from daemon.cli.progress import progress
 from daemon.cli.reconcile import reconcile
 from daemon.cli.retranscribe import retranscribe
 from daemon.cli.search import search
@@ -45,9 +47,9 @@ WAIT_S = 300.0
 
 app = typer.Typer(
     name="transcribed",
+    cls=InOrder,
     help="Drop a recording in a folder, get a transcript beside it.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",  # otherwise Rich takes "[model]" for a tag and leaves it out
     pretty_exceptions_enable=False,
 )
@@ -65,7 +67,7 @@ register(app)
 def main() -> None:
     """Run a command; report a failure with one clear message and the exit code of its kind."""
     try:
-        app()
+        app(prog_name="transcribed")
     except TranscribedError as error:
         _fail(error)
 
@@ -119,9 +121,11 @@ def run(
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
-    with build(
-        settings, once_s=(WAIT_S if wait_s is None else wait_s) if once else None, config_file=file.absolute()
-    ) as service:
+    once_s = (WAIT_S if wait_s is None else wait_s) if once else None
+    with (
+        build(settings, once_s=once_s, config_file=file.absolute()) as service,
+        progress(settings.database_path, wanted=once),
+    ):
         result = service.run()
     if result is Result.RELOAD and service.reload is not None and not service.signals.stops:
         with suppress(ValueError):  # the new program reads the file itself then
@@ -184,6 +188,9 @@ def check(
         print(f"  database {settings.database_path}")
     if errors:
         sys.exit(EXIT_USAGE)
+
+
+complete_help(app)
 
 
 def _log_to_stderr(level: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -37,8 +37,14 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="config.toml, for its table [model]; without one, the defaults.")
 ]
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Use this model, not the configured one.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything that was measured to this file.")]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="FILE", help="Write everything that was measured to this file; - for standard output."
+    ),
+]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="Plot it to this PNG file.")]
+STANDARD_OUTPUT = Path("-")
 Repeats = Annotated[int, typer.Option(min=1, help="Runs of each, alternating; the table gives medians.")]
 Count = Annotated[int, typer.Option("--memos", min=1, help="How many short recordings.")]
 Preset = Enum("Preset", {name: name for name in PRESETS}, type=str)  # type: ignore[misc]
@@ -211,7 +217,8 @@ def verify(
     if settings is not None and settings.database_path.is_file():
         record_verification(settings.database_path, **verdict.row)
     word = "passed" if verdict.passed else "failed"
-    print(f"{word}: keeps {verdict.kept_percent:.2f} % of float32's accuracy; at least {least:g} % is required")
+    line = f"{word}: keeps {verdict.kept_percent:.2f} % of float32's accuracy; at least {least:g} % is required"
+    print(line, file=_beside(json_file))
     if not verdict.passed:
         sys.exit(EXIT_FAILED)
 
@@ -262,8 +269,9 @@ def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> N
     table = Table(*report.columns, box=None, pad_edge=False, header_style="bold")
     for row in report.rows:
         table.add_row(*("–" if row[column] is None else str(row[column]) for column in report.columns))
+    stream = _beside(json_file)
     # Without Rich's markup: it would drop what "transcribed[peers]" and names of folders have in brackets.
-    console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
+    console = Console(file=stream, width=None if stream.isatty() else 160, markup=False)
     here = machine()
     console.print(f"{here['processor']}, {here['memory_gb']} GB, GPUs: {', '.join(here['gpus']) or 'none'}")
     console.print(", ".join(f"{name} {number}" for name, number in versions().items()))
@@ -273,9 +281,18 @@ def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> N
     for note in report.notes:
         console.print(f"  {note}")
     if json_file is not None:
-        report.write(json_file, resolve(report.model) / MODEL_FILE if report.workloads else None)
+        document = report.to_json(resolve(report.model) / MODEL_FILE if report.workloads else None)
+        if json_file == STANDARD_OUTPUT:
+            sys.stdout.write(document)
+        else:
+            json_file.write_text(document, "utf-8")
     if plot_file is not None:
         plot(report, plot_file)
+
+
+def _beside(json_file: Path | None) -> TextIO:
+    """Return where people's table goes: standard output, unless that is for the JSON."""
+    return sys.stderr if json_file == STANDARD_OUTPUT else sys.stdout
 
 
 def _advice(name: str, presets: Sequence[str], report: "Report") -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.common import EXIT_FAILED, ConfigOption, JsonOption, print_json
@@ -20,6 +21,9 @@ from daemon.errors import Unavailable
 from daemon.store.queries import Queries
 from daemon.store.records import readable
 from daemon.watch.admission import Admission, admission
+
+PIPE_COLUMNS = 1_000
+"""For programs, a row stays on one line."""
 
 
 def explain(
@@ -91,17 +95,22 @@ def _show(seen: Admission, resolved: Resolved | None, job: dict[str, Any] | None
     lines.append(Text(f"not taken: {seen.reason}", style="yellow") if seen.reason else Text("taken", style="green"))
     if resolved is not None:
         lines += [Text(f"watched folder: {resolved.watch.path}"), Text(_job_line(job)), Text()]
-        lines += [Text(line) for line in _columns(resolved.values)]
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     for line in lines:
         console.print(line, soft_wrap=True)
+    if resolved is not None:
+        console.print(_table(resolved.values))
 
 
-def _columns(values: Mapping[str, Value]) -> list[str]:
-    """Return a line for each option: its name, its value as in TOML, and its source."""
-    written = {name: json.dumps(value.value, ensure_ascii=False) for name, value in values.items()}
-    name_width, value_width = max(map(len, written)), max(map(len, written.values()))
-    return [f"{name:{name_width}}  {written[name]:{value_width}}  {values[name].source}" for name in values]
+def _table(values: Mapping[str, Value]) -> Table:
+    """Return a row for each option: its name, its value as JSON, and its source."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for name, value in values.items():
+        table.add_row(name, Text(json.dumps(value.value, ensure_ascii=False)), Text(str(value.source)))
+    return table
 
 
 def _job_line(job: dict[str, Any] | None) -> str:

@@ -61,7 +61,9 @@ def jobs_list(
 
 @jobs_app.command("show")
 def jobs_show(
-    job_id: Annotated[int, typer.Argument()], config_file: ConfigOption = None, as_json: JsonOption = False
+    job_id: Annotated[int, typer.Argument(help="The id, as `jobs list` shows it.")],
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show everything about one job: its options, files, text and errors."""
     with _queries(config_file) as queries:

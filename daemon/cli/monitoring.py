@@ -1,6 +1,5 @@
 """The commands about running the service: `transcribed alerts`, `metrics`, `pause`, `resume`, `db backup`."""
 
-import json
 import os
 import signal
 import time
@@ -90,17 +89,17 @@ def metrics(
         plot(rows, fired, plot_file)
 
 
-def pause(config_file: ConfigOption = None) -> None:
+def pause(config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Pause the work until `transcribed resume`: running batches finish, but nothing else starts."""
-    _request("pause", config_file)
+    _request("pause", config_file, as_json)
 
 
-def resume(config_file: ConfigOption = None) -> None:
+def resume(config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Resume the work after `transcribed pause`."""
-    _request("resume", config_file)
+    _request("resume", config_file, as_json)
 
 
-def reload(config_file: ConfigOption = None) -> None:
+def reload(config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check the configuration, have the daemon take it, and wait until it has; what `systemctl reload` runs."""
     settings = reader.load(reader.find(config_file), is_known)
     path = settings.database_path
@@ -116,7 +115,10 @@ def reload(config_file: ConfigOption = None) -> None:
         if time.monotonic() > until or not Path(f"/proc/{pid}").exists():
             raise Unavailable("the daemon has not taken the configuration", "its log says why")
         time.sleep(0.1)
-    print(f"the daemon (pid {pid}) starts again with the new configuration")
+    if as_json:
+        print_json({"command": "reload", "pid": pid})
+    else:
+        print(f"the daemon (pid {pid}) starts again with the new configuration")
 
 
 @db_app.command("backup")
@@ -140,7 +142,7 @@ def backup(
         raise Unavailable(f"{target.parent} cannot be created: {error.strerror}", "name another place") from error
     database.backup(path, target)
     if as_json:
-        print(json.dumps({"backup": str(target), "bytes": target.stat().st_size}))
+        print_json({"backup": str(target), "bytes": target.stat().st_size})
     else:
         print(f"copied to {target}, {target.stat().st_size / 1e6:.1f} MB; the copy is intact")
 
@@ -187,11 +189,14 @@ def _table(rows: list[dict[str, Any]], width: int) -> Table:
     return table
 
 
-def _request(command: str, config_file: Path | None) -> None:
+def _request(command: str, config_file: Path | None, as_json: bool) -> None:
     with Queries(load_settings(config_file).database_path) as queries:
         queries.request_all(command)
         running = queries.pid is not None
-    print(f"{command} requested; {when_done(running=running)}")
+    if as_json:
+        print_json({"command": command, "daemon_running": running})
+    else:
+        print(f"{command} requested; {when_done(running=running)}")
 
 
 def _figure(value: float | None) -> str:

@@ -15,9 +15,10 @@ from daemon.store.requests import export_command
 from daemon.store.schema import requests
 from daemon.store.search_queries import SearchQueries
 from daemon.store.status_queries import StatusQueries
+from daemon.store.table_queries import TableQueries
 
 
-class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, SearchQueries, QualityQueries):
+class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, SearchQueries, QualityQueries, TableQueries):
     """Reads jobs.db while a daemon may be running on it: jobs, the service as a whole, the monitor."""
 
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:

@@ -22,22 +22,29 @@ class StatusQueries(MonitorQueries, StageQueries):
 
     def status(self) -> Status:
         """Return the counts by state, what runs, and what waits with the time that it will take."""
-        counts = dict.fromkeys(STATES, 0)
-        counts |= dict(self._rows(select(jobs.c.state, func.count()).group_by("state")))
         pid = self.pid
         fill = self._one(select(func.sum(batches.c.size) * 1.0 / func.sum(batches.c.capacity)))
         measured = select(layouts).order_by(layouts.c.measured_at.desc())
         return {
             "daemon": {"running": pid is not None, "pid": pid},
-            "counts": counts,
+            "counts": self.counts(),
             "suspect": int(self._one(select(func.count()).where(jobs.c.warnings.is_not(None)))),
-            "running": [self._progress(row) for row in self._rows(select(jobs).where(jobs.c.state == RUNNING))],
+            "running": self.running(),
             "backlog": self.backlog(),
             "layouts": self._typed(LayoutRow, measured),
             "batch_fill": None if fill is None else round(fill, 3),
             "pauses": self._typed(PauseRow, select(pauses).order_by(pauses.c.since)),
             "alerts": [row for row in self.alerts(limit=50) if row["state"] in ("firing", "unknown")],
         }
+
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs are in each state."""
+        found = dict(self._rows(select(jobs.c.state, func.count()).group_by("state")))
+        return dict.fromkeys(STATES, 0) | found
+
+    def running(self) -> list[Progress]:
+        """List the jobs that run, and how far they are."""
+        return [self._progress(row) for row in self._rows(select(jobs).where(jobs.c.state == RUNNING))]
 
     def backlog(self) -> Backlog:
         """Return how many files and seconds of audio wait or run, and how long they take at the present speed."""

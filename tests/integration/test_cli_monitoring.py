@@ -4,6 +4,10 @@ import json
 import sqlite3
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from daemon.cli.app import app
 from tests.support import Daemon, MakeDaemon, wait_until, write_wav
 
 
@@ -27,6 +31,16 @@ def test_what_the_monitor_saw_is_shown_and_drawn(make_daemon: MakeDaemon, tmp_pa
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
     assert daemon.run("metrics", "--since", "soon").returncode == 2
     assert daemon.run("metrics", "--plot", str(tmp_path / "no" / "out.png")).returncode == 4
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_a_request_is_told_to_programs(path: Path, command: str) -> None:
+    config = path.parent.parent / "config.toml"
+    config.write_text('[[watch]]\npath = "inbox"\n')
+    done = CliRunner().invoke(app, [command, "--json", "--config", str(config)])
+    assert json.loads(done.stdout) == {"command": command, "daemon_running": False}
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT command FROM requests").fetchall() == [(command,)]
 
 
 def test_a_backup_by_hand_while_the_daemon_writes(make_daemon: MakeDaemon, tmp_path: Path) -> None:

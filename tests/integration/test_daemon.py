@@ -273,11 +273,15 @@ def test_a_reload_waits_for_the_answer_and_what_was_checked_is_what_is_used(make
     refused = daemon.run("reload")
     assert refused.returncode == 2 and "bogus: unknown key" in refused.stderr
     daemon.config.write_text(good.replace('formats = ["txt", "srt", "json"]', 'formats = ["txt"]'))
-    command = subprocess.Popen(daemon.command("reload"), env=daemon.environment, cwd=daemon.folder)
+    command = subprocess.Popen(
+        daemon.command("reload", "--json"), env=daemon.environment, cwd=daemon.folder, stdout=subprocess.PIPE
+    )
     wait_until(lambda: "starting again with the new configuration" in daemon.log_text(), 10, "the reload")
     # A second save, while the batch in flight ends.
     daemon.config.write_text("no TOML at all")
-    assert command.wait(30) == 0
+    answer, _ = command.communicate(timeout=30)
+    assert daemon.process is not None
+    assert command.returncode == 0 and json.loads(answer) == {"command": "reload", "pid": daemon.process.pid}
     daemon.config.write_text(good)
     write_wav(daemon.inbox / "b.wav", seed=2)
     daemon.wait_for({"a.wav": "done", "b.wav": "done"})

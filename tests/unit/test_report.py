@@ -41,8 +41,7 @@ def test_the_median_is_that_of_the_figure() -> None:
 
 def test_the_document_tells_models_and_workloads_apart(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"weights")
-    Report("study", "tiny.en", [KNOWN], finished_at="then").write(tmp_path / "out.json", tmp_path / "model.bin")
-    document = json.loads((tmp_path / "out.json").read_text())
+    document = json.loads(Report("study", "tiny.en", [KNOWN], finished_at="then").to_json(tmp_path / "model.bin"))
     assert document["model"] == {"name": "tiny.en", "sha256": hashlib.sha256(b"weights").hexdigest()}
     assert document["finished_at"] == "then"
     assert document["workloads"] == [{"name": "known", "recordings": 1, "audio_s": 3.0, "sha256": "sha"}]
