@@ -98,9 +98,10 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         return set(self._read(lambda db: db.execute(statement).scalars()))
 
     def hold_up(self, model: str, delay_s: float, reason: str) -> None:
-        """Keep queued → queued for `delay_s` seconds: what is to be transcribed with a model that cannot be loaded."""
-        statement = moved(QUEUED).where(MODEL.in_((model,)))
-        self._write(lambda db: db.execute(statement.values(reason=reason, next_attempt_at=timestamp_in(delay_s))))
+        """Move queued, or failed and due → queued for `delay_s` seconds: what is for a model that cannot be loaded."""
+        statement = update(jobs).where(_due(), model == MODEL)
+        held = {"state": QUEUED, "reason": reason, "next_attempt_at": timestamp_in(delay_s)}
+        self._write(lambda db: db.execute(statement.values(held)))
 
     def next_due_s(self) -> float | None:
         """Return the seconds until the next postponed or failed job may run again; None if there is none."""

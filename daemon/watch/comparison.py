@@ -11,6 +11,7 @@ from daemon.store.schema import (
     DONE,
     FAILED,
     IGNORED,
+    PAUSED,
     QUEUED,
     REJECTED,
     RUNNING,
@@ -26,7 +27,7 @@ from daemon.watch.settler import Settler
 
 log = logging.getLogger(__name__)
 
-GOES_ON = (QUEUED, FAILED, RUNNING, CANCELLED, VANISHED)
+GOES_ON = (QUEUED, PAUSED, FAILED, RUNNING, CANCELLED, VANISHED)
 """States of a job to which a chmod or chown of its file makes no difference. A job that is done compares the content
 first, and what has failed for good, perhaps for want of a permission, is tried again as a new version."""
 

@@ -83,6 +83,8 @@ class Folders:
             self.store.reject(job.id, "BadRecording", "no audio")
         elif state == "cancelled":
             self.store.cancel(job.id)
+        elif state == "paused":
+            self.store.pause_job(job.id)
         elif state == "vanished":
             self.store.vanish([job.id], "gone")
 
@@ -98,7 +100,7 @@ def folders(tmp_path: Path) -> Iterator[Folders]:
     made.store.close()
 
 
-STATES = ("queued", "running", "done", "failed", "dead", "rejected", "cancelled")
+STATES = ("queued", "paused", "running", "done", "failed", "dead", "rejected", "cancelled")
 
 
 @pytest.mark.guarantee(5, 17)
@@ -114,7 +116,7 @@ def test_a_recording_that_is_renamed_or_moved_keeps_its_job(
     with Queries(folders.database) as queries:
         (row,) = queries.jobs()
     # The folder that it left is compared first, so that a job that waits vanishes before it is found again.
-    found_again = state in ("queued", "failed") and to.startswith("german")
+    found_again = state in ("queued", "paused", "failed") and to.startswith("german")
     assert (row["id"], row["state"]) == (1, "queued" if found_again else state)
     assert Path(row["root"]) / row["path"] == tmp_path / to
     assert row["fingerprint"] == fingerprint((tmp_path / to).stat()) and not folders.settler.due(float("inf"))
@@ -197,8 +199,8 @@ def test_of_two_new_links_to_a_file_that_has_left_one_takes_its_job(folders: Fol
 @pytest.mark.parametrize(
     ("state", "is_new", "follows"),
     [
-        ("queued", False, True), ("failed", False, True), ("cancelled", False, True), ("vanished", False, True),
-        ("running", False, False), ("done", True, False), ("dead", True, False), ("rejected", True, False),
+        ("queued", False, True), ("paused", False, True), ("failed", False, True), ("cancelled", False, True),
+        ("vanished", False, True), ("running", False, False), ("done", True, False), ("dead", True, False), ("rejected", True, False),
     ],
 )  # fmt: skip
 def test_a_chmod(folders: Folders, state: str, is_new: bool, follows: bool) -> None:

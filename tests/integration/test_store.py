@@ -90,6 +90,24 @@ def test_postponed_jobs_wait_and_say_why(store: Store) -> None:
     assert not store.nothing_left()
 
 
+def test_what_is_for_a_model_that_cannot_be_loaded_waits_also_if_it_had_failed(store: Store, path: Path) -> None:
+    for name, model in (("failed.wav", "large"), ("full.wav", "large"), ("new.wav", "large"), ("main.wav", "base")):
+        store.queue([(seen(name), Options(model=model), 0)])
+    failed, full, *_ = store.claim(2)
+    store.fail(failed.id, "FailedRecording", "the engine died of it", retry_in_s=-1)
+    store.postpone(full.id, 600, "the disk is full")
+    assert store.models_due(["large", "other"]) == {"large"}
+    store.hold_up("large", 60, "large cannot be loaded")
+    assert [job.path for job in store.claim(9)] == ["main.wav"] and store.models_due(["large"]) == set()
+    with Queries(path) as queries:
+        reasons = {row["path"]: (row["state"], row["reason"], row["attempts"]) for row in queries.jobs()}
+    assert reasons["failed.wav"] == ("queued", "large cannot be loaded", 1), "its attempt stays charged"
+    assert reasons["new.wav"] == ("queued", "large cannot be loaded", 0)
+    assert reasons["full.wav"] == ("queued", "the disk is full", 0), "what waits for something else says so"
+    store.finish(4)
+    assert store.held_up() == "large cannot be loaded"
+
+
 def test_cancelled_while_running_stays_cancelled(store: Store, path: Path) -> None:
     queue(store, "a.wav")
     (job,) = store.claim(1)
