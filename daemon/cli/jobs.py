@@ -26,6 +26,9 @@ from daemon.store.queries import Queries
 from daemon.store.records import readable
 from daemon.store.requests import REFRESH, acts_on, priority_command
 
+NAMED_MAX = 20
+"""Jobs in a state that are named as left alone; --json names all."""
+
 jobs_app = typer.Typer(help="The jobs: one for each version of each recording.", no_args_is_help=True)
 
 
@@ -146,7 +149,13 @@ def _request(
         else:
             found, unknown = queries.matching(wanted), []
         states = queries.states(found)
-        left_alone = {job_id: state for job_id, state in states.items() if state not in acts_on(command)}
+        # Requests are done in their order, so what is asked already may change the state by then.
+        changing = queries.asked(found)
+        left_alone = {
+            job_id: state
+            for job_id, state in states.items()
+            if state not in acts_on(command) and job_id not in changing
+        }
         found = queries.request(command, [job_id for job_id in states if job_id not in left_alone])
         running = queries.pid is not None
     name = command.partition(":")[0]
@@ -163,8 +172,10 @@ def _request(
             print(f"{name} requested for {', '.join(map(str, found))}; {when_done(running=running)}")
         elif not unknown and not left_alone:
             print("no jobs match")
-        for job_id, state in left_alone.items():
-            print(f"job {job_id} is {state}: left alone")
+        for state in dict.fromkeys(left_alone.values()):
+            ids = [job_id for job_id, its in left_alone.items() if its == state]
+            more = f" and {len(ids) - NAMED_MAX} more" if len(ids) > NAMED_MAX else ""
+            print(f"left alone, because {state}: {', '.join(map(str, ids[:NAMED_MAX]))}{more}")
         for each in unknown:
             print(f"transcribed: there is no job {readable(os.fsencode(each))}", file=sys.stderr)
     if unknown:

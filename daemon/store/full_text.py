@@ -12,6 +12,8 @@ of Hangul, where what follows a word is joined to it."""
 BREAK = "\u200b"
 """The index takes a zero-width space for a border between words, and people do not see it."""
 WORD = re.compile(r"\w")
+NO_TEXT = re.compile("[\"\0\ud800-\udfff]")
+"""What ends a phrase of the index, or the whole query: quotes, and what no text holds."""
 
 
 def parted(text: str) -> str | None:
@@ -31,4 +33,4 @@ def query(phrases: Sequence[str]) -> str:
     for phrase in phrases:
         if not WORD.search(phrase):
             raise ValueError(f"{phrase!r} has no letter and no digit that could be found")
-    return " ".join('"' + (parted(phrase) or phrase).replace('"', " ") + '"' for phrase in phrases)
+    return " ".join('"' + NO_TEXT.sub(" ", parted(phrase) or phrase) + '"' for phrase in phrases)

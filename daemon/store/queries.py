@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 
 from daemon.store import database
@@ -26,6 +26,11 @@ class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, Search
         found = self.existing(job_ids)
         self._ask(command, found)
         return found
+
+    def asked(self, job_ids: Sequence[int]) -> set[int]:
+        """Return those of these jobs of which something is asked that the daemon has yet to do."""
+        found = self._rows_of(job_ids, lambda ids: select(requests.c.job_id).where(requests.c.job_id.in_(ids)))
+        return {row.job_id for row in found}
 
     def request_export(self, job_ids: Sequence[int], formats: Sequence[str]) -> None:
         """Ask the daemon to write other formats of finished jobs."""

@@ -1,10 +1,24 @@
 """Queries over what was said, for `transcribed search`."""
 
+import os
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, column, exists, func, literal_column, select, table, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Text,
+    cast,
+    column,
+    exists,
+    func,
+    literal_column,
+    select,
+    table,
+    tuple_,
+)
 
 from daemon.store.full_text import BREAK
 from daemon.store.read_access import ReadAccess
@@ -13,7 +27,10 @@ from daemon.store.schema import DONE, VANISHED, jobs, segments
 OPEN, CLOSE = "\x02", "\x03"
 """What stands around the words that were found, while their places are looked up."""
 INDEX = table("segments_fts", column("rowid", Integer))
-WHOLE_PATH = func.rtrim(jobs.c.root, "/") + "/" + jobs.c.path
+ROOT = func.rtrim(jobs.c.root, "/") + "/"
+WHOLE_PATH = ROOT + jobs.c.path
+WHOLE_BYTES = cast(ROOT.concat(cast(jobs.c.path_bytes, Text)), LargeBinary)
+"""Names are looked up as they are on the disk; `path` has some of their characters escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +42,7 @@ class Asked:
     folder: str | None = None
     """Only recordings below this folder."""
     since: str | None = None
-    """Only transcripts that were finished at this time or later."""
+    """Only what was transcribed at this time or later."""
     limit: int = 20
 
 
@@ -73,10 +90,11 @@ class SearchQueries(ReadAccess):
             .limit(asked.limit)
         )  # fmt: skip
         if asked.folder is not None:
-            below = asked.folder.rstrip("/") + "/"
-            statement = statement.where(func.substr(WHOLE_PATH, 1, len(below)) == below)
+            below = os.fsencode(asked.folder.rstrip("/") + "/")
+            statement = statement.where(func.substr(WHOLE_BYTES, 1, len(below)) == below)
         if asked.since is not None:
-            statement = statement.where(jobs.c.finished_at >= asked.since)
+            # What runs, or waits to be done again, has no end, and was transcribed after it had started.
+            statement = statement.where(func.coalesce(jobs.c.finished_at, jobs.c.started_at) >= asked.since)
         return [_hit(row) for row in self._rows(statement)]
 
 

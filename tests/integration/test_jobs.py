@@ -49,6 +49,17 @@ def test_a_cursor_that_cannot_be_is_bad_usage(make_daemon: MakeDaemon, arguments
     assert (done.returncode, done.stdout) == (2, "") and "cursor" in done.stderr
 
 
+def test_what_is_asked_soon_after_another_request_counts(make_daemon: MakeDaemon, store: Store) -> None:
+    daemon: Daemon = make_daemon(fake={})
+    queue(store, *(f"{number}.wav" for number in range(30)), root=str(daemon.inbox))
+    for command in ("pause", "resume", "cancel", "retry"):
+        done = json.loads(daemon.run("jobs", command, "1", "--json").stdout)
+        assert (done["requested"], done["left_alone"]) == ([1], []), command
+    assert store.take_requests() == [(command, 1) for command in ("pause", "resume", "cancel", "retry")]
+    idle = daemon.run("jobs", "resume", "--root", str(daemon.inbox)).stdout
+    assert idle == f"left alone, because queued: {', '.join(map(str, range(1, 21)))} and 10 more\n"
+
+
 def test_jobs_are_named_by_path_pattern_or_filter_and_get_priorities_and_new_options(fake_daemon: Daemon) -> None:
     fake_daemon.start().ready()
     fake_daemon.run("pause")

@@ -55,7 +55,7 @@ def test_a_job_is_held_and_goes_on_with_what_was_done(make_daemon: MakeDaemon) -
     daemon.wait_for({"next.wav": "done", "long.wav": "paused"}, 20)
     assert daemon.query("SELECT files FROM (SELECT count(*) AS files FROM queue)") == [(1,)]
     left_alone = daemon.run("jobs", "pause", "1", "2").stdout
-    assert "job 1 is paused: left alone" in left_alone and "job 2 is done: left alone" in left_alone
+    assert "left alone, because paused: 1\n" in left_alone and "left alone, because done: 2\n" in left_alone
     daemon.stop()
     assert daemon.once() == 0, "a job that is held by request keeps nobody waiting"
     assert daemon.query(chunks)[: len(kept)] == kept and daemon.states()["long.wav"] == "paused"

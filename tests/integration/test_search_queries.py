@@ -1,6 +1,7 @@
 """Search over the lines of transcripts: in the store, and as a command."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,23 @@ def test_folders_dates_and_channels(store: Store, queries: Queries) -> None:
     assert find(queries, "budget", folder="/inbox/202") == []
     assert len(find(queries, "budget", since=timestamp_in(-60))) == 2
     assert find(queries, "budget", since=timestamp_in(60)) == []
+    assert len(find(queries, "budget", folder="/")) == 2
+
+
+@pytest.mark.parametrize("folder", ["caf\udce9", "no\u00a0break", "back\\slash", "caf\u00e9", "[x]%_"])
+def test_folders_are_found_by_their_names_on_the_disk(store: Store, queries: Queries, folder: str) -> None:
+    said(store, os.fsencode(f"{folder}/a.wav"), "a budget")
+    said(store, "other/b.wav", "a budget")
+    assert [hit.job_id for hit in find(queries, "budget", folder=f"/root/{folder}")] == [1]
+
+
+def test_what_runs_was_transcribed_just_now(store: Store, queries: Queries) -> None:
+    queue(store, "a.wav")
+    (job,) = store.claim(1)
+    store.begin(job.id, content_hash="x", duration_s=60.0, made_with=MADE_WITH, language="en")
+    store.save([result(job.id, 0, "a budget")])
+    assert len(find(queries, "budget", since=timestamp_in(-60))) == 1
+    assert find(queries, "budget", since=timestamp_in(60)) == []
 
 
 def test_a_retry_is_found_until_it_is_done_again_and_a_new_version_replaces_the_old(
@@ -116,6 +134,7 @@ def test_the_command_prints_lines_for_people_and_json_for_programs(make_daemon: 
     assert hit["text"][slice(*hit["highlights"][0])] == "budget" and hit["path"] == f"{daemon.inbox}/talk.wav"
     assert daemon.run("search", "nothing like it").stdout == "nothing found\n"
     assert json.loads(daemon.run("search", "budget", "--since", "2999-01-01", "--json").stdout) == []
+    assert daemon.run("search", "budget", "b\udcff", "--folder", "caf\udce9").stdout == "nothing found\n"
     for wrong in (("?!",), ("budget", "--since", "yesterday"), ("budget", "--since", "9" * 400 + "w")):
         refused = daemon.run("search", *wrong)
         assert refused.returncode == 2 and "Traceback" not in refused.stderr, refused.stderr

@@ -24,6 +24,7 @@ def test_each_character_of_a_script_without_spaces_stands_on_its_own(text: str) 
         (["budget"], '"budget"'),
         (["quarterly budget", "march"], '"quarterly budget" "march"'),
         (['say "no" AND'], '"say  no  AND"'),
+        (["bud\udcffget\0s"], '"bud get s"'),
         (["budget* OR NOT -x ^y {a b}: c"], '"budget* OR NOT -x ^y {a b}: c"'),
         (["预算"], f'"{BREAK}预{BREAK}{BREAK}算{BREAK}"'),
     ],
