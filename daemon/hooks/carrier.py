@@ -34,7 +34,8 @@ class Pace:
     """After a failure; it doubles with each that follows."""
     wait_max_s: float = 300.0
     give_up_s: float = 3 * 86_400.0
-    """What could not be delivered for so long has failed."""
+    give_up_tries: int = 20
+    """What could not be delivered for so long, and was tried so often, has failed: the daemon may have been off."""
 
     def wait_s(self, failures: int) -> float:
         """Return how long to wait after so many failures."""
@@ -132,23 +133,28 @@ class Carrier(threading.Thread):
                 self._store.end_delivery(ids, DROPPED, reason)
                 log.info("%s, %s: not done: %s", self.name, about, reason)
             case NotYet(reason, wait_s):
-                self._store.put_off_recording(ids[0], wait_s, reason)
+                self._store.postpone_delivery(ids, wait_s, reason)
             case BrokenOff():
                 log.info("%s, %s: broken off; it is done again at the next start", self.name, about)
 
     def _put_off(self, letters: Sequence[Letter], answer: Later) -> None:
         reason = answer.reason
         if answer.concerns_all:
-            self._failures += 1
-            wait_s = answer.wait_s or self._pace.wait_s(self._failures)
+            self._failures = tries = self._failures + 1
+            wait_s = answer.wait_s or self._pace.wait_s(tries)
             self._paused_until = time.monotonic() + wait_s
         else:
-            self._failures = 0
-            wait_s = answer.wait_s or self._pace.wait_s(letters[0].attempts + 1)
+            self._failures, tries = 0, letters[0].attempts + 1
+            wait_s = answer.wait_s or self._pace.wait_s(tries)
         level = logging.DEBUG if reason == self._said else logging.WARNING
         log.log(level, "%s, job %d: %s; trying again", self.name, letters[0].job_id, reason)
         self._said = reason
         self._store.put_off_delivery([letter.id for letter in letters], wait_s, reason)
-        days = self._pace.give_up_s / 86_400
-        if given_up := self._store.expire(self._lane, self._pace.give_up_s, f"gave up after {days:g} days: {reason}"):
-            log.error("%s: gave up on %d deliveries after %g days: %s", self.name, given_up, days, reason)
+        if tries >= self._pace.give_up_tries:
+            self._give_up(reason, None if answer.concerns_all else letters[0].id)
+
+    def _give_up(self, reason: str, letter_id: int | None) -> None:
+        """End what has waited for too long: all of it, or one letter."""
+        given_up = self._store.expire(self._lane, self._pace.give_up_s, f"gave up: {reason}", letter_id)
+        if given_up:
+            log.error("%s: gave up on %d deliveries: %s", self.name, given_up, reason)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from daemon.errors import Unavailable
-from daemon.hooks.answers import Answer, BrokenOff, Delivered, Later, Refused
+from daemon.hooks.answers import Answer, BrokenOff, Delivered, NotYet, Refused
 from daemon.store.outbox import Letter
 from daemon.store.records import readable
 from daemon.store.store import Store
@@ -25,6 +25,8 @@ LOOK_S = 0.2
 """How often is looked whether the daemon stops."""
 GRACE_S = 2.0
 """Between SIGTERM and SIGKILL."""
+NO_MEMORY_S = 60.0
+"""How long is waited where the machine can start no program at all."""
 BEGUN_MAX = 3
 """A command during which the daemon was killed so often is not run again: it may have done that."""
 KEPT = frozenset("DBUS_SESSION_BUS_ADDRESS HOME LANG LANGUAGE LOGNAME SHELL TMPDIR TZ USER XDG_RUNTIME_DIR".split())
@@ -56,7 +58,7 @@ class Commands:
         answer, output = run(letter.command, payload, self._limit_s, self._breaks_off)
         if output:
             log.info("command of job %d, %s: %s", letter.job_id, letter.command[0], readable(output))
-        if isinstance(answer, BrokenOff | Later):
+        if isinstance(answer, BrokenOff | NotYet):
             with suppress(Unavailable):
                 self._store.give_back_delivery(letter.id)
         return answer
@@ -88,7 +90,7 @@ def run(
             start_new_session=True,
         )
     except (BlockingIOError, MemoryError) as error:
-        return Later(f"cannot be run now: {error}"), b""
+        return NotYet(f"cannot be run now: {error}", NO_MEMORY_S), b""
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return Refused(f"{argv[0]} cannot be run: {reason}"), b""

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from dataclasses import replace
 
 from daemon.config.settings import Settings
 from daemon.hooks.carrier import Carrier, Deliver, Pace
@@ -47,7 +48,7 @@ class Postman:
         self._add(RECORDINGS, Recordings(store, resolver, take_along), pace)
         if self._webhook is not None:
             self._add(WEBHOOKS, self._webhook, pace)
-        gathering = Pace(GROUP, hooks.notify_seconds, pace.first_wait_s, pace.wait_max_s, pace.give_up_s)
+        gathering = replace(pace, group=GROUP, gap_s=hooks.notify_seconds)
         for lane, url in zip(addresses(hooks), hooks.notify, strict=True):
             self._add(lane, Messages(Recipient(url, lane.address)), gathering)
         self._lanes = [COMMANDS, RECORDINGS, *([WEBHOOKS] if self._webhook else []), *addresses(hooks)]

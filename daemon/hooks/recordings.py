@@ -70,11 +70,13 @@ class Recordings:
     def _move(self, letter: Letter, job: Whereabouts, done: bytes) -> Answer:
         """Move a recording into the mirrored tree of what is done, and its transcript with it.
 
-        The new name is noted before, so that after a crash in between it is known where the recording is.
+        The new name is noted and logged before, so that after a crash in between it is known where the recording is.
 
         Raises:
             OSError: A folder is missing, may not be written, or is on another file system.
         """
+        if job.path_bytes == letter.moved_to:
+            return Delivered(f"moved to {readable(job.path_bytes)}")
         if job.path_bytes.startswith(done + b"/"):
             return Unwanted(f"it is in {readable(done)} already")
         *folders, name = job.path_bytes.split(b"/")
@@ -82,6 +84,8 @@ class Recordings:
         done_folders = done.split(b"/")
         source = open_folder(job.root, job.path_bytes)
         try:
+            if letter.moved_to is None and (refusal := _refusal(source, name, job.fingerprint)) is not None:
+                return refusal
             target = open_made(job.root, [*done_folders, *folders], [modes[0]] * len(done_folders) + modes[1:])
             try:
                 if letter.moved_to is None or not _arrived(source, name, target, letter.moved_to, job.fingerprint):
@@ -111,6 +115,8 @@ class Recordings:
             if _is_there(target, new):
                 continue
             self.store.will_move_to(letter.id, path)
+            now, then = (shell_word(os.path.join(os.fsencode(job.root), each)) for each in (job.path_bytes, path))
+            log.info("moving job %d, which is done; to undo it: mv -n -- %s %s", job.job_id, then, now)
             try:
                 rename_new(source, name, target, new)
             except FileExistsError:
@@ -127,8 +133,6 @@ class Recordings:
         seen = Seen(job.root, path, fingerprint(status), status.st_size)
         files, reason = self.take_along(self.store, job, seen)
         self.store.follow([Moved(job.job_id, *self.resolver.of(seen), files, reason)])
-        old, new = (shell_word(os.path.join(os.fsencode(job.root), each)) for each in (job.path_bytes, path))
-        log.info("moved job %d, which is done; to undo it: mv -n -- %s %s", job.job_id, new, old)
         if reason:
             log.warning("job %d %s: %s", job.job_id, readable(path), reason)
         return Delivered(f"moved to {readable(path)}")

@@ -104,17 +104,18 @@ class Outbox(Access):
         """Keep waiting → waiting: the attempt has failed, and the next one is made after some time."""
         self._change(letter_ids, attempts=outbox.c.attempts + 1, reason=reason, due_at=timestamp_in(wait_s))
 
-    def put_off_recording(self, letter_id: int, wait_s: float, reason: str) -> None:
+    def postpone_delivery(self, letter_ids: Collection[int], wait_s: float, reason: str) -> None:
         """Keep waiting → waiting: it is not due yet after all."""
-        self._change([letter_id], reason=reason, wanted_at=timestamp_in(wait_s), due_at=timestamp_in(wait_s))
+        self._change(letter_ids, reason=reason, wanted_at=timestamp_in(wait_s), due_at=timestamp_in(wait_s))
 
     def will_move_to(self, letter_id: int, path: bytes) -> None:
         """Note the path below its root that a recording is about to get."""
         self._change([letter_id], moved_to=path)
 
-    def expire(self, lane: Lane, age_s: float, reason: str) -> int:
-        """Move waiting → failed: what a lane has not been able to deliver for so long; return how many."""
+    def expire(self, lane: Lane, age_s: float, reason: str, letter_id: int | None = None) -> int:
+        """Move waiting → failed: what a lane could not deliver for so long, or one letter of it; return how many."""
         old = update(outbox).where(*_of(lane), outbox.c.wanted_at < timestamp_in(-age_s))
+        old = old if letter_id is None else old.where(outbox.c.id == letter_id)
         ended = old.values(state=UNSENT, reason=reason, ended_at=timestamp())
         return self._write(lambda db: db.execute(ended).rowcount)
 

@@ -147,6 +147,7 @@ def test_what_waits_for_an_address_that_is_gone_is_dropped(store: Store, path: P
 def test_what_could_not_be_delivered_for_long_has_failed(store: Store, path: Path) -> None:
     done(store, POST)
     assert store.expire(WEBHOOKS, 3600, "down") == 0
+    assert store.expire(WEBHOOKS, -1, "down for long", 99) == 0
     assert store.expire(WEBHOOKS, -1, "down for long") == 1
     assert rows(path) == [("webhook", "done", "failed", "down for long", 0)]
 

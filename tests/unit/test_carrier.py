@@ -39,11 +39,12 @@ class FakeOutbox:
         self.waiting = [each for each in self.waiting if each.id not in ids]
         self.done.append(("later", *ids, wait_s, reason))
 
-    def put_off_recording(self, letter_id: int, wait_s: float, reason: str) -> None:
-        self.done.append(("not yet", letter_id, wait_s, reason))
+    def postpone_delivery(self, ids: Sequence[int], wait_s: float, reason: str) -> None:
+        self.done.append(("not yet", *ids, wait_s, reason))
 
-    def expire(self, _lane: Lane, _age_s: float, _reason: str) -> int:
-        return 0
+    def expire(self, _lane: Lane, _age_s: float, reason: str, letter_id: int | None = None) -> int:
+        self.done.append(("expired", letter_id, reason))
+        return 1
 
 
 class House:
@@ -106,6 +107,18 @@ def test_a_fault_of_one_letter_holds_up_no_other(monkeypatch: pytest.MonkeyPatch
     house = House(monkeypatch, [Later("500"), Delivered()])
     assert (house.round(), house.round()) == (0.0, 0.0)
     assert [each[:2] for each in house.outbox.done] == [("later", 1), ("done", 2)]
+
+
+@pytest.mark.parametrize(("concerns_all", "which"), [(True, None), (False, 1)])
+def test_what_was_tried_often_is_given_up_once_it_is_old(
+    monkeypatch: pytest.MonkeyPatch, concerns_all: bool, which: int | None
+) -> None:
+    house = House(monkeypatch, [Later("down", concerns_all=concerns_all)] * 3, Pace(give_up_tries=3, wait_max_s=5.0))
+    for attempts in range(3):
+        house.outbox.waiting = [letter(1, attempts)]
+        house.round()
+        house.clock.now += 5.0
+    assert house.outbox.done == [("later", 1, 5.0, "down")] * 3 + [("expired", which, "gave up: down")]
 
 
 def test_what_gathers_goes_together(monkeypatch: pytest.MonkeyPatch) -> None:
