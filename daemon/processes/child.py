@@ -62,6 +62,7 @@ class Child:
         self.deadline: float | None = None
         self.unheard = False
         """A message to it was lost; it cannot be spoken to any more, and its last order is not to blame."""
+        self._hung_up = False
 
     @property
     def pid(self) -> int:
@@ -105,6 +106,7 @@ class Child:
         try:
             return message(self._conn.recv_bytes(MESSAGE_MAX_BYTES))
         except (OSError, EOFError, Unreadable) as error:
+            self._hung_up = isinstance(error, EOFError | ConnectionResetError)
             raise ChildDied(str(error)) from error
 
     @property
@@ -120,11 +122,15 @@ class Child:
             return False
 
     def end(self, *, gently: bool = False) -> str:
-        """End the process and say how it ended. Closing the connection alone ends a healthy child."""
+        """End the process and say how it ended. Closing the connection alone ends a healthy child.
+
+        One that has closed the connection itself may take a moment to end: how it does so tells more than SIGKILL.
+        """
         if gently:
             with suppress(OSError):
                 self._conn.close()
             self._process.terminate()
+        if gently or self._hung_up:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_S)
         self._process.kill()

@@ -134,8 +134,9 @@ class EnginePool:
                 self._retire(engine)
                 raise Unavailable(answer.message, answer.hint)
             case Unready():
-                self.kill(engine, answer.message)
                 log.error("engine on %s cannot load: %s", engine.load.device, answer.message)
+                self._retire(engine)
+                self._wait(engine)
                 return None
             case BatchDone() | BatchFailed():
                 return self._batch_ended(engine, answer)
@@ -159,12 +160,10 @@ class EnginePool:
         if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and self._canary is None:
             raise Unavailable(
                 f"the engine on {engine.load.device} died {START_ATTEMPTS} times while loading ({how})",
-                "on CUDA this is mostly a missing cuDNN or cuBLAS; try model.device = 'cpu' to see",
+                "`transcribed doctor` looks for the reason; on CUDA it is mostly a missing library of NVIDIA's",
             )
-        engine.restart_at = time.monotonic() + RESTART_S[min(engine.deaths, len(RESTART_S) - 1)]
         engine.child, engine.ready, engine.batches, engine.recycle = None, None, {}, False
-        engine.deaths += 1
-        engine.restarts += 1
+        self._wait(engine)
         return lost
 
     def set_parallelism(self, layout: Parallelism) -> None:
@@ -190,6 +189,12 @@ class EnginePool:
         if engine.child is not None:
             engine.child.end(gently=True)
         engine.child, engine.ready, engine.recycle = None, None, False
+
+    def _wait(self, engine: Engine) -> None:
+        """Put off the next start of an engine that has not worked, the longer the more often that was so."""
+        engine.restart_at = time.monotonic() + RESTART_S[min(engine.deaths, len(RESTART_S) - 1)]
+        engine.deaths += 1
+        engine.restarts += 1
 
     def _check_growth(self, engine: Engine, chunks: int) -> None:
         """Count what an engine has done, and see whether it has grown."""
@@ -217,7 +222,7 @@ class EnginePool:
         return BatchEnded(engine, answer, chunks)
 
     def _loaded(self, engine: Engine, ready: Ready) -> EngineReady | LostBatches:
-        if self._canary is not None and not _heard_again(self._canary, ready.canary):
+        if self._canary is not None and not heard_again(self._canary, ready.canary):
             log.error("engine on %s hears %r, not %r", ready.device, ready.canary, self._canary)
             return self.kill(engine, "it no longer hears what is said in its clip")
         engine.ready, engine.deaths, engine.chunks_run, engine.settled_bytes = ready, 0, 0, 0
@@ -243,6 +248,6 @@ class EnginePool:
         engine.child.deadline = time.monotonic() + allowed_s if engine.batches else None
 
 
-def _heard_again(before: str, now: str) -> bool:
+def heard_again(before: str, now: str) -> bool:
     """Tell whether two texts of the clip are the same but for some words; a model that hears nothing never does."""
     return not before or SequenceMatcher(None, before.split(), now.split()).ratio() >= CANARY_LEAST

@@ -20,6 +20,7 @@ READER = (
     "def main(conn):\n    conn.recv()\n    fd = recv_handle(conn)\n"
     "    conn.send(Opened(1, 1, os.read(fd, 100).decode(), None))\n    conn.recv()\n"
 )
+LEAVES = "import os, time\ndef main(conn):\n    conn.close()\n    time.sleep(0.2)\n    os._exit(3)\n"
 QUITS = "import os\ndef main(conn):\n    os._exit(3)\n"
 
 
@@ -74,6 +75,14 @@ def test_one_that_has_ended_says_how_and_cannot_be_told_anything(start: Callable
             child.send(Next(1))
     assert child.unheard
     assert child.end() == "exit 3" == child.end(), "ending twice does no harm"
+
+
+def test_one_that_hangs_up_may_end_by_itself_so_that_its_reason_is_known(start: Callable[[str], Child]) -> None:
+    child = start(LEAVES)
+    assert wait([child.fileno()], 60)
+    with pytest.raises(ChildDied):
+        child.receive()
+    assert child.end() == "exit 3"
 
 
 @pytest.mark.parametrize("program", [ECHO, STUBBORN], ids=["healthy", "deaf to SIGTERM"])

@@ -167,9 +167,24 @@ def test_unready_before_the_first_success_is_the_error_and_after_it_a_restart(
     house.hear(ChildDied(""))
     house.restart()
     assert house.hear(Unready("the device is gone", "wait")) is None
-    assert "cannot load: the device is gone" in caplog.text and house.pool.children == []
+    assert house.pool.children == [] and house.children.last.ended == "gently"
+    told = caplog.messages[-1]
+    assert told == "engine on cpu cannot load: the device is gone" and caplog.text.count("died") == 1, (
+        "of the first one"
+    )
+    assert house.engine.restart_at == house.clock.now + RESTART_S[1] and house.engine.restarts == 2
     house.restart()
     assert len(house.pool.children) == 1
+
+
+def test_a_second_device_that_cannot_load_at_the_start_says_why_and_nothing_of_a_death(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House(monkeypatch, "cuda:0,1")
+    house.start()
+    assert house.hear(Unready("out of memory", ""), house.pool.engines[1]) is None
+    assert caplog.messages == ["engine on cuda:1 cannot load: out of memory"]
+    assert [engine.ready is not None for engine in house.pool.engines] == [True, False]
 
 
 def test_unready_at_the_start_ends_the_child_in_order(house: House) -> None:
