@@ -26,6 +26,7 @@ from daemon.cli.common import (
     load_settings,
     print_json,
 )
+from daemon.cli.doctor import doctor
 from daemon.cli.explain import explain
 from daemon.cli.export import export
 from daemon.cli.help import InOrder, complete_help
@@ -56,6 +57,7 @@ app = typer.Typer(
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 app.command()(verify)
+app.command()(doctor)
 app.command()(explain)
 app.command()(export)
 app.command()(reconcile)

@@ -9,6 +9,7 @@ import ctranslate2
 
 from daemon.chunk import BOTH, BYTES_PER_SECOND, Chunk
 from daemon.clips import CANARY
+from daemon.config.parallelism import Parallelism
 from daemon.decode.media import samples
 from daemon.engine.by_language import ByLanguage
 from daemon.engine.model_files import resolve
@@ -49,6 +50,12 @@ def place(device: str, compute_type: str) -> Placement:
     return Placement(name, index, _compute_type(compute_type, name, index))
 
 
+def layout(order: LoadModel, device: str) -> Parallelism:
+    """Return what a model runs with: what the order says, else what is usual on the device, `cpu` or `cuda`."""
+    workers = len(os.sched_getaffinity(0)) if device == "cpu" else CUDA_WORKERS
+    return Parallelism(order.workers or workers, order.cpu_threads or 1, order.batch_size or BATCH_SIZE[device])
+
+
 def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
     """Find the model, load it on the device, and have it transcribe a clip.
 
@@ -60,10 +67,9 @@ def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
     began = time.monotonic()
     at = place(order.device, order.compute_type)
     on_cpu = at.device == "cpu"
-    workers = order.workers or (len(os.sched_getaffinity(0)) if on_cpu else CUDA_WORKERS)
-    threads = order.cpu_threads or 1
+    runs = layout(order, at.device)
     made = lru_cache(maxsize=None)(
-        lambda name: Whisper(resolve(name), at.device, at.index, at.compute_type, workers, threads)
+        lambda name: Whisper(resolve(name), at.device, at.index, at.compute_type, runs.workers, runs.cpu_threads)
     )
     model = made(order.name)
     others = {code: made(name) for code, name in order.languages}
@@ -79,9 +85,9 @@ def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
         model=order.models,
         device=at.name,
         compute_type=at.compute_type,
-        workers=workers,
-        cpu_threads=threads,
-        batch_size=order.batch_size or BATCH_SIZE[at.device],
+        workers=runs.workers,
+        cpu_threads=runs.cpu_threads,
+        batch_size=runs.batch_size,
         devices=1 if on_cpu else ctranslate2.get_cuda_device_count(),
         languages=model.languages,
         tasks=("transcribe", "translate", BOTH) if len(model.languages) > 1 else ("transcribe",),

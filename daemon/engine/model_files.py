@@ -51,13 +51,29 @@ PACKAGES = {
 
 
 def resolve(name: str) -> Path:
-    """Return the folder of a model.
+    """Return the folder of a model, downloaded if it is not here.
 
     Args:
         name: A path with a slash in it, or the name of a model.
 
     Raises:
         Unavailable: it cannot be found, or an installed package is not the official model.
+    """
+    if folder := installed(name):
+        return folder
+    from daemon.engine.hub import download
+
+    return download(name)
+
+
+def installed(name: str) -> Path | None:
+    """Return the folder of a model that is on this machine; None if it would have to be downloaded.
+
+    Args:
+        name: As for `resolve`.
+
+    Raises:
+        Unavailable: no model can have this name, or an installed package is not the official model.
     """
     folder = Path(name).expanduser()
     # A folder "base" that happens to be here does not hide the model of that name.
@@ -72,9 +88,9 @@ def resolve(name: str) -> Path:
     if "/" not in name and name not in available_models():
         raise _unknown(name)
     # Imported only where no folder and no package has the model: a start is a third of a second shorter without it.
-    from daemon.engine.hub import cached, download
+    from daemon.engine.hub import cached
 
-    return cached(name) or download(name)
+    return cached(name)
 
 
 def _unknown(name: str) -> Unavailable:
@@ -95,7 +111,7 @@ def _packaged(name: str, package: Package) -> Path | None:
     if len(found) < len(files):
         return None
     if len(found) == 1:
-        if _sha256(found[0]) != package.sha256:
+        if sha256_of(found[0]) != package.sha256:
             raise _not_official(name, found[0])
         return found[0].parent
     target = packaged() / f"{name}-{package.sha256[:12]}"
@@ -116,7 +132,7 @@ def _join(name: str, package: Package, parts: list[Path], target: Path) -> None:
                     shutil.copyfileobj(source, joined)
         for other in package.others:
             shutil.copyfile(parts[0].parent / other, made / other)
-        if _sha256(made / MODEL_FILE) != package.sha256:
+        if sha256_of(made / MODEL_FILE) != package.sha256:
             raise _not_official(name, parts[0])
         try:
             made.rename(target)
@@ -141,6 +157,7 @@ def _inside(module: str, file: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _sha256(file: Path) -> str:
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -180,3 +180,45 @@ class BatchFailed:
     batch_id: int
     message: str
     out_of_memory: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FindModel:
+    """To a survey child, once: a model to look for, without downloading it."""
+
+    name: str
+    hashed: bool = True
+    """Whether to hash its weights, which takes a second for each gigabyte, or many."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModel:
+    """From a survey child: where a model is, and whether its weights are what they should be."""
+
+    folder: str | None
+    """None where it is not on this machine."""
+    weights_bytes: int
+    sha256: str
+    """Empty if it was not asked for."""
+    expected: str | None
+    """The SHA-256 that the weights should have; None where nobody says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """To a survey child, once: a model whose place on this machine is asked for."""
+
+    load: LoadModel
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """From a survey child: where an engine would put the model, and what the device says it can do."""
+
+    device: str
+    compute_type: str
+    compute_types: tuple[str, ...]
+    """All that the device says it supports."""
+    cuda_devices: int
+    layout: Parallelism
+    """What the engine would run with."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from daemon.config.parallelism import Parallelism, Setup
 from daemon.store import database
@@ -25,7 +25,7 @@ def known_parallelism(path: Path, setup: Setup) -> Parallelism | None:
     try:
         with engine.connect() as db:
             return _layout(db, setup)
-    except OperationalError:
+    except DatabaseError:
         return None
     finally:
         engine.dispose()

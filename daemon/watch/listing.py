@@ -167,12 +167,17 @@ def _special(mode: int) -> str:
 
 def on_network(path: Path) -> bool:
     """Return whether a folder is on a file system that other machines may write to without inotify noticing."""
+    return file_system(path) in NETWORK_FILE_SYSTEMS
+
+
+def file_system(path: Path) -> str:
+    """Return the type of the file system that a path is on, such as `ext4`; "" where Linux does not say."""
     try:
         mounts = [line.split(" ")[1:3] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines()]
     except OSError:
-        return False
+        return ""
     holding = [(len(point), kind) for point, kind in mounts if path.is_relative_to(point.replace("\\040", " "))]
-    return bool(holding) and max(holding)[1] in NETWORK_FILE_SYSTEMS
+    return max(holding)[1] if holding else ""
 
 
 def in_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -1,0 +1,162 @@
+"""The GPUs: what nvidia-smi says of them, and whether the engine's library sees them and can load CUDA."""
+
+import mmap
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from daemon.config.settings import Settings
+from daemon.doctor.asking import SURVEY, ask
+from daemon.doctor.case import Case
+from daemon.doctor.findings import Finding, failed, ok, warning
+from daemon.monitor.gpu import GpuProbe
+from daemon.monitor.sample import Gpu, Probe
+from daemon.processes.environment import environment
+from daemon.processes.protocol import LoadModel, Survey, Surveyed
+
+SUBJECT, CUDA = "GPU", "CUDA"
+SURVEY_S = 60.0
+LOAD_S = 60.0
+ENGINE_LIBRARY = "ctranslate2"
+NAMED = re.compile(rb"lib(?:cublas|cudnn)\w*\.so\.\d+")
+"""The CUDA libraries that CTranslate2 loads when it needs them are named in its own file."""
+DRIVER = "libcuda.so.1"
+SLOW = ("hardware slowdown", "software thermal slowdown", "hardware thermal slowdown", "power brake")
+"""Throttling that is no normal part of working hard, as the power cap is."""
+INSTALL = "install cuBLAS and cuDNN for CUDA 12, or have LD_LIBRARY_PATH name their folders: docs/service.md, GPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Graphics:
+    """What is known of the GPUs."""
+
+    wanted: str
+    """`model.device`."""
+    probe: Probe
+    visible: int | None
+    """How many CUDA devices CTranslate2 sees; None if it cannot be asked."""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """Name of a CUDA library -> why it cannot be loaded, "" if it can; empty where none is needed."""
+
+
+def examine(case: Case) -> Iterator[Finding]:
+    """Check the GPUs, also where none is configured: one that goes unused is worth a line."""
+    settings = case.given or Settings()
+    return findings(look(settings), settings.monitor.gpu_temperature_c)
+
+
+def look(settings: Settings) -> Graphics:
+    """Ask nvidia-smi and CTranslate2, and try the CUDA libraries if there is anything to use them for."""
+    wanted, probe = settings.model.device, look_at_gpus(settings)
+    answer = ask(SURVEY, Survey(LoadModel("", "auto", "auto", None, None, None)), SURVEY_S)
+    visible = answer.cuda_devices if isinstance(answer, Surveyed) else None
+    needed = wanted != "cpu" and (wanted.startswith("cuda") or probe.gpus or visible)
+    return Graphics(wanted, probe, visible, {name: loads(name) for name in named_libraries()} if needed else {})
+
+
+def look_at_gpus(settings: Settings) -> Probe:
+    """Return what nvidia-smi says."""
+    return GpuProbe(settings.monitor.probe_timeout_seconds)()
+
+
+def named_libraries() -> list[str]:
+    """Return the driver's library, and those of CUDA that CTranslate2 names in its own files."""
+    spec = find_spec(ENGINE_LIBRARY)
+    if spec is None or spec.origin is None:
+        return [DRIVER]
+    package = Path(spec.origin).parent
+    found: set[str] = set()
+    for file in (*package.glob("*.so"), *package.parent.glob(f"{ENGINE_LIBRARY}.libs/*.so*")):
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            found |= {os.fsdecode(name) for name in NAMED.findall(content)}
+    return [DRIVER, *sorted(found)]
+
+
+def loads(library: str) -> str:
+    """Return why a library cannot be loaded, "" if it can; in a process of its own, since some abort instead."""
+    command = [sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", library]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=LOAD_S,
+            env=environment(), check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"not loaded within {LOAD_S:g} s"
+    if done.returncode == 0:
+        return ""
+    words = [line for line in done.stderr.splitlines() if line.strip()]
+    said = words[-1].removeprefix("OSError: ") if words else "it says nothing"
+    return f"it died (signal {-done.returncode}): {said}" if done.returncode < 0 else said
+
+
+def gpu_mb(gpus: Sequence[Gpu], device: str, pid: int | None) -> float | None:
+    """Return the memory in MB that the daemon may use on a GPU; None where nvidia-smi does not say.
+
+    Args:
+        gpus: As nvidia-smi lists them.
+        device: cuda:0, cuda:1 and so on.
+        pid: Of the daemon, if it runs: then what is in use is its own, as far as can be told.
+    """
+    gpu = next((each for each in gpus if f"cuda:{each.index}" == device), None)
+    if gpu is None or gpu.memory_total_mb is None:
+        return None
+    return gpu.memory_total_mb - (0.0 if pid is not None else gpu.memory_used_mb or 0.0)
+
+
+def findings(graphics: Graphics, hot_c: float) -> Iterator[Finding]:
+    """Judge the GPUs.
+
+    Args:
+        graphics: What was found.
+        hot_c: `monitor.gpu_temperature_c`.
+    """
+    is_needed = graphics.wanted.startswith("cuda")
+    if graphics.probe.error is not None:
+        finding = failed if is_needed else warning
+        yield finding(SUBJECT, graphics.probe.error, "run nvidia-smi by hand; after an update of the driver, reboot")
+    elif not graphics.probe.gpus:
+        if is_needed and not graphics.visible:
+            cure = "install NVIDIA's driver, or set model.device = 'cpu'"
+            yield failed(SUBJECT, f"none, but model.device is {graphics.wanted!r}", cure)
+        elif not graphics.visible:
+            yield ok(SUBJECT, "none; the model runs on the CPU")
+    for gpu in graphics.probe.gpus:
+        yield _one(gpu, hot_c)
+    yield from _cuda(graphics, is_needed=is_needed)
+
+
+def _one(gpu: Gpu, hot_c: float) -> Finding:
+    slow = [reason for reason in gpu.throttle if reason in SLOW]
+    temperature = "" if gpu.temperature_c is None else f", {gpu.temperature_c:.0f} °C"
+    memory = ""
+    if gpu.memory_total_mb is not None:
+        memory = f", {gpu.memory_used_mb or 0:.0f} of {gpu.memory_total_mb:.0f} MB in use"
+    told = f"{gpu.index}: {gpu.name}{memory}{temperature}"
+    if slow:
+        return warning(SUBJECT, f"{told}: slowed down ({', '.join(slow)})", "look after cooling and power supply")
+    if gpu.temperature_c is not None and gpu.temperature_c >= hot_c:
+        return warning(SUBJECT, f"{told}: hotter than gpu_temperature_c ({hot_c:g})", "look after the cooling")
+    return ok(SUBJECT, told)
+
+
+def _cuda(graphics: Graphics, *, is_needed: bool) -> Iterator[Finding]:
+    """Judge whether what is there can be used."""
+    missing = {name: why for name, why in graphics.libraries.items() if why}
+    for name, why in missing.items():
+        finding = failed if is_needed or graphics.visible else warning
+        cure = "install NVIDIA's driver, or pass it to the container" if name == DRIVER else INSTALL
+        yield finding(CUDA, f"{name} cannot be loaded: {why}", cure)
+    if graphics.probe.gpus and graphics.visible == 0 and graphics.wanted != "cpu":
+        finding = failed if is_needed else warning
+        yield finding(
+            CUDA,
+            "nvidia-smi lists a GPU, but CTranslate2 sees none, so that the CPU would be used",
+            "compare the driver's CUDA version (nvidia-smi) with CUDA 12, and look at CUDA_VISIBLE_DEVICES",
+        )
+    elif graphics.libraries and not missing:
+        yield ok(CUDA, f"{', '.join(graphics.libraries)} can be loaded; CTranslate2 sees {graphics.visible} devices")

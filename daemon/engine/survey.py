@@ -1,0 +1,63 @@
+"""A child that looks at models and devices for `transcribed doctor`, without loading a model or downloading one."""
+
+import re
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import ctranslate2
+
+from daemon.engine.loader import layout, place
+from daemon.engine.model_files import MODEL_FILE, PACKAGES, installed, sha256_of
+from daemon.errors import TranscribedError
+from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Survey, Surveyed, Unready
+
+BLOB = re.compile(r"[0-9a-f]{64}")
+"""The Hugging Face cache names large files by their SHA-256, and links to them."""
+
+
+def main(conn: Connection) -> None:
+    """Answer one question; the end of the connection ends the child."""
+    order: FindModel | Survey = conn.recv()
+    try:
+        conn.send(find(order) if isinstance(order, FindModel) else survey(order.load))
+    except TranscribedError as error:
+        conn.send(Unready(error.message, error.hint))
+    conn.recv()
+
+
+def find(order: FindModel) -> FoundModel:
+    """Look for a model on this machine.
+
+    Raises:
+        Unavailable: no model can have this name, or an installed package is not the official model.
+    """
+    folder = installed(order.name)
+    if folder is None:
+        return FoundModel(None, 0, "", None)
+    weights = folder / MODEL_FILE
+    sha256 = sha256_of(weights) if order.hashed else ""
+    return FoundModel(str(folder), weights.stat().st_size, sha256, _expected(order.name, weights))
+
+
+def survey(order: LoadModel) -> Surveyed:
+    """Return where an engine would put a model, and what that device says it can do.
+
+    Raises:
+        Unavailable: the machine does not have the device, or the device not the compute type.
+    """
+    at = place(order.device, order.compute_type)
+    return Surveyed(
+        device=at.name,
+        compute_type=at.compute_type,
+        compute_types=tuple(sorted(ctranslate2.get_supported_compute_types(at.device, at.index))),
+        cuda_devices=ctranslate2.get_cuda_device_count(),
+        layout=layout(order, at.device),
+    )
+
+
+def _expected(name: str, weights: Path) -> str | None:
+    """Return the SHA-256 that weights should have: that of the hub, or of the package; None for a folder."""
+    blob = weights.resolve().name
+    if BLOB.fullmatch(blob):
+        return blob
+    return PACKAGES[name].sha256 if name in PACKAGES else None

@@ -1,0 +1,139 @@
+"""The doctor's checks, each in a process of its own: whatever one does, the others are made."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemon.doctor import examination
+from daemon.doctor.case import Facts, Order
+from daemon.doctor.examination import Examiners, Result, Step, examine, plan
+from daemon.doctor.findings import FAILED, OK, Finding
+from tests.support import alive, wait_until
+
+FINDS = "from daemon.doctor.findings import ok\ndef examine(case):\n    yield ok('it', case.argument or case.user)\n"
+Examine = Callable[..., Result]
+
+
+@pytest.fixture
+def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
+    """Have a check of ours made."""
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}")
+
+    def make(program: str, limit_s: float = 60.0, argument: str = "") -> Result:
+        (tmp_path / "program.py").write_text(program)
+        order = Order("program", None, argument, reads_settings=False, limit_s=limit_s)
+        return Examiners().examine(Step("it", order, "mend it"))
+
+    return make
+
+
+def test_what_a_check_finds(examined: Examine) -> None:
+    assert examined(FINDS, argument="an \udcff argument") == Result((Finding(OK, "it", "an \udcff argument"),))
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"),
+    [
+        ("    raise ValueError('of a kind nobody thought of')\n", "exit 1: ValueError: of a kind nobody thought of"),
+        ("    import os\n    os.abort()\n", "signal 6"),
+        ("    import os\n    os._exit(3)\n", "exit 3"),
+        ("    import os\n    os.write(1, b'[\"Find')\n    os.kill(0, 9)\n", "signal 9"),
+    ],
+    ids=["raises", "aborts", "exits", "killed while it prints"],
+)
+def test_one_that_comes_to_no_end_is_a_line_and_what_it_found_stays(examined: Examine, rest: str, why: str) -> None:
+    first, last = examined(FINDS + rest).findings
+    assert first.level == OK
+    assert last.level == FAILED and f"gave no answer: {why}" in last.text and last.cure == "mend it"
+
+
+def test_one_that_hangs_is_ended_with_all_that_it_has_started(examined: Examine, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    rest = (
+        "    import os, pathlib, signal, subprocess, time\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "    child = subprocess.Popen(['sleep', '60'])\n"
+        f"    pathlib.Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\n    time.sleep(60)\n"
+    )
+    result = examined(FINDS + rest, limit_s=3.0)
+    assert result.hangs and "nothing for 3 s" in result.findings[1].text
+    for pid in map(int, pids.read_text().split()):
+        wait_until(lambda pid=pid: not alive(pid), 10, "the end of the check")  # type: ignore[misc]
+
+
+def test_one_whose_doctor_is_gone_ends_by_itself(examined: Examine) -> None:
+    """SIGKILL to the doctor leaves its checks alone, so each has a clock of its own."""
+    program = "import signal\nfrom daemon.doctor.findings import ok\ndef examine(case):\n    yield ok('it', str(signal.alarm(0)))\n"
+    ((only,),) = (examined(program, limit_s=20.0).findings,)
+    assert 0 < int(only.text) <= 21
+
+
+def test_a_path_that_gives_no_answer_is_named() -> None:
+    step = Step("folder", Order("program", None, "/mnt/nas"))
+    assert step.no_answer("why").text == "/mnt/nas: the check gave no answer: why"
+    assert Step("folder", Order("program", None, "3")).no_answer("why").text == "the check gave no answer: why"
+
+
+def test_after_closing_none_is_begun() -> None:
+    examiners = Examiners()
+    examiners.close()
+    assert examiners.examine(Step("it", Order("nowhere", None))) == Result(())
+
+
+ALWAYS = ["libraries", "service", "clock"]
+USABLE = Facts("/c.toml", is_usable=True, folders=("/a", "/b"), models=("base", "small"), uid=os.geteuid())
+
+
+def subjects(facts: Facts) -> list[str]:
+    return [step.subject for step in plan(facts)]
+
+
+def test_the_checks_of_a_good_configuration() -> None:
+    expected = ["database", "disk", "folder", "folder", "inotify", "GPU", "model", "model", "engine"]
+    assert subjects(USABLE) == ALWAYS + expected
+    arguments = [step.order.argument for step in plan(USABLE) if step.order.argument]
+    assert arguments == ["0", "1", "base", "small"]
+
+
+def test_the_checks_that_need_no_configuration() -> None:
+    facts = Facts(None, is_usable=False, folders=(), models=(), uid=os.geteuid())
+    assert subjects(facts) == [*ALWAYS, "GPU"]
+    assert not any(step.order.reads_settings for step in plan(facts))
+
+
+def test_folders_that_may_be_why_reading_it_hangs_are_asked_for_an_answer() -> None:
+    facts = Facts("/c.toml", is_usable=False, folders=("/mnt/nas",), models=(), uid=os.geteuid())
+    (folder,) = [step for step in plan(facts) if step.subject == "folder"]
+    assert folder.order.argument == "/mnt/nas" and not folder.order.reads_settings and "umount" in folder.cure
+
+
+def test_as_another_user() -> None:
+    facts = Facts("/c.toml", is_usable=True, folders=(), models=("base",), uid=os.geteuid() + 1, may_run=False)
+    steps = plan(facts)
+    assert steps[0].subject == "configuration" and {step.order.uid for step in steps} == {os.geteuid() + 1}
+    assert {"GPU", "model", "engine"}.isdisjoint(subjects(facts)), "they start programs of ours"
+
+
+def test_a_configuration_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "plan", lambda _facts: [])
+    told: list[str] = []
+    found = list(examine(tmp_path / "config.toml", told.append))
+    assert [each.subject for each in found] == ["configuration", "user"] and told == ["configuration"]
+    assert found[0].level == FAILED and "cannot be read: No such file" in found[0].text and found[0].cure
+
+
+def test_a_configuration_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that names a folder on a drive which does not answer."""
+    (tmp_path / "config.toml").write_text('[[watch]]\npath = "/mnt/nas"\n[[watch]]\npath = "in"\n')
+    planned: list[Facts] = []
+    monkeypatch.setattr(examination, "plan", lambda facts: [planned.append(facts)][:0])  # type: ignore[func-returns-value]
+    real = Examiners.examine
+
+    def hang(self: Examiners, step: Step) -> Result:
+        return real(self, step) if step.order.argument else Result((step.no_answer("nothing for 60 s"),), hangs=True)
+
+    monkeypatch.setattr(Examiners, "examine", hang)
+    (found,) = examine(tmp_path / "config.toml")
+    assert found.level == FAILED and "a drive that does not answer" in found.cure
+    assert planned[0].folders == ("/mnt/nas", str(tmp_path / "in")) and not planned[0].is_usable
