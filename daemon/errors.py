@@ -4,6 +4,9 @@ A recording error is about one file. An environment error is about the machine: 
 recording an attempt.
 """
 
+ASK_THE_DOCTOR = "`transcribed doctor` looks for the reason"
+"""What a hint begins with where nothing more is known."""
+
 
 class TranscribedError(Exception):
     """A failure that a person can act on."""

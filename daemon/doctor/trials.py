@@ -12,6 +12,7 @@ from daemon.doctor.asking import ENGINE, SURVEY, NoAnswer, ask
 from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, failed, ok, warning
 from daemon.doctor.graphics import gpu_mb, look_at_gpus
+from daemon.errors import ASK_THE_DOCTOR
 from daemon.processes.engine_pool import EnginePool, heard_again
 from daemon.processes.load_order import load_order, setup_of
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Ready, Survey, Surveyed, Unready
@@ -112,8 +113,10 @@ def finding(trial: Trial, *, daemon_runs: bool) -> Finding:
         return ok(SUBJECT, f"{told}: loaded in {ready.load_s:.1f} s, and hears a clip of speech")
     if daemon_runs and OUT_OF_MEMORY in trial.why.lower():
         return ok(SUBJECT, f"not tried on {trial.load.device}: beside the daemon's there is no memory for another one")
-    hint = trial.answer.hint if isinstance(trial.answer, Unready) else ""
-    cure = hint or CURES["cuda" if trial.load.device.startswith("cuda") else "cpu"]
+    cure = CURES["cuda" if trial.load.device.startswith("cuda") else "cpu"]
+    if isinstance(trial.answer, Unready):
+        hint = trial.answer.hint
+        return failed(SUBJECT, trial.why, cure if not hint or hint.startswith(ASK_THE_DOCTOR) else hint)
     return failed(SUBJECT, f"{trial.load.models} cannot be loaded on {trial.load.device}: {trial.why}", cure)
 
 

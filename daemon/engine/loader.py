@@ -14,7 +14,7 @@ from daemon.decode.media import samples
 from daemon.engine.by_language import ByLanguage
 from daemon.engine.model_files import resolve
 from daemon.engine.whisper import Whisper
-from daemon.errors import Unavailable
+from daemon.errors import ASK_THE_DOCTOR, Unavailable
 from daemon.processes.protocol import LoadModel, Ready
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("int8_float16", "int8_float32", "int8", "float16", "float32")}
@@ -68,9 +68,7 @@ def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
     at = place(order.device, order.compute_type)
     on_cpu = at.device == "cpu"
     runs = layout(order, at.device)
-    made = lru_cache(maxsize=None)(
-        lambda name: Whisper(resolve(name), at.device, at.index, at.compute_type, runs.workers, runs.cpu_threads)
-    )
+    made = lru_cache(maxsize=None)(lambda name: _whisper(name, at, runs))
     model = made(order.name)
     others = {code: made(name) for code, name in order.languages}
     for code, name in order.languages:
@@ -97,6 +95,17 @@ def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
         load_s=round(time.monotonic() - began, 2),
         canary=" ".join(segment.text for segment in heard.segments),
     )
+
+
+def _whisper(name: str, at: Placement, runs: Parallelism) -> Whisper:
+    folder = resolve(name)
+    try:
+        return Whisper(folder, at.device, at.index, at.compute_type, runs.workers, runs.cpu_threads)
+    except Exception as error:  # its libraries raise nearly anything for files that are not what they should be
+        raise Unavailable(
+            f"model {name!r} in {folder} cannot be loaded on {at.name}: {error}",
+            f"{ASK_THE_DOCTOR}: damaged files, too little memory, a missing library",
+        ) from error
 
 
 def _device(wanted: str) -> tuple[str, int]:

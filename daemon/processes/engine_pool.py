@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 from daemon.chunk import Chunk
 from daemon.config.parallelism import Parallelism
-from daemon.errors import Unavailable
+from daemon.errors import ASK_THE_DOCTOR, Unavailable
 from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
 from daemon.processes.engine import BatchEnded, Engine, EngineEvent, EngineReady, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
@@ -30,6 +30,8 @@ SETTLED_CHUNKS = 32
 """Chunks after which an engine's buffers have their size; what it grows from then on is a leak."""
 RECYCLE_GROWTH_BYTES = 1 << 30
 """An engine that has grown by this, and to twice what it had, is replaced between batches."""
+LOADING_DIED = f"{ASK_THE_DOCTOR}; on CUDA it is mostly a missing library of NVIDIA's"
+LOADING_KILLED = "the kernel does so when memory runs out, as dmesg says; take a smaller model, or fewer workers"
 CANARY_LEAST = 0.8
 """Share of the words of its clip that an engine must hear again: sums on a GPU may round differently."""
 
@@ -160,7 +162,7 @@ class EnginePool:
         if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and self._canary is None:
             raise Unavailable(
                 f"the engine on {engine.load.device} died {START_ATTEMPTS} times while loading ({how})",
-                "`transcribed doctor` looks for the reason; on CUDA it is mostly a missing library of NVIDIA's",
+                LOADING_KILLED if how == "signal 9" else LOADING_DIED,
             )
         engine.child, engine.ready, engine.batches, engine.recycle = None, None, {}, False
         self._wait(engine)

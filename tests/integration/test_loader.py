@@ -45,3 +45,14 @@ def test_the_shipped_folder_of_a_model_can_be_named_directly(tmp_path: Path) -> 
     link.symlink_to(resolve("tiny.en"))
     _, ready = load(load_model(name=str(link)))
     assert ready.model == str(link) and ready.languages == ("en",)
+
+
+@pytest.mark.parametrize("file", ["model.bin", "tokenizer.json", "config.json"])
+def test_a_model_with_a_damaged_file_is_named_with_what_is_wrong(tmp_path: Path, file: str) -> None:
+    for each in resolve("tiny.en").iterdir():
+        (tmp_path / each.name).symlink_to(each)
+    (tmp_path / file).unlink()
+    (tmp_path / file).write_bytes(b"{ no such thing")
+    with pytest.raises(Unavailable, match=f"model '{tmp_path}' in {tmp_path} cannot be loaded on cpu: .") as caught:
+        load(load_model(name=str(tmp_path)))
+    assert "transcribed doctor" in caught.value.hint

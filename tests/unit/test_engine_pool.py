@@ -149,8 +149,9 @@ def test_deaths_while_loading_are_given_up_only_if_it_never_worked(house: House)
         house.restart()
         house.hear(ChildDied(""))
     house.restart()
-    with pytest.raises(Unavailable, match=f"died {START_ATTEMPTS} times while loading"):
+    with pytest.raises(Unavailable, match=f"died {START_ATTEMPTS} times while loading") as caught:
         house.hear(ChildDied(""))
+    assert "memory runs out" in caught.value.hint, "whoever is killed by signal 9 took too much of it"
 
 
 def test_after_a_success_no_number_of_deaths_is_an_error(house: House) -> None:

@@ -12,6 +12,7 @@ from daemon.doctor.asking import NoAnswer
 from daemon.doctor.case import Case
 from daemon.doctor.findings import FAILED, OK, WARNING
 from daemon.doctor.trials import Trial, examine, finding, models_of, type_findings
+from daemon.errors import ASK_THE_DOCTOR
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Ready, Survey, Surveyed, Unready
 from tests.builders import load_model, ready
 
@@ -35,6 +36,13 @@ DEAD = NoAnswer("it died (signal 6): Could not load library libcublas.so.12")
 def test_the_engine_as_it_is_configured(answer: object, device: str, runs: bool, level: str, said: str) -> None:
     found = finding(Trial(load_model(device=device), answer), daemon_runs=runs)
     assert found.level == level and said in found.text and bool(found.cure) == (level != OK)
+
+
+@pytest.mark.parametrize(
+    ("hint", "cure"), [("check nvidia-smi", "check nvidia-smi"), (ASK_THE_DOCTOR, "the lines"), ("", "the lines")]
+)
+def test_the_doctor_sends_nobody_to_the_doctor(hint: str, cure: str) -> None:
+    assert finding(Trial(load_model(), Unready("it is broken", hint)), daemon_runs=False).cure.startswith(cure)
 
 
 def trial(compute_type: str, answer: object) -> Trial:
