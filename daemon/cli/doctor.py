@@ -1,19 +1,21 @@
 """`transcribed doctor`: what is wrong with this machine and this installation, and what to do about it."""
 
 import sys
+import textwrap
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.common import EXIT_ENVIRONMENT, EXIT_FAILED, ConfigOption, JsonOption, print_json
 from daemon.doctor.findings import FAILED, OK, WARNING, Finding
 
 COLOURS = {OK: "green", WARNING: "yellow", FAILED: "bold red"}
-LEVEL_COLUMNS, SUBJECT_COLUMNS = 7, 13
+LEVEL_COLUMNS, SUBJECT_COLUMNS = 8, 14
+INDENT = " " * (LEVEL_COLUMNS + SUBJECT_COLUMNS)
+TEXT_COLUMNS_LEAST = 30
 
 
 def doctor(config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -37,27 +39,39 @@ def doctor(config_file: ConfigOption = None, as_json: JsonOption = False) -> Non
         for finding in examine(config_file, tell):
             findings.append(finding)
             if not as_json:
-                console.print(line(finding))
+                console.print(rendered(finding, console.width if console.is_terminal else None), soft_wrap=True)
     levels = Counter(finding.level for finding in findings)
     if as_json:
         print_json({"ok": levels[OK] == len(findings), "findings": [asdict(finding) for finding in findings]})
     elif levels[OK] == len(findings):
         console.print(Text("all is well", style="green"))
     else:
-        console.print(f"{levels[FAILED]} failed, {levels[WARNING]} warnings, {levels[OK]} ok")
+        warnings = "1 warning" if levels[WARNING] == 1 else f"{levels[WARNING]} warnings"
+        console.print(f"{levels[FAILED]} failed, {warnings}, {levels[OK]} ok")
     if levels[FAILED]:
         sys.exit(EXIT_ENVIRONMENT)
     if levels[WARNING]:
         sys.exit(EXIT_FAILED)
 
 
-def line(finding: Finding) -> Table:
-    """Render a finding, with its cure below."""
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=LEVEL_COLUMNS)
-    table.add_column(width=SUBJECT_COLUMNS)
-    table.add_column(overflow="fold")
-    table.add_row(Text(finding.level, style=COLOURS[finding.level]), Text(finding.subject), Text(finding.text))
-    if finding.cure:
-        table.add_row("", "", Text(finding.cure, style="bold"))
-    return table
+def rendered(finding: Finding, columns: int | None) -> Text:
+    """Return a finding, with its cure below.
+
+    Args:
+        finding: What was found.
+        columns: Where lines are broken, but for long paths, which can be copied then; None breaks none.
+    """
+    lines = _broken(finding.text, columns)
+    cure = [Text(each, style="bold") for each in _broken(f"→ {finding.cure}", columns)] if finding.cure else []
+    head = Text(f"{finding.level:{LEVEL_COLUMNS}}", style=COLOURS[finding.level])
+    head.append(f"{finding.subject:{SUBJECT_COLUMNS}}", style="not bold default").append(
+        lines[0], style="not bold default"
+    )
+    return Text("\n").join([head, *(Text(INDENT) + each for each in [*map(Text, lines[1:]), *cure])])
+
+
+def _broken(text: str, columns: int | None) -> list[str]:
+    if columns is None:
+        return [text]
+    width = max(TEXT_COLUMNS_LEAST, columns - len(INDENT))
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]

@@ -28,7 +28,7 @@ NAMED = re.compile(rb"lib(?:cublas|cudnn)\w*\.so\.\d+")
 DRIVER = "libcuda.so.1"
 SLOW = ("hardware slowdown", "software thermal slowdown", "hardware thermal slowdown", "power brake")
 """Throttling that is no normal part of working hard, as the power cap is."""
-INSTALL = "install cuBLAS and cuDNN for CUDA 12, or have LD_LIBRARY_PATH name their folders: docs/service.md, GPU"
+INSTALL = "install CUDA's libraries, and have LD_LIBRARY_PATH name their folders: docs/service.md says how, at GPU"
 
 
 @dataclass(frozen=True, slots=True)

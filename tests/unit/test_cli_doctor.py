@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from daemon.cli.app import app
-from daemon.cli.doctor import line
+from daemon.cli.doctor import rendered
 from daemon.doctor import examination
 from daemon.doctor.findings import Finding, failed, ok, warning
 
@@ -38,8 +37,8 @@ def doctor(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     ("findings", "code", "last"),
     [
         ((GOOD,), 0, "all is well"),
-        ((GOOD, HALF), 1, "0 failed, 1 warnings, 1 ok"),
-        ((GOOD, HALF, BAD), 4, "1 failed, 1 warnings, 1 ok"),
+        ((GOOD, HALF), 1, "0 failed, 1 warning, 1 ok"),
+        ((GOOD, HALF, BAD), 4, "1 failed, 1 warning, 1 ok"),
     ],
 )
 def test_exit_codes(doctor: Callable[..., Any], findings: tuple[Finding, ...], code: int, last: str) -> None:
@@ -51,7 +50,7 @@ def test_every_cure_is_below_what_it_cures(doctor: Callable[..., Any]) -> None:
     lines = doctor(HALF, GOOD).output.splitlines()
     assert [each.split() for each in lines[:3]] == [
         ["warning", "disk", "nearly", "full"],
-        ["free", "some", "space"],
+        ["→", "free", "some", "space"],
         ["ok", "clock", "it", "goes"],
     ]
 
@@ -66,10 +65,13 @@ def test_for_machines(doctor: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_long_lines_stay_in_their_column(columns: int) -> None:
-    console = Console(width=columns, color_system=None)
-    with console.capture() as shown:
-        console.print(line(BAD))
-    lines = shown.get().splitlines()
-    assert len(lines) > 2 and "[/bold]" in lines[0]
-    assert all(len(each.rstrip()) <= columns for each in lines)
-    assert all(not each[:22].strip() for each in lines[1:])
+    lines = rendered(BAD, columns).plain.splitlines()
+    assert len(lines) > 2 and "[/bold]" in lines[0] and lines[0].startswith("failed  engine        it does")
+    assert all(len(each) <= columns and each == each.rstrip() for each in lines)
+    assert all(not each[:22].strip() for each in lines[1:]) and lines[-1].strip() == "→ look at the line above"
+
+
+def test_where_nobody_looks_each_thing_is_on_one_line_and_long_paths_are_never_broken() -> None:
+    assert len(rendered(BAD, None).plain.splitlines()) == 2
+    path = "/srv/" + "recordings-of-a-long-name/" * 8
+    assert path in rendered(failed("folder", f"it cannot be read: {path}", path), 80).plain
