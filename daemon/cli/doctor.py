@@ -63,10 +63,8 @@ def rendered(finding: Finding, columns: int | None) -> Text:
     """
     lines = _broken(finding.text, columns)
     cure = [Text(each, style="bold") for each in _broken(f"→ {finding.cure}", columns)] if finding.cure else []
-    head = Text(f"{finding.level:{LEVEL_COLUMNS}}", style=COLOURS[finding.level])
-    head.append(f"{finding.subject:{SUBJECT_COLUMNS}}", style="not bold default").append(
-        lines[0], style="not bold default"
-    )
+    level = Text(f"{finding.level:{LEVEL_COLUMNS}}", style=COLOURS[finding.level])
+    head = Text.assemble(level, f"{finding.subject:{SUBJECT_COLUMNS}}{lines[0]}")
     return Text("\n").join([head, *(Text(INDENT) + each for each in [*map(Text, lines[1:]), *cure])])
 
 
