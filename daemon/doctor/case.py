@@ -49,6 +49,10 @@ class Facts:
     """The daemon's environment."""
     may_run: bool = True
     """Whether the daemon's user may run this program."""
+    changes_user: bool = False
+    """Whether we are root and the daemon is not: the checks become its user."""
+    is_stranger: bool = False
+    """Whether we are neither root nor the daemon's user, and so cannot tell what that one may do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ def _read(option: Path | None) -> Iterator[Finding | Facts]:
         pid=who.pid,
         variables=dict(who.variables),
         may_run=runs,
+        changes_user=os.geteuid() == 0 != who.uid,
+        is_stranger=who.is_closed_to_us,
     )
 
 

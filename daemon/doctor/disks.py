@@ -86,8 +86,9 @@ def findings(place: Place, least_mb: float, user: str) -> Iterator[Finding]:
         cure = "mount it for writing: dmesg says whether the kernel made it read-only after an error"
         yield failed(SUBJECT, f"{where} is on a read-only file system", cure)
     elif not place.writable:
-        verb = "write to" if place.there else "create"
-        yield failed(SUBJECT, f"{user} may not {verb} {where}", f"sudo install -d -o {user} {place.path}")
+        cure = f"sudo setfacl -m u:{user}:rwx" if place.there else f"sudo install -d -o {user}"
+        told = f"{user} may not {'write to' if place.there else 'create'} {where}"
+        yield failed(SUBJECT, told, f"{cure} {place.path}, or name another place")
     elif place.free_inodes is not None and place.free_inodes < LEAST_INODES:
         yield failed(SUBJECT, f"{where}: {place.free_inodes} inodes are free", "remove files there: df -i")
     elif place.free_mb < min(LEAST_MB, least_mb):

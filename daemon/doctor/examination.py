@@ -13,32 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from daemon.doctor.case import NAMED_FOLDERS, READABLE, Facts, Order
-from daemon.doctor.findings import Finding, failed
+from daemon.doctor.case import NAMED_FOLDERS, Facts
+from daemon.doctor.findings import Finding
+from daemon.doctor.plan import CONFIGURATION, Step, configuration, plan
 from daemon.processes.environment import environment
 
-ROOM, SUBJECT = "daemon.doctor", "configuration"
 AT_ONCE = 4
 """Most checks wait for something; the last ones compute."""
 GRACE_S = 1.0
 """How long a process may take to end after SIGKILL; one that hangs in the kernel is left behind."""
-REPORT = "report this with the lines above to the makers of transcribed"
-DISK = "look whether its disk answers: dmesg names those that do not"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A check, and what to say if it gives no answer."""
-
-    subject: str
-    order: Order
-    cure: str = REPORT
-    """What to do if it hangs."""
-
-    def no_answer(self, why: str) -> Finding:
-        """Return the line for a check that came to no end."""
-        of = f"{self.order.argument}: " if self.order.argument.startswith("/") else ""
-        return failed(self.subject, f"{of}the check gave no answer: {why}", self.cure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +46,8 @@ def examine(config: Path | None, tell: Tell = lambda _subject: None) -> Iterator
     """
     with closing(Examiners()) as examiners, ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            tell(SUBJECT)
-            first = examiners.examine(_first(config))
+            tell(CONFIGURATION)
+            first = examiners.examine(configuration(config))
             yield from first.findings
             facts = first.facts or _facts_without(examiners, config, hangs=first.hangs)
             examiners.variables = facts.variables
@@ -78,57 +61,10 @@ def examine(config: Path | None, tell: Tell = lambda _subject: None) -> Iterator
             pool.shutdown(cancel_futures=True)
 
 
-def _first(config: Path | None, argument: str = "") -> Step:
-    order = Order(
-        f"{ROOM}.configuration",
-        None if config is None else str(config.absolute()),
-        argument,
-        reads_settings=False,
-        limit_s=60,
-    )
-    cure = "one of its folders may be on a drive that does not answer; the daemon cannot start either: see below"
-    return Step(SUBJECT, order, cure)
-
-
 def _facts_without(examiners: "Examiners", config: Path | None, *, hangs: bool) -> Facts:
     """Return what is known where reading the configuration came to no end: the folders, one of which may be why."""
-    named = examiners.examine(_first(config, NAMED_FOLDERS)) if hangs else Result(())
+    named = examiners.examine(configuration(config, NAMED_FOLDERS)) if hangs else Result(())
     return named.facts or Facts(None, is_usable=False, folders=(), models=(), uid=os.geteuid())
-
-
-def plan(facts: Facts) -> list[Step]:
-    """Return the checks that can be made, in the order of the report."""
-    order = Order("", facts.config, reads_settings=facts.is_usable, uid=facts.uid, pid=facts.pid)
-
-    def step(subject: str, check: str, limit_s: float = 30, argument: str = "", cure: str = REPORT) -> Step:
-        return Step(subject, replace(order, check=f"{ROOM}.{check}", limit_s=limit_s, argument=argument), cure)
-
-    steps = []
-    if facts.is_usable and facts.uid != os.geteuid():
-        readable = step(SUBJECT, "configuration", argument=READABLE, cure=DISK)
-        steps.append(replace(readable, order=replace(readable.order, reads_settings=False)))
-    steps += [
-        step("libraries", "versions"),
-        step("service", "unit", 60, cure="look whether systemd answers: systemctl status"),
-        step("clock", "clocks", 60),
-    ]
-    if facts.is_usable:
-        steps += [
-            step("database", "integrity", 300, cure=DISK),
-            step("disk", "disks", cure=DISK),
-        ]
-    for number, path in enumerate(facts.folders):
-        cure = f"look whether its drive answers: ls {path}; sudo umount -l {path} takes a dead one away"
-        argument = str(number) if facts.is_usable else path
-        steps.append(replace(step("folder", "drop_folders", argument=argument), cure=cure))
-    if facts.is_usable:
-        steps.append(step("inotify", "inotify", 120, cure="a very large folder: count it by find PATH -type d"))
-    if facts.may_run:
-        steps.append(step("GPU", "graphics", 600, cure="look whether the driver answers: nvidia-smi"))
-        steps += [step("model", "weights", 300, model, cure=DISK) for model in facts.models]
-    if facts.may_run and facts.is_usable:
-        steps.append(step("engine", "trials", 1_800, cure="look whether the driver answers: nvidia-smi"))
-    return steps
 
 
 class Examiners:

@@ -36,6 +36,11 @@ class Whom:
         """Its name, or its number if it has none."""
         return name_of(self.uid)
 
+    @property
+    def is_closed_to_us(self) -> bool:
+        """Whether we can neither be nor become this user."""
+        return os.geteuid() not in (0, self.uid)
+
     def become(self) -> None:
         """Take on its identity, for the rest of this process; only root can, and others stay who they are."""
         if os.geteuid() != 0 or self.uid == 0:
@@ -77,10 +82,11 @@ def finding(who: Whom, *, may_run: bool) -> Finding:
             f"{who.name}, the daemon's user, may not run {sys.executable}; the model was not tried",
             "run the doctor of the service's own installation, such as /opt/transcribed/bin/transcribed doctor",
         )
-    if os.geteuid() not in (0, who.uid):
+    if who.is_closed_to_us:
+        us = name_of(os.geteuid())
         return warning(
             SUBJECT,
-            f"these checks were made as {name_of(os.geteuid())}, but the daemon's user is {who.name}{runs}",
+            f"the daemon's user is {who.name}{runs}; as {us}, only what is the same for all users was checked",
             "sudo transcribed doctor, which checks as the daemon's user",
         )
     return ok(SUBJECT, f"the checks are made as {who.name}{f', as whom the daemon runs{runs}' if runs else ''}")

@@ -8,8 +8,9 @@ import pytest
 
 from daemon.doctor import examination
 from daemon.doctor.case import Facts, Order
-from daemon.doctor.examination import Examiners, Result, Step, examine, plan
+from daemon.doctor.examination import Examiners, Result, examine
 from daemon.doctor.findings import FAILED, OK, Finding
+from daemon.doctor.plan import Step
 from tests.support import alive, wait_until
 
 FINDS = "from daemon.doctor.findings import ok\ndef examine(case):\n    yield ok('it', case.argument or case.user)\n"
@@ -69,50 +70,10 @@ def test_one_whose_doctor_is_gone_ends_by_itself(examined: Examine) -> None:
     assert 0 < int(only.text) <= 21
 
 
-def test_a_path_that_gives_no_answer_is_named() -> None:
-    step = Step("folder", Order("program", None, "/mnt/nas"))
-    assert step.no_answer("why").text == "/mnt/nas: the check gave no answer: why"
-    assert Step("folder", Order("program", None, "3")).no_answer("why").text == "the check gave no answer: why"
-
-
 def test_after_closing_none_is_begun() -> None:
     examiners = Examiners()
     examiners.close()
     assert examiners.examine(Step("it", Order("nowhere", None))) == Result(())
-
-
-ALWAYS = ["libraries", "service", "clock"]
-USABLE = Facts("/c.toml", is_usable=True, folders=("/a", "/b"), models=("base", "small"), uid=os.geteuid())
-
-
-def subjects(facts: Facts) -> list[str]:
-    return [step.subject for step in plan(facts)]
-
-
-def test_the_checks_of_a_good_configuration() -> None:
-    expected = ["database", "disk", "folder", "folder", "inotify", "GPU", "model", "model", "engine"]
-    assert subjects(USABLE) == ALWAYS + expected
-    arguments = [step.order.argument for step in plan(USABLE) if step.order.argument]
-    assert arguments == ["0", "1", "base", "small"]
-
-
-def test_the_checks_that_need_no_configuration() -> None:
-    facts = Facts(None, is_usable=False, folders=(), models=(), uid=os.geteuid())
-    assert subjects(facts) == [*ALWAYS, "GPU"]
-    assert not any(step.order.reads_settings for step in plan(facts))
-
-
-def test_folders_that_may_be_why_reading_it_hangs_are_asked_for_an_answer() -> None:
-    facts = Facts("/c.toml", is_usable=False, folders=("/mnt/nas",), models=(), uid=os.geteuid())
-    (folder,) = [step for step in plan(facts) if step.subject == "folder"]
-    assert folder.order.argument == "/mnt/nas" and not folder.order.reads_settings and "umount" in folder.cure
-
-
-def test_as_another_user() -> None:
-    facts = Facts("/c.toml", is_usable=True, folders=(), models=("base",), uid=os.geteuid() + 1, may_run=False)
-    steps = plan(facts)
-    assert steps[0].subject == "configuration" and {step.order.uid for step in steps} == {os.geteuid() + 1}
-    assert {"GPU", "model", "engine"}.isdisjoint(subjects(facts)), "they start programs of ours"
 
 
 def test_a_configuration_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

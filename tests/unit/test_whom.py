@@ -44,7 +44,7 @@ def test_else_it_is_us() -> None:
         (0, Whom(0), True, OK, "are made as root"),
         (0, Whom(NOBODY.pw_uid, 7), True, OK, "are made as nobody, as whom the daemon runs, pid 7"),
         (NOBODY.pw_uid, Whom(NOBODY.pw_uid), True, OK, "are made as nobody"),
-        (NOBODY.pw_uid, Whom(0, 7), True, WARNING, "made as nobody, but the daemon's user is root, pid 7"),
+        (NOBODY.pw_uid, Whom(0, 7), True, WARNING, "the daemon's user is root, pid 7; as nobody, only"),
         (0, Whom(NOBODY.pw_uid), False, WARNING, f"may not run {sys.executable}"),
     ],
 )
