@@ -1,16 +1,18 @@
 """`transcribed doctor`: what is wrong with this machine and this installation, and what to do about it."""
 
+import os
 import sys
 import textwrap
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from rich.console import Console
 from rich.text import Text
 
 from daemon.cli.common import EXIT_ENVIRONMENT, EXIT_FAILED, ConfigOption, JsonOption, print_json
 from daemon.doctor.findings import FAILED, OK, WARNING, Finding
+from daemon.store.records import readable
 
 COLOURS = {OK: "green", WARNING: "yellow", FAILED: "bold red"}
 LEVEL_COLUMNS, SUBJECT_COLUMNS = 8, 14
@@ -36,7 +38,10 @@ def doctor(config_file: ConfigOption = None, as_json: JsonOption = False) -> Non
             if status is not None:
                 status.update(f"checking: {subject}")
 
-        for finding in examine(config_file, tell):
+        for found in examine(config_file, tell):
+            # A path may hold bytes that are no text.
+            text, cure = (readable(os.fsencode(each)) for each in (found.text, found.cure))
+            finding = replace(found, text=text, cure=cure)
             findings.append(finding)
             if not as_json:
                 console.print(rendered(finding, console.width if console.is_terminal else None), soft_wrap=True)

@@ -75,3 +75,11 @@ def test_where_nobody_looks_each_thing_is_on_one_line_and_long_paths_are_never_b
     assert len(rendered(BAD, None).plain.splitlines()) == 2
     path = "/srv/" + "recordings-of-a-long-name/" * 8
     assert path in rendered(failed("folder", f"it cannot be read: {path}", path), 80).plain
+
+
+def test_a_path_that_is_no_text_can_be_printed(doctor: Callable[..., Any]) -> None:
+    for options in ((), ("--json",)):
+        done = doctor(
+            failed("folder", "it cannot be read: /srv/a\udcffb", "sudo chmod a+r /srv/a\udcffb"), options=options
+        )
+        assert done.exit_code == 4 and "/srv/a" in done.output and "\udcff" not in done.output
