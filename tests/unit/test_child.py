@@ -20,7 +20,10 @@ READER = (
     "def main(conn):\n    conn.recv()\n    fd = recv_handle(conn)\n"
     "    conn.send(Opened(1, 1, os.read(fd, 100).decode(), None))\n    conn.recv()\n"
 )
-LEAVES = "import os, time\ndef main(conn):\n    conn.close()\n    time.sleep(0.2)\n    os._exit(3)\n"
+LEAVES = (
+    "import os, socket, time\ndef main(conn):\n    socket.socket(fileno=os.dup(conn.fileno())).shutdown(socket.SHUT_WR)\n"
+    "    time.sleep(0.2)\n    os._exit(3)\n"
+)
 QUITS = "import os\ndef main(conn):\n    os._exit(3)\n"
 
 
