@@ -25,7 +25,8 @@ def examine(case: Case) -> Iterator[Finding | Facts]:
     if case.argument == READABLE:
         yield from _readable(case)
     elif case.argument == NAMED_FOLDERS:
-        yield Facts(str(case.config), is_usable=False, folders=_named_folders(case.config), models=(), uid=os.geteuid())
+        file = reader.find(case.config).absolute()
+        yield Facts(str(file), is_usable=False, folders=_named_folders(file), models=(), uid=os.geteuid())
     else:
         yield from _read(case.config)
 
@@ -85,9 +86,7 @@ def _readable(case: Case) -> Iterator[Finding]:
         yield failed(SUBJECT, told, f"sudo chmod a+r {case.config}, or chgrp it to a group of {case.user}")
 
 
-def _named_folders(file: Path | None) -> tuple[str, ...]:
+def _named_folders(file: Path) -> tuple[str, ...]:
     """Return the paths of the watched folders as they are written, looking at none of them."""
-    if file is None:
-        return ()
     tables = tomllib.loads(file.read_text("utf-8-sig")).get("watch", [])
     return tuple(str(file.parent / table["path"]) for table in tables if "path" in table)

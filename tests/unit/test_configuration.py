@@ -97,6 +97,10 @@ def test_whether_the_daemons_user_may_read_it(file: Path) -> None:
     assert line.level == FAILED and "pat, the daemon's user, cannot read" in line.text
 
 
-def test_the_folders_that_it_names_without_looking_at_them(file: Path) -> None:
+def test_the_folders_that_it_names_without_looking_at_them(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines, facts = found(file, '[[watch]]\npath = "in"\n[[watch]]\npath = "/mnt/nas"\n[[watch]]\n', NAMED_FOLDERS)
-    assert lines == [] and facts is not None and facts.folders == (str(file.parent / "in"), "/mnt/nas")
+    expected = (str(file.parent / "in"), "/mnt/nas")
+    assert lines == [] and facts is not None and facts.folders == expected
+    monkeypatch.setenv("TRANSCRIBED_CONFIG", str(file))
+    (facts,) = (each for each in examine(Case(None, None, NAMED_FOLDERS, "pat", None)) if isinstance(each, Facts))
+    assert facts.folders == expected and facts.config == str(file)

@@ -28,6 +28,10 @@ MESSAGES: list[Any] = [
     protocol.RunBatch(1, (chunk(),)),
     protocol.BatchDone(1, (heard(chunk()),), 0.5),
     protocol.BatchFailed(1, "out of memory", True),
+    protocol.FindModel("base"),
+    protocol.FoundModel("/models/base", 9, "hash", None),
+    protocol.Survey(load_model()),
+    protocol.Surveyed("cpu", "int8", ("int8", "float32"), 0, Parallelism(2, 1, 4)),
 ]
 
 
