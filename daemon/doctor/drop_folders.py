@@ -15,7 +15,7 @@ from threading import Event
 
 from daemon.config.settings import Settings
 from daemon.doctor.case import Case
-from daemon.doctor.disks import room
+from daemon.doctor.disks import FREE, room
 from daemon.doctor.findings import Finding, failed, ok, warning
 from daemon.filesystem import open_beneath
 from daemon.store.records import readable
@@ -86,7 +86,7 @@ def examine(case: Case) -> Iterator[Finding]:
             os.stat(case.argument)
         return iter((ok(SUBJECT, f"{case.argument} answers"),))
     folder = look(case.settings, int(case.argument))
-    return findings(folder, case.user, case.settings.watching.rescan_seconds)
+    return findings(folder, case.user, case.settings)
 
 
 def look(settings: Settings, index: int) -> Folder:
@@ -163,20 +163,23 @@ def canary(names: Names) -> bytes:
     return f"{CANARY}{secrets.token_hex(4)}{suffix}".encode()
 
 
-def findings(folder: Folder, user: str, rescan_s: float) -> Iterator[Finding]:
+def findings(folder: Folder, user: str, settings: Settings) -> Iterator[Finding]:
     """Judge a folder.
 
     Args:
         folder: What was found.
         user: As whom it was looked at.
-        rescan_s: `watching.rescan_seconds`.
+        settings: For how often it is compared, and how much is to be free.
     """
     path = folder.path
     if folder.missing:
         cure = f"mount its drive, or make it: sudo install -d -o {user} {path}"
         yield warning(SUBJECT, f"{path} is not there; the daemon waits for it", cure)
         return
-    wrong = [*_rights(folder, user), *_events(folder, rescan_s)]
+    wrong = [*_rights(folder, user), *_events(folder, settings.watching.rescan_seconds)]
+    if not folder.unlistable and folder.free_mb < settings.monitor.disk_free_mb:
+        least = f"less than disk_free_mb ({settings.monitor.disk_free_mb:g})"
+        wrong.append(warning(SUBJECT, f"{path}: {room(folder.free_mb)} are free, {least}", FREE))
     if wrong:
         yield from wrong
         return

@@ -13,6 +13,7 @@ from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, failed, ok, warning
 from daemon.doctor.graphics import gpu_mb, look_at_gpus
 from daemon.errors import ASK_THE_DOCTOR
+from daemon.monitor.sample import Gpu
 from daemon.processes.engine_pool import EnginePool, heard_again
 from daemon.processes.load_order import load_order, setup_of
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Ready, Survey, Surveyed, Unready
@@ -72,12 +73,17 @@ def examine(case: Case) -> Iterator[Finding]:
         return
     if first.device in ("auto", "cuda"):
         others = [replace(first, device=f"cuda:{index}") for index in range(1, surveyed.cuda_devices)]
-    memory_mb = _memory_mb(settings, surveyed.device, case.pid)
+    gpus = () if surveyed.device == "cpu" else look_at_gpus(settings).gpus
+    memory_mb = _memory_mb(gpus, surveyed.device, case.pid)
     if memory_mb is not None:
         yield from memory.findings(sum(sizes), surveyed, memory_mb)
+    free_mb = _memory_mb(gpus, surveyed.device, None)
+    if case.pid is not None and not _has_room(sum(sizes), surveyed, free_mb):
+        yield _no_room(surveyed.device)
+        return
     trials = [_tried(each) for each in (first, *others)]
     yield from (finding(each, daemon_runs=case.pid is not None) for each in trials)
-    yield from _other_types(trials[0], surveyed, sum(sizes), memory_mb)
+    yield from _other_types(trials[0], surveyed, sum(sizes), free_mb)
 
 
 def models_of(settings: Settings) -> list[str]:
@@ -96,10 +102,19 @@ def _tried(load: LoadModel) -> Trial:
     return Trial(load, ask(ENGINE, load, TRIAL_S))
 
 
-def _memory_mb(settings: Settings, device: str, pid: int | None) -> float | None:
-    if device == "cpu":
-        return memory.host_mb(pid)
-    return gpu_mb(look_at_gpus(settings).gpus, device, pid)
+def _memory_mb(gpus: Sequence[Gpu], device: str, pid: int | None) -> float | None:
+    return memory.host_mb(pid) if device == "cpu" else gpu_mb(gpus, device, pid)
+
+
+def _has_room(model_bytes: int, surveyed: Surveyed, free_mb: float | None) -> bool:
+    """Tell whether there is memory for a second engine: without, the kernel might end the daemon's."""
+    layout = surveyed.layout
+    needed = needed_mb(model_bytes, surveyed.compute_type, layout.workers, layout.batch_size)
+    return free_mb is None or needed < free_mb
+
+
+def _no_room(device: str) -> Finding:
+    return ok(SUBJECT, f"not tried on {device}: beside the daemon's there is no memory for another one")
 
 
 def finding(trial: Trial, *, daemon_runs: bool) -> Finding:
@@ -112,7 +127,7 @@ def finding(trial: Trial, *, daemon_runs: bool) -> Finding:
             return warning(SUBJECT, f"{told}: it hears nothing in a clip of English speech", cure)
         return ok(SUBJECT, f"{told}: loaded in {ready.load_s:.1f} s, and hears a clip of speech")
     if daemon_runs and OUT_OF_MEMORY in trial.why.lower():
-        return ok(SUBJECT, f"not tried on {trial.load.device}: beside the daemon's there is no memory for another one")
+        return _no_room(trial.load.device)
     cure = CURES["cuda" if trial.load.device.startswith("cuda") else "cpu"]
     if isinstance(trial.answer, Unready):
         hint = trial.answer.hint
@@ -120,12 +135,12 @@ def finding(trial: Trial, *, daemon_runs: bool) -> Finding:
     return failed(SUBJECT, f"{trial.load.models} cannot be loaded on {trial.load.device}: {trial.why}", cure)
 
 
-def _other_types(first: Trial, surveyed: Surveyed, model_bytes: int, memory_mb: float | None) -> Iterator[Finding]:
+def _other_types(first: Trial, surveyed: Surveyed, model_bytes: int, free_mb: float | None) -> Iterator[Finding]:
     """Have the device hear the clip in the compute types that it says it supports, where there is memory for them."""
     if isinstance(first.answer, NoAnswer) and first.answer.hangs:
         return
     others = [each for each in surveyed.compute_types if each != surveyed.compute_type]
-    small = [each for each in others if memory_mb is None or needed_mb(model_bytes, each, 1, 1) < memory_mb]
+    small = [each for each in others if free_mb is None or needed_mb(model_bytes, each, 1, 1) < free_mb]
     threads = len(os.sched_getaffinity(0)) if surveyed.device == "cpu" else 1
     load = replace(first.load, workers=1, cpu_threads=threads, batch_size=1, device=surveyed.device)
     trials = [_tried(replace(load, compute_type=each)) for each in small]
@@ -153,5 +168,5 @@ def type_findings(first: Trial, trials: Sequence[Trial], too_large: Sequence[str
             why = f"it hears {answer.canary!r}, not {before!r}"
         told = f"the device says that it supports {name}, but it does not work: {why}"
         yield warning(TYPES, told, f"do not set model.compute_type to {name!r}")
-    told = f"{', '.join(runs)} work, too" if runs else "no other works here"
+    told = f"also {'works' if len(runs) == 1 else 'work'}: {', '.join(runs)}" if runs else "no other works here"
     yield ok(TYPES, told + (f"; too little memory to try {', '.join(too_large)}" if too_large else ""))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.config.settings import Watching
+from daemon.config.settings import Settings, Watching
 from daemon.doctor import drop_folders
 from daemon.doctor.case import Case
 from daemon.doctor.drop_folders import Folder, Some, canary, examine, findings, look
@@ -42,12 +42,13 @@ GOOD = Folder("/srv/in", file_system="ext4", free_mb=20_000)
         ),
         ({"fixed": Some(3, "calls")}, [WARNING], "let pat write no transcripts, such as calls"),
         ({"backend": "inotify", "file_system": "cifs"}, [WARNING], "is on cifs: no events come"),
+        ({"free_mb": 499.0}, [WARNING], "499 MB are free, less than disk_free_mb (500)"),
         ({"silent": "none came"}, [WARNING], "no events (none came); a recording is found by comparing, every 60 s"),
         ({"unlistable": "x", "unwritable": "y", "silent": "z"}, [FAILED, FAILED, WARNING], "list"),
     ],
 )
 def test_folders(changes: dict[str, Any], levels: list[str], said: str) -> None:
-    found = list(findings(replace(GOOD, **changes), "pat", 60.0))
+    found = list(findings(replace(GOOD, **changes), "pat", Settings()))
     assert [each.level for each in found] == levels and said in found[0].text
     assert all(each.cure for each in found if each.level != OK)
 
@@ -97,6 +98,7 @@ def test_events_that_do_not_come_are_waited_for_only_so_long(tmp_path: Path, mon
     assert look(settings(tmp_path), 0).silent == "no space left on device"
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # it is multi-threaded, and forks: Python 3.12
 def test_what_the_user_may_not_do(tmp_path: Path) -> None:
     """As root everything is allowed, so another user looks, in a process of its own."""
     if os.geteuid() != 0:

@@ -52,7 +52,7 @@ def trial(compute_type: str, answer: object) -> Trial:
 @pytest.mark.parametrize(
     ("others", "too_large", "levels", "said"),
     [
-        ([trial("int16", ready()), trial("float32", ready())], [], [OK], "int16, float32 work, too"),
+        ([trial("int16", ready()), trial("float32", ready())], [], [OK], "also work: int16, float32"),
         ([], [], [OK], "no other works here"),
         ([], ["float32"], [OK], "too little memory to try float32"),
         (
@@ -72,7 +72,7 @@ def test_other_compute_types(others: list[Trial], too_large: list[str], levels: 
 def test_where_the_model_loads_in_none_the_compute_types_are_not_what_is_wrong() -> None:
     assert list(type_findings(trial("int8", DEAD), [trial("float32", DEAD)], [])) == []
     found = list(type_findings(trial("int8", DEAD), [trial("float32", ready())], []))
-    assert [each.text for each in found] == ["float32 work, too"]
+    assert [each.text for each in found] == ["also works: float32"]
 
 
 class House:
@@ -129,6 +129,13 @@ def test_what_there_is_no_memory_for_is_not_tried(house: House) -> None:
     house.memory_mb = 450.0
     assert house.examine()[-1] == (OK, "compute types")
     assert [load.compute_type for load in house.loaded] == ["auto", "int16"]
+
+
+def test_beside_a_daemon_no_second_engine_takes_the_memory_that_is_left(house: House) -> None:
+    house.memory_mb = 700.0
+    assert house.examine(pid=7) == [(WARNING, "memory"), (OK, "engine")] and house.loaded == []
+    house.examine()
+    assert house.loaded, "with no daemon there is nothing to be ended"
 
 
 def test_an_engine_that_hangs_is_tried_once(house: House) -> None:

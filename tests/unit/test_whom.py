@@ -68,6 +68,7 @@ def test_who_cannot_become_another_stays(monkeypatch: pytest.MonkeyPatch) -> Non
     Whom(0).become()
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # it is multi-threaded, and forks: Python 3.12
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_root_becomes_the_daemons_user() -> None:
     if (child := os.fork()) == 0:
