@@ -14,7 +14,6 @@ from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
-from daemon.config import reader
 from daemon.doctor.case import Case, Facts, Order
 from daemon.doctor.findings import Finding
 from daemon.doctor.whom import Whom, name_of
@@ -33,7 +32,11 @@ def examined(order: Order) -> Iterator[Finding | Facts]:
     """Yield what a check finds."""
     check = import_module(order.check)
     config = None if order.config is None else Path(order.config)
-    given = reader.load(config) if config is not None and order.reads_settings else None
+    given = None
+    if config is not None and order.reads_settings:
+        from daemon.config import reader
+
+        given = reader.load(config)
     if order.uid is not None:
         Whom(order.uid).become()
     yield from check.examine(Case(config, given, order.argument, name_of(os.geteuid()), order.pid))

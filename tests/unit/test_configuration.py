@@ -43,7 +43,7 @@ def test_a_good_one(file: Path) -> None:
 
 
 def test_every_error_is_a_line(file: Path) -> None:
-    lines, facts = found(file, "[modle]\n[jobs]\nattempts = 0\n[monitor]\nnotify = ['nowhere://x']\n")
+    lines, facts = found(file, "[modle]\n[jobs]\nattempts = 0\n[monitor]\nnotify = ['nowhere']\n")
     assert [line.level for line in lines] == [FAILED] * 3 + [OK] and all(line.cure for line in lines[:3])
     told = " ".join(line.text for line in lines)
     assert all(key in told for key in ("modle", "jobs.attempts", "monitor.notify"))

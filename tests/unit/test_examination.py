@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.doctor import examination
-from daemon.doctor.case import Facts, Order
+from daemon.doctor.case import NAMED_FOLDERS, Facts, Order
 from daemon.doctor.examination import Examiners, Result, examine
 from daemon.doctor.findings import FAILED, OK, Finding
 from daemon.doctor.plan import Step
@@ -76,25 +76,40 @@ def test_after_closing_none_is_begun() -> None:
     assert examiners.examine(Step("it", Order("nowhere", None))) == Result(())
 
 
-def test_a_configuration_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examination, "plan", lambda _facts: [])
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[Facts]:
+    """What the plan is made by, of a doctor whose only check is that of the configuration."""
+    known: list[Facts] = []
+
+    def plan(facts: Facts) -> list[Step]:
+        known.append(facts)
+        return []
+
+    monkeypatch.setattr(examination, "plan", plan)
+    return known
+
+
+@pytest.mark.parametrize("found", [Result(()), Result((Finding(FAILED, "configuration", "no file", "write one"),))])
+def test_without_facts_what_needs_none_is_checked(
+    planned: list[Facts], monkeypatch: pytest.MonkeyPatch, found: Result
+) -> None:
+    monkeypatch.setattr(Examiners, "examine", lambda _self, _step: found)
     told: list[str] = []
-    found = list(examine(tmp_path / "config.toml", told.append))
-    assert [each.subject for each in found] == ["configuration", "user"] and told == ["configuration"]
-    assert found[0].level == FAILED and "cannot be read: No such file" in found[0].text and found[0].cure
+    assert tuple(examine(None, told.append)) == found.findings and told == ["configuration"]
+    assert not planned[0].is_usable and planned[0].config is None
 
 
-def test_a_configuration_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one does that names a folder on a drive which does not answer."""
-    (tmp_path / "config.toml").write_text('[[watch]]\npath = "/mnt/nas"\n[[watch]]\npath = "in"\n')
-    planned: list[Facts] = []
-    monkeypatch.setattr(examination, "plan", lambda facts: [planned.append(facts)][:0])  # type: ignore[func-returns-value]
-    real = Examiners.examine
+def test_where_the_configuration_hangs_the_folders_that_it_names_are_known(
+    planned: list[Facts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where one is on a drive which does not answer."""
+    named = Facts("/c.toml", is_usable=False, folders=("/mnt/nas",), models=(), uid=os.geteuid())
 
-    def hang(self: Examiners, step: Step) -> Result:
-        return real(self, step) if step.order.argument else Result((step.no_answer("nothing for 60 s"),), hangs=True)
+    def hang(_self: Examiners, step: Step) -> Result:
+        if step.order.argument == NAMED_FOLDERS:
+            return Result((), named)
+        return Result((step.no_answer("nothing for 60 s"),), hangs=True)
 
     monkeypatch.setattr(Examiners, "examine", hang)
-    (found,) = examine(tmp_path / "config.toml")
-    assert found.level == FAILED and "a drive that does not answer" in found.cure
-    assert planned[0].folders == ("/mnt/nas", str(tmp_path / "in")) and not planned[0].is_usable
+    (found,) = examine(None)
+    assert found.level == FAILED and "a drive that does not answer" in found.cure and planned == [named]
