@@ -88,8 +88,8 @@ def examine(case: Case) -> Iterator[Finding]:
 
 def models_of(settings: Settings) -> list[str]:
     """Return the models that are configured, each once."""
-    named = [settings.model.name, *(each.model for each in settings.languages.values() if each.model)]
-    return list(dict.fromkeys(named))
+    of_languages = (each.model for each in settings.languages.values() if each.model)
+    return list(dict.fromkeys([settings.model.name, *of_languages, *settings.folder_models]))
 
 
 def _order(settings: Settings) -> LoadModel:
