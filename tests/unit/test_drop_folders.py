@@ -1,8 +1,10 @@
 """What the doctor says of a watched folder, by a table; what it tries in real ones, and that it leaves nothing there."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -98,22 +100,27 @@ def test_events_that_do_not_come_are_waited_for_only_so_long(tmp_path: Path, mon
     assert look(settings(tmp_path), 0).silent == "no space left on device"
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter, which pytest's own they may not."""
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # it is multi-threaded, and forks: Python 3.12
-def test_what_the_user_may_not_do(tmp_path: Path) -> None:
+def test_what_the_user_may_not_do(open_folder: Path) -> None:
     """As root everything is allowed, so another user looks, in a process of its own."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    made = settings(tmp_path)
-    inbox = tmp_path / "inbox"
+    made = settings(open_folder)
+    inbox = open_folder / "inbox"
     for name in ("closed", "fixed"):
         (inbox / name).mkdir()
     (inbox / "fixed" / "a.wav").write_bytes(b"x")
     (inbox / "b.wav").write_bytes(b"x")
     (inbox / "b.wav").chmod(0o600)
     (inbox / "closed").chmod(0o700)
-    for folder in (inbox, *inbox.parents):
-        if folder.is_relative_to(tmp_path.parent.parent):
-            folder.chmod(0o755)
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         os.setresuid(65_534, 65_534, 65_534)
