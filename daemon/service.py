@@ -10,6 +10,7 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
+from daemon.chunk import BESIDE
 from daemon.config import reader
 from daemon.config.parallelism import Parallelism
 from daemon.config.settings import Settings
@@ -131,7 +132,9 @@ class Service:
         if self.dispatcher.ready and not self.announced:
             self.announced = True
             folders = ", ".join(str(watch.path) for watch in self.settings.watch)
-            log.info("ready: drop recordings into %s; transcripts appear beside them", folders)
+            mirrored = any(watch.output != BESIDE for watch in self.settings.watch)
+            where = "beside them, or below the output folder" if mirrored else "beside them"
+            log.info("ready: drop recordings into %s; transcripts appear %s", folders, where)
             notify("READY=1")
         if (elapsed_s := time.monotonic() - self.looked_at) >= LOOK_S:
             self.looked_at += elapsed_s
@@ -222,6 +225,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         history = parts.enter_context(closing(History(path, lambda _reason: False)))
         if resumed := store.release_orphans():
             log.info("resumed %d jobs that were running when the daemon last ended", resumed)
+        store.try_again()
         if left := store.leave_unwatched([str(watch.path) for watch in settings.watch]):
             log.info("%d jobs wait in folders that are not watched any more; they go on when these are again", left)
         tuner = parts.enter_context(

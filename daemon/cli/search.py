@@ -15,6 +15,9 @@ from daemon.store.full_text import query
 from daemon.store.queries import Queries
 from daemon.store.search_queries import Asked, Hit
 
+LIMIT_MAX = 1_000_000
+"""Nobody reads more lines, and SQLite has a largest number."""
+
 
 def search(
     words: Annotated[list[str], typer.Argument(help='Words that a line must have; "two words" in quotes: a phrase.')],
@@ -22,7 +25,9 @@ def search(
     since: Annotated[
         str | None, typer.Option(help="Only what was transcribed since then: 7d (ago), 2026-03-31 ...")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most this many lines, the newest transcripts first.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=LIMIT_MAX, help="Show at most this many lines, the newest transcripts first.")
+    ] = 20,
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -1,8 +1,8 @@
 """Options that the folders have of their own: `.transcribed.toml` for a folder and all below, `NAME.toml` for a file.
 
 Both hold options by the names that `transcribed explain` shows. They are read whenever a recording is queued, so a
-change counts at once. They may be written by whoever may drop recordings, so they can name no file and no model, and
-no command to be run, unless `hooks_in_folders` says so for the watched folder.
+change counts at once. They may be written by whoever may drop recordings, so they can name no file, only models that
+config.toml allows, and no command to be run, unless `hooks_in_folders` says so for the watched folder.
 """
 
 import errno

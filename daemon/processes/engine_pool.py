@@ -42,16 +42,17 @@ class EnginePool:
     Args:
         load: the model; `device` may name several (`cuda:0,1`).
         called: what the monitor calls an engine, before the name of its device.
+        canary: what an engine of this model had heard in its clip when it was loaded before.
     """
 
-    def __init__(self, load: LoadModel, called: str = "engine") -> None:
+    def __init__(self, load: LoadModel, called: str = "engine", canary: str | None = None) -> None:
         self._load = load
         self._called = called
         name, _, indices = load.device.partition(":")
         first, *others = [f"{name}:{index}" for index in indices.split(",")] if indices else [name]
         self.engines = [Engine(replace(load, device=device)) for device in (first, *others)]
         self._next_batch = 1
-        self._canary: str | None = None
+        self.canary = canary
         """What the first engine that was ready had heard; None until then."""
 
     @property
@@ -132,7 +133,7 @@ class EnginePool:
         match answer:
             case Ready():
                 return self._loaded(engine, answer)
-            case Unready() if self._canary is None:
+            case Unready() if self.canary is None:
                 self._retire(engine)
                 raise Unavailable(answer.message, answer.hint)
             case Unready():
@@ -159,7 +160,7 @@ class EnginePool:
         pid, how = engine.child.pid, engine.child.end()
         lost = LostBatches(tuple(engine.batches.values()), how, blamed=not engine.child.unheard)
         log.warning("engine %d on %s died (%s; %s)", pid, engine.load.device, how, why)
-        if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and self._canary is None:
+        if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and self.canary is None:
             raise Unavailable(
                 f"the engine on {engine.load.device} died {START_ATTEMPTS} times while loading ({how})",
                 LOADING_KILLED if how == "signal 9" else LOADING_DIED,
@@ -224,11 +225,11 @@ class EnginePool:
         return BatchEnded(engine, answer, chunks)
 
     def _loaded(self, engine: Engine, ready: Ready) -> EngineReady | LostBatches:
-        if self._canary is not None and not heard_again(self._canary, ready.canary):
-            log.error("engine on %s hears %r, not %r", ready.device, ready.canary, self._canary)
+        if self.canary is not None and not heard_again(self.canary, ready.canary):
+            log.error("engine on %s hears %r, not %r", ready.device, ready.canary, self.canary)
             return self.kill(engine, "it no longer hears what is said in its clip")
         engine.ready, engine.deaths, engine.chunks_run, engine.settled_bytes = ready, 0, 0, 0
-        self._canary = self._canary or ready.canary
+        self.canary = self.canary or ready.canary
         engine.batch_size = min(engine.batch_size or ready.batch_size, ready.batch_size)
         assert engine.child is not None
         engine.child.deadline = None

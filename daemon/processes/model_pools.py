@@ -54,6 +54,8 @@ class ModelPools:
         self._pools = {load.name: _Pool(self.main, 0.0)}
         self._due: frozenset[str] = frozenset()
         """The models of folders that jobs wait for."""
+        self._canaries: dict[str, str] = {}
+        """What the models that are unloaded had heard in their clip; they must hear it again."""
         self._retry_at: dict[str, float] = {}
         self._batches = 0
 
@@ -92,7 +94,8 @@ class ModelPools:
         for name in self._due - self._pools.keys():
             if time.monotonic() >= self._retry_at.get(name, 0.0):
                 log.info("loading %s, which a folder asks for", name)
-                self._pools[name] = _Pool(EnginePool(self._load_of(name), f"engine {name}"), time.monotonic())
+                engines = EnginePool(self._load_of(name), f"engine {name}", self._canaries.get(name))
+                self._pools[name] = _Pool(engines, time.monotonic())
         return [name for name in self.others if self.ready_of(name) is None]
 
     def keep_alive(self, in_use: Collection[str] = ()) -> None:
@@ -182,7 +185,10 @@ class ModelPools:
         )
 
     def _drop(self, name: str) -> None:
-        self._pools.pop(name).engines.close()
+        engines = self._pools.pop(name).engines
+        if engines.canary is not None:
+            self._canaries[name] = engines.canary
+        engines.close()
 
     def _pool_of(self, engine: Engine) -> _Pool:
         pools = self._pools.values()

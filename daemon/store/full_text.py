@@ -12,7 +12,7 @@ of Hangul, where what follows a word is joined to it."""
 BREAK = "\u200b"
 """The index takes a zero-width space for a border between words, and people do not see it."""
 WORD = re.compile(r"\w")
-NO_TEXT = re.compile("[\"\0\ud800-\udfff]")
+NO_TEXT = re.compile('["\0\ud800-\udfff]')
 """What ends a phrase of the index, or the whole query: quotes, and what no text holds."""
 
 

@@ -104,6 +104,10 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         held = {"state": QUEUED, "reason": reason, "next_attempt_at": timestamp_in(delay_s)}
         self._write(lambda db: db.execute(statement.values(held)))
 
+    def try_again(self) -> None:
+        """Keep queued → queued, without delay: what held a job up before this start may have been seen to."""
+        self._write(lambda db: db.execute(moved(QUEUED).values(next_attempt_at=None)))
+
     def next_due_s(self) -> float | None:
         """Return the seconds until the next postponed or failed job may run again; None if there is none."""
         waits = select(func.min(jobs.c.next_attempt_at)).where(jobs.c.state.in_((QUEUED, FAILED)))

@@ -59,6 +59,9 @@ def test_a_model_that_cannot_be_loaded_holds_up_its_own_folder_only(make_daemon:
     assert states == {str(daemon.inbox): "done", str(own): "queued"}
     ((reason,),) = daemon.query("SELECT reason FROM jobs WHERE root = ?", str(own))
     assert "broken" in reason, reason
+    daemon.config.write_text(daemon.config.read_text().replace('model = "./broken"', ""))
+    assert daemon.once() == 0, "the next run does not wait until it would have been tried again"
+    assert daemon.states() == {"memo.opus": "done"}
 
 
 def test_two_real_models_side_by_side(make_daemon: MakeDaemon) -> None:

@@ -88,6 +88,8 @@ def test_postponed_jobs_wait_and_say_why(store: Store) -> None:
     assert store.claim(1) == []
     assert store.held_up() == "disk full"
     assert not store.nothing_left()
+    store.try_again()
+    assert store.held_up() is None and [job.path for job in store.claim(1)] == ["a.wav"]
 
 
 def test_what_is_for_a_model_that_cannot_be_loaded_waits_also_if_it_had_failed(store: Store, path: Path) -> None:

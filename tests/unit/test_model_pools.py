@@ -143,6 +143,19 @@ def test_an_engine_that_can_no_more_be_loaded_gives_its_model_up(house: House) -
     assert len(house.pools.children) == 1
 
 
+def test_a_model_that_was_unloaded_must_hear_its_clip_again(house: House) -> None:
+    house.want("second")
+    house.load("second")
+    house.want()
+    house.clock.now += 601
+    house.pools.keep_alive()
+    assert house.loaded() == ["main"]
+    house.want("second")
+    child = house.child("second").says(ready(model="second", canary="nonsense of a broken device"))
+    assert not isinstance(house.pools.receive(child), EngineReady)  # type: ignore[arg-type]
+    assert house.loaded() == ["main"] and child.ended == "at once"
+
+
 def test_a_model_that_cannot_be_loaded_is_told_and_tried_again_later(house: House) -> None:
     house.want("second")
     child = house.child("second").says(Unready("no such file", "name another one"))
