@@ -15,10 +15,10 @@ depends_on = None
 
 PARTED = "coalesce({0}.parted, {0}.text)"
 FULL_TEXT = (
-    "DROP TRIGGER segments_fts_insert",
-    "DROP TRIGGER segments_fts_delete",
-    "DROP TRIGGER segments_fts_update",
-    "DROP TABLE segments_fts",
+    "DROP TRIGGER IF EXISTS segments_fts_insert",
+    "DROP TRIGGER IF EXISTS segments_fts_delete",
+    "DROP TRIGGER IF EXISTS segments_fts_update",
+    "DROP TABLE IF EXISTS segments_fts",
     "CREATE VIEW segments_parted AS SELECT id, coalesce(parted, text) AS text FROM segments",
     "CREATE VIRTUAL TABLE segments_fts USING fts5(text, content='segments_parted', content_rowid='id')",
     (

@@ -17,7 +17,7 @@ from daemon.publish.publisher import publish_job
 from daemon.store.export_queries import Finished
 from daemon.store.job_queries import JobFilter
 from daemon.store.queries import Queries
-from daemon.store.records import Job
+from daemon.store.records import Job, MadeWith
 from daemon.store.requests import export_command, exported_formats
 from daemon.store.store import Store
 from daemon.transcribe.outcome import Outcomes
@@ -78,6 +78,7 @@ def test_a_retry_brings_exported_files_up_to_date(
     outcomes.export(job.id, ["vtt"])
     store.retry(job.id)
     store.claim(1)
+    store.begin(job.id, content_hash="x", duration_s=10.0, made_with=MadeWith("tiny.en", "int8", "cpu"), language="en")
     store.save([result(job.id, 0, "goodbye")])
     outcomes.publish(job.id)
     assert "goodbye" in (tmp_path / "talk.vtt").read_text()

@@ -91,8 +91,14 @@ def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_r
     with connection:
         connection.execute("DROP TABLE stages")
         connection.execute("DROP TABLE translations")
+        connection.execute("DROP TABLE outbox")
         connection.execute("DROP INDEX ix_jobs_fingerprint")
-        for column in ("jobs.recorded_at", "jobs.sound", "jobs.warnings", "jobs.retried", "segments.channel"):
+        connection.execute("DROP VIEW segments_parted")
+        connection.execute("DROP TABLE segments_fts")
+        for event in ("insert", "delete", "update"):
+            connection.execute(f"DROP TRIGGER segments_fts_{event}")
+        of_jobs = ("jobs.recorded_at", "jobs.sound", "jobs.warnings", "jobs.retried")
+        for column in (*of_jobs, "segments.channel", "segments.parted"):
             table, _, name = column.partition(".")
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
