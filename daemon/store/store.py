@@ -99,7 +99,7 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
 
     def hold_up(self, model: str, delay_s: float, reason: str) -> None:
         """Move queued, or failed and due → queued for `delay_s` seconds: what is for a model that cannot be loaded."""
-        statement = update(jobs).where(_due(), model == MODEL)
+        statement = update(jobs).where(_due(), MODEL.in_((model,)))
         held = {"state": QUEUED, "reason": reason, "next_attempt_at": timestamp_in(delay_s)}
         self._write(lambda db: db.execute(statement.values(held)))
 
