@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := daemon migrations tests tools
 
-.PHONY: run demo test unit coverage test-faults soak lint format clean help
+.PHONY: run demo test unit coverage test-faults soak test-systemd test-container lint format clean help
 
 run: $(VENV)/run.stamp ## watch ./inbox and transcribe with the packaged tiny.en model
 	@mkdir -p inbox
@@ -18,14 +18,14 @@ demo: $(VENV)/run.stamp ## transcribe the shipped clip once and print the transc
 	@echo && cat demo/inbox/demo.txt
 
 test: $(VENV)/test.stamp lint ## check and test everything but the full fault doses (under 20 minutes)
-	$(BIN)/pytest -m "not faults and not soak" -n 2 --dist worksteal
+	$(BIN)/pytest -m "not faults and not soak and not systemd" -n 2 --dist worksteal
 
 unit: $(VENV)/test.stamp ## run the unit tests but the slow ones (under a minute)
 	$(BIN)/pytest tests/unit -m "not slow" -n 2
 
 coverage: $(VENV)/test.stamp ## test with coverage and fail below 95 % of lines; daemons and children count
 	$(BIN)/coverage erase
-	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest -m "not faults and not soak and not slow" -n 2 --dist worksteal
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest -m "not faults and not soak and not slow and not systemd" -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -34,6 +34,12 @@ test-faults: $(VENV)/test.stamp ## test every promise of docs/reliability.md wit
 
 soak: $(VENV)/test.stamp ## work for an hour with random faults; SOAK_SECONDS=600 for ten minutes
 	$(BIN)/pytest -m soak -s
+
+test-systemd: $(VENV)/test.stamp ## test the service on a real systemd, in a container (as root; mmdebstrap, systemd-container)
+	$(BIN)/pytest tests/systemd/test_service.py -m systemd
+
+test-container: $(VENV)/test.stamp ## build docs/docker and test it (as root; mmdebstrap, buildah, podman, runc)
+	$(BIN)/pytest tests/systemd/test_docker.py -m systemd
 
 lint: $(VENV)/test.stamp ## check style, formatting, types and the layers
 	$(BIN)/ruff check $(SOURCES)

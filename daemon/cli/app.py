@@ -36,6 +36,7 @@ from daemon.cli.progress import progress
 from daemon.cli.reconcile import reconcile
 from daemon.cli.retranscribe import retranscribe
 from daemon.cli.search import search
+from daemon.cli.service import service_app
 from daemon.config import reader
 from daemon.config.handover import hand_over, taken_over
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
@@ -56,6 +57,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
+app.add_typer(service_app, name="service")
 app.command()(verify)
 app.command()(doctor)
 app.command()(explain)

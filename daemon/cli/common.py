@@ -24,7 +24,10 @@ TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="config.toml; else $TRANSCRIBED_CONFIG, ./, /etc/transcribed/.")
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="config.toml; else $TRANSCRIBED_CONFIG, ./, ~/.config/transcribed/, /etc/transcribed/."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -19,6 +19,7 @@ from daemon.config import reader
 from daemon.errors import Unavailable
 from daemon.monitor.metrics import METRICS
 from daemon.monitor.notifications import is_known
+from daemon.permissions import user_name
 from daemon.store import database
 from daemon.store.backup import backup_path
 from daemon.store.queries import Queries
@@ -109,7 +110,8 @@ def reload(config_file: ConfigOption = None, as_json: JsonOption = False) -> Non
     try:
         os.kill(pid, signal.SIGHUP)
     except OSError as error:
-        raise Unavailable(f"the daemon (pid {pid}) cannot be told: {error.strerror}", "be its user, or root") from error
+        hint = f"as its owner: sudo -u {user_name(path.stat().st_uid)} transcribed reload"
+        raise Unavailable(f"the daemon (pid {pid}) cannot be told: {error.strerror}", hint) from error
     until = time.monotonic() + settings.jobs.drain_seconds + RELOAD_S
     while database.locked_at(path) == before:
         if time.monotonic() > until or not Path(f"/proc/{pid}").exists():

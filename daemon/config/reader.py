@@ -8,19 +8,20 @@ from typing import Any, TypeVar
 
 from daemon.chunk import BESIDE
 from daemon.config.check import KnownAddress, check
-from daemon.config.paths import located
+from daemon.config.paths import expanded, located
 from daemon.config.settings import SQLITE_PREFIX, Hooks, Model, Settings, Table, Watch
 from daemon.config.validation import validate
 from daemon.config.variables import Variable, overlay, variables
 from daemon.errors import BadConfig
+from daemon.permissions import denied
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 
-PLACES = (Path("config.toml"), Path("/etc/transcribed/config.toml"))
+PLACES = (Path("config.toml"), Path("~/.config/transcribed/config.toml"), Path("/etc/transcribed/config.toml"))
 
 
 def find(option: Path | None) -> Path:
-    """Find the configuration file: `--config`, $TRANSCRIBED_CONFIG, ./config.toml, /etc/transcribed/config.toml.
+    """Find the configuration file: `--config`, $TRANSCRIBED_CONFIG, or the first of `PLACES` where one is.
 
     Raises:
         BadConfig: There is none.
@@ -28,13 +29,21 @@ def find(option: Path | None) -> Path:
     named = option or (Path(env) if (env := os.environ.get("TRANSCRIBED_CONFIG")) else None)
     if named is not None:
         return named
-    for place in PLACES:
-        if place.is_file():
+    for place in map(_at_home, PLACES):
+        if os.path.isfile(place):  # false, too, where this user may not look: in the folder where sudo was called
             return place
     raise BadConfig(
         "no configuration found at " + " or ".join(map(str, PLACES)),
         "pass --config FILE, or write one: transcribed check --default > config.toml",
     )
+
+
+def _at_home(place: Path) -> Path:
+    """Return a place with `~` replaced; a place of the user's that has no home is as it is, and nothing is there."""
+    try:
+        return expanded(place)
+    except ValueError:
+        return place
 
 
 def load(file: Path, known_address: KnownAddress | None = None) -> Settings:
@@ -49,6 +58,8 @@ def load(file: Path, known_address: KnownAddress | None = None) -> Settings:
     """
     try:
         raw = tomllib.loads(file.read_text("utf-8-sig"))  # some editors begin a file with a byte order mark
+    except PermissionError as error:
+        raise BadConfig(*(denied(file) or (f"{file}: cannot be read: {error.strerror}",))) from error
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise BadConfig(f"{file}: cannot be read: {reason}") from error

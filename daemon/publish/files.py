@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -146,8 +145,7 @@ def _put(folder: int, file: Planned, hidden: bytes, readers: Access | None) -> b
     try:
         _write_all(fd, file.content)
         if readers is not None:
-            by_folder = bool(os.fstat(folder).st_mode & stat.S_ISGID)
-            exactly = give(fd, readers, folder_gives_group=by_folder)
+            exactly = give(fd, readers, folder_mode=os.fstat(folder).st_mode)
         os.fsync(fd)
         if not named:
             target = hidden if replaces else file.name

@@ -1,7 +1,7 @@
 """Gives a file the readers of another one: its owner, group, mode and access control list, as far as is permitted.
 
 A transcript says what its recording says, so the same people may read it, no more and no fewer. The umask of the daemon
-has no part in this.
+has no part in this. In a folder that a group shares, who may read it may also edit it.
 """
 
 import os
@@ -17,6 +17,8 @@ ENTRY = struct.Struct("<HHI")
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 NO_ID = 0xFFFFFFFF
 READ, READ_WRITE = 4, 6
+SHARED = stat.S_ISGID | stat.S_IWGRP
+"""In the mode of a folder: what is made in it belongs to its group, and who is in the group may replace it anyway."""
 Entry = tuple[int, int, int]
 """(tag, permission bits, id)."""
 
@@ -55,17 +57,19 @@ def access(fd: int) -> Access:
     return Access(status.st_uid, status.st_gid, bits[0], group, bits[2], named)
 
 
-def give(fd: int, wanted: Access, *, folder_gives_group: bool) -> bool:
+def give(fd: int, wanted: Access, *, folder_mode: int) -> bool:
     """Give an open file, which the daemon has just made, the readers that are wanted.
 
     Args:
         fd: The file.
         wanted: Those of the recording, or of the file that is replaced.
-        folder_gives_group: The folder is setgid: its group is the right one.
+        folder_mode: Of the folder that it is in. Where that is setgid, its group is the right one.
 
     Returns:
         Whether exactly these may read it. If not, fewer may.
     """
+    folder_gives_group = bool(folder_mode & stat.S_ISGID)
+    shared = folder_mode & (SHARED | stat.S_ISVTX) == SHARED and bool(wanted.group_bits & READ)
     made = os.fstat(fd)
     if not folder_gives_group and made.st_gid != wanted.group:
         with suppress(OSError):
@@ -75,10 +79,10 @@ def give(fd: int, wanted: Access, *, folder_gives_group: bool) -> bool:
             os.fchown(fd, wanted.owner, -1)
     made = os.fstat(fd)
     named = list(wanted.named)
-    user_bits, group_bits = wanted.user_bits, wanted.group_bits
+    user_bits, group_bits = wanted.user_bits, READ_WRITE if shared else wanted.group_bits
     if made.st_uid != wanted.owner:
         user_bits = READ_WRITE
-        if wanted.user_bits & READ and not wanted.other_bits & READ:
+        if wanted.user_bits & READ and not wanted.other_bits & READ and not shared:
             named.append((USER, wanted.user_bits, wanted.owner))
     if made.st_gid != wanted.group and not folder_gives_group:
         group_bits = wanted.other_bits

@@ -7,11 +7,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from daemon.errors import AlreadyRunning, Unavailable
 
@@ -26,27 +28,14 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
     """Return an engine for a database.
 
     Its transactions begin with BEGIN IMMEDIATE (docs/facts.md, fact 6) and its commits reach the disk
-    (synchronous=FULL, docs/facts.md, fact 7). A read-only engine never blocks the writer.
+    (synchronous=FULL, docs/facts.md, fact 7). A read-only engine never blocks the writer, needs no right to write, and
+    opens the file anew for each use, because how it may be read can change.
     """
-
-    def connect() -> sqlite3.Connection:
-        if not read_only:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        mode = "ro" if read_only else "rwc"
-        connection = sqlite3.connect(
-            f"file:{_quoted(path)}?mode={mode}",
-            uri=True,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        if not read_only:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        return connection
-
-    engine = create_engine(URL.create("sqlite", database=str(path)), creator=connect)
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        creator=partial(_open_to_read if read_only else _open_to_write, path),
+        poolclass=NullPool if read_only else None,
+    )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -54,6 +43,43 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _open_to_write(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path, "mode=rwc")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    return connection
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a database that others may be writing.
+
+    While nobody has it open there is no write-ahead log. SQLite wants to make one, and not everybody who may read the
+    file may do that; but it is complete then, and can be read as one that does not change. A daemon that starts
+    meanwhile writes to a new log first.
+    """
+    connection = _connect(path, "mode=ro")
+    try:
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.Error:
+        connection.close()
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        return _connect(path, "mode=ro&immutable=1")
+    return connection
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{_quoted(path)}?{how}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def backup(path: Path, target: Path) -> None:

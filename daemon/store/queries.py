@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 
+from daemon.errors import Unavailable
+from daemon.permissions import denied
 from daemon.store import database
 from daemon.store.export_queries import ExportQueries
 from daemon.store.job_queries import JobQueries
@@ -41,6 +43,8 @@ class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, Search
         self._ask(command, [None])
 
     def _ask(self, command: str, job_ids: Sequence[int | None]) -> None:
+        if obstacle := denied(self._path, write=True):
+            raise Unavailable(*obstacle)
         writer = database.open_engine(self._path)
         try:
             with writer.begin() as db:

@@ -9,6 +9,7 @@ from sqlalchemy import Select
 from sqlalchemy.exc import OperationalError
 
 from daemon.errors import Unavailable
+from daemon.permissions import denied
 from daemon.store import database
 
 R = TypeVar("R")
@@ -24,6 +25,8 @@ class ReadAccess:
     """
 
     def __init__(self, path: Path) -> None:
+        if obstacle := denied(path):
+            raise Unavailable(*obstacle)
         if not path.is_file():
             raise Unavailable(f"there is no database at {path} yet", "start the daemon: transcribed run")
         self._path = path

@@ -18,8 +18,8 @@ def opened(path: Path, mode: int = 0o600) -> int:
     return fd
 
 
-def given(fd: int, wanted: Access, **options: bool) -> bool:
-    return give(fd, wanted, **{"folder_gives_group": False, **options})
+def given(fd: int, wanted: Access, folder_mode: int = 0o755) -> bool:
+    return give(fd, wanted, folder_mode=folder_mode)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o660, 0o664, 0o666, 0o400])
@@ -81,8 +81,31 @@ def test_what_all_may_read_needs_neither_owner_nor_list(tmp_path: Path, monkeypa
 def test_a_setgid_folder_gives_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     transcript = opened(tmp_path / "b")
     may_not(monkeypatch, lists=False)
-    assert given(transcript, Access(ME, MY_GROUP + 1, 6, 4, 0), folder_gives_group=True)
+    assert given(transcript, Access(ME, MY_GROUP + 1, 6, 4, 0), folder_mode=0o2755)
     assert stat.S_IMODE(os.fstat(transcript).st_mode) == 0o640
+
+
+@pytest.mark.parametrize(
+    ("folder", "recording", "transcript"),
+    [
+        (0o2770, 0o640, 0o660),
+        (0o2775, 0o644, 0o664),
+        (0o2770, 0o600, 0o600),  # the recording is its owner's alone
+        (0o3770, 0o640, 0o640),  # sticky: only the owner may replace a file
+        (0o2750, 0o640, 0o640),
+        (0o770, 0o640, 0o640),
+    ],
+)
+def test_who_shares_a_folder_may_edit_what_he_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: int, recording: int, transcript: int
+) -> None:
+    made = opened(tmp_path / "b")
+    lists = may_not(monkeypatch, lists=True)
+    wanted = Access(ME + 1, MY_GROUP, recording >> 6, recording >> 3 & 7, recording & 7)
+    assert given(made, wanted, folder)
+    assert stat.S_IMODE(os.fstat(made).st_mode) == transcript
+    shared = transcript != recording
+    assert bool(lists) == (not shared and not recording & 4), "its owner reads it as one of the group, or by name"
 
 
 def test_a_list_is_taken_over(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Installs the daemon as a systemd service: `transcribed service install`, `uninstall`."""

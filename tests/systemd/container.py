@@ -1,0 +1,105 @@
+"""A small Debian with a systemd of its own, booted in a container (systemd-nspawn), and its users."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.support import wait_until
+
+PACKAGES = (
+    "systemd,systemd-sysv,dbus,libpam-systemd,dbus-user-session,udev,python3,python3-venv,procps,sudo,ca-certificates"
+)
+TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "mount")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+BOOT_S = 60
+
+
+def missing_tools() -> list[str]:
+    """What this machine lacks to make one."""
+    return [tool for tool in TOOLS if shutil.which(tool) is None]
+
+
+def debian(folder: Path) -> Path:
+    """A folder with Debian, made once and kept."""
+    root = folder / "root"
+    if not root.is_dir():
+        partial = folder / "partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(partial)]
+        subprocess.run(command, check=True, timeout=900, capture_output=True)
+        partial.rename(root)
+    return root
+
+
+class Container:
+    """The system in a folder, while it runs."""
+
+    def __init__(self, root: Path, log: Path) -> None:
+        self.root = root
+        self.log = log
+        self._nspawn: subprocess.Popen[bytes] | None = None
+
+    def chroot(self, *command: str) -> None:
+        """Run something in the folder while the system does not run."""
+        subprocess.run(["chroot", str(self.root), *command], check=True, timeout=900, env={"PATH": PATH})
+
+    def boot(self) -> None:
+        with self.log.open("ab") as log:
+            self._nspawn = subprocess.Popen(
+                ["systemd-nspawn", "-q", "-D", str(self.root), "--register=no", "--keep-unit", "--console=pipe", "-b"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(self._is_up, BOOT_S, "the boot")
+
+    def _is_up(self) -> bool:
+        assert self._nspawn is not None and self._nspawn.poll() is None, self.log.read_text("utf-8", "replace")
+        if not self._children():
+            return False
+        state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
+        return state in ("running", "degraded")
+
+    def _children(self) -> list[str]:
+        assert self._nspawn is not None
+        pid = self._nspawn.pid
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+    def run(
+        self, *command: str, user: str = "root", check: bool = True, timeout_s: float = 300, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in it as somebody, as after a login."""
+        enter = ["nsenter", "--target", self._children()[0], "--all", "--wd=/"]
+        home = "/root" if user == "root" else f"/home/{user}"
+        given = {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", **variables}
+        clean = ["env", "-i", *(f"{key}={value}" for key, value in given.items())]
+        done = subprocess.run(
+            [*enter, "runuser", "-u", user, "--", *clean, *command], capture_output=True, text=True, timeout=timeout_s
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def shell(self, script: str, user: str = "root", **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a line for the shell in it as somebody."""
+        return self.run("sh", "-c", script, user=user, **options)
+
+    def shows(self, unit: str, name: str) -> str:
+        """A property of a unit."""
+        return self.run("systemctl", "show", "--value", "-p", name, unit).stdout.strip()
+
+    def reboot(self) -> None:
+        self.run("systemctl", "reboot", check=False)
+        assert self._nspawn is not None
+        self._nspawn.wait(BOOT_S)
+        self.boot()
+
+    def stop(self) -> None:
+        if self._nspawn is None or self._nspawn.poll() is not None:
+            return
+        self.run("systemctl", "poweroff", check=False)
+        try:
+            self._nspawn.wait(BOOT_S)
+        except subprocess.TimeoutExpired:
+            self._nspawn.kill()
+            self._nspawn.wait()
