@@ -159,4 +159,6 @@ def _check_executable(program: Path) -> None:
     """
     for path in (program, *program.parents):
         if path.stat().st_mode & 0o001 == 0:
-            raise Unavailable(f"{path} cannot be used by everybody, and so not by the service", f"sudo chmod go+rX {path}")
+            raise Unavailable(
+                f"{path} cannot be used by everybody, and so not by the service", f"sudo chmod go+rX {path}"
+            )

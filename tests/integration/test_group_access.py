@@ -80,8 +80,11 @@ class State:
 
     def run(self, who: int, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command as somebody."""
-        arguments = self.by(who, "-m", "daemon", *command, "-c", str(self.config))
-        return subprocess.run(arguments, cwd="/", env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        arguments, environment = (
+            self.by(who, "-m", "daemon", *command),
+            {**ENVIRONMENT, "TRANSCRIBED_CONFIG": str(self.config)},
+        )
+        return subprocess.run(arguments, cwd="/", env=environment, capture_output=True, text=True, timeout=60)
 
     def by(self, who: int, *arguments: str) -> list[str]:
         """The command that runs Python as somebody."""
@@ -101,7 +104,7 @@ def state() -> Iterator[State]:
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         made = State(Path(name))
-        if (probe := made.run(STRANGER, "--version")).returncode != 0:
+        if (probe := made.run(STRANGER, "check")).returncode != 0:
             pytest.skip(f"other users may not run the Python of these tests: {probe.stderr}")
         yield made
         made.end(signal.SIGKILL)

@@ -183,7 +183,9 @@ def test_a_full_disk_makes_it_wait_and_go_on(installed: Container) -> None:
     told = installed.run("transcribed", "service", "install", "--watch", "/srv/small").stdout
     assert "start transcribed.service again" in told
     assert installed.run("stat", "-c", "%U:%G %a", "/srv/small").stdout == "transcribed:recordings 2770\n"
-    installed.shell("cp /usr/share/demo.flac /srv/small/a.flac; cat /dev/zero > /srv/small/.filler", "anna", check=False)
+    installed.shell(
+        "cp /usr/share/demo.flac /srv/small/a.flac; cat /dev/zero > /srv/small/.filler", "anna", check=False
+    )
     waiting = "the transcript cannot be written"
     wait_until(lambda: waiting in installed.run("transcribed", "jobs", "list", user="anna").stdout, 60, waiting)
     installed.shell("rm /srv/small/.filler", user="anna")
@@ -195,7 +197,9 @@ def test_a_service_of_ones_own(container: Container) -> None:
     container.run("loginctl", "enable-linger", "boris")
     number = container.run("id", "-u", "boris").stdout.strip()
     session = {"XDG_RUNTIME_DIR": f"/run/user/{number}"}
-    wait_until(lambda: container.shell(f"test -S /run/user/{number}/bus", check=False).returncode == 0, 30, "his systemd")
+    wait_until(
+        lambda: container.shell(f"test -S /run/user/{number}/bus", check=False).returncode == 0, 30, "his systemd"
+    )
     for _ in range(2):
         done = container.run("transcribed", "service", "install", "--user", user="boris", **session)
     assert {line.split()[0] for line in done.stdout.partition("\n\n")[0].splitlines()} == {"already"}
@@ -207,7 +211,9 @@ def test_a_service_of_ones_own(container: Container) -> None:
 
 
 def test_the_unit_is_as_hardened_as_it_says(installed: Container) -> None:
-    score = re.search(r"Overall exposure level for \S+: ([\d.]+)", installed.run("systemd-analyze", "security", UNIT).stdout)
+    score = re.search(
+        r"Overall exposure level for \S+: ([\d.]+)", installed.run("systemd-analyze", "security", UNIT).stdout
+    )
     assert score is not None and float(score[1]) <= 1.5
 
 

@@ -33,7 +33,8 @@ def test_a_dry_run_prints_the_steps_and_needs_no_systemd(machine: Machine) -> No
     assert list(machine.root.iterdir()) == []
 
 
-def test_json_has_the_same(machine: Machine) -> None:
+@pytest.mark.usefixtures("machine")
+def test_json_has_the_same() -> None:
     done = CliRunner().invoke(service_app, ["uninstall", "--dry-run", "--json"])
     assert {step["state"] for step in json.loads(done.output)} == {"already"}
 

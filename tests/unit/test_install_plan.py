@@ -34,7 +34,7 @@ class Systemd:
         return self.stands
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
     made = Systemd()
     monkeypatch.setattr(commands, "run", made.run)
@@ -88,7 +88,7 @@ def test_for_the_whole_system(machine: Machine, systemd: Systemd, tmp_path: Path
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o000])
-def test_the_umask_has_no_part_in_it(machine: Machine, systemd: Systemd, tmp_path: Path, umask: int) -> None:
+def test_the_umask_has_no_part_in_it(machine: Machine, tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         states(install_for_all(machine))
@@ -131,7 +131,7 @@ def test_another_folder_is_added_and_the_service_started_again(machine: Machine,
 
 
 @pytest.mark.parametrize("which", ["config", "unit"])
-def test_what_was_edited_is_kept(machine: Machine, systemd: Systemd, which: str) -> None:
+def test_what_was_edited_is_kept(machine: Machine, which: str) -> None:
     states(install_for_all(machine))
     file: Path = getattr(machine, which)
     edited = file.read_text() + "# mine\n"
@@ -145,7 +145,7 @@ def test_what_was_edited_is_kept(machine: Machine, systemd: Systemd, which: str)
     assert set(states(install_for_all(more))) == {"already"}
 
 
-def test_somebody_elses_file_is_kept(machine: Machine, systemd: Systemd) -> None:
+def test_somebody_elses_file_is_kept(machine: Machine) -> None:
     machine.unit.parent.mkdir(parents=True)
     machine.unit.write_text("[Service]\nExecStart=/my/own\n")
     states(install_for_all(machine))
@@ -189,14 +189,14 @@ def test_a_folder_that_could_be_the_wrong_one_is_refused_before_anything_is_done
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give folders away")
 @pytest.mark.parametrize("foreign", ["srv", "srv/recordings", "etc"])
-def test_folders_of_somebody_else_are_refused(machine: Machine, systemd: Systemd, foreign: str) -> None:
+def test_folders_of_somebody_else_are_refused(machine: Machine, foreign: str) -> None:
     (machine.root / foreign).mkdir(parents=True)
     os.chown(machine.root / foreign, 12345, 12345)
     with pytest.raises(Unavailable, match="belongs to 12345"):
         states(install_for_all(machine))
 
 
-def test_an_empty_folder_is_given_over_and_one_that_suits_is_left(machine: Machine, systemd: Systemd) -> None:
+def test_an_empty_folder_is_given_over_and_one_that_suits_is_left(machine: Machine) -> None:
     folder = machine.folders[0]
     folder.mkdir(parents=True)
     states(install_for_all(machine))
@@ -207,7 +207,7 @@ def test_an_empty_folder_is_given_over_and_one_that_suits_is_left(machine: Machi
     assert stat.S_IMODE(folder.stat().st_mode) == 0o775
 
 
-def test_what_is_made_in_the_folder_is_the_groups_whatever_the_umask(machine: Machine, systemd: Systemd) -> None:
+def test_what_is_made_in_the_folder_is_the_groups_whatever_the_umask(machine: Machine) -> None:
     states(install_for_all(machine))
     folder = machine.folders[0]
     if "system.posix_acl_default" not in os.listxattr(folder):
@@ -223,14 +223,14 @@ def test_what_is_made_in_the_folder_is_the_groups_whatever_the_umask(machine: Ma
 
 
 @pytest.mark.parametrize("link", ["etc/systemd/system/transcribed.service", "etc/transcribed"])
-def test_links_in_the_place_of_files_are_refused(machine: Machine, systemd: Systemd, link: str) -> None:
+def test_links_in_the_place_of_files_are_refused(machine: Machine, link: str) -> None:
     (machine.root / link).parent.mkdir(parents=True)
     (machine.root / link).symlink_to("/dev/null")
     with pytest.raises(Unavailable, match="is a link"):
         states(install_for_all(machine))
 
 
-def test_another_program_of_that_name_is_left_alone(machine: Machine, systemd: Systemd) -> None:
+def test_another_program_of_that_name_is_left_alone(machine: Machine) -> None:
     machine.link.parent.mkdir(parents=True)
     machine.link.write_text("another")
     told = [outcome.what for outcome in run(install_for_all(machine), dry_run=False)]
@@ -239,9 +239,7 @@ def test_another_program_of_that_name_is_left_alone(machine: Machine, systemd: S
     assert machine.link.read_text() == "another"
 
 
-def test_a_step_that_fails_is_named_and_goes_on_from_there(
-    machine: Machine, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_step_that_fails_is_named_and_goes_on_from_there(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: object, **_options: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -253,7 +251,7 @@ def test_a_step_that_fails_is_named_and_goes_on_from_there(
     assert not list(machine.root.rglob("*.partial"))
 
 
-def test_uninstalled_all_but_the_service_stays(machine: Machine, systemd: Systemd) -> None:
+def test_uninstalled_all_but_the_service_stays(machine: Machine) -> None:
     states(install_for_all(machine))
     (machine.folders[0] / "a.wav").touch()
     assert set(states(uninstall_for_all(machine))) == {"done"}
@@ -262,7 +260,7 @@ def test_uninstalled_all_but_the_service_stays(machine: Machine, systemd: System
     assert set(states(uninstall_for_all(machine))) == {"already"}
 
 
-def test_an_edited_unit_is_kept_under_another_name(machine: Machine, systemd: Systemd) -> None:
+def test_an_edited_unit_is_kept_under_another_name(machine: Machine) -> None:
     states(install_for_all(machine))
     machine.unit.write_text("[Service]\nExecStart=/my/own\n")
     states(uninstall_for_all(machine))
