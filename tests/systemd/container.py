@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,17 @@ class Container:
         return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
     def run(
-        self, *command: str, user: str = "root", check: bool = True, timeout_s: float = 300, **variables: str
+        self,
+        *command: str,
+        user: str = "root",
+        check: bool = True,
+        timeout_s: float = 300,
+        variables: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in it as somebody, as after a login."""
         enter = ["nsenter", "--target", self._children()[0], "--all", "--wd=/"]
         home = "/root" if user == "root" else f"/home/{user}"
-        given = {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", **variables}
+        given = {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", **(variables or {})}
         clean = ["env", "-i", *(f"{key}={value}" for key, value in given.items())]
         done = subprocess.run(
             [*enter, "runuser", "-u", user, "--", *clean, *command], capture_output=True, text=True, timeout=timeout_s

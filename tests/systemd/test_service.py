@@ -201,12 +201,12 @@ def test_a_service_of_ones_own(container: Container) -> None:
         lambda: container.shell(f"test -S /run/user/{number}/bus", check=False).returncode == 0, 30, "his systemd"
     )
     for _ in range(2):
-        done = container.run("transcribed", "service", "install", "--user", user="boris", **session)
+        done = container.run("transcribed", "service", "install", "--user", user="boris", variables=session)
     assert {line.split()[0] for line in done.stdout.partition("\n\n")[0].splitlines()} == {"already"}
     container.shell("cp /usr/share/demo.flac ~/Recordings/mine.flac", user="boris")
     wait_until(lambda: jobs(container, "boris").get("mine.flac") == "done", 60, "his transcript")
-    container.run("transcribed", "service", "uninstall", "--user", user="boris", **session)
-    asked = container.run("systemctl", "--user", "is-active", UNIT, user="boris", check=False, **session)
+    container.run("transcribed", "service", "uninstall", "--user", user="boris", variables=session)
+    asked = container.run("systemctl", "--user", "is-active", UNIT, user="boris", check=False, variables=session)
     assert asked.stdout.strip() == "inactive"
 
 

@@ -1,32 +1,53 @@
-"""How much is begun at once."""
+"""Places that nobody else can exchange."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+import os
+import stat
+from pathlib import Path
 
-from daemon.transcribe.places import HELD_MAX_S, LONG_BYTES, LONG_OPEN_MAX, free_places, needs_window
+import pytest
 
-
-def test_an_idle_daemon_has_all_places() -> None:
-    assert free_places([], capacity=8) == (LONG_OPEN_MAX, 20)
-
-
-def test_a_file_of_the_limit_is_short() -> None:
-    assert free_places([LONG_BYTES, LONG_BYTES + 1], capacity=1) == (LONG_OPEN_MAX - 1, 5)
+from daemon.errors import Unavailable
+from daemon.install.places import check_way, open_folder
 
 
-@given(st.lists(st.integers(0, 2 * LONG_BYTES)), st.integers(1, 64))
-def test_each_recording_takes_one_place_of_its_kind(sizes: list[int], capacity: int) -> None:
-    long, short = free_places(sizes, capacity)
-    assert long + short == LONG_OPEN_MAX + 2 * capacity + 4 - len(sizes)
-    assert free_places([*sizes, LONG_BYTES + 1], capacity) == (long - 1, short)
-    assert free_places([*sizes, 0], capacity) == (long, short - 1)
+def test_what_is_not_there_yet_will_be_ours(tmp_path: Path) -> None:
+    check_way(tmp_path / "a" / "b" / "c")
 
 
-def test_a_recording_that_has_nothing_waiting_is_always_decoded_on() -> None:
-    assert needs_window(0, capacity=1, held_s=10 * HELD_MAX_S)
+def test_a_file_or_a_link_on_the_way(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match=r"file is not a folder"):
+        check_way(tmp_path / "file" / "x")
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(Unavailable, match=r"link is a link") as caught:
+        check_way(tmp_path / "link" / "x")
+    assert str(tmp_path / "x") in caught.value.hint
 
 
-def test_another_one_only_while_there_is_little_left_to_do_and_room() -> None:
-    assert needs_window(7, capacity=2, held_s=HELD_MAX_S - 1)
-    assert not needs_window(8, capacity=2, held_s=0.0)
-    assert not needs_window(7, capacity=2, held_s=HELD_MAX_S)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give folders away")
+def test_a_folder_of_somebody_else_on_the_way(tmp_path: Path) -> None:
+    (tmp_path / "his").mkdir()
+    os.chown(tmp_path / "his", 12345, 12345)
+    with pytest.raises(Unavailable, match="belongs to 12345, who could exchange it"):
+        check_way(tmp_path / "his" / "x")
+
+
+def test_folders_on_the_way_are_made_for_everybody(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        folder = open_folder(tmp_path / "a" / "b")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.fstat(folder).st_mode) == 0o755
+    again = open_folder(tmp_path / "a" / "b")
+    assert os.path.sameopenfile(folder, again)
+    os.close(folder)
+    os.close(again)
+
+
+def test_a_link_that_comes_between_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
+        open_folder(tmp_path / "link" / "x")
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from daemon.config import reader
+from daemon.config.settings import Settings
 from daemon.install import texts
 from tests.support import ROOT
 
 FOLDERS = (Path("/srv/recordings"), Path("/data/the calls"), Path('/data/100%"\\x'))
 
 
-def settings_of(text: str, folder: Path) -> reader.Settings:
+def settings_of(text: str, folder: Path) -> Settings:
     (folder / "config.toml").write_text(text)
     return reader.load(folder / "config.toml")
 
