@@ -22,13 +22,18 @@ def is_journal(stream: TextIO) -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
 
 
+def with_priority(level: int, text: str) -> str:
+    """Return a text for the journal, with its priority before every line."""
+    priority = PRIORITIES.get(level, PRIORITIES[logging.INFO])
+    return "\n".join(priority + line for line in text.splitlines())
+
+
 class JournalFormatter(logging.Formatter):
     """Puts its priority before every line of a message, so that `journalctl -p warning` finds what it should."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of a record."""
-        priority = PRIORITIES.get(record.levelno, "<6>")
-        return "\n".join(priority + line for line in super().format(record).splitlines())
+        return with_priority(record.levelno, super().format(record))
 
 
 def notify(message: str) -> None:

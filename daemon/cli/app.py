@@ -42,7 +42,7 @@ from daemon.config.handover import hand_over, taken_over
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.monitor.notifications import is_known
 from daemon.store.queries import Queries
-from daemon.systemd import JournalFormatter, is_journal
+from daemon.systemd import JournalFormatter, is_journal, with_priority
 
 WAIT_S = 300.0
 """How long `run --once` waits for what only others can end, unless told."""
@@ -77,9 +77,8 @@ def main() -> None:
 
 
 def _fail(error: TranscribedError) -> NoReturn:
-    print(f"transcribed: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+    told = f"transcribed: {error.message}" + (f"\n  {error.hint}" if error.hint else "")
+    print(with_priority(logging.ERROR, told) if is_journal(sys.stderr) else told, file=sys.stderr)
     match error:
         case BadConfig():
             sys.exit(EXIT_USAGE)

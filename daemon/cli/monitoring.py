@@ -114,13 +114,25 @@ def reload(config_file: ConfigOption = None, as_json: JsonOption = False) -> Non
         raise Unavailable(f"the daemon (pid {pid}) cannot be told: {error.strerror}", hint) from error
     until = time.monotonic() + settings.jobs.drain_seconds + RELOAD_S
     while database.locked_at(path) == before:
-        if time.monotonic() > until or not Path(f"/proc/{pid}").exists():
+        if time.monotonic() > until or not _lives(pid):
             raise Unavailable("the daemon has not taken the configuration", "its log says why")
         time.sleep(0.1)
     if as_json:
         print_json({"command": "reload", "pid": pid})
     else:
         print(f"the daemon (pid {pid}) starts again with the new configuration")
+
+
+def _lives(pid: int) -> bool:
+    """Return whether a process that may be signalled is there.
+
+    Not by /proc, in which the unit hides the daemon from what it runs for a reload.
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @db_app.command("backup")

@@ -11,7 +11,7 @@ import pytest
 
 from daemon.bench.workload import meeting
 from tests.support import ROOT
-from tests.systemd.container import Container, debian, missing_tools
+from tests.systemd.container import MEETING_S, Container, debian, missing_tools
 
 INSTALL = "PIP_FIND_LINKS=/wheels /opt/transcribed/bin/pip install --quiet --no-index 'transcribed[tiny]'"
 
@@ -64,7 +64,7 @@ def _prepare(container: Container, wheels: Path) -> None:
     for name in ("anna", "boris"):
         container.chroot("useradd", "--create-home", "--shell", "/bin/bash", name)
     share = container.root / "usr" / "share"
-    meeting(share)
+    meeting(share, MEETING_S)
     shutil.copy(ROOT / "daemon" / "clips" / "demo.flac", share)
     for name in ("meeting.wav", "demo.flac"):
         (share / name).chmod(0o644)

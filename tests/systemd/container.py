@@ -14,6 +14,8 @@ PACKAGES = (
 TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "mount")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOT_S = 60
+MEETING_S = 600.0
+"""The length of a recording that takes a while."""
 
 
 def missing_tools() -> list[str]:
@@ -76,10 +78,10 @@ class Container:
         variables: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in it as somebody, as after a login."""
-        enter = ["nsenter", "--target", self._children()[0], "--all", "--wd=/"]
+        enter = ["nsenter", "--target", self._children()[0], "--all"]
         home = "/root" if user == "root" else f"/home/{user}"
         given = {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", **(variables or {})}
-        clean = ["env", "-i", *(f"{key}={value}" for key, value in given.items())]
+        clean = ["env", "-i", "-C", "/", *(f"{key}={value}" for key, value in given.items())]
         done = subprocess.run(
             [*enter, "runuser", "-u", user, "--", *clean, *command], capture_output=True, text=True, timeout=timeout_s
         )
