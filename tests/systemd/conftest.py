@@ -32,10 +32,10 @@ def base(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project and all that it needs, as wheels for this Python."""
+    """The project and all that it needs, also to be built again, as wheels for this Python."""
     folder = tmp_path_factory.mktemp("wheels")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--constraint", "constraints.txt"]
-    subprocess.run([*pip, "--wheel-dir", str(folder), ".[tiny]"], cwd=ROOT, check=True, timeout=900)
+    subprocess.run([*pip, "--wheel-dir", str(folder), ".[tiny]", "hatchling"], cwd=ROOT, check=True, timeout=900)
     return folder
 
 

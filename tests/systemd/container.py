@@ -14,7 +14,7 @@ PACKAGES = (
 TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "mount")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOT_S = 60
-MEETING_S = 600.0
+MEETING_S = 400.0
 """The length of a recording that takes a while."""
 
 

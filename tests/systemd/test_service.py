@@ -67,9 +67,9 @@ def test_installed_it_runs(installed: Container) -> None:
 
 
 def test_decoders_are_in_their_sandbox(installed: Container) -> None:
-    drop(installed, "demo.flac", "sandboxed.flac")
-    wait_for(installed, "sandboxed.flac")
-    assert "sandbox" not in journal(installed)
+    drop(installed, "demo.flac", "first.flac")
+    wait_for(installed, "first.flac")
+    assert "the sandbox of the decoders" not in journal(installed)
 
 
 def test_installed_twice_it_is_as_before(installed: Container) -> None:
@@ -160,7 +160,7 @@ def _done_and_whole(container: Container, path: str) -> None:
     wait_for(container, path, timeout_s=600)
     stem = path.rpartition(".")[0]
     found: dict[str, Any] = json.loads(container.run("cat", f"{DROP}/{stem}.json", user="anna").stdout)
-    starts = [segment["start"] for segment in found["segments"]]
+    starts = [segment["start_s"] for segment in found["segments"]]
     assert starts == sorted(starts) and starts[-1] > MEETING_S - 60, "all of it, each line once"
     statement = "SELECT count(*) FROM (SELECT 1 FROM segments GROUP BY job_id, chunk, idx HAVING count(*) > 1)"
     script = f"import sqlite3; print(*sqlite3.connect('file:{DATABASE}?mode=ro', uri=True).execute({statement!r}).fetchone())"
@@ -189,8 +189,9 @@ def test_a_full_disk_makes_it_wait_and_go_on(installed: Container) -> None:
     installed.shell(
         "cp /usr/share/demo.flac /srv/small/a.flac; cat /dev/zero > /srv/small/.filler", "anna", check=False
     )
+    listed = ("transcribed", "jobs", "list", "--path", "a.flac", "--json")
     waiting = "the transcript cannot be written"
-    wait_until(lambda: waiting in installed.run("transcribed", "jobs", "list", user="anna").stdout, 60, waiting)
+    wait_until(lambda: waiting in installed.run(*listed, user="anna").stdout, 60, waiting)
     installed.shell("rm /srv/small/.filler", user="anna")
     wait_for(installed, "a.flac")
     assert installed.shell("cat /srv/small/a.txt", user="anna").stdout
