@@ -38,7 +38,7 @@ soak: $(VENV)/test.stamp ## work for an hour with random faults; SOAK_SECONDS=60
 test-systemd: $(VENV)/test.stamp ## test the service on a real systemd, in a container (as root; mmdebstrap, systemd-container)
 	$(BIN)/pytest tests/systemd/test_service.py -m systemd
 
-test-container: $(VENV)/test.stamp ## build docs/docker and test it (as root; mmdebstrap, buildah, podman, runc)
+test-container: $(VENV)/test.stamp ## build docs/docker and test it (as root; mmdebstrap, buildah, podman-compose, runc, catatonit)
 	$(BIN)/pytest tests/systemd/test_docker.py -m systemd
 
 lint: $(VENV)/test.stamp ## check style, formatting, types and the layers

@@ -95,7 +95,7 @@ def check_systemd(*, user: bool) -> None:
         Unavailable: systemd does not run, or the process is not allowed to.
     """
     if not BOOTED.is_dir():
-        raise Unavailable("systemd does not run here", "for a container see docs/docker; else: transcribed run")
+        raise Unavailable("systemd does not run here", "in a container see docs/service.md; else: transcribed run")
     is_root = os.geteuid() == 0
     if user and is_root:
         raise Unavailable("--user is for the user who asks for it, not for root", "run it as that user, without sudo")

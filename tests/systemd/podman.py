@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,9 @@ class Podman:
         }
 
     def run(
-        self, *arguments: str, program: str = "podman", check: bool = True, **variables: str
+        self, *arguments: str, program: str = "podman", check: bool = True, variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        environment = {**self.environment, **variables}
+        environment = {**self.environment, **(variables or {})}
         done = subprocess.run(
             [program, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200
         )

@@ -76,6 +76,6 @@ def test_compose(podman: Podman, tmp_path: Path) -> None:
     shutil.copy(DEMO, tmp_path)
     os.chown(tmp_path / "demo.flac", SOMEBODY, SOMEBODY)
     settings = {"RUN_AS": f"{SOMEBODY}:{SOMEBODY}", "RECORDINGS": str(tmp_path)}
-    podman.run("-f", "docs/docker/compose.yaml", "up", "-d", "cpu", program="podman-compose", **settings)
+    podman.run("-f", "docs/docker/compose.yaml", "up", "-d", program="podman-compose", variables=settings)
     wait_until((tmp_path / "demo.txt").exists, 120, "the transcript")
-    podman.run("-f", "docs/docker/compose.yaml", "down", program="podman-compose", **settings)
+    podman.run("-f", "docs/docker/compose.yaml", "down", program="podman-compose", variables=settings)
