@@ -77,21 +77,23 @@ def _run(steps: Sequence[Step], last: str, dry_run: bool, as_json: bool) -> None
 
 
 def _welcome_all(machine: plan.Machine) -> str:
-    folders = ", ".join(map(str, machine.watched))
     return (
-        f"Drop recordings into {folders}; transcripts appear beside them.\n"
-        f"Who may drop, read and edit there:  sudo usermod -aG {machine.group} NAME  (from the next login on)\n"
-        f"Look at it:                         transcribed status; journalctl -fu {plan.UNIT}\n"
-        f"Change jobs:                        sudo -u {plan.USER} transcribed jobs retry ID\n"
-        f"Settings:                           {machine.config}; sudo systemctl reload {plan.UNIT}"
+        f"Drop recordings into {_listed(machine.watched)}; transcripts appear beside them.\n"
+        f"  who may:      sudo usermod -aG {machine.group} NAME (from the next login on)\n"
+        f"  look at it:   transcribed status; journalctl -fu {plan.USER}\n"
+        f"  change jobs:  sudo -u {plan.USER} transcribed jobs retry ID\n"
+        f"  settings:     {machine.config}; sudo systemctl reload {plan.USER}"
     )
 
 
 def _welcome_one(person: plan.Person) -> str:
-    folders = ", ".join(map(str, person.watched))
     return (
-        f"Drop recordings into {folders}; transcripts appear beside them.\n"
-        f"It runs while you are logged in. From boot on, and after you log out:  loginctl enable-linger\n"
-        f"Look at it:  {person.program} status; journalctl --user -fu {plan.UNIT}\n"
-        f"Settings:    {person.config}; systemctl --user reload {plan.UNIT}"
+        f"Drop recordings into {_listed(person.watched)}; transcripts appear beside them.\n"
+        "  it runs while you are logged in; always, with:  loginctl enable-linger\n"
+        f"  look at it:   {person.program} status; journalctl --user -fu {plan.USER}\n"
+        f"  settings:     {person.config}; systemctl --user reload {plan.USER}"
     )
+
+
+def _listed(folders: Sequence[Path]) -> str:
+    return ", ".join(map(str, folders))

@@ -9,6 +9,7 @@ from daemon.install.steps import File, Folder, Link, Step
 
 UNIT = "transcribed.service"
 USER = "transcribed"
+"""The user of the daemon, named like the unit."""
 STATE = Path("/var/lib/transcribed")
 LOGS = Path("/var/log/transcribed")
 CACHE = Path("/var/cache/transcribed")
