@@ -63,7 +63,7 @@ class Folder:
 
     @property
     def _rights(self) -> str:
-        return f"{self.owner}:{self.group} {self.mode:o}"
+        return f"{self.owner}:{self.group} {self.mode:04o}"
 
     def change(self, _changed: Collection[Step] = (), /) -> Change | None:
         """As in `Step`; a folder that is there and in use is left as it is, or refused."""
