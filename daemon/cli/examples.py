@@ -45,6 +45,12 @@ EXAMPLES = {
     "bench subtitles": ("transcribed bench subtitles --transcripts 100",),
     "bench database": ("transcribed bench database --jobs 10000 --segments 100000",),
     "bench folder": ("transcribed bench folder recordings --preset cpu --preset edge --language de",),
+    "doctor": ("transcribed doctor", "sudo transcribed doctor --config /etc/transcribed/config.toml"),
+    "service install": (
+        "sudo transcribed service install --watch /srv/recordings --dry-run",
+        "transcribed service install --user --watch Recordings",
+    ),
+    "service uninstall": ("sudo transcribed service uninstall --dry-run",),
     "verify": ("transcribed verify", "transcribed verify --folder recordings --least 99"),
 }
 """Command lines that show what a command is for, by its name."""

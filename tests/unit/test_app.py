@@ -18,7 +18,7 @@ from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailab
 def test_the_exit_code_tells_the_kind(
     error: TranscribedError, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail() -> None:
+    def fail(**_names: str) -> None:
         raise error
 
     monkeypatch.setattr(app, "app", fail)

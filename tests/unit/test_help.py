@@ -58,4 +58,6 @@ def test_the_help_of_a_command_fits_into_80_columns_and_ends_with_examples(name:
     shown = CliRunner().invoke(app, [*name.split(), "--help"], prog_name="transcribed").stdout
     assert max(map(len, shown.splitlines())) <= 80
     lines = [line.strip() for line in shown.splitlines() if line.strip()]
-    assert "For example:" in lines and lines[lines.index("For example:") + 1].startswith(f"transcribed {name}")
+    assert "For example:" in lines and lines[lines.index("For example:") + 1].removeprefix("sudo ").startswith(
+        f"transcribed {name}"
+    )
