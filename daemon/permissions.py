@@ -23,6 +23,8 @@ def denied(file: Path, *, write: bool = False) -> Denied | None:
         write: It is to be changed, not only read.
     """
     for folder in reversed(file.absolute().parents):
+        if not folder.exists():
+            return None
         if not _may(folder, os.X_OK):
             return _told(file, folder, 1, write)
     if not file.exists() or _may(file, os.W_OK if write else os.R_OK):

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.cli.common import JsonOption, print_json
-from daemon.install import plan
-from daemon.install.facts import check_systemd, for_all, for_one, this_machine, this_person
-from daemon.install.runner import run
-from daemon.install.steps import Step
+
+if TYPE_CHECKING:  # the other commands need none of it, and start sooner without
+    from daemon.install import plan
+    from daemon.install.steps import Step
 
 service_app = typer.Typer(help="The daemon as a service of systemd.", no_args_is_help=True)
 
@@ -33,6 +33,9 @@ def service_install(
     as_json: JsonOption = False,
 ) -> None:
     """Install the service and start it, step by step. What is done already stays as it is."""
+    from daemon.install import plan
+    from daemon.install.facts import check_systemd, for_all, for_one, this_machine, this_person
+
     if user and group is not None:
         raise typer.BadParameter("does not go with --user", param_hint="--group")
     if not dry_run:
@@ -48,6 +51,9 @@ def service_install(
 @service_app.command("uninstall")
 def service_uninstall(user: UserOption = False, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
     """Stop the service and remove its unit. Recordings, transcripts, database and configuration stay."""
+    from daemon.install import plan
+    from daemon.install.facts import check_systemd, this_machine, this_person
+
     if not dry_run:
         check_systemd(user=user)
     if user:
@@ -63,8 +69,10 @@ def service_uninstall(user: UserOption = False, dry_run: DryRunOption = False, a
         _run(plan.uninstall_for_all(machine), left, dry_run, as_json)
 
 
-def _run(steps: Sequence[Step], last: str, dry_run: bool, as_json: bool) -> None:
+def _run(steps: Sequence["Step"], last: str, dry_run: bool, as_json: bool) -> None:
     """Run the steps and print each as soon as it is done; `last` is what people should know then."""
+    from daemon.install.runner import run
+
     outcomes = []
     for outcome in run(steps, dry_run=dry_run):
         outcomes.append(outcome)
@@ -76,22 +84,26 @@ def _run(steps: Sequence[Step], last: str, dry_run: bool, as_json: bool) -> None
         print(f"\n{last}")
 
 
-def _welcome_all(machine: plan.Machine) -> str:
+def _welcome_all(machine: "plan.Machine") -> str:
+    from daemon.install.plan import USER
+
     return (
         f"Drop recordings into {_listed(machine.watched)}; transcripts appear beside them.\n"
         f"  who may:      sudo usermod -aG {machine.group} NAME (from the next login on)\n"
-        f"  look at it:   transcribed status; journalctl -fu {plan.USER}\n"
-        f"  change jobs:  sudo -u {plan.USER} transcribed jobs retry ID\n"
-        f"  settings:     {machine.config}; sudo systemctl reload {plan.USER}"
+        f"  look at it:   transcribed status; journalctl -fu {USER}\n"
+        f"  change jobs:  sudo -u {USER} transcribed jobs retry ID\n"
+        f"  settings:     {machine.config}; sudo systemctl reload {USER}"
     )
 
 
-def _welcome_one(person: plan.Person) -> str:
+def _welcome_one(person: "plan.Person") -> str:
+    from daemon.install.plan import USER
+
     return (
         f"Drop recordings into {_listed(person.watched)}; transcripts appear beside them.\n"
         "  it runs while you are logged in; always, with:  loginctl enable-linger\n"
-        f"  look at it:   {person.program} status; journalctl --user -fu {plan.USER}\n"
-        f"  settings:     {person.config}; systemctl --user reload {plan.USER}"
+        f"  look at it:   {person.program} status; journalctl --user -fu {USER}\n"
+        f"  settings:     {person.config}; systemctl --user reload {USER}"
     )
 
 

@@ -59,16 +59,15 @@ def test_the_users_folder_is_measured_and_left_alone(tmp_path: Path) -> None:
     layouts = [run["layout"] for run in document["runs"]]
     assert "1 workers x 1 threads, batches of 1," in layouts[1]
     assert any(note.startswith("preset edge") and "fits" in note for note in document["notes"])
-    for language, reason in (("de", "knows English only"), ("klingon", "unknown language 'klingon'")):
-        refused = transcribed(tmp_path, "bench", "folder", "mine", "--preset", "cpu", "--language", language)
-        assert refused.returncode == 1 and reason in " ".join(refused.stdout.split())
+    refused = transcribed(tmp_path, "bench", "folder", "mine", "--preset", "cpu", "--language", "klingon")
+    assert refused.returncode == 1 and "unknown language 'klingon'" in " ".join(refused.stdout.split())
 
 
 def test_peers_on_the_users_folder(tmp_path: Path) -> None:
     mine = tmp_path / "calls [en]"
     mine.mkdir()
     shutil.copy(CLIPS / "memo-1.opus", mine)
-    names = ["faster-whisper 2x1", "faster-whisper batched", "the engine alone"]
+    names = ["faster-whisper batched", "the engine alone"]
     only = [word for name in names for word in ("--only", name)]
     done = transcribed(tmp_path, "bench", "peers", "--folder", mine.name, *only, "--repeats", "1", "--json", "p.json")
     assert done.returncode == 0, done.stderr
@@ -77,7 +76,7 @@ def test_peers_on_the_users_folder(tmp_path: Path) -> None:
     assert [row["program"] for row in document["table"]] == ["transcribed", *names]
     assert {row["workload"] for row in document["table"]} == {"calls [en]: 1 recordings"}
     assert all(row["WER %"] is None and row["wall s"] > 0 for row in document["table"]), "nothing says what is said"
-    # Four programs on the same weights: each has the whole sentence.
+    # Three programs on the same weights: each has the whole sentence.
     assert {run["characters"] // 10 for run in document["runs"]} == {7}, document["runs"]
 
 
@@ -99,7 +98,8 @@ def test_verify_keeps_its_result(make_daemon: MakeDaemon) -> None:
 
 
 def test_the_layout_is_tried_when_idle_gives_way_to_work_and_is_kept(make_daemon: MakeDaemon) -> None:
-    daemon: Daemon = make_daemon(model="batch_size = 4")  # so that batches of other sizes are not tried
+    soon = "import daemon.transcribe.autotune as autotune; autotune.IDLE_S = 1.0"
+    daemon: Daemon = make_daemon(model="batch_size = 4", patch=soon)  # so that batches of other sizes are not tried
     daemon.start().ready()
     wait_until(lambda: "nothing to do: trying" in daemon.log_text(), 60, "the trial")
     shutil.copy(CLIPS / "memo-1.opus", daemon.inbox)
@@ -124,9 +124,9 @@ def test_the_layout_is_tried_when_idle_gives_way_to_work_and_is_kept(make_daemon
 
 
 def test_a_memos_wait_is_taken_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency, "LONG_S", 60.0)
+    monkeypatch.setattr(latency, "LONG_S", 30.0)
     report = latency.latency({"name": "tiny.en"}, tmp_path, 1)
-    assert [row["memo dropped"] for row in report.rows] == ["on an idle daemon", "while 1 minutes are transcribed"]
+    assert [row["memo dropped"] for row in report.rows] == ["on an idle daemon", "while 0.5 minutes are transcribed"]
     for row, run in zip(report.rows, report.runs, strict=True):
         assert 0 < run["engine_s"] < run["wait_s"] - latency.SETTLE_S, row
         parts = row["of it settling"] + row["its share of the engine"] + row["the rest"]

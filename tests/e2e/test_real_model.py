@@ -234,7 +234,7 @@ def test_kills_during_a_long_recording_repeat_no_finished_chunk(make_daemon: Mak
     daemon: Daemon = make_daemon(jobs="window_seconds = 60")
     path = long_recording(daemon.inbox / "long.wav", 4)
     done = 0
-    for _ in range(3):
+    for _ in range(2):
         daemon.start().ready()
         wait_until(partial(_more_is_done, daemon, done), 60, "progress")
         daemon.kill()

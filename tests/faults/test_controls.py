@@ -133,8 +133,8 @@ CONTROLS = [
         ("tests/faults/test_lost_events.py", "-k", "drive"),
     ),
 ]
-SMALL = 2
-"""The first few are part of every run."""
+SMALL = 1
+"""The first of them is part of every run."""
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)

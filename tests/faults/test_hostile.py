@@ -35,7 +35,7 @@ def hostile_kinds() -> set[str]:
 
 @pytest.mark.guarantee(12, 13, 14, 15, 17)
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("good", "large"), [(20, False), pytest.param(100, True, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(("good", "large"), [(10, False), pytest.param(100, True, marks=pytest.mark.faults)])
 def test_hostile_files_among_good_ones(
     make_daemon: MakeDaemon, canary: tuple[str, list[str]], good: int, large: bool
 ) -> None:

@@ -87,7 +87,7 @@ def test_random_kills_of_the_children(make_daemon: MakeDaemon, files: int, kills
 
 @pytest.mark.guarantee(24)
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("files", "terms"), [(12, 3), pytest.param(300, 100, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(("files", "terms"), [(8, 2), pytest.param(300, 100, marks=pytest.mark.faults)])
 def test_many_sigterms(make_daemon: MakeDaemon, files: int, terms: int) -> None:
     """Each stop is in order, and no attempt is charged for it."""
     rng = random.Random(11)

@@ -101,7 +101,7 @@ while True:
 
 @pytest.mark.guarantee(6, 7)
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("files", "kills"), [(20, 3), pytest.param(300, 40, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(("files", "kills"), [(12, 2), pytest.param(300, 40, marks=pytest.mark.faults)])
 def test_readers_and_backups_during_kills(make_daemon: MakeDaemon, files: int, kills: int) -> None:
     """`status` 20 times a second and a backup every 2 s: nobody is told of a lock, and nothing is lost."""
     rng = random.Random(5)

@@ -30,5 +30,8 @@ def test_full_text_search_follows_the_segments(store: Store, path: Path) -> None
     store.retry(job.id)
     store.fail(job.id, "X", "x", None)
     store.retry(job.id)
+    assert connection.execute(find).fetchone() == (1,), "it is still found until its turn comes"
+    store.claim(1)
+    store.begin(job.id, content_hash="x", duration_s=9.0, made_with=MadeWith("tiny.en", "int8", "cpu"), language="en")
     assert connection.execute(find).fetchone() == (0,)
     connection.close()

@@ -41,9 +41,9 @@ def test_a_plan_then_the_queue_and_edited_transcripts_are_kept(make_daemon: Make
 
 def test_a_job_is_held_and_goes_on_with_what_was_done(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(
-        fake={"delay_s": 0.3, "batch_size": 1, "workers": 1}, model="workers = 1\nbatch_size = 1"
+        fake={"delay_s": 0.4, "batch_size": 1, "workers": 1}, model="workers = 1\nbatch_size = 1"
     )
-    recording = write_wav(daemon.inbox / "long.wav", 400.0)
+    recording = write_wav(daemon.inbox / "long.wav", 200.0)
     daemon.start().ready()
     wait_until(lambda: daemon.query("SELECT id FROM jobs WHERE chunks_done >= 2"), 30, "two chunks")
     held = json.loads(daemon.run("jobs", "pause", "long.wav", "--json").stdout)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from daemon.cli import service
 from daemon.cli.service import service_app
 from daemon.errors import Unavailable
+from daemon.install import facts
 from daemon.install.facts import this_machine
 from daemon.install.plan import Machine
 
@@ -18,9 +18,9 @@ from daemon.install.plan import Machine
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A machine without systemd, in a folder."""
     made = this_machine(tmp_path)
-    monkeypatch.setattr(service, "this_machine", lambda: made)
+    monkeypatch.setattr(facts, "this_machine", lambda: made)
     folders = (tmp_path / "recordings",)
-    monkeypatch.setattr(service, "for_all", lambda machine, *_: replace(machine, watched=folders, folders=folders))
+    monkeypatch.setattr(facts, "for_all", lambda machine, *_: replace(machine, watched=folders, folders=folders))
     monkeypatch.setattr("daemon.install.facts.BOOTED", tmp_path / "missing")
     return made
 

@@ -24,6 +24,7 @@ def test_who_may_is_told_nothing(tmp_path: Path) -> None:
     assert denied(tmp_path / "jobs.db") is None
     assert denied(tmp_path / "jobs.db", write=True) is None
     assert denied(tmp_path / "missing") is None
+    assert denied(tmp_path / "no such folder" / "jobs.db") is None
 
 
 @pytest.mark.parametrize(
