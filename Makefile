@@ -25,12 +25,12 @@ unit: $(VENV)/test.stamp ## run the unit tests but the slow ones (under a minute
 
 coverage: $(VENV)/test.stamp ## test with coverage and fail below 95 % of lines; daemons and children count
 	$(BIN)/coverage erase
-	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest -m "not faults and not soak and not slow and not systemd" -n 2 --dist worksteal
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest -m "(not faults or not guarantee) and not soak and not slow and not systemd" -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 test-faults: $(VENV)/test.stamp ## test every promise of docs/reliability.md with the full fault doses (under an hour)
-	$(BIN)/pytest -m "guarantee and not soak" -n 2 --dist worksteal --guarantees -rP
+	$(BIN)/pytest -m "(guarantee or faults) and not soak" -n 2 --dist worksteal --guarantees -rP
 
 soak: $(VENV)/test.stamp ## work for an hour with random faults; SOAK_SECONDS=600 for ten minutes
 	$(BIN)/pytest -m soak -s

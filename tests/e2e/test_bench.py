@@ -23,6 +23,7 @@ def transcribed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.faults
 def test_quantization_is_measured_against_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ("float32", "int8", "float16", "int8_float16")
     monkeypatch.setattr(studies, "COMPUTE_TYPES", asked)
@@ -42,6 +43,7 @@ def test_quantization_is_measured_against_float32(tmp_path: Path, monkeypatch: p
     assert "real-time factor" in done.stdout
 
 
+@pytest.mark.faults
 def test_the_users_folder_is_measured_and_left_alone(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -63,6 +65,7 @@ def test_the_users_folder_is_measured_and_left_alone(tmp_path: Path) -> None:
     assert refused.returncode == 1 and "unknown language 'klingon'" in " ".join(refused.stdout.split())
 
 
+@pytest.mark.faults
 def test_peers_on_the_users_folder(tmp_path: Path) -> None:
     mine = tmp_path / "calls [en]"
     mine.mkdir()
@@ -80,6 +83,7 @@ def test_peers_on_the_users_folder(tmp_path: Path) -> None:
     assert {run["characters"] // 10 for run in document["runs"]} == {7}, document["runs"]
 
 
+@pytest.mark.faults
 def test_verify_keeps_its_result(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon()
     assert daemon.once() == 0
@@ -97,6 +101,7 @@ def test_verify_keeps_its_result(make_daemon: MakeDaemon) -> None:
     assert 0 <= reference_wer < 10 and 0 <= kept_wer < 10
 
 
+@pytest.mark.faults
 def test_the_layout_is_tried_when_idle_gives_way_to_work_and_is_kept(make_daemon: MakeDaemon) -> None:
     soon = "import daemon.transcribe.autotune as autotune; autotune.IDLE_S = 1.0"
     daemon: Daemon = make_daemon(model="batch_size = 4", patch=soon)  # so that batches of other sizes are not tried
@@ -123,6 +128,7 @@ def test_the_layout_is_tried_when_idle_gives_way_to_work_and_is_kept(make_daemon
     assert "layout: tiny.en" in daemon.run("status").stdout
 
 
+@pytest.mark.faults
 def test_a_memos_wait_is_taken_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "LONG_S", 30.0)
     report = latency.latency({"name": "tiny.en"}, tmp_path, 1)

@@ -230,6 +230,7 @@ def _more_is_done(daemon: Daemon, before: int) -> bool:
     return bool(daemon.query("SELECT chunks_done > ? FROM jobs", before)[0][0])
 
 
+@pytest.mark.faults
 def test_kills_during_a_long_recording_repeat_no_finished_chunk(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(jobs="window_seconds = 60")
     path = long_recording(daemon.inbox / "long.wav", 4)

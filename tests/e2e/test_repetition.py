@@ -60,7 +60,11 @@ MANY = (
 
 
 @pytest.mark.parametrize(
-    "rounds", [pytest.param(FEW, id="three"), pytest.param(MANY, id="twelve", marks=pytest.mark.faults)]
+    "rounds",
+    [
+        pytest.param(FEW, id="three", marks=pytest.mark.faults),
+        pytest.param(MANY, id="twelve", marks=pytest.mark.faults),
+    ],
 )
 def test_a_sentence_is_in_the_text_as_often_as_it_was_said(
     make_daemon: MakeDaemon, rounds: Sequence[tuple[tuple[str, ...], int, float]]

@@ -161,6 +161,7 @@ def check(tmp_path: Path, whisper: Whisper, chosen: list[Case]) -> int:
     return len(made)
 
 
+@pytest.mark.faults
 @pytest.mark.model
 @pytest.mark.guarantee(29)
 @pytest.mark.timeout(300)
