@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, NoReturn, get_type_hints
 
 import typer
 
@@ -41,12 +41,17 @@ def load_settings(config_file: Path | None) -> Settings:
     return reader.load(reader.find(config_file))
 
 
+def wrong(message: str) -> NoReturn:
+    """End a command that cannot be run as it was written, with the reason."""
+    print(f"transcribed: {message}", file=sys.stderr)
+    sys.exit(EXIT_USAGE)
+
+
 def seconds_of(option: str, text: str) -> float:
     """Return how many seconds a time such as 30m, 24h or 7d is; end the command where it is none."""
     match = TIME.fullmatch(text)
     if match is None:
-        print(f"transcribed: {option} {text}: must be a time such as 30m, 24h or 7d", file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+        wrong(f"{option} {text}: must be a time such as 30m, 24h or 7d")
     return float(match[1]) * UNIT_S[match[2]]
 
 
@@ -57,8 +62,7 @@ def moment_of(option: str, text: str) -> str:
             return timestamp_in(-seconds_of(option, text))
         return timestamp(datetime.fromisoformat(text).astimezone(UTC))
     except (ValueError, OverflowError):
-        print(f"transcribed: {option} {text}: must be a date such as 2026-03-31, or 7d for 7 days ago", file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+        wrong(f"{option} {text}: must be a date such as 2026-03-31, or 7d for 7 days ago")
 
 
 def when_done(*, running: bool) -> str:

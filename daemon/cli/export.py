@@ -17,13 +17,13 @@ import typer
 
 from daemon.cli.common import (
     EXIT_FAILED,
-    EXIT_USAGE,
     ConfigOption,
     JsonOption,
     load_settings,
     option_groups,
     print_json,
     when_done,
+    wrong,
 )
 from daemon.cli.naming import JobOptions, Names, jobs_named
 from daemon.cli.tables import BINARY, WRITERS, destination
@@ -126,8 +126,7 @@ def export(
     """
     choice = Choice(tuple(jobs or ()), filters.chosen)
     if problem := _problem(choice, wanted, table, as_json):
-        print(f"transcribed: {problem}", file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+        wrong(problem)
     settings = load_settings(config_file)
     with Queries(settings.database_path) as queries:
         if wanted.table is None:

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,13 +11,13 @@ from rich.console import Console
 from daemon.cli import show
 from daemon.cli.common import (
     EXIT_FAILED,
-    EXIT_USAGE,
     ConfigOption,
     JsonOption,
     load_settings,
     option_groups,
     print_json,
     when_done,
+    wrong,
 )
 from daemon.cli.naming import JobOptions, Names, is_id, jobs_named
 from daemon.config.values import PRIORITY_MAX
@@ -46,14 +46,14 @@ def jobs_list(
 ) -> None:
     """List the newest jobs, with their states and reasons."""
     if cursor is not None and (offset or not as_json):
-        _wrong("--cursor goes with --json and without --offset")
+        wrong("--cursor goes with --json and without --offset")
     wanted = filters.chosen
     with _queries(config_file) as queries:
         if cursor is not None:
             try:
                 print_json(queries.page(wanted, limit=limit, cursor=cursor))
             except ValueError as error:
-                _wrong(f"--cursor: {error}")
+                wrong(f"--cursor: {error}")
             return
         found = queries.jobs(wanted, limit=limit, offset=offset)
     if as_json:
@@ -142,7 +142,7 @@ def _request(
 ) -> None:
     wanted = filters.chosen
     if bool(names) == (wanted != JobFilter()):
-        _wrong("name jobs by id, path or pattern, or choose them with --state, --root, --path or --suspect")
+        wrong("name jobs by id, path or pattern, or choose them with --state, --root, --path or --suspect")
     with _queries(config_file) as queries:
         if names:
             found, unknown = jobs_named(names, queries.existing, queries.newest_matching)
@@ -184,8 +184,3 @@ def _request(
 
 def _queries(config_file: Path | None) -> Queries:
     return Queries(load_settings(config_file).database_path)
-
-
-def _wrong(message: str) -> NoReturn:
-    print(f"transcribed: {message}", file=sys.stderr)
-    sys.exit(EXIT_USAGE)

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from daemon.cli.common import (
-    EXIT_USAGE,
     ConfigOption,
     JsonOption,
     load_settings,
@@ -17,6 +16,7 @@ from daemon.cli.common import (
     option_groups,
     print_json,
     when_done,
+    wrong,
 )
 from daemon.cli.naming import RecordingOptions
 from daemon.cli.show import length
@@ -93,11 +93,7 @@ def retranscribe(
     """
     made = filters.made
     if made == Made():
-        print(
-            "transcribed: say which: --made-with, --before, --below-quality, --root, --path or --suspect",
-            file=sys.stderr,
-        )
-        sys.exit(EXIT_USAGE)
+        wrong("say which: --made-with, --before, --below-quality, --root, --path or --suspect")
     with Queries(load_settings(config_file).database_path) as queries:
         plan = _plan(queries, made)
         if not as_json:

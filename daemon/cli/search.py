@@ -1,6 +1,5 @@
 """`transcribed search`: lines of transcripts by their words."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from daemon.cli.common import EXIT_USAGE, ConfigOption, JsonOption, load_settings, moment_of, print_json
+from daemon.cli.common import ConfigOption, JsonOption, load_settings, moment_of, print_json, wrong
 from daemon.cli.show import length
 from daemon.store.full_text import query
 from daemon.store.queries import Queries
@@ -35,8 +34,7 @@ def search(
     try:
         wanted = query(words)
     except ValueError as error:
-        print(f"transcribed: {error}", file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+        wrong(str(error))
     asked = Asked(
         wanted,
         None if folder is None else str(folder.expanduser().resolve()),
