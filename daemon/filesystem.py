@@ -6,6 +6,10 @@ import os
 import stat
 from collections.abc import Generator, Iterable
 from contextlib import suppress
+from pathlib import Path
+
+NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What a file system that knows no hard links answers."""
 
 
 def fingerprint(status: os.stat_result) -> str:
@@ -64,6 +68,57 @@ def away(root: str, path: bytes, version: str) -> bool:
     return True
 
 
+def open_inner(folder: int, name: bytes) -> int:
+    """Open a folder within another one, which is an open descriptor, unless it is a link.
+
+    Raises:
+        OSError: It is missing, no folder or a link (ENOTDIR, ELOOP), or not permitted.
+    """
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+
+
+def enter(folder: int, name: bytes, mode: int) -> tuple[int, bool]:
+    """Open a folder within another one, and make it if there is none; also return whether it was made.
+
+    Args:
+        folder: Descriptor of the other one.
+        name: Its name there.
+        mode: Its permissions, if it is made; the umask counts, too.
+
+    Raises:
+        OSError: As for `open_inner`, or it may not be made.
+    """
+    made = False
+    with suppress(FileExistsError):
+        os.mkdir(name, mode, dir_fd=folder)
+        os.fsync(folder)
+        made = True
+    return open_inner(folder, name), made
+
+
+def give_new_name(old: bytes | Path, new: bytes | Path, folder: int | None = None) -> None:
+    """Give a file another name unless that is taken; where there are hard links, it keeps the old one as well.
+
+    Args:
+        old: Its name.
+        new: Its new name, on the same file system.
+        folder: Descriptor of the folder that they are in; None for paths.
+
+    Raises:
+        FileExistsError: The name is taken.
+        OSError: The folder cannot be written.
+    """
+    try:
+        os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        with suppress(FileNotFoundError):
+            os.stat(new, dir_fd=folder, follow_symlinks=False)
+            raise FileExistsError(errno.EEXIST, "file exists") from error
+        os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+
+
 def open_folder(root: str, path: bytes) -> int:
     """Open the folder that holds a path below a root, following no link below the root.
 
@@ -73,7 +128,7 @@ def open_folder(root: str, path: bytes) -> int:
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for part in path.split(b"/")[:-1]:
         try:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            inner = open_inner(folder, part)
         finally:
             os.close(folder)
         folder = inner
@@ -92,7 +147,7 @@ def folders_down(root: str, parts: Iterable[bytes]) -> Generator[int, None, None
     try:
         yield folder
         for part in parts:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            inner = open_inner(folder, part)
             os.close(folder)
             folder = inner
             yield folder

@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import errno
 import json
 import os
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from daemon.errors import TranscribedError, Unavailable
+from daemon.filesystem import give_new_name
 
 Kinds = Mapping[str, type]
 """The columns of a table, and the type of the values of each."""
@@ -22,7 +22,6 @@ FORMULA = tuple("=+-@\t\n")
 """A spreadsheet takes a text that begins with one of these for a formula, which may be somebody's trap."""
 ROWS_AT_ONCE = 20_000
 """Rows of a group of a parquet file."""
-NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def write_csv(out: BinaryIO, kinds: Kinds, rows: Rows) -> int:
@@ -108,7 +107,7 @@ def destination(file: Path | None, *, force: bool = False) -> Iterator[BinaryIO]
         if force:
             partial.replace(file)
         else:
-            _name(partial, file)
+            give_new_name(partial, file)
     except OSError as error:
         _refuse(file, force)  # somebody may have made it meanwhile
         raise Unavailable(f"{file} cannot be written: {error.strerror}", "name another file, or free space") from error
@@ -122,18 +121,6 @@ def _refuse(file: Path, force: bool) -> None:
         raise TranscribedError(f"{file} is no file that could be replaced", "name a file")
     if os.path.lexists(file) and not force:
         raise TranscribedError(f"{file} is there already", "name another file, or replace it with --force")
-
-
-def _name(partial: Path, file: Path) -> None:
-    """Give a file its name unless that is taken; where there are no hard links, check first and rename it."""
-    try:
-        os.link(partial, file)
-    except OSError as error:
-        if error.errno not in NO_HARD_LINKS:
-            raise
-        if os.path.lexists(file):
-            raise FileExistsError(errno.EEXIST, "file exists") from error
-        partial.rename(file)
 
 
 def _cell(value: Any) -> Any:

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Sequence
 from contextlib import closing
 
-from daemon.filesystem import folders_down
+from daemon.filesystem import enter, folders_down
 from daemon.store.records import readable
 
 RENAME_NOREPLACE = 1
@@ -51,12 +51,7 @@ def open_made(root: str, folders: Sequence[bytes], modes: Sequence[int]) -> int:
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for name, mode in zip(folders, modes, strict=True):
         try:
-            try:
-                os.mkdir(name, mode, dir_fd=folder)
-                os.fsync(folder)
-            except FileExistsError:
-                pass
-            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            inner, _ = enter(folder, name, mode)
         finally:
             os.close(folder)
         folder = inner

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from daemon.errors import Unavailable
+from daemon.filesystem import give_new_name
 from daemon.publish.readers import Access, access, give
 
 NAME_MAX = 255
@@ -153,25 +154,13 @@ def _put(folder: int, file: Planned, hidden: bytes, readers: Access | None) -> b
         if replaces:
             os.rename(hidden, file.name, src_dir_fd=folder, dst_dir_fd=folder)
         elif named:
-            _rename_new(folder, hidden, file.name)
+            give_new_name(hidden, file.name, folder)
     finally:
         os.close(fd)
         if named or replaces:
             with suppress(FileNotFoundError):
                 os.unlink(hidden, dir_fd=folder)
     return exactly
-
-
-def _rename_new(folder: int, hidden: bytes, name: bytes) -> None:
-    """Give a hidden file its name unless that is taken; where there are no hard links, check first and rename it."""
-    try:
-        os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-        if content_hash(folder, name) is not None:
-            raise FileExistsError(errno.EEXIST, "file exists") from error
-        os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def _write_all(fd: int, content: bytes) -> None:

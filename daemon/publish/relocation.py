@@ -1,19 +1,16 @@
 """Takes the files of a transcript along when its recording has been renamed or moved."""
 
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from daemon.errors import Unavailable
+from daemon.filesystem import NO_HARD_LINKS
 from daemon.publish.files import content_hash
 from daemon.publish.target import Target
 from daemon.store.records import Output, Seen, Whereabouts, readable
 from daemon.store.store import Store
-
-NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
-"""What a file system that knows no hard links answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ def take_along(store: Store, job: Whereabouts, seen: Seen) -> tuple[dict[str, by
         return {}, None
     try:
         with _opened(before) as old, _opened(now) as new:
-            if new is None or (old is None and not before.is_beside):
+            if new is None:
                 return {}, None
             # A folder beside that is gone was renamed with all that was in it.
             stays = "" if old is None else _move_all(old, new, files)
@@ -79,7 +76,7 @@ def _renamed(output: Output, old: bytes, new: bytes) -> bytes:
 
 @contextmanager
 def _opened(target: Target) -> Iterator[int | None]:
-    """Open the folder of a transcript; None if there is none."""
+    """Open the folder of a transcript; None if there is none. In a tree of its own it is made."""
     try:
         folder = target.open()
     except (FileNotFoundError, NotADirectoryError):

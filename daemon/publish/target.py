@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from daemon.chunk import BESIDE
 from daemon.errors import Unavailable
-from daemon.filesystem import open_folder
+from daemon.filesystem import enter, open_folder
 
 OWNER_BITS, WHO_BITS = 0o700, 0o777
 
@@ -67,16 +67,11 @@ class Target:
 
 
 def _entered(folder: int, name: bytes, mirrored: bytes) -> int:
-    """Open a folder within another one, and make it if there is none."""
-    made = False
-    with suppress(FileExistsError):
-        os.mkdir(name, OWNER_BITS, dir_fd=folder)
-        made = True
-    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    """Open a folder within another one, and make it if there is none, for those who may use what it mirrors."""
+    inner, made = enter(folder, name, OWNER_BITS)
     if made:
         with suppress(OSError):  # The mirrored folder may be gone by now.
             who = os.stat(mirrored).st_mode & WHO_BITS
             special = stat.S_IMODE(os.fstat(inner).st_mode) & ~WHO_BITS
             os.fchmod(inner, special | who | OWNER_BITS)
-        os.fsync(folder)
     return inner

@@ -141,7 +141,7 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path) -> None:
 
 
 def test_where_there_are_no_hard_links_it_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **_folders: object) -> None:
         raise OSError(errno.EPERM, "not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
