@@ -33,6 +33,8 @@ class JobFilter:
     """Only those whose transcript comes with warnings, or whose recording was damaged."""
 
 
+ROOT = func.rtrim(jobs.c.root, "/") + "/"
+WHOLE_PATH = ROOT + jobs.c.path
 CURRENT = (jobs.c.id, jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state)
 
 
@@ -158,11 +160,10 @@ def _named(path: bytes) -> ColumnElement[bool]:
     is not UTF-8, as a shell completes it from such a name, is made readable in the same way.
     """
     text = readable(path)
-    whole = func.rtrim(jobs.c.root, "/") + "/" + jobs.c.path
     pattern = sqlite_glob(text)
     return or_(
-        *(column == text for column in (jobs.c.path, whole)),
-        *(column.op("GLOB")(pattern) for column in (jobs.c.path, whole)),
+        *(column == text for column in (jobs.c.path, WHOLE_PATH)),
+        *(column.op("GLOB")(pattern) for column in (jobs.c.path, WHOLE_PATH)),
     )
 
 

@@ -21,14 +21,13 @@ from sqlalchemy import (
 )
 
 from daemon.store.full_text import BREAK
+from daemon.store.job_queries import ROOT, WHOLE_PATH
 from daemon.store.read_access import ReadAccess
 from daemon.store.schema import DONE, VANISHED, jobs, segments
 
 OPEN, CLOSE = "\x02", "\x03"
 """What stands around the words that were found, while their places are looked up."""
 INDEX = table("segments_fts", column("rowid", Integer))
-ROOT = func.rtrim(jobs.c.root, "/") + "/"
-WHOLE_PATH = ROOT + jobs.c.path
 WHOLE_BYTES = cast(ROOT.concat(cast(jobs.c.path_bytes, Text)), LargeBinary)
 """Names are looked up as they are on the disk; `path` has some of their characters escaped."""
 
