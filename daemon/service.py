@@ -198,8 +198,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
 
     Args:
         settings: as `reader.load` gives them, with addresses checked.
-        once_s: end when everything in the folders is done, or after so many seconds of waiting for what only others
-            can end; None to go on for ever.
+        once_s: end when all is done, or after so many seconds of waiting for others; None to go on for ever.
         config_file: where the settings are from; needed for SIGHUP and for verifications.
 
     Raises:
@@ -223,11 +222,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         store = parts.enter_context(closing(Store(path, Patience(signals))))
         # The monitor gives up at once where the database cannot be written; its next look comes soon.
         history = parts.enter_context(closing(History(path, lambda _reason: False)))
-        if resumed := store.release_orphans():
-            log.info("resumed %d jobs that were running when the daemon last ended", resumed)
-        store.try_again()
-        if left := store.leave_unwatched([str(watch.path) for watch in settings.watch]):
-            log.info("%d jobs wait in folders that are not watched any more; they go on when these are again", left)
+        _pick_up(store, settings)
         tuner = parts.enter_context(
             closing(Autotuner(store, engines.main, setup, untried=known is None and once_s is None))
         )
@@ -250,16 +245,22 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         )  # fmt: skip
 
 
+def _pick_up(store: Store, settings: Settings) -> None:
+    """Go on where the last daemon ended."""
+    if resumed := store.release_orphans():
+        log.info("resumed %d jobs that were running when the daemon last ended", resumed)
+    store.try_again()
+    if left := store.leave_unwatched([str(watch.path) for watch in settings.watch]):
+        log.info("%d jobs wait in folders that are not watched any more; they go on when these are again", left)
+
+
 def _engines(settings: Settings, known: Parallelism | None) -> ModelPools:
     order = load_order(settings.model, known, settings.languages)
     return ModelPools(order, settings.folder_models, settings.model.unload_seconds)
 
 
 def _decoder_count() -> int:
-    """Return how many decoders work side by side.
-
-    Decoding takes a tenth of what the engine takes on a CPU; a GPU needs more of it at once.
-    """
+    # Decoding takes a tenth of what the engine takes on a CPU; a GPU needs more of it at once.
     return max(1, min(DECODERS_MAX, len(os.sched_getaffinity(0)) // 2))
 
 

@@ -3,19 +3,17 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from daemon.cli.common import EXIT_FAILED, option_groups
+from daemon.cli.reports import beside, progress, show
 from daemon.config import reader
 from daemon.config.paths import located
 from daemon.config.presets import PRESETS, advice
@@ -25,7 +23,7 @@ from daemon.store.measurements import record_verification
 
 if TYPE_CHECKING:  # the studies import PyAV and NumPy, which `transcribed run` must not
     from daemon.bench.report import Report
-    from daemon.bench.studies import Bench, Step
+    from daemon.bench.studies import Bench
 
 
 bench_app = typer.Typer(
@@ -44,7 +42,6 @@ JsonFile = Annotated[
     ),
 ]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="Plot it to this PNG file.")]
-STANDARD_OUTPUT = Path("-")
 Repeats = Annotated[int, typer.Option(min=1, help="Runs of each, alternating; the table gives medians.")]
 Count = Annotated[int, typer.Option("--memos", min=1, help="How many short recordings.")]
 Preset = Enum("Preset", {name: name for name in PRESETS}, type=str)  # type: ignore[misc]
@@ -212,13 +209,13 @@ def verify(
 
     settings = _settings(config_file)
     with tempfile.TemporaryDirectory(prefix="transcribed-verify-") as name:
-        verdict = run(_model(settings, None), Path(name), path, least, _progress)
-    _show(verdict.report, json_file, plot_file)
+        verdict = run(_model(settings, None), Path(name), path, least, progress)
+    show(verdict.report, json_file, plot_file)
     if settings is not None and settings.database_path.is_file():
         record_verification(settings.database_path, **verdict.row)
     word = "passed" if verdict.passed else "failed"
     line = f"{word}: keeps {verdict.kept_percent:.2f} % of float32's accuracy; at least {least:g} % is required"
-    print(line, file=_beside(json_file))
+    print(line, file=beside(json_file))
     if not verdict.passed:
         sys.exit(EXIT_FAILED)
 
@@ -228,8 +225,8 @@ def _study(options: StudyOptions, repeats: int, run: Callable[["Bench"], "Report
 
     with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as name:
         model = _model(_settings(options.config_file), options.model)
-        report = run(Bench(model, Path(name), repeats, _progress))
-    _show(report, options.json_file, options.plot_file)
+        report = run(Bench(model, Path(name), repeats, progress))
+    show(report, options.json_file, options.plot_file)
     if not report.rows:
         sys.exit(EXIT_FAILED)
 
@@ -248,51 +245,6 @@ def _model(settings: Settings | None, name: str | None) -> dict[str, Any]:
     model = Model() if settings is None else settings.model
     chosen = {"name": located(name, Path.cwd())} if name else {}
     return {"name": model.name, **model.model_dump(exclude_defaults=True), **chosen}
-
-
-def _progress(steps: Sequence["Step"]) -> Iterator["Step"]:
-    """Yield the steps of a study and show its progress on standard error."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=len(steps))
-        for contender, load, start in steps:
-            bar.update(task, description=f"{contender}: {load.name}")
-            yield contender, load, start
-            bar.advance(task)
-
-
-def _show(report: "Report", json_file: Path | None, plot_file: Path | None) -> None:
-    from daemon.bench.plots import plot
-    from daemon.bench.report import machine, versions
-    from daemon.engine.model_files import MODEL_FILE, resolve
-
-    table = Table(*report.columns, box=None, pad_edge=False, header_style="bold")
-    for row in report.rows:
-        table.add_row(*("–" if row[column] is None else str(row[column]) for column in report.columns))
-    stream = _beside(json_file)
-    # Without Rich's markup: it would drop what "transcribed[peers]" and names of folders have in brackets.
-    console = Console(file=stream, width=None if stream.isatty() else 160, markup=False)
-    here = machine()
-    console.print(f"{here['processor']}, {here['memory_gb']} GB, GPUs: {', '.join(here['gpus']) or 'none'}")
-    console.print(", ".join(f"{name} {number}" for name, number in versions().items()))
-    for load in report.workloads:
-        console.print(f"{report.model} on {load.name}: {load.audio_s:.0f} s of audio, sha256 {load.sha256[:12]}")
-    console.print(table)
-    for note in report.notes:
-        console.print(f"  {note}")
-    if json_file is not None:
-        document = report.to_json(resolve(report.model) / MODEL_FILE if report.workloads else None)
-        if json_file == STANDARD_OUTPUT:
-            sys.stdout.write(document)
-        else:
-            json_file.write_text(document, "utf-8")
-    if plot_file is not None:
-        plot(report, plot_file)
-
-
-def _beside(json_file: Path | None) -> TextIO:
-    """Return where people's table goes: standard output, unless that is for the JSON."""
-    return sys.stderr if json_file == STANDARD_OUTPUT else sys.stdout
 
 
 def _advice(name: str, presets: Sequence[str], report: "Report") -> list[str]:
