@@ -162,6 +162,8 @@ class Chunk:
     """Whether no speech was found in it at first: it has a text only if the model hears speech."""
     tail: tuple[bytes, ...] = ()
     """The samples that follow `audio`, as the parts that come next."""
+    digest: str = ""
+    """The BLAKE2b of all of its samples, in hex, also of one that is a part."""
 
     @property
     def context_s(self) -> float:

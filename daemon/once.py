@@ -47,7 +47,7 @@ class Once:
         """
         if not self.scanner.compared:
             return False
-        if self.dispatcher.idle:
+        if self.dispatcher.only_follows:
             if self.store.nothing_left():
                 return self._delivered()
             if held_up := self.store.held_up():
@@ -89,4 +89,4 @@ class Once:
         """Return what keeps the work from going on that does not end by itself; None if there is nothing."""
         if reason := self.pauses.reason:
             return f"work is paused: {reason}"
-        return self.store.unsettled() if self.dispatcher.idle else None
+        return self.store.unsettled() if self.dispatcher.only_follows else None

@@ -27,6 +27,23 @@ def current_file(job: Job) -> int:
     return fd
 
 
+def growing_file(job: Job) -> int:
+    """Open the recording of a job while it is still being written, and return its descriptor.
+
+    Raises:
+        RecordingGone, Unavailable, FailedRecording: As for `current_file`.
+        RecordingChanged: Another file has taken its place.
+    """
+    try:
+        fd = open_beneath(job.root, job.path_bytes)
+    except OSError as error:
+        raise unreadable(job, error) from error
+    if fingerprint(os.fstat(fd)).split(":")[:2] != job.fingerprint.split(":")[:2]:
+        os.close(fd)
+        raise RecordingChanged("another file has taken its place")
+    return fd
+
+
 def unreadable(job: Job, error: OSError) -> TranscribedError:
     """Return what a failure to open a recording or its folder means for the job."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO):

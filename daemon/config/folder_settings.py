@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BeforeValidator, create_model
 
 from daemon.config.languages import LANGUAGES
-from daemon.config.options import QUEUE, RECORDING, Given, Resolved, locate, resolve
+from daemon.config.options import MEANWHILE, QUEUE, RECORDING, Given, Resolved, locate, resolve
 from daemon.config.settings import Model, Settings, Table, Vad, Watch
 from daemon.config.validation import validate
 from daemon.config.variables import variables
@@ -50,7 +50,7 @@ def _listed(value: Any) -> Any:
 
 
 def _keys() -> Iterator[tuple[str, tuple[Any, Any]]]:
-    for option, (table, key) in (RECORDING | QUEUE).items():
+    for option, (table, key) in (RECORDING | QUEUE | MEANWHILE).items():
         if table in TABLES and option not in ELSEWHERE:
             field = copy(TABLES[table].model_fields[key])
             if option in FILES:

@@ -8,6 +8,9 @@ FORMATS = ("txt", "srt", "vtt", "ass", "tsv", "lrc", "md", "json")
 """The formats by name, which is also the extension of their files, in the order in which the files are published: the
 JSON comes last, so that a program that waits for it finds the whole set."""
 
+LIVE = f"live.{FORMATS[0]}"
+"""Of the file with the text so far of a recording that still goes on."""
+
 TRANSLATED = f"{ENGLISH}."
 """Stands before the format of a translation that lies beside the original: `en.srt`, of the file talk.en.srt."""
 

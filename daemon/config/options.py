@@ -49,13 +49,15 @@ RECORDING = {
 """The fields of `Options`, each with the table and key of config.toml that sets it; `languages` is of the tables
 `[languages.CODE]`."""
 QUEUE = {"priority": ("watch", "priority")}
+MEANWHILE = {"growing": ("watch", "growing")}
+"""What is done while a recording is recorded: looked up then."""
 AFTERWARDS = {field.name: ("watch", field.name) for field in fields(Afterwards)}
 """What is done when the job has ended: looked up then, and so no part of the job."""
 ENGINE = {
     name: ("model", name) for name in ("engine", "device", "compute_type", "batch_size", "workers", "cpu_threads")
 }
 """How the model is loaded, once for all recordings. A preset sets these keys, `engine` aside."""
-KEYS = RECORDING | QUEUE | AFTERWARDS | ENGINE
+KEYS = RECORDING | QUEUE | MEANWHILE | AFTERWARDS | ENGINE
 
 
 SPELLING = ("replace", "suppress_words")
@@ -164,6 +166,11 @@ class Resolved:
     def priority(self) -> int:
         """The priority that the recording is queued with."""
         return int(self.values["priority"].value)
+
+    @property
+    def growing(self) -> str:
+        """What is done while the recording is recorded."""
+        return str(self.values["growing"].value)
 
     @property
     def afterwards(self) -> Afterwards:

@@ -51,6 +51,11 @@ class Told(Table):
     replace: Replace = {}
 
 
+WAIT, FOLLOW, SHOWN = "wait", "follow", "live"
+"""Values of `growing`: with the second, recordings are transcribed while they are recorded; with the third, their text
+is shown, too."""
+
+
 class Watch(Told):
     """A watched folder and how its recordings are transcribed."""
 
@@ -71,6 +76,7 @@ class Watch(Told):
     front_matter: bool = False
     ignore: Annotated[tuple[str, ...], Tuple] = ("*.part", "*.crdownload", ".*", "~*")
     when_transcript_exists: Literal["add", "skip"] = "add"
+    growing: Literal["wait", "follow", "live"] = "wait"
     priority: Priority = 0
     condition_on_previous_text: bool = False
     channels: Literal["auto", "mix", "split"] | Annotated[int, Field(ge=1, le=255)] = "auto"

@@ -1,6 +1,6 @@
 """Cuts samples into chunks of at most 30 s of speech, at pauses, window by window (runs in the decoder child)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import log10
 
 import numpy as np
@@ -26,6 +26,8 @@ from daemon.decode.vad import (
 Cut = tuple[tuple[tuple[float, float], ...], bytes, float, bool]
 """The spans of a chunk in seconds of the recording, the samples of these spans as bytes, the level of the noise in
 these samples, in dB of full scale, and whether it is doubtful that anybody speaks there."""
+
+Look = Callable[[Samples], Probabilities]
 
 CHUNK_MAX = int(CHUNK_MAX_S * SAMPLE_RATE)
 PACKED, PAUSELESS = 15 * SAMPLE_RATE, 20 * SAMPLE_RATE
@@ -61,10 +63,14 @@ class Chunker:
         options: How to cut.
         start: Where in the recording the stream begins, in samples.
         window_s: The length of its first window, in seconds.
+        look: Gives the probabilities of speech in some samples; None for the VAD.
     """
 
-    def __init__(self, options: Options, start: int = 0, window_s: float = FIRST_WINDOW_S) -> None:
+    def __init__(
+        self, options: Options, start: int = 0, window_s: float = FIRST_WINDOW_S, look: Look | None = None
+    ) -> None:
         self._options = options
+        self._look = look or probabilities
         self._packed, self._pauseless = (CHUNK_MAX, CHUNK_MAX) if options.context == "full" else (PACKED, PAUSELESS)
         self.window_s = min(window_s, options.window_s)
         """The length of the next window, in seconds."""
@@ -163,7 +169,7 @@ class Chunker:
         fresh = buffer[self._seen - self._base :]
         # Slices start at the same samples, whatever the length of the window.
         whole = len(fresh) if final else len(fresh) // VAD_SLICE * VAD_SLICE
-        looks = [probabilities(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
+        looks = [self._look(fresh[at : min(at + VAD_SLICE, whole)]) for at in range(0, whole, VAD_SLICE)]
         for nth, look in enumerate(looks):
             self._listen(fresh[nth * VAD_SLICE :][: len(look) * VAD_WINDOW], look, self._seen + nth * VAD_SLICE)
         self._probabilities = np.concatenate([self._probabilities, *looks])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from daemon.chunk import SAMPLE_RATE
 from daemon.decode.dates import recorded_at
+from daemon.decode.growing import FOLLOWED, GrowingFile
 from daemon.decode.parts import Part, PartFile
 from daemon.decode.resample import Resampler, Sound, joined
 from daemon.decode.tracks import playlist
@@ -37,6 +38,7 @@ SEQUENTIAL = frozenset("matroska asf flv".split())
 """Containers whose packets are demuxed in the order in which they are in the file, with little between them."""
 
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+FOLLOW_OPTIONS = OPEN_OPTIONS | {"format_whitelist": FOLLOWED}
 MAX_GAP_S = 3600.0
 """A larger jump in the timestamps comes from a broken header, not a pause, and is not filled with silence."""
 MIN_GAP_S = 0.2
@@ -68,20 +70,24 @@ class Media:
         fd: A readable descriptor; the file is opened through /proc/self/fd, so that no path is followed twice.
         part: The bytes of the recording in it.
         track: Which of its audio tracks to decode, from 1; None for the one that a player would take, or else the next.
+        growing: The file as FFmpeg is to see it, if it is still being written.
 
     Raises:
         BadRecording: The file is not media, or has no audio that could be decoded.
     """
 
-    def __init__(self, fd: int, part: Part, track: int | None = None) -> None:
+    def __init__(self, fd: int, part: Part, track: int | None = None, growing: GrowingFile | None = None) -> None:
         file = os.fstat(fd)
         if part.end <= part.start:
             raise BadRecording("the file is empty")
         whole = part == Part(0, file.st_size)
         try:
             # FFmpeg reads a descriptor itself; only a part must be shown to it.
-            self._container: Any = av.open(f"/proc/self/fd/{fd}" if whole else PartFile(fd, part), options=OPEN_OPTIONS)
+            shown = growing or (f"/proc/self/fd/{fd}" if whole else PartFile(fd, part))
+            self._container: Any = av.open(shown, options=OPEN_OPTIONS if growing is None else FOLLOW_OPTIONS)
         except (av.error.FFmpegError, ValueError, OSError) as error:
+            if growing is not None:
+                raise BadRecording("this kind of file cannot be read before it is complete") from error
             raise BadRecording(
                 f"not a recording that can be read: {_text(error)}", "check that it plays, or convert it to wav or mp3"
             ) from error
@@ -105,7 +111,7 @@ class Media:
         self._skipped = False
         """Whether bytes were skipped since the last frame."""
         self.damaged = 0
-        self.header_s, self._promised_s = self._lengths_s(fd, part)
+        self.header_s, self._promised_s = (None, None) if growing else self._lengths_s(fd, part)
         self.recorded_at = recorded_at((self._container.metadata, self._stream.metadata), file.st_mtime)
 
     def close(self) -> None:

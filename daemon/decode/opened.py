@@ -2,21 +2,25 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from daemon.chunk import SAMPLE_RATE, Chunk
 from daemon.decode.channels import Mixer, Streams
-from daemon.decode.chunker import FIRST_WINDOW_S, Chunker, Cut
+from daemon.decode.chunker import FIRST_WINDOW_S, Chunker, Cut, Look
+from daemon.decode.growing import GrowingFile
 from daemon.decode.media import Media, as_int16
-from daemon.decode.parts import Joints, parts
+from daemon.decode.parts import Joints, Part, parts
 from daemon.decode.tracks import described, playlist
 from daemon.errors import BadRecording
 from daemon.processes.protocol import Open, Window
 from daemon.sound import NOTHING_HEARD, Sound
 
 HASH_BLOCK = 1 << 20
+DIGEST_BYTES = 16
+"""Of a chunk: enough that no two are taken for the same."""
 
 
 class OpenRecording:
@@ -26,18 +30,30 @@ class OpenRecording:
     sound, which is a channel or a mix of channels, has a chunker of its own; all of them get to hear the same length,
     silence where their channel has nothing to say.
 
+    Args:
+        order: What the daemon wants.
+        fd: A readable descriptor, which is closed with the recording.
+        wait: Where the file still grows, called when there is no more of it for now; see `GrowingFile`.
+        look: Gives the probabilities of speech; None for the VAD.
+
     Raises:
         BadRecording: It is no recording, or its container says that it is too long.
     """
 
-    def __init__(self, order: Open, fd: int) -> None:
+    def __init__(self, order: Open, fd: int, wait: Callable[[], bool] | None = None, look: Look | None = None) -> None:
         self._order = order
         self.run = order.run
         self._fd = fd
+        self._wait = wait
+        self._growing: GrowingFile | None = None
+        self.look = look
         self._idx = 0
-        self.content_hash, starts = _read_through(fd)
-        self._parts = parts(fd, starts, order.size_bytes)
-        self._media = Media(fd, self._parts[0])
+        self.content_hash: str | None = None
+        self._parts = [Part(0, sys.maxsize)]
+        if wait is None:
+            self.content_hash, starts = _read_through(fd)
+            self._parts = parts(fd, starts, order.size_bytes)
+        self._media = self._opened(self._parts[0])
         self.header_s = self._media.header_s if len(self._parts) == 1 else None
         self._limit_s = order.options.max_hours * 3600
         if self.header_s is not None and self.header_s > self._limit_s:
@@ -140,11 +156,18 @@ class OpenRecording:
             if not (self._unread and self._media.track == track):
                 self._damaged += self._media.damaged
                 self._media.close()
-                self._media = Media(self._fd, part, track)
+                self._media = self._opened(part, track)
             self._unread = False
             for block in self._media.samples():
                 yield from mixer.feed(block)
+            if self._growing is not None:
+                raise self._growing.ended or BadRecording("it cannot be read on before it is complete")
         yield from mixer.finish()
+
+    def _opened(self, part: Part, track: int | None = None) -> Media:
+        if self._wait is not None:
+            self._growing = GrowingFile(self._fd, self._wait)
+        return Media(self._fd, part, track, self._growing)
 
     def _hear(self, streams: Streams) -> list[tuple[int, Cut]]:
         """Feed what is heard to the chunkers, silence to those whose channel is not among it."""
@@ -152,7 +175,7 @@ class OpenRecording:
         numbers = {self._number(channel): samples for channel, samples in streams.items()}
         window_s = self._window_s
         for number in numbers.keys() - self._chunkers.keys():
-            self._chunkers[number] = Chunker(self._order.options, start=self._position, window_s=window_s)
+            self._chunkers[number] = Chunker(self._order.options, self._position, window_s, self.look)
         cuts: list[tuple[int, Cut]] = []
         for number, chunker in self._chunkers.items():
             heard = numbers.get(number)
@@ -209,6 +232,7 @@ class OpenRecording:
             channel=channel,
             noise_db=noise_db,
             doubtful=doubtful,
+            digest=hashlib.blake2b(audio, digest_size=DIGEST_BYTES).hexdigest(),
         )
         self._idx += 1
         return chunk

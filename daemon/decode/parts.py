@@ -18,6 +18,13 @@ OVERLAP = 64
 UNKNOWN_LENGTH = b"\xff\xff\xff\xff"
 """A size in a RIFF or AIFF header with which FFmpeg reads on to the end of the file."""
 CHUNKS_MAX = 10_000
+WAV = {b"RIFF": "little", b"RF64": "little", b"BW64": "little", b"RIFX": "big"}
+"""How WAV files of any size begin, and the order of the bytes in their numbers."""
+ENDLESS = (1 << 62).to_bytes(8, "little")
+"""A length of eight bytes with which FFmpeg reads on likewise."""
+
+Patches = tuple[tuple[int, bytes], ...]
+"""(where in a file, the bytes to be read there instead)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,7 @@ class Part:
 
     start: int
     end: int
-    patches: tuple[tuple[int, bytes], ...] = ()
-    """(where in the file, the bytes to be read there instead)."""
+    patches: Patches = ()
 
 
 class PartFile(io.RawIOBase):
@@ -65,13 +71,25 @@ class PartFile(io.RawIOBase):
         """Return at most `size` bytes, with the patches in place."""
         begin = self._part.start + self._at
         left = max(0, self._part.end - begin)
-        found = bytearray(os.pread(self._fd, left if size < 0 else min(size, left), begin))
+        found = os.pread(self._fd, left if size < 0 else min(size, left), begin)
         self._at += len(found)
-        for where, patch in self._part.patches:
-            for nth, byte in enumerate(patch, where - begin):
-                if 0 <= nth < len(found):
-                    found[nth] = byte
-        return bytes(found)
+        return patched(found, begin, self._part.patches)
+
+
+def patched(block: bytes, begin: int, patches: Patches) -> bytes:
+    """Return bytes of a file with the patches in place.
+
+    Args:
+        block: The bytes.
+        begin: Where in the file they are.
+        patches: What is to be read differently in the file.
+    """
+    changed = bytearray(block)
+    for where, patch in patches:
+        for nth, byte in enumerate(patch, where - begin):
+            if 0 <= nth < len(changed):
+                changed[nth] = byte
+    return bytes(changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +180,32 @@ def parts(fd: int, starts: list[int], size_bytes: int) -> list[Part]:
     return [Part(start, end, _mended(fd, start, end)) for start, end in zip(starts, ends, strict=True)]
 
 
-def _mended(fd: int, start: int, end: int) -> tuple[tuple[int, bytes], ...]:
+def without_length(fd: int, end: int) -> Patches | None:
+    """Return what to change in the header of a WAV file so that FFmpeg reads on for as long as there is more.
+
+    Args:
+        fd: A readable descriptor of the file, which may still grow.
+        end: How long it is by now.
+
+    Returns:
+        Nothing to change for other files; None if the header is not complete yet.
+    """
+    head = os.pread(fd, 12, 0)
+    if len(head) < 12:
+        return None
+    order = WAV.get(head[:4])
+    if order is None or head[8:] != b"WAVE":
+        return ()
+    patches: Patches = ()
+    for name, at, _ in _chunks(fd, 12, end, order):
+        if name == b"ds64":
+            patches = ((at + 16, ENDLESS),)
+        if name == b"data":
+            return patches or ((at + 4, UNKNOWN_LENGTH),)
+    return None
+
+
+def _mended(fd: int, start: int, end: int) -> Patches:
     """Return what to change in the header of a WAV or AIFF file so that FFmpeg reads on to the end of the file.
 
     Nothing, if the header covers the file, or if what follows the samples are further chunks of the container. AU,

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from daemon.errors import Unavailable
 from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
-from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, Window
+from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, StillGrowing, Window
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ class _Decoder:
     """Open recordings whose next window is wanted."""
     opened: int = 0
     recycle: bool = False
+    follows: int = 0
+    """The run of the one recording that it is for, from when that grew to its last window; 0 for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,21 @@ class DecoderPool:
             self._decoders.append(_Decoder(Child(MODULE)))
 
     def open(self, order: Open, fd: int) -> None:
-        """Ask a decoder to open a recording; the answer is Opened or Refused. The descriptor is duplicated."""
-        self._unopened.append((order, os.dup(fd)))
-        self.hand_out()
+        """Ask a decoder to open a recording; the answer is Opened or Refused. The descriptor is duplicated.
+
+        One that grows has a decoder for itself, which keeps it when it is opened again as complete.
+        """
+        decoder = self._of.get(order.job_id)
+        if decoder is None and not order.growing:
+            self._unopened.append((order, os.dup(fd)))
+            self.hand_out()
+            return
+        if decoder is None:
+            decoder = _Decoder(Child(MODULE), recycle=True)
+            self._decoders.append(decoder)
+        decoder.follows = order.run
+        decoder.asked.clear()
+        self._open(decoder, order, fd)
 
     def ask(self, job_id: int) -> None:
         """Ask for the next window of an open recording; the answer is Window or Refused."""
@@ -120,6 +134,9 @@ class DecoderPool:
         decoder = self._of.pop(job_id, None)
         if decoder is not None:
             decoder.open.discard(job_id)
+            if decoder.follows:
+                self._retire(decoder)
+                return
             if job_id in decoder.asked:
                 decoder.asked.remove(job_id)
             self._send(decoder, Close(job_id))
@@ -152,12 +169,19 @@ class DecoderPool:
             if isinstance(answer, DecoderReady) and not decoder.ready:
                 self._loaded(decoder, answer)
                 return None
+            if isinstance(answer, StillGrowing):
+                child.deadline = time.monotonic() + WINDOW_DEADLINE_S
+                return None
             if not isinstance(answer, Opened | Window | Refused):
                 raise ChildDied(f"an unexpected answer: {type(answer).__name__}")
         except ChildDied as error:
             return self._child_died(decoder, str(error))
+        if decoder.follows:
+            if answer.run != decoder.follows:  # It has been told meanwhile to open it again.
+                return answer
+        else:
+            decoder.recycle = decoder.opened >= RECYCLE_RECORDINGS or child.rss_bytes > RECYCLE_BYTES
         decoder.current, child.deadline = None, None
-        decoder.recycle = decoder.opened >= RECYCLE_RECORDINGS or child.rss_bytes > RECYCLE_BYTES
         self.hand_out()
         return answer
 
@@ -185,21 +209,25 @@ class DecoderPool:
 
     def _retire(self, decoder: _Decoder) -> None:
         """End a decoder that has nothing open; another one is started when there is something to decode."""
-        log.info("decoder %d is replaced after %d recordings", decoder.child.pid, decoder.opened)
+        if not decoder.follows:
+            log.info("decoder %d is replaced after %d recordings", decoder.child.pid, decoder.opened)
         self._decoders.remove(decoder)
         decoder.child.end(gently=True)
 
     def _next_order(self, decoder: _Decoder) -> None:
         if self._unopened and not decoder.recycle:
             order, fd = self._unopened.popleft()
-            decoder.open.add(order.job_id)
-            decoder.opened += 1
-            self._of[order.job_id] = decoder
-            self._order(decoder, order.job_id, order, WINDOW_DEADLINE_S + order.size_bytes / HASH_BYTES_PER_S, fd)
+            self._open(decoder, order, fd)
             os.close(fd)
         elif decoder.asked:
             job_id = decoder.asked.popleft()
             self._order(decoder, job_id, Next(job_id), WINDOW_DEADLINE_S)
+
+    def _open(self, decoder: _Decoder, order: Open, fd: int) -> None:
+        decoder.open.add(order.job_id)
+        decoder.opened += 1
+        self._of[order.job_id] = decoder
+        self._order(decoder, order.job_id, order, WINDOW_DEADLINE_S + order.size_bytes / HASH_BYTES_PER_S, fd)
 
     def _order(self, decoder: _Decoder, job_id: int, message: object, allowed_s: float, fd: int | None = None) -> None:
         decoder.current, decoder.since = job_id, time.monotonic()

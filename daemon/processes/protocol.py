@@ -27,15 +27,25 @@ class Open:
     size_bytes: int
     language: str
     """What the chunks are decoded in: a code, or `auto` to detect it."""
+    growing: bool = False
+    """Whether it is still being recorded: the decoder waits where it ends for now, and there is no last window."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillGrowing:
+    """From a decoder that follows a recording: there is no more of it for now."""
+
+    job_id: int
+    run: int
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """From a decoder: the recording is open and hashed."""
+    """From a decoder: the recording is open and, unless it grows, hashed."""
 
     job_id: int
     run: int
-    content_hash: str
+    content_hash: str | None
     header_s: float | None
     """Its length as the container says, if that is plausible."""
 

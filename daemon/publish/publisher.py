@@ -2,17 +2,19 @@
 
 import logging
 import os
+import sys
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
 from daemon.chunk import BOTH
+from daemon.config.formats import LIVE
 from daemon.errors import RecordingGone, Unavailable
-from daemon.publish.files import Owner, Planned, plan, publish
+from daemon.publish.files import Owner, Planned, content_hash, plan, publish
 from daemon.publish.formats import render
 from daemon.publish.readers import Access, access
 from daemon.publish.target import Target
-from daemon.recording import current_file, unreadable
+from daemon.recording import current_file, growing_file, unreadable
 from daemon.store.records import Job, Output, StageProgress
 from daemon.store.store import Store
 
@@ -41,8 +43,57 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
     """
     readers = _readers(job)
     # What was exported earlier is ours as well, and is to say the same as the rest.
-    formats = {*job.options.formats, *store.output_formats(job.id)}
-    return _publish(store, job, _rendered(store, job, stages, formats), readers, stages)
+    written = set(store.output_formats(job.id))
+    formats = {*job.options.formats, *written - {LIVE}}
+    warning = _publish(store, job, _rendered(store, job, stages, formats), readers, stages)
+    if LIVE in written:
+        _withdraw(store, job.id)
+    return warning
+
+
+def publish_so_far(store: Store, job: Job) -> None:
+    """Write the text so far of a recording that still goes on, up to the first chunk that is not done.
+
+    Args:
+        store: Where the segments are.
+        job: The job.
+
+    Raises:
+        RecordingGone, RecordingChanged: The recording is not there any more.
+        Unavailable: The folder, or that for output, cannot be written now.
+    """
+    found = store.stored_chunks(job.id, 0, sys.maxsize)
+    lines = [line for nth, chunk in enumerate(found) if chunk.idx == nth for line in chunk.segments]
+    form = LIVE.rpartition(".")[2]
+    content = render(job, lines, formats=(form,))[form]
+    before = store.live_file(job.id)
+    fd = growing_file(job)
+    try:
+        _publish(store, job, {LIVE: content}, access(fd))
+    finally:
+        os.close(fd)
+    now = store.live_file(job.id)
+    if before is not None and now is not None and before.path_bytes != now.path_bytes:
+        _remove(before)
+
+
+def _withdraw(store: Store, job_id: int) -> None:
+    """Remove the text so far, of which all is published now."""
+    if (file := store.live_file(job_id)) is not None:
+        _remove(file)
+        store.forget_live_file(job_id)
+
+
+def _remove(file: Output) -> None:
+    """Remove a file unless it is not as the daemon wrote it."""
+    where, name = os.path.split(file.path_bytes)
+    with suppress(OSError):
+        folder = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if content_hash(folder, name) == file.sha256:
+                os.unlink(name, dir_fd=folder)
+        finally:
+            os.close(folder)
 
 
 def export_job(store: Store, job: Job, formats: Collection[str]) -> str | None:

@@ -13,6 +13,7 @@ from daemon.store.access import Access
 from daemon.store.full_text import parted
 from daemon.store.records import (
     Batch,
+    ChunkDone,
     Job,
     MadeWith,
     Output,
@@ -42,32 +43,35 @@ COMPUTED = (chunks, segments, translations, suppressed, stages)
 
 
 class Checkpoints(Access):
-    """Work in progress; every method keeps the job `running`."""
+    """Work in progress; every method keeps the job `running`, or `recording`."""
 
     def begin(
         self,
         job_id: int,
         *,
-        content_hash: str,
+        content_hash: str | None,
         duration_s: float | None,
         made_with: MadeWith,
         language: str | None,
     ) -> None:
         """Record what is transcribed, and with what. What was done by another model, or before a retry, is dropped.
 
+        What was done while the file still grew is kept: whether its chunks are still the same, their digests tell.
+
         Args:
             job_id: The job.
-            content_hash: SHA-256 of the recording.
+            content_hash: SHA-256 of the recording; None while it grows.
             duration_s: The length that the container states, until everything is decoded.
             made_with: The model that transcribes it.
             language: The only language that the model knows, or None.
         """
 
         def work(db: Connection) -> None:
-            before = db.execute(
-                select(jobs.c.content_hash, jobs.c.model, jobs.c.compute_type).where(jobs.c.id == job_id)
-            ).one()
-            if tuple(before) != (content_hash, made_with.model, made_with.compute_type):
+            columns = (jobs.c.content_hash, jobs.c.retried, jobs.c.model, jobs.c.compute_type)
+            before = db.execute(select(*columns).where(jobs.c.id == job_id)).one()
+            grew = before.content_hash is None and not before.retried
+            by_same = (before.model, before.compute_type) == (made_with.model, made_with.compute_type)
+            if not by_same or not (grew or before.content_hash == content_hash):
                 forget(db, job_id)
             db.execute(
                 update(jobs)
@@ -90,10 +94,11 @@ class Checkpoints(Access):
             )
         )
 
-    def chunks_done(self, job_id: int) -> dict[int, tuple[float, float]]:
-        """Return (start_s, end_s) of the chunks that are done, by their number."""
-        statement = select(chunks.c.idx, chunks.c.start_s, chunks.c.end_s).where(chunks.c.job_id == job_id)
-        return {idx: (start, end) for idx, start, end in self._read(lambda db: db.execute(statement).all())}
+    def chunks_done(self, job_id: int) -> dict[int, ChunkDone]:
+        """Return the chunks that are done, by their number."""
+        columns = (chunks.c.idx, chunks.c.start_s, chunks.c.end_s, chunks.c.digest)
+        statement = select(*columns).where(chunks.c.job_id == job_id)
+        return {idx: ChunkDone(*row) for idx, *row in self._read(lambda db: db.execute(statement).all())}
 
     def save(self, results: Sequence[Result], batch: Batch | None = None) -> None:
         """Save a checkpoint: the segments of finished chunks, which may be of any jobs, and their batch."""
@@ -205,7 +210,7 @@ class Checkpoints(Access):
 
 
 def _save_chunk(db: Connection, result: Result) -> None:
-    names = ("start_s", "end_s", "attempts", "guards", "fallbacks", "rests")
+    names = ("start_s", "end_s", "attempts", "guards", "fallbacks", "rests", "digest")
     row = {"state": DONE, **{name: getattr(result, name) for name in names}}
     fresh = db.execute(
         upsert(chunks).values(job_id=result.job_id, idx=result.idx, **row).on_conflict_do_nothing()

@@ -9,7 +9,19 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from daemon.chunk import Options
 from daemon.store.access import Access, moved
 from daemon.store.records import Known, Seen, options_columns, seen_columns, timestamp
-from daemon.store.schema import DONE, IGNORED, PENDING, QUEUED, REJECTED, RUNNING, SETTLING, VANISHED, jobs
+from daemon.store.schema import (
+    DONE,
+    IGNORED,
+    PENDING,
+    QUEUED,
+    RECORDING,
+    REJECTED,
+    RUNNING,
+    SETTLING,
+    UNSETTLED,
+    VANISHED,
+    jobs,
+)
 
 
 class Intake(Access):
@@ -35,35 +47,31 @@ class Intake(Access):
         return found
 
     def settle(self, seen: Iterable[Seen]) -> None:
-        """Move (new) | vanished → settling: recordings that may still be written to."""
+        """Move (new) | vanished → settling: recordings that may still be written to; recording → recording."""
         values = {"state": SETTLING, "reason": "waiting until nothing changes any more", "finished_at": None}
-        self._add(((item, values) for item in seen), when=jobs.c.state == VANISHED)
+        self._add(((item, values, {}) for item in seen), when=jobs.c.state == VANISHED)
 
     def set_aside(self, refused: Iterable[tuple[Seen, str, str]]) -> None:
         """Add as (new) → ignored | rejected, with a reason: paths that are no recordings."""
         self._add(
-            (seen, {"state": state, "reason": reason, "finished_at": timestamp()}) for seen, state, reason in refused
+            (seen, {"state": state, "reason": reason, "finished_at": timestamp()}, None)
+            for seen, state, reason in refused
         )
 
     def queue(self, ready: Iterable[tuple[Seen, Options, int]]) -> None:
-        """Move settling → queued, with the options and the priority resolved now."""
+        """Move settling | recording → queued, with the options and the priority resolved now.
+
+        What has been transcribed while it was recorded keeps those that it has.
+        """
+        queued = {"state": QUEUED, "reason": None, "queued_at": timestamp()}
         rows = (
-            (
-                seen,
-                {
-                    "state": QUEUED,
-                    "reason": None,
-                    **options_columns(options),
-                    "priority": priority,
-                    "queued_at": timestamp(),
-                },
-            )
+            (seen, {**queued, **options_columns(options), "priority": priority}, queued)
             for seen, options, priority in ready
         )
         self._add(rows, when=jobs.c.state.in_((SETTLING, VANISHED)))
 
     def leave_alone(self, ready: Iterable[tuple[Seen, Options, int]], reason: str) -> None:
-        """Move settling → done without work: recordings that came with a transcript of their own.
+        """Move settling | recording → done without work: recordings that came with a transcript of their own.
 
         A row of an earlier version that was left alone, too, is replaced. `jobs retry` transcribes them after all.
         """
@@ -85,7 +93,7 @@ class Intake(Access):
                     "priority": priority,
                     "finished_at": timestamp(),
                 }
-                _insert_version(db, seen, values, jobs.c.state.in_((SETTLING, VANISHED)))
+                _insert_version(db, seen, values, jobs.c.state.in_((*UNSETTLED, VANISHED)))
 
         if items:
             self._write(work)
@@ -108,7 +116,7 @@ class Intake(Access):
         return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
 
     def leave_unwatched(self, roots: Collection[str]) -> int:
-        """Move settling | queued | paused | failed → vanished: jobs in folders no longer watched; return how many.
+        """Move whatever waits → vanished: jobs in folders that are no longer watched; return how many.
 
         They settle again when their folder is watched again.
         """
@@ -132,34 +140,44 @@ class Intake(Access):
             self._write(lambda db: db.execute(delete(jobs).where(jobs.c.id.in_(gone))))
 
     def vanish(self, job_ids: Sequence[int], reason: str) -> None:
-        """Move settling | queued | paused | failed | running → vanished: the file or its folder is not there."""
+        """Move whatever waits or runs → vanished: the file or its folder is not there."""
         self._move(job_ids, (*PENDING, RUNNING), state=VANISHED, reason=reason, finished_at=timestamp())
 
-    def _add(self, rows: Iterable[tuple[Seen, dict[str, Any]]], when: Any = None) -> None:
+    def _add(self, rows: Iterable[tuple[Seen, dict[str, Any], dict[str, Any] | None]], when: Any = None) -> None:
+        """Add versions of recordings.
+
+        Args:
+            rows: Each with its values, and with those for a row of its path that is `recording`; None for the same.
+            when: Which rows of the very same version get these values.
+        """
         items = list(rows)
 
         def work(db: Connection) -> None:
-            for seen, values in items:
-                _insert_version(db, seen, values, when)
+            for seen, values, grown in items:
+                if grown is None or not _grow(db, seen, grown):
+                    _insert_version(db, seen, values, when)
 
         if items:
             self._write(work)
 
 
+def _grow(db: Connection, seen: Seen, values: dict[str, Any]) -> bool:
+    """Have the row of a path that is still being recorded become this version; return whether there is one."""
+    growing = (jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes, jobs.c.state == RECORDING)
+    return db.execute(update(jobs).where(*growing).values(**seen_columns(seen), **values)).rowcount > 0
+
+
 def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: Any) -> None:
     """Insert a row for this version unless there is one; an existing row changes only if `when` holds for it.
 
-    A settling row of another version of the same path becomes this version: it is the same file, still
+    A row of another version of the same path that has not settled becomes this version: it is the same file, still
     being written.
     """
-    new = {
-        **seen_columns(seen),
-        **values,
-    }
+    new = {**seen_columns(seen), **values}
     settling = and_(
         jobs.c.root == seen.root,
         jobs.c.path_bytes == seen.path_bytes,
-        jobs.c.state == SETTLING,
+        jobs.c.state.in_(UNSETTLED),
         jobs.c.fingerprint != seen.fingerprint,
     )
     exists = select(jobs.c.id).where(

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from daemon.filesystem import fingerprint
+from daemon.store.line_order import in_order
 from daemon.store.records import readable
 from daemon.store.rows import DeliveryRow, JobDetail, JobPage, JobRow, OutputRow, SegmentRow
-from daemon.store.schema import DEAD, REJECTED, VANISHED, in_order, jobs, outbox, outputs, segments
+from daemon.store.schema import DEAD, REJECTED, VANISHED, jobs, outbox, outputs, segments
 from daemon.store.stage_queries import StageQueries
 
 START = "START"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from daemon.chunk import BESIDE, Options, Segment, Suppressed
+from daemon.chunk import BESIDE, Chunk, Options, Segment, Suppressed
 from daemon.sound import NOTHING_HEARD, RecordedAt, Sound, Track
 
 
@@ -121,6 +121,22 @@ class Result:
     """The channel that it was cut from, from 1; 0 if the channels were mixed."""
     translation: tuple[Segment, ...] = ()
     """What was said in English, if the job is to have both."""
+    digest: str = ""
+    """As `Chunk.digest`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDone:
+    """Which chunk has its checkpoint, to be compared with what is cut now."""
+
+    start_s: float
+    end_s: float
+    digest: str | None = None
+    """As `Chunk.digest`; None for chunks of an earlier release."""
+
+    def is_of(self, chunk: Chunk) -> bool:
+        """Return whether it is a chunk that has just been cut."""
+        return (self.start_s, self.end_s) == (chunk.start_s, chunk.end_s) and self.digest in (None, chunk.digest)
 
 
 @dataclass(frozen=True, slots=True)

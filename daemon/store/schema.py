@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
-    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -15,19 +14,21 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    case,
-    func,
     text,
 )
 
 metadata = MetaData()
 
-SETTLING, QUEUED, PAUSED, RUNNING = "settling", "queued", "paused", "running"
+SETTLING, RECORDING, QUEUED, PAUSED, RUNNING = "settling", "recording", "queued", "paused", "running"
 DONE, FAILED, DEAD, REJECTED = "done", "failed", "dead", "rejected"
 IGNORED, CANCELLED, VANISHED = "ignored", "cancelled", "vanished"
 
-STATES = (SETTLING, QUEUED, PAUSED, RUNNING, DONE, FAILED, DEAD, REJECTED, IGNORED, CANCELLED, VANISHED)
-WAITING = (SETTLING, QUEUED, FAILED)
+STATES = (
+    SETTLING, RECORDING, QUEUED, PAUSED, RUNNING, DONE, FAILED, DEAD, REJECTED, IGNORED, CANCELLED, VANISHED,
+)  # fmt: skip
+UNSETTLED = (SETTLING, RECORDING)
+"""States of a job whose recording may not be complete yet."""
+WAITING = (*UNSETTLED, QUEUED, FAILED)
 """States of a job that is not running now but will run by itself."""
 PENDING = (*WAITING, PAUSED)
 """States of a job that is not running now but will, by itself or once it is resumed."""
@@ -91,6 +92,7 @@ chunks = Table(
     Column("guards", Integer, nullable=False),
     Column("fallbacks", Integer, nullable=False),
     Column("rests", Integer, nullable=False),
+    Column("digest", Text),
 )
 
 
@@ -122,13 +124,6 @@ segments = _of_lines("segments", Column("parted", Text))
 """`parted` is the text as the full-text index sees it, where that is another one (full_text.py)."""
 translations = _of_lines("translations")
 """In English, of jobs that are to have both; `language` is what was spoken."""
-
-
-def in_order(lines: Table) -> tuple[ColumnElement[Any], ...]:
-    """Return the order of the lines of a job: as they were cut; by time if its channels were transcribed apart."""
-    channels = func.max(lines.c.channel).over(partition_by=lines.c.job_id)
-    by_time = case((channels > 0, lines.c.start_s), else_=0.0)
-    return by_time, lines.c.chunk, lines.c.idx
 
 
 suppressed = Table(

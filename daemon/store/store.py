@@ -3,16 +3,17 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, union_all, update
+from sqlalchemy import Connection, case, func, select, union_all, update
 
 from daemon.chunk import Options
 from daemon.store.access import moved
 from daemon.store.checkpoints import JOB_COLUMNS, STARTED_OVER, Checkpoints, job_from
-from daemon.store.intake import Intake
+from daemon.store.claims import NO_ERROR, Claims
+from daemon.store.growing import Growing
 from daemon.store.measurements import Measurements
 from daemon.store.moves import Moves
 from daemon.store.outbox import Order, Outbox, put
-from daemon.store.records import Job, Seen, options_columns, seconds_until, timestamp, timestamp_in, warnings_to_json
+from daemon.store.records import Job, Seen, options_columns, timestamp, timestamp_in, warnings_to_json
 from daemon.store.requests import Requests
 from daemon.store.schema import (
     CANCELLED,
@@ -26,7 +27,7 @@ from daemon.store.schema import (
     REJECTED,
     REVIVABLE,
     RUNNING,
-    SETTLING,
+    UNSETTLED,
     VANISHED,
     WAITING,
     jobs,
@@ -38,11 +39,9 @@ from daemon.store.transcripts import Transcripts
 
 NOT_EXPORTED = "not exported"
 """How the reason of a finished job begins of which further formats could not be written."""
-MODEL = func.json_extract(jobs.c.options, "$.model")
-NO_ERROR: dict[str, Any] = {"error_kind": None, "error": None}
 
 
-class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Requests, Outbox):
+class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Stages, Measurements, Requests, Outbox):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:
@@ -54,65 +53,6 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
                 ).rowcount
             )
         )
-
-    def claim(
-        self, limit: int, *, above_bytes: int = -1, max_bytes: int | None = None, but_for: Collection[str] = ()
-    ) -> list[Job]:
-        """Move queued, or failed and due → running; the attempt is counted now, so that a crash counts.
-
-        Args:
-            limit: How many jobs at most.
-            above_bytes: Only recordings larger than this.
-            max_bytes: Only recordings at most this large; None for any.
-            but_for: Not what is to be transcribed with one of these models.
-
-        Returns:
-            The claimed jobs, in the order in which they are to run.
-        """
-        due = and_(_due(), jobs.c.size_bytes > above_bytes)
-        if but_for:
-            due = and_(due, MODEL.not_in(but_for))
-        if max_bytes is not None:
-            due = and_(due, jobs.c.size_bytes <= max_bytes)
-        first = select(jobs.c.id).where(due).order_by(jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id).limit(limit)
-        claim = (
-            update(jobs)
-            .where(jobs.c.id.in_(first))
-            .values(
-                state=RUNNING,
-                reason=None,
-                attempts=jobs.c.attempts + 1,
-                started_at=timestamp(),
-                next_attempt_at=None,
-                **NO_ERROR,
-            )
-            .returning(*JOB_COLUMNS)
-        )
-        found = self._write(lambda db: [job_from(row) for row in db.execute(claim)])
-        return sorted(found, key=lambda job: (-job.priority, job.id))
-
-    def models_due(self, among: Collection[str]) -> set[str]:
-        """Return those of these models that a job waits for that may run now."""
-        if not among:
-            return set()
-        statement = select(MODEL).distinct().where(_due(), MODEL.in_(among))
-        return set(self._read(lambda db: db.execute(statement).scalars()))
-
-    def hold_up(self, model: str, delay_s: float, reason: str) -> None:
-        """Move queued, or failed and due → queued for `delay_s` seconds: what is for a model that cannot be loaded."""
-        statement = update(jobs).where(_due(), MODEL.in_((model,)))
-        held = {"state": QUEUED, "reason": reason, "next_attempt_at": timestamp_in(delay_s)}
-        self._write(lambda db: db.execute(statement.values(held)))
-
-    def try_again(self) -> None:
-        """Keep queued → queued, without delay: what held a job up before this start may have been seen to."""
-        self._write(lambda db: db.execute(moved(QUEUED).values(next_attempt_at=None)))
-
-    def next_due_s(self) -> float | None:
-        """Return the seconds until the next postponed or failed job may run again; None if there is none."""
-        waits = select(func.min(jobs.c.next_attempt_at)).where(jobs.c.state.in_((QUEUED, FAILED)))
-        due = self._read(lambda db: db.execute(waits).scalar())
-        return None if due is None else max(0.0, seconds_until(due))
 
     def finish(self, job_id: int, warnings: Sequence[str] = (), orders: Sequence[Order] = ()) -> None:
         """Move running → done: every file of the transcript is on the disk.
@@ -210,7 +150,7 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         )
 
     def cancel(self, job_id: int) -> None:
-        """Move settling | queued | paused | failed | running → cancelled."""
+        """Move settling | recording | queued | paused | failed | running → cancelled."""
         self._move(
             [job_id], (*PENDING, RUNNING), state=CANCELLED, reason="cancelled by request", finished_at=timestamp()
         )
@@ -272,7 +212,7 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
     def unsettled(self) -> str | None:
         """Return which recordings have yet to settle, for people, if these are all that is left."""
         rows = self._left()
-        if not rows or any(row.state != SETTLING for row in rows):
+        if not rows or any(row.state not in UNSETTLED for row in rows):
             return None
         others = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
         return f"{rows[0].path}{others}: {rows[0].reason}"
@@ -289,12 +229,3 @@ class Store(Intake, Moves, Checkpoints, Transcripts, Stages, Measurements, Reque
         columns = (jobs.c.state, jobs.c.path, jobs.c.reason, jobs.c.next_attempt_at)
         left = select(*columns).where(jobs.c.state.in_((*WAITING, RUNNING))).order_by(jobs.c.id)
         return self._read(lambda db: db.execute(left).all())
-
-
-def _due() -> ColumnElement[bool]:
-    """Return the condition that a job may run now."""
-    now = timestamp()
-    # A job that started in the future did so before the clock was set back; it would have to wait all that time.
-    over = or_(jobs.c.next_attempt_at <= now, jobs.c.started_at > now)
-    queued = and_(jobs.c.state == QUEUED, or_(jobs.c.next_attempt_at.is_(None), over))
-    return or_(queued, and_(jobs.c.state == FAILED, over))

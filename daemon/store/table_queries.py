@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import select
 
+from daemon.store.line_order import in_order
 from daemon.store.read_access import ReadAccess
 from daemon.store.rows import JobRow
-from daemon.store.schema import in_order, jobs, segments
+from daemon.store.schema import jobs, segments
 
 JOBS = tuple(jobs.c[name] for name in JobRow.__annotations__)
 SEGMENTS = (

@@ -7,8 +7,9 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
 from daemon.store.access import Access
+from daemon.store.line_order import in_order
 from daemon.store.records import StoredChunk
-from daemon.store.schema import chunks, in_order, segments, suppressed, translations
+from daemon.store.schema import chunks, segments, suppressed, translations
 
 # Every job runs these queries at least once. Building them once, here, halves the time they take.
 SOME_CHUNKS = (

@@ -1,11 +1,11 @@
 """What the dispatcher knows of a job while it runs: which chunks are out, which are finished. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from daemon.chunk import BOTH, Chunk, Decoded, Options, Segment, Suppressed
-from daemon.store.records import Job, Result
+from daemon.store.records import ChunkDone, Job, Result
 from daemon.transcribe.policies import Policy
 from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
 
@@ -54,14 +54,16 @@ class ActiveJob:
     job: Job
     detects: bool
     """Whether the language is yet to be found."""
-    done: dict[int, tuple[float, float]] = field(default_factory=dict)
-    """idx → (start_s, end_s) of the chunks that earlier runs have finished."""
+    done: Mapping[int, ChunkDone] = field(default_factory=dict)
+    """The chunks that earlier runs have finished, by their number."""
     run: int = 0
     """Which claim of the job this is."""
     model: str = ""
     """The model whose engines transcribe it."""
     policy: Policy = judge
     """What is done when a result of its engine is bad."""
+    growing: bool = False
+    """Whether it is still being recorded; then it does not end, however much of it is done."""
     language: str = ""
     language_probability: float | None = None
     asked: bool = False
@@ -87,15 +89,18 @@ class ActiveJob:
         }  # fmt: skip
 
     @classmethod
-    def claimed(cls, job: Job, options: Options, run: int, model: str, policy: Policy) -> "ActiveJob":
+    def begun(
+        cls, job: Job, options: Options, run: int, model: str, policy: Policy, *, growing: bool = False
+    ) -> "ActiveJob":
         """Return a job whose opening has been asked for.
 
         Args:
-            job: as it was claimed.
+            job: as it was claimed, or found to be growing.
             options: those of the job, as far as the engine goes.
             run: which claim of the job this is.
             model: the model whose engines transcribe it.
             policy: what is done when a result of its engine is bad.
+            growing: whether it is still being recorded.
         """
         return cls(
             job,
@@ -103,6 +108,7 @@ class ActiveJob:
             run=run,
             model=model,
             policy=policy,
+            growing=growing,
             language=job.language or "",
             language_probability=job.language_probability,
             asked=True,
@@ -111,14 +117,14 @@ class ActiveJob:
     @property
     def complete(self) -> bool:
         """Whether every chunk of the recording has its checkpoint."""
-        return self.decoded and not self._open and not self._held
+        return self.decoded and not self.growing and not self._open and not self._held
 
     @property
     def open_chunks(self) -> int:
         """Chunks that are waiting, held back or in a batch."""
         return len(self._open) + len(self._held)
 
-    def opened(self, done: dict[int, tuple[float, float]], previous: str) -> None:
+    def opened(self, done: Mapping[int, ChunkDone], previous: str) -> None:
         """Note that the decoder has opened the recording.
 
         Args:
@@ -150,7 +156,7 @@ class ActiveJob:
         for chunk in chunks:
             self.chunks_total += 1
             if chunk.idx in self.done:
-                if self.done[chunk.idx] != (chunk.start_s, chunk.end_s):
+                if not self.done[chunk.idx].is_of(chunk):
                     return None
                 continue
             self._held.append(chunk)
@@ -200,6 +206,7 @@ class ActiveJob:
             run_s=progress.run_s,
             channel=chunk.channel,
             translation=self._translation(progress),
+            digest=chunk.digest,
         )
         return self._let_go(), finished
 

@@ -5,7 +5,6 @@ threads only call `wake`. Nothing here decodes, computes or waits for the networ
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
 
@@ -15,19 +14,17 @@ from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, EngineReady, LostBatches
 from daemon.processes.model_pools import RETRY_S, ModelUnavailable
-from daemon.processes.protocol import Open, Opened, Refused, Window
-from daemon.recording import current_file
+from daemon.processes.protocol import Opened, Refused, Window
 from daemon.signals import Wakeup
-from daemon.store.records import Job, MadeWith
+from daemon.store.records import MadeWith
 from daemon.store.store import Store
-from daemon.transcribe.abilities import Abilities
 from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.children import Children, Event
 from daemon.transcribe.inference import Inference
 from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.pauses import Pauses
-from daemon.transcribe.places import LONG_BYTES, free_places, needs_window
-from daemon.transcribe.policies import POLICIES
+from daemon.transcribe.places import needs_window
+from daemon.transcribe.queue import Queue
 from daemon.transcribe.requested import STOPPING, Requested
 from daemon.transcribe.stages import StageRunner
 from daemon.watch.resolver import Resolver
@@ -38,8 +35,6 @@ TICK_S = 1.0
 """Requests from the command line are seen, and deadlines kept, within this time."""
 REQUESTS_MAX = 20
 """Requests that are applied in one round."""
-CLAIM_S = 30.0
-"""The queue is looked at this often even though nothing says that it has changed."""
 
 
 class Dispatcher:
@@ -62,11 +57,9 @@ class Dispatcher:
         self._outcomes = Outcomes(store, resolver, counters)
         self._requested = Requested(store, pauses, self._outcomes, resolver)
         self._running: dict[int, ActiveJob] = {}
-        self._abilities = Abilities()
         self._inference = Inference(store, self._engines, self._running, counters)
+        self._queue = Queue(store, children, self._outcomes, self._running, self._inference)
         self._stages = StageRunner(store)
-        self._runs = 0
-        self._claim_at = 0.0
         self._requests_at = 0.0
         self.beat = time.monotonic()
         """When the loop last went round, on the monotonic clock."""
@@ -75,6 +68,11 @@ class Dispatcher:
     def idle(self) -> bool:
         """Whether nothing runs."""
         return not self._running
+
+    @property
+    def only_follows(self) -> bool:
+        """Whether nothing runs, what is still being recorded aside."""
+        return all(running.growing for running in self._running.values())
 
     @property
     def ready(self) -> bool:
@@ -118,7 +116,8 @@ class Dispatcher:
             if self._pauses.tick():
                 self._engines.want(())
             else:
-                self._claim()
+                for job_id in self._queue.claim():
+                    self._drop(job_id)
                 self._ask_for_windows()
                 self._decoders.hand_out()
                 self._inference.hand_out()
@@ -126,13 +125,13 @@ class Dispatcher:
         for event in self._children.events(self._wakeup, 0.0 if self._stages.unfinished else TICK_S):
             self._apply(event)
         if self._wakeup.take():
-            self._claim_at = 0.0
+            self._queue.look()
 
     def _apply(self, event: Event) -> None:
         """Do what follows from an event of a child."""
         match event:
             case EngineReady():
-                self._claim_at = 0.0
+                self._queue.look()
             case ModelUnavailable():
                 for job_id in [job_id for job_id, each in self._running.items() if each.model == event.model]:
                     self._stop(job_id, None)
@@ -170,40 +169,9 @@ class Dispatcher:
             if command in STOPPING and job_id is not None:
                 self._drop(job_id)
             self._requested.apply(command, job_id)
-            self._claim_at = 0.0
+            self._queue.look()
 
     # -- claiming and decoding -------------------------------------------------------------------------------
-
-    def _claim(self) -> None:
-        """Claim as many jobs as there are places, when something may have changed or a retry may be due."""
-        if not self.ready or time.monotonic() < self._claim_at:
-            return
-        missing = self._engines.want(self._store.models_due(self._engines.others))
-        long, short = free_places((each.job.size_bytes for each in self._running.values()), self._engines.main.capacity)
-        for places, above, most in ((long, LONG_BYTES, None), (short, -1, LONG_BYTES)):
-            if places > 0:
-                for job in self._store.claim(places, above_bytes=above, max_bytes=most, but_for=missing):
-                    self._open(job)
-        # Nothing more to claim until somebody wakes us, a job ends, or a retry is due.
-        self._claim_at = time.monotonic() + min(self._store.next_due_s() or CLAIM_S, CLAIM_S)
-
-    def _open(self, job: Job) -> None:
-        model = self._engines.name_of(job.options.model)
-        ready = self._engines.ready_of(model)
-        assert ready is not None, "what is claimed has a model that is loaded"
-        try:
-            options = self._abilities.fit(job.options, ready)
-            fd = current_file(job)
-        except TranscribedError as error:
-            self._outcomes.fail(job, error)
-            return
-        self._runs += 1
-        self._running[job.id] = ActiveJob.claimed(job, options, self._runs, model, POLICIES[ready.policy])
-        log.info("started job %d %s (attempt %d)", job.id, job.path, job.attempts)
-        try:
-            self._decoders.open(Open(job.id, self._runs, options, job.size_bytes, options.language), fd)
-        finally:
-            os.close(fd)
 
     def _ask_for_windows(self) -> None:
         """Decode on where little is left to do, while the daemon does not hold too much audio."""
@@ -225,18 +193,19 @@ class Dispatcher:
         if ready is None:
             self._stop(job_id, None)
             return
-        if (same := self._store.merge_touched(job_id, opened.content_hash)) is not None:
+        content_hash = opened.content_hash
+        if content_hash and (same := self._store.merge_touched(job_id, content_hash)) is not None:
             log.info("unchanged: %s has the content of job %d, which stays done", running.job.path, same)
             self._drop(job_id)
             return
         self._store.begin(
             job_id,
-            content_hash=opened.content_hash,
+            content_hash=content_hash,
             duration_s=opened.header_s,
             made_with=MadeWith(ready.model, ready.compute_type, ready.device),
             language=ready.languages[0] if len(ready.languages) == 1 else None,
         )
-        known = () if running.job.retried else self._store.same_content(running.job, opened.content_hash, ready.model)
+        known = self._store.same_content(running.job, content_hash, ready.model) if content_hash else ()
         for source_id, root, path in known:
             if (root, path) == (running.job.root, running.job.path_bytes) or not exists(root, path):
                 self._store.adopt(job_id, source_id)
@@ -254,10 +223,12 @@ class Dispatcher:
         chunks = running.add(window.chunks, last=window.last)
         if chunks is None:
             self._store.restart(window.job_id)
-            self._stop(window.job_id, None)
+            self._stop(window.job_id, FailedRecording("what was recorded has changed") if running.growing else None)
             return
         self._inference.submit(running, chunks)
-        if window.last:
+        if running.growing:
+            self._store.heard(window.job_id, window.duration_s)
+        elif window.last:
             self._decoders.forget(window.job_id)
             self._store.decoded(
                 window.job_id,
@@ -272,8 +243,15 @@ class Dispatcher:
     # -- ends ------------------------------------------------------------------------------------------------
 
     def _publish_if_complete(self, job_id: int) -> None:
-        """Publish a job whose chunks and stages are all finished; a stage that is not goes one step on."""
-        if job_id in self._running and self._running[job_id].complete:
+        """Publish a job whose chunks and stages are all finished; a stage that is not goes one step on.
+
+        Of what is still being recorded, the text so far is shown where that is asked for.
+        """
+        running = self._running.get(job_id)
+        if running is not None and running.growing:
+            self._outcomes.show_so_far(running.job)
+            self._queue.look()
+        elif running is not None and running.complete:
             stages = self._stages.advance(job_id)
             if stages is not None:
                 self._drop(job_id)
@@ -284,7 +262,9 @@ class Dispatcher:
         if (running := self._running.get(job_id)) is None:
             return
         self._drop(job_id)
-        if error is None:
+        if running.growing:
+            self._queue.not_followed(running.job, error)
+        elif error is None:
             self._store.release(job_id, "its decoder or engine died; it was not to blame")
         else:
             self._outcomes.fail(running.job, error)
@@ -295,4 +275,4 @@ class Dispatcher:
         self._inference.drop(job_id)
         self._stages.drop(job_id)
         self._decoders.forget(job_id)
-        self._claim_at = 0.0
+        self._queue.look()

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from daemon.config.formats import files_of
+from daemon.config.settings import SHOWN
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
 from daemon.hooks.orders import FAILURE, SUCCESS, orders_for
 from daemon.monitor.counters import Counters
-from daemon.publish.publisher import export_job, publish_job
+from daemon.publish.publisher import export_job, publish_job, publish_so_far
 from daemon.store.outbox import Order
 from daemon.store.records import Job, StageProgress
 from daemon.store.schema import DEAD, DONE, REJECTED
@@ -54,6 +55,15 @@ class Outcomes:
         self._counters.suspect += bool(warnings)
         self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
+
+    def show_so_far(self, job: Job) -> None:
+        """Write down what has been said so far in a recording that goes on, where that is asked for."""
+        if self._resolver.growing(job.root, job.path_bytes) != SHOWN:
+            return
+        try:
+            publish_so_far(self._store, job)
+        except TranscribedError as error:
+            log.warning("job %d %s: the text so far cannot be shown: %s", job.id, job.path, error)
 
     def export(self, job_id: int, formats: Sequence[str]) -> None:
         """Publish a finished job in further formats; whatever comes of it, the job stays done."""

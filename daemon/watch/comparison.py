@@ -16,7 +16,7 @@ from daemon.store.schema import (
     QUEUED,
     REJECTED,
     RUNNING,
-    SETTLING,
+    UNSETTLED,
     VANISHED,
 )
 from daemon.store.store import Store
@@ -81,11 +81,11 @@ class Comparison:
                         refused.append((seen, REJECTED, item.reason))
                 elif item.kind is Kind.OTHER:
                     # What was queued before its name was left out of the configuration stays what it is.
-                    if before is None or before.state in (SETTLING, VANISHED):
+                    if before is None or before.state in (*UNSETTLED, VANISHED):
                         refused.append((seen, IGNORED, item.reason))
                 elif not is_known:
                     unknown.append((index, seen, before))
-                elif before is not None and before.state in (SETTLING, VANISHED):
+                elif before is not None and before.state in (*UNSETTLED, VANISHED):
                     self._settler.seen((index, item.path), item.fingerprint, time.monotonic())
                     back += [seen] if before.state == VANISHED else []
         self._store.set_aside(refused)
@@ -155,7 +155,7 @@ def _jobs_of(seen: Seen, before: Known | None, candidates: Sequence[Whereabouts]
         before: What is known of its path.
         candidates: The jobs whose file had the same inode, size and time of change.
     """
-    if before is not None and before.state != SETTLING and is_remounted(before.fingerprint, seen.fingerprint):
+    if before is not None and before.state not in UNSETTLED and is_remounted(before.fingerprint, seen.fingerprint):
         yield Whereabouts(before.job_id, seen.root, seen.path_bytes, before.fingerprint, before.state)
     for job in candidates:
         if (job.root, job.path_bytes) == (seen.root, seen.path_bytes):

@@ -11,7 +11,7 @@ from daemon.config.settings import Settings
 from daemon.filesystem import exists, is_remounted
 from daemon.store.reconcile_queries import ReconcileQueries, Version
 from daemon.store.records import readable
-from daemon.store.schema import DONE, SETTLING, VANISHED
+from daemon.store.schema import DONE, UNSETTLED, VANISHED
 from daemon.watch.listing import Found, in_groups, walk
 from daemon.watch.names import Kind, Names
 
@@ -91,6 +91,6 @@ def _job_of(item: Found, versions: Sequence[Version]) -> Version | None:
     for job in versions:
         # What settles may be another version by now; a drive may have come back under another number.
         same = job.fingerprint == item.fingerprint or is_remounted(job.fingerprint, item.fingerprint)
-        if job.state == SETTLING or (same and job.state != VANISHED):
+        if job.state in UNSETTLED or (same and job.state != VANISHED):
             return job
     return None

@@ -7,7 +7,8 @@ import threading
 from daemon.chunk import Options
 from daemon.config.afterwards import Afterwards
 from daemon.config.folder_settings import FolderSettings
-from daemon.config.settings import Settings
+from daemon.config.options import Resolved
+from daemon.config.settings import WAIT, Settings
 from daemon.store.records import Seen, readable
 
 log = logging.getLogger(__name__)
@@ -31,12 +32,20 @@ class Resolver:
             root: The watched folder.
             path: The path of the recording below it.
         """
+        resolved = self._resolved(root, path)
+        return Afterwards() if resolved is None else resolved.afterwards
+
+    def growing(self, root: str, path: bytes) -> str:
+        """Return what is done while a recording is recorded, likewise: `wait`, `follow` or `live`."""
+        resolved = self._resolved(root, path)
+        return WAIT if resolved is None else resolved.growing
+
+    def _resolved(self, root: str, path: bytes) -> Resolved | None:
         try:
             with self._turn:
-                resolved, _ = self._folder_settings.resolve(os.path.join(os.fsencode(root), path))
+                return self._folder_settings.resolve(os.path.join(os.fsencode(root), path))[0]
         except LookupError:
-            return Afterwards()
-        return resolved.afterwards
+            return None
 
     def of(self, seen: Seen) -> tuple[Seen, Options, int]:
         """Return a recording with the options and the priority that apply to it now."""

@@ -11,19 +11,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
-from daemon.chunk import Options
-from daemon.config.formats import files_of
 from daemon.config.options import locate
 from daemon.errors import Unavailable
-from daemon.filesystem import being_written, fingerprint, open_beneath
 from daemon.signals import Wakeup
-from daemon.store.records import Seen, readable
+from daemon.store.records import readable
 from daemon.store.store import Store
 from daemon.watch.comparison import Comparison, TakeAlong
+from daemon.watch.completion import Completion
 from daemon.watch.folder import Key, Root, events_of
 from daemon.watch.listing import Found, in_groups, look, walk
 from daemon.watch.names import Names
-from daemon.watch.own_transcript import own_transcript
 from daemon.watch.resolver import Resolver
 from daemon.watch.settler import Settler
 
@@ -69,9 +66,8 @@ class Scanner(threading.Thread):
             )
             for watch in settings.watch
         ]
-        self._resolver = resolver
-        self._comparison = Comparison(self._resolver, store, self._roots, self._settler, take_along)
-        self._told_open: set[Key] = set()
+        self._comparison = Comparison(resolver, store, self._roots, self._settler, take_along)
+        self._completion = Completion(resolver, store, self._roots, self._settler)
         self._hints: set[bytes] = set()
         self._everything = False
         self._woken = threading.Event()
@@ -216,67 +212,11 @@ class Scanner(threading.Thread):
             self._settle()
         return count
 
-    # -- settling --------------------------------------------------------------------------------------------
-
     def _settle(self) -> None:
-        for keys in in_groups(self._settler.due(time.monotonic()), GROUP):
-            ready = [settled for key in keys if (settled := self._settled(key))]
-            resolved = [(index, self._resolver.of(seen)) for index, seen in ready]
-            own = {of[0]: name for index, of in resolved if (name := self._own_transcript(index, *of[:2]))}
-            self._store.leave_alone((of for _, of in resolved if of[0] in own), "has a transcript already")
-            self._store.queue(of for _, of in resolved if of[0] not in own)
-            for index, seen in ready:
-                self._settler.drop((index, seen.path_bytes))
-                if seen in own:
-                    log.info("left alone %s: it comes with %s", readable(seen.path_bytes), readable(own[seen]))
-                else:
-                    log.info("queued %s", readable(seen.path_bytes))
-            if ready:
+        for queued in self._completion.queue_settled():
+            if queued:
                 self._wakeup.wake()
             self.beat = time.monotonic()
-
-    def _own_transcript(self, index: int, seen: Seen, options: Options) -> bytes | None:
-        """Return the name of the transcript for which a recording is to be left alone, if there is one."""
-        if self._roots[index].watch.when_transcript_exists == "add":
-            return None
-        full = os.path.join(os.fsencode(seen.root), seen.path_bytes)
-        return own_transcript(
-            full, files_of(options.task, options.formats), lambda path: self._store.owner(path) is not None
-        )
-
-    def _settled(self, key: Key) -> tuple[int, Seen] | None:
-        """Return the version that has settled, if it is the one seen last and nobody has it open for writing."""
-        index, path = key
-        root = str(self._roots[index].path)
-        now = time.monotonic()
-        full = os.path.join(os.fsencode(root), path)
-        try:
-            status = os.lstat(full)
-        except OSError:
-            # Compare at once: the comparison tells a missing file from a missing folder.
-            self._settler.drop(key)
-            self._roots[index].next_scan = 0.0
-            return None
-        if self._settler.seen(key, fingerprint(status), now):
-            return None
-        try:
-            fd = open_beneath(root, path)
-        except OSError:
-            pass  # Not permitted, or just replaced: the dispatcher reports it when it opens the file.
-        else:
-            try:
-                if being_written(fd):
-                    self._settler.again(key, now)
-                    if key not in self._told_open:
-                        self._told_open.add(key)
-                        self._store.still_settling(root, path, "a program still has it open for writing")
-                    return None
-                if fingerprint(os.fstat(fd)) != fingerprint(status):
-                    return None
-            finally:
-                os.close(fd)
-        self._told_open.discard(key)
-        return index, Seen(root, path, fingerprint(status), status.st_size)
 
 
 def _note_closed(root: Root, closed: Mapping[bytes, OSError]) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from daemon.store.records import MadeWith
+from daemon.store.records import ChunkDone, MadeWith
 from daemon.store.store import Store
 from tests.builders import result
 from tests.support import queue
@@ -15,7 +15,7 @@ def test_another_model_starts_anew(store: Store) -> None:
     store.begin(job.id, content_hash="ab", duration_s=20.0, made_with=MadeWith("tiny.en", "int8", "cpu"), language="en")
     store.save([result(job.id)])
     store.begin(job.id, content_hash="ab", duration_s=20.0, made_with=MadeWith("tiny.en", "int8", "cpu"), language="en")
-    assert store.chunks_done(job.id) == {0: (0.0, 10.0)}
+    assert store.chunks_done(job.id) == {0: ChunkDone(0.0, 10.0, "")}
     store.begin(job.id, content_hash="ab", duration_s=20.0, made_with=MadeWith("base", "int8", "cpu"), language=None)
     assert store.chunks_done(job.id) == {} and store.transcript(job.id) == []
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from daemon.chunk import Options
 from daemon.store.queries import Queries
-from daemon.store.records import MadeWith, Moved, Output, Whereabouts
+from daemon.store.records import ChunkDone, MadeWith, Moved, Output, Whereabouts
 from daemon.store.rows import JobRow
 from daemon.store.store import Store
 from tests.builders import result, seen
@@ -175,7 +175,7 @@ def test_a_waiting_job_keeps_its_chunks_unless_other_options_apply_to_its_new_pl
     moved(store, job.id, options=Options(language=language), priority=7)
     row = queries.job(job.id)
     assert row is not None and (row["state"], row["priority"], row["path"]) == ("queued", 7, "b.wav")
-    kept = {0: (0.0, 10.0)} if language == "auto" else {}
+    kept = {0: ChunkDone(0.0, 10.0, "")} if language == "auto" else {}
     assert store.chunks_done(job.id) == kept and row["language"] == ("fr" if kept else "de")
     (job,) = store.claim(1)
     assert (job.path_bytes, job.fingerprint, job.options.language) == (b"b.wav", RENAMED, language)
@@ -197,7 +197,7 @@ def test_what_had_vanished_is_queued_again_with_its_chunks(store: Store, queries
     moved(store, job.id)
     row = queries.job(job.id)
     assert row is not None and (row["state"], row["reason"], row["attempts"]) == ("queued", "found again", 0)
-    assert store.chunks_done(job.id) == {0: (0.0, 10.0)} and store.claim(1)[0].path_bytes == b"b.wav"
+    assert store.chunks_done(job.id) == {0: ChunkDone(0.0, 10.0, "")} and store.claim(1)[0].path_bytes == b"b.wav"
 
 
 def test_what_was_on_its_way_to_the_new_path_is_replaced(store: Store, queries: Queries) -> None:

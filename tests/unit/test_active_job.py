@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from daemon.chunk import Chunk, Decoded, Options, Suppressed
+from daemon.store.records import ChunkDone
 from daemon.transcribe.active_job import ActiveJob
 from tests import builders
 from tests.builders import decoded, job
@@ -45,14 +46,15 @@ def test_a_chunk_is_finished_with_all_its_parts_and_repetitions() -> None:
 
 
 def test_chunks_of_earlier_runs_are_not_done_again() -> None:
-    running = ActiveJob(JOB, detects=False, done={0: (0.0, 10.0)})
+    running = ActiveJob(JOB, detects=False, done={0: ChunkDone(0.0, 10.0)})
     submitted = running.add([chunk(0), chunk(1)])
     assert submitted is not None and [each.idx for each in submitted] == [1]
     assert running.chunks_total == 2
 
 
 def test_a_decoder_that_cuts_otherwise_is_noticed() -> None:
-    assert ActiveJob(JOB, detects=False, done={0: (0.0, 9.5)}).add([chunk(0)]) is None
+    for done in (ChunkDone(0.0, 9.5), ChunkDone(0.0, 10.0, "of other samples")):
+        assert ActiveJob(JOB, detects=False, done={0: done}).add([chunk(0)]) is None
 
 
 def test_complete_only_when_decoded_and_every_chunk_is_finished() -> None:

@@ -14,6 +14,7 @@ from daemon.processes.engine import BatchEnded, Engine
 from daemon.processes.model_pools import ModelPools
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.store.migrate import migrate
+from daemon.store.records import ChunkDone
 from daemon.store.store import Store
 from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.inference import Inference, InferenceOutcome
@@ -151,7 +152,7 @@ def test_a_batch_is_a_checkpoint_of_all_its_recordings(house: House) -> None:
     house.inference.hand_out()
     assert sorted(house.done("hello").checkpointed) == [1, 2]
     assert [line.text for line in house.store.transcript(1)] == ["hello", "hello"]
-    assert house.store.chunks_done(2) == {0: (0.0, 10.0)}
+    assert house.store.chunks_done(2) == {0: ChunkDone(0.0, 10.0, "")}
     assert house.counters.rates().batch_fill_percent == 75.0
 
 

@@ -16,6 +16,7 @@ MESSAGES: list[Any] = [
     protocol.DecoderReady(("the network",)),
     protocol.Open(1, 2, Options(), 3, "en"),
     protocol.Opened(1, 2, "hash", None),
+    protocol.StillGrowing(1, 2),
     protocol.Next(1),
     protocol.Window(1, 2, (chunk(),), True, 10.0, 9.0, 0),
     protocol.Refused(1, 2, "no audio", False),
