@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from daemon.chunk import SAMPLE_RATE
 from daemon.decode.dates import recorded_at
 from daemon.decode.growing import FOLLOWED, GrowingFile
+from daemon.decode.lengths import is_any_of, lengths_s
 from daemon.decode.parts import Part, PartFile
 from daemon.decode.resample import Resampler, Sound, joined
 from daemon.decode.tracks import playlist
@@ -29,8 +31,6 @@ FORMATS = (
 )
 """Containers that hold their own media. Playlists and concatenations (HLS, DASH, ffconcat, SDP) are left out: they
 would make FFmpeg open other files and the network."""
-STATED = frozenset("wav w64 aiff flac caf au mov matroska ogg asf".split())
-"""Containers that state their length. Of the others, FFmpeg estimates it from the bit rate or the last time stamps."""
 PAUSING = frozenset("mov matroska mpegts mpeg asf flv avi".split())
 """Containers in which audio may pause, as in a live stream or a muted call. In the others, where time is missing, data
 is."""
@@ -41,6 +41,8 @@ OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 FOLLOW_OPTIONS = OPEN_OPTIONS | {"format_whitelist": FOLLOWED}
 MAX_GAP_S = 3600.0
 """A larger jump in the timestamps comes from a broken header, not a pause, and is not filled with silence."""
+FIRST = 5 * SAMPLE_RATE
+"""So many samples of a file that has become complete are decoded again, to see what its header makes of them."""
 MIN_GAP_S = 0.2
 """Smaller gaps come from encoder delay and rounding; filling them would put clicks into speech."""
 RESYNCED = frozenset("mpegts mpeg".split())
@@ -51,10 +53,6 @@ MIN_LEAD_S = 0.02
 BACK_S = 0.5
 """A larger jump back in the timestamps means that they begin anew, as in joined streams."""
 
-UNKNOWN_LENGTH_BYTES = 0x7FFF0000
-"""Sizes in a header from here on mean "not known yet" (FFmpeg writes 0xFFFFFFFF, SoX 0x7FFFFFFF and less)."""
-XING_BYTES = 256
-"""Within so many bytes of the first frame of an MP3, its length is stated."""
 HOLE_BYTES = 4096
 """Between two packets, a container has less than this of its own; more of it could not be read."""
 SHORT_BY_S = 2.0
@@ -111,7 +109,16 @@ class Media:
         self._skipped = False
         """Whether bytes were skipped since the last frame."""
         self.damaged = 0
-        self.header_s, self._promised_s = (None, None) if growing else self._lengths_s(fd, part)
+        self.payload_at: int | None = None
+        """Where in the file the first packet is, once that has been read."""
+        self._first = blake2b()
+        """The digest of its first samples."""
+        self._compared = 0
+        """How many these are."""
+        self._latest_s = 0.0
+        self.header_s, self._promised_s = (
+            (None, None) if growing else lengths_s(self._container, self._stream, fd, part)
+        )
         self.recorded_at = recorded_at((self._container.metadata, self._stream.metadata), file.st_mtime)
 
     def close(self) -> None:
@@ -125,7 +132,40 @@ class Media:
         timestamps leave a pause, silence takes its place. A frame that cannot be decoded is skipped, and what follows
         is decoded; `damaged` counts each such place, and a premature end.
         """
-        return joined(self._blocks())
+        return joined(self._noted(self._blocks()))
+
+    def becomes(self, complete: "Media") -> bool:
+        """Go on as the complete file, if that would have given the same so far; return whether it would.
+
+        Its header may be another one by now: most programs write the length into it at the end. Then the same tracks
+        and the same first samples must come out of it. What an MP3 with a stated length is to leave out at its end,
+        only its own demuxer knows.
+
+        Args:
+            complete: The file as it is now, just opened.
+        """
+        names = (self._container.format.name, complete._container.format.name)
+        if names[0] != names[1] or (names[0] == "mp3" and complete.header_s is not None):
+            return False
+        if (self.tracks, self.track, self._zero_s()) != (complete.tracks, complete.track, complete._zero_s()):
+            return False
+        if self._compared < FIRST or not complete._fits(self._latest_s):
+            return False
+        for _ in complete._noted(complete._blocks()):
+            if complete._compared >= self._compared:
+                break
+        if complete._first.digest() != self._first.digest():
+            return False
+        self._promised_s = complete._promised_s
+        return True
+
+    def _noted(self, blocks: Iterator[Sound]) -> Iterator[Sound]:
+        """Yield what comes, and remember what came first."""
+        for block in blocks:
+            if self._compared < FIRST:
+                self._first.update(block.tobytes())
+                self._compared += len(block)
+            yield block
 
     def _blocks(self) -> Iterator[Sound]:
         """Yield what each frame gives."""
@@ -139,6 +179,7 @@ class Media:
                 zero_s = frame.time - at_s if zero_s is None else zero_s
                 gap_s = frame.time - zero_s - at_s
                 lead_s = lead_s if produced else gap_s
+                self._latest_s = max(self._latest_s, frame.time - zero_s - lead_s)
                 if gap_s < -BACK_S or gap_s > MAX_GAP_S or not self._fits(frame.time - zero_s - lead_s):
                     zero_s = frame.time - at_s
                 elif gap_s > (MIN_GAP_S if produced else MIN_LEAD_S):
@@ -173,6 +214,7 @@ class Media:
                 self.damaged += 1
                 return
             if packet.pos is not None:
+                self.payload_at = packet.pos if self.payload_at is None else self.payload_at
                 hole = bool(read_to) and packet.pos - read_to > HOLE_BYTES
                 self._skipped |= hole
                 self.damaged += hole and self._sequential
@@ -186,7 +228,7 @@ class Media:
                 self.damaged += packet.size > 0
 
     def _is_any_of(self, containers: frozenset[str]) -> bool:
-        return not containers.isdisjoint(self._container.format.name.split(","))
+        return is_any_of(self._container, containers)
 
     def _zero_s(self) -> float | None:
         """Return the timestamp that a player shows as 0; None if only the first frame tells."""
@@ -196,30 +238,6 @@ class Media:
     def _fits(self, time_s: float) -> bool:
         """Tell whether a moment of the track lies within its length, if that is stated."""
         return self._promised_s is None or time_s <= self._promised_s + 1
-
-    def _lengths_s(self, fd: int, part: Part) -> tuple[float | None, float | None]:
-        """Return (plausible, promised): the length of the recording as far as is known, and when it was complete.
-
-        Only a length that the container states counts. For raw samples, FFmpeg also trusts the file's size rather than
-        a header that promises more. Such a file was cut short, unless the promise is what programs write that do not
-        know the length yet.
-        """
-        duration = self._stream.duration and float(self._stream.duration * self._stream.time_base)
-        if not duration and len(self._container.streams) == 1 and self._container.duration:
-            # Matroska states where the file ends, and no track's length.
-            duration = (self._container.duration - (self._container.start_time or 0)) / av.time_base
-        stated = self._is_any_of(STATED) or (self._container.format.name == "mp3" and _states_length(fd, part))
-        if not stated or not duration or part.patches:
-            return None, None
-        codec = self._stream.codec_context
-        bytes_per_s = (codec.bit_rate or 0) / 8
-        if not codec.name.startswith("pcm_") or not bytes_per_s:
-            return duration, duration
-        promised_s = None
-        if self._container.format.name == "wav":
-            riff_bytes = int.from_bytes(os.pread(fd, 4, part.start + 4), "little")
-            promised_s = riff_bytes / bytes_per_s if riff_bytes < UNKNOWN_LENGTH_BYTES else None
-        return min(duration, (part.end - part.start) / bytes_per_s), promised_s
 
 
 def samples(path: Path) -> bytes:
@@ -240,15 +258,6 @@ def as_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     """Return float samples as signed 16-bit ones."""
     scaled: NDArray[np.int16] = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     return scaled
-
-
-def _states_length(fd: int, part: Part) -> bool:
-    """Tell whether an MP3 begins with a frame that states its length, written by most encoders (Xing, LAME, VBRI)."""
-    head = os.pread(fd, 10, part.start)
-    # The size of an ID3 tag has seven bits in each byte.
-    size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=False))
-    first = os.pread(fd, XING_BYTES, part.start + (10 + size if head[:3] == b"ID3" else 0))
-    return any(name in first for name in (b"Xing", b"Info", b"VBRI"))
 
 
 def _track(number: int, stream: Any, is_default: bool) -> Track:

@@ -12,7 +12,7 @@ from daemon.decode.channels import Mixer, Streams
 from daemon.decode.chunker import FIRST_WINDOW_S, Chunker, Cut, Look
 from daemon.decode.growing import GrowingFile
 from daemon.decode.media import Media, as_int16
-from daemon.decode.parts import Joints, Part, parts
+from daemon.decode.parts import Joints, Part, parts, samples_end
 from daemon.decode.tracks import described, playlist
 from daemon.errors import BadRecording
 from daemon.processes.protocol import Open, Window
@@ -46,6 +46,7 @@ class OpenRecording:
         self._fd = fd
         self._wait = wait
         self._growing: GrowingFile | None = None
+        self._kept: Window | None = None
         self.look = look
         self._idx = 0
         self.content_hash: str | None = None
@@ -89,12 +90,53 @@ class OpenRecording:
         self._media.close()
         os.close(self._fd)
 
+    def complete(self, order: Open, fd: int) -> bool:
+        """Go on with the complete file, if all that it has given so far is what that gives; else change nothing.
+
+        Args:
+            order: What the daemon wants now.
+            fd: A readable descriptor of the file, which is closed with the recording.
+
+        Raises:
+            BadRecording: It is no recording, or its container says that it is too long.
+        """
+        growing, header = self._growing, self._media.payload_at
+        if growing is None or header is None or order.given != self._idx or not growing.is_beginning_of(fd, header):
+            return False
+        content_hash, starts = _read_through(fd)
+        part, *others = parts(fd, starts, order.size_bytes)
+        media = Media(fd, part)
+        try:
+            if media.header_s is not None and media.header_s > self._limit_s:
+                raise _too_long(media.header_s, self._limit_s)
+            if others or not self._media.becomes(media) or not growing.complete(fd, samples_end(fd, part)):
+                return False
+        finally:
+            media.close()
+        os.close(self._fd)
+        self._order, self.run, self._fd, self._wait = order, order.run, fd, None
+        self.content_hash, self.header_s, self._parts = content_hash, media.header_s, [part]
+        self._recorded_at = media.recorded_at
+        return True
+
+    @property
+    def given(self) -> int:
+        """How many chunks it has given so far."""
+        return self._idx
+
+    def keep(self, window: Window) -> None:
+        """Put a window back, to be the next one."""
+        self._kept = window
+
     def next_window(self) -> Window:
         """Decode until some chunks are ready or a window's worth of audio has been read.
 
         Raises:
             BadRecording: The recording is too long, or has no audio that can be decoded.
         """
+        if self._kept is not None:
+            window, self._kept = self._kept, None
+            return window
         chunks = [self._chunk(channel, cut) for channel, cut in next(self._windows)]
         return Window(
             job_id=self._order.job_id,
@@ -160,13 +202,12 @@ class OpenRecording:
             self._unread = False
             for block in self._media.samples():
                 yield from mixer.feed(block)
-            if self._growing is not None:
+            if self._growing is not None and not self._growing.is_complete:
                 raise self._growing.ended or BadRecording("it cannot be read on before it is complete")
         yield from mixer.finish()
 
     def _opened(self, part: Part, track: int | None = None) -> Media:
-        if self._wait is not None:
-            self._growing = GrowingFile(self._fd, self._wait)
+        self._growing = None if self._wait is None else GrowingFile(self._fd, self._wait)
         return Media(self._fd, part, track, self._growing)
 
     def _hear(self, streams: Streams) -> list[tuple[int, Cut]]:

@@ -205,6 +205,23 @@ def without_length(fd: int, end: int) -> Patches | None:
     return None
 
 
+def samples_end(fd: int, part: Part) -> int:
+    """Return where the samples of a recording end: in a WAV file, other chunks may come after them."""
+    head = os.pread(fd, 12, part.start)
+    order = WAV.get(head[:4])
+    if order is None or head[8:] != b"WAVE" or part.patches:
+        return part.end
+    long = 0
+    for name, at, length in _chunks(fd, part.start + 12, part.end, order):
+        if name == b"ds64":
+            long = int.from_bytes(os.pread(fd, 8, at + 16), "little")
+        if name == b"data":
+            length = long or length
+            known = length and length.to_bytes(8, "little")[:4] != UNKNOWN_LENGTH
+            return min(at + 8 + length, part.end) if known else part.end
+    return part.end
+
+
 def _mended(fd: int, start: int, end: int) -> Patches:
     """Return what to change in the header of a WAV or AIFF file so that FFmpeg reads on to the end of the file.
 

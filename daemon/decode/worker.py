@@ -22,70 +22,103 @@ LOOK_S = 0.5
 SIGN_OF_LIFE_S = 5.0
 """How often the daemon is told that there is no more of it for now."""
 
+TROUBLE = (BadRecording, FailedRecording, MemoryError, OSError)
+Order = Open | Next | Close
+
 
 def main(conn: Connection) -> None:
     """Answer the daemon's orders until it closes the connection."""
     conn.send(DecoderReady(enter_sandbox()))
-    recordings: dict[int, OpenRecording] = {}
+    decoder = _Decoder(conn)
     while True:
-        order = conn.recv()
+        decoder.obey(*decoder.next_order())
+
+
+class _Decoder:
+    """The recordings that are open, and the orders about them."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._recordings: dict[int, OpenRecording] = {}
+        self._put_back: list[tuple[Order, int]] = []
+        """An order that came while a recording was waited for, and its descriptor."""
+
+    def next_order(self) -> tuple[Order, int]:
+        """Return the next order and its descriptor; -1 if it has none."""
+        if self._put_back:
+            return self._put_back.pop()
+        order = self._conn.recv()
+        return order, recv_handle(self._conn) if isinstance(order, Open) else -1
+
+    def obey(self, order: Order, fd: int) -> None:
+        """Do what an order asks for, and answer."""
         try:
             with suppress(Interrupted):
-                _obey(order, conn, recordings)
-        except (BadRecording, FailedRecording, MemoryError, OSError) as error:
-            recording = recordings.pop(order.job_id, None)
+                self._obey(order, fd)
+        except TROUBLE as error:
+            recording = self._recordings.pop(order.job_id, None)
             if recording is not None:
                 recording.close()
-            run = order.run if isinstance(order, Open) or recording is None else recording.run
+            run = order.run if isinstance(order, Open) else 0 if recording is None else recording.run
             reason = str(error) or "the decoder ran out of memory"
-            conn.send(Refused(order.job_id, run, reason, retry=not isinstance(error, BadRecording)))
+            self._conn.send(Refused(order.job_id, run, reason, retry=not isinstance(error, BadRecording)))
 
+    def _obey(self, order: Order, fd: int) -> None:
+        match order:
+            case Open():
+                before = self._recordings.pop(order.job_id, None)
+                self._recordings[order.job_id] = opened = self._open(order, fd, before)
+                self._conn.send(Opened(order.job_id, order.run, opened.content_hash, opened.header_s))
+            case Next(job_id) if job_id in self._recordings:
+                recording = self._recordings[job_id]
+                run, window = recording.run, recording.next_window()
+                if recording.run != run:
+                    # It has become complete meanwhile: the daemon asks again.
+                    recording.keep(window)
+                    return
+                if window.last:
+                    self._recordings.pop(job_id).close()
+                self._conn.send(window)
+            case Close(job_id) if job_id in self._recordings:
+                self._recordings.pop(job_id).close()
 
-def _obey(order: object, conn: Connection, recordings: dict[int, OpenRecording]) -> None:
-    """Do what an order asks for.
+    def _open(self, order: Open, fd: int, before: OpenRecording | None) -> OpenRecording:
+        """Open a recording; what the VAD has said of it while it grew, it need not be asked again."""
+        try:
+            if before is not None:
+                before.close()
+            if order.growing:
+                return OpenRecording(order, fd, self._wait_for_more(order), Looks())
+            return OpenRecording(order, fd, look=None if before is None else before.look)
+        except BaseException:
+            os.close(fd)
+            raise
 
-    Raises:
-        Interrupted: The next order has come while it waited for a recording to grow.
-        BadRecording, FailedRecording, MemoryError, OSError: The recording cannot be decoded.
-    """
-    match order:
-        case Open():
-            before = recordings.pop(order.job_id, None)
-            opened = recordings[order.job_id] = _open(order, conn, before)
-            conn.send(Opened(order.job_id, order.run, opened.content_hash, opened.header_s))
-        case Next(job_id) if job_id in recordings:
-            window = recordings[job_id].next_window()
-            if window.last:
-                recordings.pop(job_id).close()
-            conn.send(window)
-        case Close(job_id) if job_id in recordings:
-            recordings.pop(job_id).close()
+    def _wait_for_more(self, begun: Open) -> Callable[[], bool]:
+        """Return what waits for a recording to grow, for a moment, and tells whether to go on with it."""
+        told = time.monotonic()
 
+        def wait() -> bool:
+            nonlocal told
+            if self._put_back or self._conn.poll(LOOK_S):
+                order, fd = self.next_order()
+                goes_on = isinstance(order, Open) and self._completed(order, fd)
+                if not goes_on:
+                    self._put_back.append((order, fd))
+                return goes_on
+            if time.monotonic() - told >= SIGN_OF_LIFE_S:
+                told = time.monotonic()
+                self._conn.send(StillGrowing(begun.job_id, begun.run))
+            return True
 
-def _open(order: Open, conn: Connection, before: OpenRecording | None) -> OpenRecording:
-    """Open a recording; what the VAD has said of it while it grew, it need not be asked again."""
-    fd = recv_handle(conn)
-    try:
-        if before is not None:
-            before.close()
-        if order.growing:
-            return OpenRecording(order, fd, _wait_for_more(order, conn), Looks())
-        return OpenRecording(order, fd, look=None if before is None else before.look)
-    except BaseException:
-        os.close(fd)
-        raise
+        return wait
 
-
-def _wait_for_more(order: Open, conn: Connection) -> Callable[[], bool]:
-    told = time.monotonic()
-
-    def wait() -> bool:
-        nonlocal told
-        if conn.poll(LOOK_S):
-            return False
-        if time.monotonic() - told >= SIGN_OF_LIFE_S:
-            told = time.monotonic()
-            conn.send(StillGrowing(order.job_id, order.run))
-        return True
-
-    return wait
+    def _completed(self, order: Open, fd: int) -> bool:
+        """Go on with a recording that is complete now, and say so; return False if it must be opened anew."""
+        recording = self._recordings.get(order.job_id)
+        with suppress(*TROUBLE):  # If there is any, it is there again when the recording is opened anew.
+            if recording is not None and recording.complete(order, fd):
+                hashed, header_s = recording.content_hash, recording.header_s
+                self._conn.send(Opened(order.job_id, order.run, hashed, header_s, recording.given))
+                return True
+        return False

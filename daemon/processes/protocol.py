@@ -29,6 +29,8 @@ class Open:
     """What the chunks are decoded in: a code, or `auto` to detect it."""
     growing: bool = False
     """Whether it is still being recorded: the decoder waits where it ends for now, and there is no last window."""
+    given: int = 0
+    """So many chunks have been cut while it grew, and are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Opened:
     content_hash: str | None
     header_s: float | None
     """Its length as the container says, if that is plausible."""
+    given: int = 0
+    """So many chunks it does not cut again, because they are those of the complete recording."""
 
 
 @dataclass(frozen=True, slots=True)

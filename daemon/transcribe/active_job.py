@@ -124,14 +124,16 @@ class ActiveJob:
         """Chunks that are waiting, held back or in a batch."""
         return len(self._open) + len(self._held)
 
-    def opened(self, done: Mapping[int, ChunkDone], previous: str) -> None:
+    def opened(self, done: Mapping[int, ChunkDone], previous: str, given: int = 0) -> None:
         """Note that the decoder has opened the recording.
 
         Args:
             done: the chunks that earlier runs have finished.
             previous: their text, where the next chunk is to know it.
+            given: how many of them the decoder does not cut again.
         """
         self.asked = False
+        self.chunks_total = given
         self.done = done
         self.previous = previous
 

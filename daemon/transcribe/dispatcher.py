@@ -214,9 +214,14 @@ class Dispatcher:
                 self._publish_if_complete(job_id)
                 return
         done = self._store.chunks_done(job_id)
+        if not done.keys() >= set(range(opened.given)):
+            self._stop(job_id, None)
+            return
+        if opened.given:
+            log.info("job %d goes on after %d chunks that were cut while it was recorded", job_id, opened.given)
         remembers = running.job.options.condition_on_previous_text and done
         lines = self._store.transcript(job_id) if remembers else ()
-        running.opened(done, " ".join(segment.text for segment in lines))
+        running.opened(done, " ".join(segment.text for segment in lines), opened.given)
 
     def _window(self, window: Window) -> None:
         running = self._running[window.job_id]

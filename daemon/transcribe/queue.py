@@ -161,12 +161,14 @@ class Queue:
             if growing:
                 options = replace(options, window_s=min(options.window_s, FOLLOWED_WINDOW_S))
             self._runs += 1
+            before = self._running.get(job.id)
+            given = before.chunks_total if before is not None and not before.open_chunks else 0
             self._inference.drop(job.id)
             model = self._engines.name_of(job.options.model)
             self._running[job.id] = ActiveJob.begun(
                 job, options, self._runs, model, POLICIES[ready.policy], growing=growing
             )
-            order = Open(job.id, self._runs, options, job.size_bytes, options.language, growing=growing)
+            order = Open(job.id, self._runs, options, job.size_bytes, options.language, growing, given)
             self._decoders.open(order, fd)
         finally:
             os.close(fd)
