@@ -12,6 +12,7 @@ import pytest
 
 from daemon.chunk import Chunk, Options
 from daemon.clips import CLIPS
+from daemon.decode.chunker import Look
 from daemon.decode.growing import Interrupted
 from daemon.decode.opened import OpenRecording
 from daemon.decode.vad import Looks
@@ -71,7 +72,7 @@ def recorded(folder: Path, kind: tuple[str, str, str], sound: np.ndarray) -> Rec
     return Recorded(path, meanwhile, path.read_bytes())
 
 
-def opened(path: Path, order: Open, wait: Callable[[], bool] | None = None, look: Looks | None = None) -> OpenRecording:
+def opened(path: Path, order: Open, wait: Callable[[], bool] | None = None, look: Look | None = None) -> OpenRecording:
     return OpenRecording(order, os.open(path, os.O_RDONLY), wait, look)
 
 
@@ -158,7 +159,7 @@ def test_what_is_cut_while_it_grows_and_afterwards_is_what_is_cut_of_the_complet
 
 
 def wav_of(tmp_path: Path, speech: np.ndarray) -> Recorded:
-    return recorded(tmp_path, CONTAINERS[0], speech[: 100 * 16_000])
+    return recorded(tmp_path, ("wav", "pcm_s16le", "wav"), speech[: 100 * 16_000])
 
 
 @pytest.mark.parametrize(

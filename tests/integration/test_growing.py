@@ -59,6 +59,15 @@ def followed(daemon: Daemon, name: str, chunks: int) -> None:
     wait_until(lambda: (found := daemon.query(done, name)) and found[0][0] >= chunks, 40, f"{chunks} chunks")
 
 
+def shown(live: Path, lines: int) -> None:
+    """Wait until so many lines are shown."""
+    wait_until(lambda: live.exists() and len(live.read_text().splitlines()) >= lines, 20, f"{lines} lines")
+
+
+def followed_again(daemon: Daemon, times: int) -> None:
+    wait_until(lambda: daemon.log_text().count("following") >= times, 20, "being followed again")
+
+
 def computed_s(daemon: Daemon) -> float:
     return float(daemon.query("SELECT sum(audio_s) FROM batches")[0][0])
 
@@ -71,7 +80,7 @@ def test_a_recording_is_transcribed_while_it_is_recorded(make_daemon: MakeDaemon
     for part, chunks in ((0.4, 3), (0.7, 5), (1.0, 8)):
         recorder.write(part)
         followed(daemon, "talk.wav", chunks)
-        wait_until(lambda count=chunks: live.exists() and len(live.read_text().splitlines()) >= count)
+        shown(live, chunks)
         told.append(live.read_text())
         assert {path.name for path in daemon.inbox.iterdir()} == {"talk.wav", "talk.live.txt"}
     assert all(later.startswith(earlier) for earlier, later in pairwise(told))
@@ -161,7 +170,7 @@ def test_a_decoder_that_dies_while_it_follows_costs_no_attempt(make_daemon: Make
         before = daemon.log_text().count("following")
         for pid in decoders(daemon):
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda count=before: daemon.log_text().count("following") > count, 20, "being followed again")
+        followed_again(daemon, before + 1)
     recorder.write()
     recorder.close()
     daemon.wait_idle(1)
@@ -189,7 +198,7 @@ def test_a_recording_that_begins_anew_starts_over(make_daemon: MakeDaemon, conte
     other = Recorder(daemon.inbox / "talk.wav", again)
     recorder.file.close()
     other.write(0.5)
-    wait_until(lambda: daemon.log_text().count("following") == 2, 20, "being followed again")
+    followed_again(daemon, 2)
     other.write()
     other.close()
     daemon.wait_idle(1)
