@@ -124,6 +124,7 @@ def as_if_not_followed(chunks: list[Chunk]) -> list[Chunk]:
     return [replace(chunk, run=2) for chunk in chunks]
 
 
+@pytest.mark.guarantee(3)
 @pytest.mark.parametrize("kind", CONTAINERS, ids="-".join)
 def test_what_is_cut_while_it_grows_and_afterwards_is_what_is_cut_of_the_complete_file(
     tmp_path: Path, speech: np.ndarray, kind: tuple[str, str, str]

@@ -140,6 +140,7 @@ with open(sys.argv[2], "wb", buffering=0) as file:
 """
 
 
+@pytest.mark.guarantee(3)
 @pytest.mark.usefixtures("content")
 def test_kills_of_the_daemon_and_of_the_recorder(make_daemon: MakeDaemon) -> None:
     daemon = follow(make_daemon)
@@ -187,6 +188,7 @@ def decoders(daemon: Daemon) -> list[int]:
     return [int(pid) for pid in found.stdout.split()]
 
 
+@pytest.mark.guarantee(3)
 def test_a_recording_that_begins_anew_starts_over(make_daemon: MakeDaemon, content: bytes, tmp_path: Path) -> None:
     daemon = follow(make_daemon)
     recorder = Recorder(daemon.inbox / "talk.wav", content)
