@@ -10,6 +10,7 @@ from daemon.chunk import Options
 from daemon.store.access import Access, moved
 from daemon.store.records import Known, Seen, options_columns, seen_columns, timestamp
 from daemon.store.schema import (
+    CANCELLED,
     DONE,
     IGNORED,
     PENDING,
@@ -162,9 +163,17 @@ class Intake(Access):
 
 
 def _grow(db: Connection, seen: Seen, values: dict[str, Any]) -> bool:
-    """Have the row of a path that is still being recorded become this version; return whether there is one."""
-    growing = (jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes, jobs.c.state == RECORDING)
-    return db.execute(update(jobs).where(*growing).values(**seen_columns(seen), **values)).rowcount > 0
+    """Have the row of a path that is still being recorded become this version; return whether there is one.
+
+    One that was cancelled while its file grew stays so.
+    """
+    path = (jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes)
+    file = ":".join(seen.fingerprint.split(":")[:2]) + ":"
+    unwanted = (jobs.c.state == CANCELLED, jobs.c.queued_at.is_(None), jobs.c.fingerprint.startswith(file))
+    for rows, new in (((jobs.c.state == RECORDING,), values), (unwanted, {})):
+        if db.execute(update(jobs).where(*path, *rows).values(**seen_columns(seen), **new)).rowcount:
+            return True
+    return False
 
 
 def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: Any) -> None:

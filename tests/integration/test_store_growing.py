@@ -90,6 +90,20 @@ def test_what_is_to_be_claimed_at_once_and_what_not_at_all(store: Store) -> None
     assert store.ended([first, second]) == [second]
 
 
+def test_what_is_cancelled_while_it_grows_stays_so(store: Store, queries: Queries) -> None:
+    job_id = recording(store)
+    store.cancel(job_id)
+    store.settle([seen("a.wav", GROWN)])
+    store.queue([(seen("a.wav", "1:2:8:8:8"), Options(), 0)])
+    assert [(row["id"], row["state"]) for row in queries.jobs(limit=9)] == [(job_id, "cancelled")]
+    # Another file of this name, and one that was cancelled after it was complete and has then been written anew, are new.
+    store.queue([(seen("a.wav", "1:7:8:8:8"), Options(), 0)])
+    (job,) = store.claim(1)
+    store.cancel(job.id)
+    store.settle([seen("a.wav", "1:7:9:9:9")])
+    assert [row["state"] for row in queries.jobs(limit=9)] == ["settling", "cancelled", "cancelled"]
+
+
 def test_the_file_with_the_text_so_far(store: Store) -> None:
     job_id = recording(store)
     assert store.live_file(job_id) is None
