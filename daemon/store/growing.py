@@ -12,7 +12,8 @@ from daemon.store.intake import Intake
 from daemon.store.records import Job, Output, Seen, options_columns, options_from_json
 from daemon.store.schema import PENDING, RECORDING, RUNNING, SETTLING, jobs, outputs
 
-MEANWHILE = "still being recorded, and transcribed meanwhile"
+GROWS = "still being recorded"
+MEANWHILE = f"{GROWS}, and transcribed meanwhile"
 
 
 class Growing(Intake):
@@ -28,7 +29,7 @@ class Growing(Intake):
                 return
             if options_from_json(before.options) != options:
                 forget(db, before.id)
-            values = {"state": RECORDING, "reason": MEANWHILE, "priority": priority, **options_columns(options)}
+            values = {"state": RECORDING, "reason": GROWS, "priority": priority, **options_columns(options)}
             db.execute(update(jobs).where(jobs.c.id == before.id).values(**values))
 
         self._write(work)
@@ -40,7 +41,7 @@ class Growing(Intake):
 
     def heard(self, job_id: int, duration_s: float) -> None:
         """Keep recording → recording: so much of it has been decoded by now."""
-        self._move([job_id], (RECORDING,), duration_s=round(duration_s, 3))
+        self._move([job_id], (RECORDING,), duration_s=round(duration_s, 3), reason=MEANWHILE)
 
     def ended(self, job_ids: Collection[int]) -> list[int]:
         """Return those of some jobs that are not recorded, do not wait and do not run any more."""
