@@ -40,7 +40,7 @@ CONTROLS = [
         "SELECT, then UPDATE claims",
         (
             (
-                "store/store.py",
+                "store/claims.py",
                 ".where(jobs.c.id.in_(first))",
                 ".where(jobs.c.id.in_(self._read(lambda db: list(db.execute(first).scalars()))))",
             ),
