@@ -32,7 +32,7 @@ from daemon.cli.export import export
 from daemon.cli.help import InOrder, complete_help
 from daemon.cli.jobs import jobs_app
 from daemon.cli.monitoring import register
-from daemon.cli.progress import progress
+from daemon.cli.progress import Run, progress
 from daemon.cli.reconcile import reconcile
 from daemon.cli.retranscribe import retranscribe
 from daemon.cli.search import search
@@ -125,11 +125,10 @@ def run(
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     once_s = (WAIT_S if wait_s is None else wait_s) if once else None
-    with (
-        build(settings, once_s=once_s, config_file=file.absolute()) as service,
-        progress(settings.database_path, wanted=once),
-    ):
-        result = service.run()
+    with build(settings, once_s=once_s, config_file=file.absolute()) as service:
+        at = service.dispatcher
+        with progress(Run(settings.database_path, once, lambda: at.ready, lambda: at.download)):
+            result = service.run()
     if result is Result.RELOAD and service.reload is not None and not service.signals.stops:
         with suppress(ValueError):  # the new program reads the file itself then
             hand_over(service.reload)

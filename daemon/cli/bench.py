@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.common import EXIT_FAILED, option_groups
+from daemon.cli.progress import downloads
 from daemon.cli.reports import beside, progress, show
 from daemon.config import reader
+from daemon.config.engines import WHISPER
 from daemon.config.paths import located
 from daemon.config.presets import PRESETS, advice
 from daemon.config.settings import Model, Settings
@@ -150,7 +152,8 @@ def subtitles(
     from daemon.bench.subtitles import subtitles as run
 
     study = StudyOptions(config_file, model, json_file)
-    _study(study, 1, lambda bench: run(transcripts, folder, bench.model["name"]))
+    work = partial(run, transcripts, folder)
+    _study(study, 1, lambda bench: work(bench.model["name"]), transcribes=folder is not None)
 
 
 @bench_app.command()
@@ -162,7 +165,8 @@ def database(
     """Measure search, lists and reconcile on a large database of made-up transcripts. Takes a gigabyte and minutes."""
     from daemon.bench.database import database as run
 
-    _study(StudyOptions(json_file=json_file), 1, lambda bench: run(jobs, segments, bench.folder))
+    study = StudyOptions(json_file=json_file)
+    _study(study, 1, lambda bench: run(jobs, segments, bench.folder), transcribes=False)
 
 
 @bench_app.command()
@@ -209,7 +213,9 @@ def verify(
 
     settings = _settings(config_file)
     with tempfile.TemporaryDirectory(prefix="transcribed-verify-") as name:
-        verdict = run(_model(settings, None), Path(name), path, least, progress)
+        model = _model(settings, None)
+        _fetch(model)
+        verdict = run(model, Path(name), path, least, progress)
     show(verdict.report, json_file, plot_file)
     if settings is not None and settings.database_path.is_file():
         record_verification(settings.database_path, **verdict.row)
@@ -220,11 +226,15 @@ def verify(
         sys.exit(EXIT_FAILED)
 
 
-def _study(options: StudyOptions, repeats: int, run: Callable[["Bench"], "Report"]) -> None:
+def _study(
+    options: StudyOptions, repeats: int, run: Callable[["Bench"], "Report"], *, transcribes: bool = True
+) -> None:
     from daemon.bench.studies import Bench
 
     with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as name:
         model = _model(_settings(options.config_file), options.model)
+        if transcribes:
+            _fetch(model)
         report = run(Bench(model, Path(name), repeats, progress))
     show(report, options.json_file, options.plot_file)
     if not report.rows:
@@ -245,6 +255,16 @@ def _model(settings: Settings | None, name: str | None) -> dict[str, Any]:
     model = Model() if settings is None else settings.model
     chosen = {"name": located(name, Path.cwd())} if name else {}
     return {"name": model.name, **model.model_dump(exclude_defaults=True), **chosen}
+
+
+def _fetch(model: dict[str, Any]) -> None:
+    """Download the model, if it is not here, so that no contender is measured while it waits for it."""
+    from daemon.engine.downloads import told
+    from daemon.engine.model_files import resolve
+
+    if model.get("engine", WHISPER) == WHISPER:
+        with downloads() as tell, told(tell):
+            resolve(model["name"])
 
 
 def _advice(name: str, presets: Sequence[str], report: "Report") -> list[str]:

@@ -19,6 +19,7 @@ from daemon.cli.common import (
     wrong,
 )
 from daemon.cli.naming import RecordingOptions
+from daemon.cli.progress import busy, through
 from daemon.cli.show import length
 from daemon.config.values import PRIORITY_MAX
 from daemon.filesystem import exists
@@ -95,7 +96,7 @@ def retranscribe(
     if made == Made():
         wrong("say which: --made-with, --before, --below-quality, --root, --path or --suspect")
     with Queries(load_settings(config_file).database_path) as queries:
-        plan = _plan(queries, made)
+        plan = _plan(queries, made, shown=not as_json)
         if not as_json:
             _show(plan)
         queued = bool(plan.found) and (yes or (not as_json and _agreed()))
@@ -119,9 +120,11 @@ def retranscribe(
         print(f"queued with priority {to}; {when_done(running=running)}")
 
 
-def _plan(queries: Queries, made: Made) -> Plan:
-    found = queries.made(made)
-    here = [each for each in found if exists(each.root, each.path_bytes)]
+def _plan(queries: Queries, made: Made, *, shown: bool) -> Plan:
+    with busy("looking for transcripts", wanted=shown):
+        found = queries.made(made)
+    recordings = through(found, "looking for their recordings", wanted=shown)
+    here = [each for each in recordings if exists(each.root, each.path_bytes)]
     return Plan(here, len(found) - len(here), queries.busy_speed())
 
 

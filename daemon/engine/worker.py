@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from daemon.engine.downloads import told
 from daemon.engine.registry import Load
 from daemon.engine.registry import load as load_engine
 from daemon.errors import TranscribedError
-from daemon.processes.protocol import BatchDone, BatchFailed, RunBatch, Unready
+from daemon.processes.protocol import BatchDone, BatchFailed, Downloading, RunBatch, Unready
 
 
 def main(conn: Connection) -> None:
@@ -20,8 +21,14 @@ def main(conn: Connection) -> None:
 
 def serve(conn: Connection, load: Load) -> None:
     """Load the model that the daemon names, say so, and run its batches until it closes the connection."""
+
+    def tell(progress: Downloading) -> None:
+        with suppress(BrokenPipeError):
+            conn.send(progress)
+
     try:
-        runner, ready = load(conn.recv())
+        with told(tell):
+            runner, ready = load(conn.recv())
     except TranscribedError as error:
         conn.send(Unready(error.message, error.hint))
         return

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from daemon.chunk import Chunk
 from daemon.processes.child import Child
-from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready
+from daemon.processes.protocol import BatchDone, BatchFailed, Downloading, LoadModel, Ready
 
 AHEAD_MAX_S = 0.25
 """A batch waits in the child, ahead of the running one, only where batches take less than this, as on a GPU: a memo
@@ -19,6 +19,8 @@ class Engine:
     load: LoadModel
     child: Child | None = None
     ready: Ready | None = None
+    download: Downloading | None = None
+    """How far it is with its model, while it downloads it."""
     batches: dict[int, tuple[Chunk, ...]] = field(default_factory=dict)
     deaths: int = 0
     """In a row, without having been ready."""

@@ -11,7 +11,7 @@ from daemon.config.parallelism import Parallelism
 from daemon.errors import ASK_THE_DOCTOR, Unavailable
 from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
 from daemon.processes.engine import BatchEnded, Engine, EngineEvent, EngineReady, LostBatches
-from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
+from daemon.processes.protocol import BatchDone, BatchFailed, Downloading, LoadModel, Ready, RunBatch, Unready
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,9 @@ BATCH_DEADLINE_S = 120.0
 BATCH_DEADLINE_PER_AUDIO_S = 30.0
 """A batch may take this many seconds per second of its audio (large-v3 on an old laptop: about 5), plus the above."""
 LOAD_DEADLINE_S = 3600.0
-"""A model may have to be downloaded first."""
+"""A model may have to be downloaded first; what an engine tells of that counts as a new beginning."""
+DOWNLOAD_LOG_S = 60.0
+"""How often the log says how far a download is."""
 RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
 """Wait before the first, second … restart in a row. One that has heard its clip right starts again at the first: its
 device works, and whatever ends it then is a recording, which pays."""
@@ -52,6 +54,7 @@ class EnginePool:
         first, *others = [f"{name}:{index}" for index in indices.split(",")] if indices else [name]
         self.engines = [Engine(replace(load, device=device)) for device in (first, *others)]
         self._next_batch = 1
+        self._download_logged_s = -DOWNLOAD_LOG_S
         self.canary = canary
         """What the first engine that was ready had heard; None until then."""
 
@@ -76,6 +79,11 @@ class EnginePool:
     def ready(self) -> Ready | None:
         """What one of the engines says of itself, once one is ready."""
         return next((engine.ready for engine in self.engines if engine.ready is not None), None)
+
+    @property
+    def download(self) -> Downloading | None:
+        """How far an engine is that downloads the model; None while none does. For any thread."""
+        return next((each for engine in list(self.engines) if (each := engine.download) is not None), None)
 
     @property
     def lost(self) -> bool:
@@ -133,6 +141,9 @@ class EnginePool:
         match answer:
             case Ready():
                 return self._loaded(engine, answer)
+            case Downloading():
+                self._downloads(engine, answer)
+                return None
             case Unready() if self.canary is None:
                 self._retire(engine)
                 raise Unavailable(answer.message, answer.hint)
@@ -165,7 +176,7 @@ class EnginePool:
                 f"the engine on {engine.load.device} died {START_ATTEMPTS} times while loading ({how})",
                 LOADING_KILLED if how == "signal 9" else LOADING_DIED,
             )
-        engine.child, engine.ready, engine.batches, engine.recycle = None, None, {}, False
+        engine.child, engine.ready, engine.batches, engine.recycle, engine.download = None, None, {}, False, None
         self._wait(engine)
         return lost
 
@@ -191,7 +202,17 @@ class EnginePool:
         """End a child that has nothing in flight; another one is started at once."""
         if engine.child is not None:
             engine.child.end(gently=True)
-        engine.child, engine.ready, engine.recycle = None, None, False
+        engine.child, engine.ready, engine.recycle, engine.download = None, None, False, None
+
+    def _downloads(self, engine: Engine, progress: Downloading) -> None:
+        """Note how far an engine's download is, log it now and then, and give it more time."""
+        assert engine.child is not None
+        engine.download = progress
+        engine.child.deadline = (now := time.monotonic()) + LOAD_DEADLINE_S
+        if now - self._download_logged_s >= DOWNLOAD_LOG_S:
+            self._download_logged_s = now
+            megabytes = progress.total_bytes / 1e6
+            log.info("downloading the model %s: %d %% of %.0f MB", progress.model, progress.percent, megabytes)
 
     def _wait(self, engine: Engine) -> None:
         """Put off the next start of an engine that has not worked, the longer the more often that was so."""
@@ -229,6 +250,7 @@ class EnginePool:
             log.error("engine on %s hears %r, not %r", ready.device, ready.canary, self.canary)
             return self.kill(engine, "it no longer hears what is said in its clip")
         engine.ready, engine.deaths, engine.chunks_run, engine.settled_bytes = ready, 0, 0, 0
+        engine.download = None
         self.canary = self.canary or ready.canary
         engine.batch_size = min(engine.batch_size or ready.batch_size, ready.batch_size)
         assert engine.child is not None

@@ -115,6 +115,20 @@ class LoadModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Downloading:
+    """From an engine that loads, now and then: its model is not on this machine yet, and how much of it is."""
+
+    model: str
+    done_bytes: int
+    total_bytes: int
+
+    @property
+    def percent(self) -> int:
+        """How much of it is here."""
+        return 100 * self.done_bytes // self.total_bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """From an engine: the model is loaded and warm; what `auto` became, and what the engine can do."""
 

@@ -14,7 +14,7 @@ from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, EngineReady, LostBatches
 from daemon.processes.model_pools import RETRY_S, ModelUnavailable
-from daemon.processes.protocol import Opened, Refused, Window
+from daemon.processes.protocol import Downloading, Opened, Refused, Window
 from daemon.signals import Wakeup
 from daemon.store.records import MadeWith
 from daemon.store.store import Store
@@ -78,6 +78,11 @@ class Dispatcher:
     def ready(self) -> bool:
         """Whether an engine has loaded the model."""
         return self._engines.main.ready is not None
+
+    @property
+    def download(self) -> Downloading | None:
+        """How far the download of the model is, while there is one; for any thread."""
+        return self._engines.main.download
 
     def run(self, stops: Callable[[], bool]) -> None:
         """Work until asked to stop.

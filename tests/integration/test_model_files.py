@@ -26,6 +26,15 @@ FILES = {
     "pytorch_model.bin": b"of no use either",
 }
 RESOLVE = "import sys; from daemon.engine.model_files import resolve; print(resolve(sys.argv[1]))"
+TOLD = """
+import sys
+from daemon.engine import hub
+from daemon.engine.downloads import told
+from daemon.engine.model_files import resolve
+hub.TELL_S = 0
+with told(lambda progress: print(progress.model, progress.done_bytes, progress.total_bytes)):
+    resolve(sys.argv[1])
+"""
 
 
 class Hub(ThreadingHTTPServer):
@@ -80,14 +89,14 @@ def hub() -> Iterator[Hub]:
     server.server_close()
 
 
-def resolved(hub: Hub, home: Path, name: str) -> subprocess.CompletedProcess[str]:
+def resolved(hub: Hub, home: Path, name: str, code: str = RESOLVE) -> subprocess.CompletedProcess[str]:
     """The hub's address is read when the library is loaded, so in a process of its own."""
     env = {
         **{key: value for key, value in os.environ.items() if not key.startswith("HF_") and "proxy" not in key.lower()},
         "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
         "HF_HOME": str(home),
     }
-    return subprocess.run([sys.executable, "-c", RESOLVE, name], env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-c", code, name], env=env, capture_output=True, text=True, timeout=60)
 
 
 def test_a_model_is_downloaded_once_and_then_needs_no_network(hub: Hub, tmp_path: Path) -> None:
@@ -97,10 +106,21 @@ def test_a_model_is_downloaded_once_and_then_needs_no_network(hub: Hub, tmp_path
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
         name: FILES[name] for name in ("model.bin", "config.json", "vocabulary.txt")
     }
-    assert "3/3" in first.stderr, "the progress is shown"
+    assert first.stderr == "", "who wants to see the progress is told of it; nothing is drawn"
     before = len(hub.asked)
     again = resolved(hub, tmp_path, "owner/name")
     assert again.stdout == first.stdout and len(hub.asked) == before
+
+
+def test_whoever_listens_is_told_how_far_a_download_is(hub: Hub, tmp_path: Path) -> None:
+    done = resolved(hub, tmp_path, "owner/name", TOLD)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    told = [line.split() for line in done.stdout.splitlines()]
+    assert {model for model, *_ in told} == {"owner/name"}
+    far = [int(done_bytes) for _, done_bytes, _ in told]
+    wanted = sum(len(FILES[name]) for name in ("model.bin", "config.json", "vocabulary.txt"))
+    assert far == sorted(far) and told[-1][1:] == [str(wanted), str(wanted)]
+    assert resolved(hub, tmp_path, "owner/name", TOLD).stdout == "", "what is here is not downloaded"
 
 
 @pytest.mark.parametrize("missing", ["model.bin", "vocabulary.txt"])

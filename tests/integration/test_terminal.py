@@ -12,6 +12,19 @@ import pytest
 from tests import example
 from tests.support import ROOT, MakeDaemon, write_wav
 
+DOWNLOADS = """
+import time
+from daemon.engine import fake
+from daemon.engine.downloads import listener
+from daemon.processes.protocol import Downloading
+
+def load(order):
+    for done in (40_000_000, 60_000_000):
+        listener()(Downloading("owner/name", done, 100_000_000))
+        time.sleep(1.5)
+    return fake.load(order)
+"""
+"""An engine that downloads its model at first."""
 COLOUR = re.compile(rb"\x1b\[[0-9;]*3[0-9]")
 
 
@@ -57,4 +70,18 @@ def test_a_run_to_the_end_shows_how_far_it_is(make_daemon: MakeDaemon) -> None:
     write_wav(daemon.inbox / "a.wav")
     shown = on_a_terminal(daemon.command("run", "--once"), TRANSCRIBED_FAKE=daemon.environment["TRANSCRIBED_FAKE"])
     assert b"of 1 recordings" in shown and b"INFO" in shown
+    assert daemon.states() == {"a.wav": "done"}
+
+
+def test_a_download_of_the_engine_is_shown_above_the_recordings(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "engine.py").write_text(DOWNLOADS)
+    daemon = make_daemon(fake={}, model='engine = "slow.engine"')
+    daemon.config.write_text(daemon.config.read_text().replace('engine = "fake"\n', ""))
+    write_wav(daemon.inbox / "a.wav")
+    path = os.pathsep.join((str(ROOT), str(tmp_path)))
+    fake = daemon.environment["TRANSCRIBED_FAKE"]
+    shown = on_a_terminal(daemon.command("run", "--once"), TRANSCRIBED_FAKE=fake, PYTHONPATH=path)
+    assert b"downloading owner/name: 60 of 100 MB" in shown and b"of 1 recordings" in shown
+    assert b"INFO downloading the model owner/name: 40 % of 100 MB" in shown
     assert daemon.states() == {"a.wav": "done"}

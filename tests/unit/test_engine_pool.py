@@ -14,6 +14,7 @@ from daemon.processes.engine import BatchEnded, Engine, EngineEvent, EngineReady
 from daemon.processes.engine_pool import (
     BATCH_DEADLINE_PER_AUDIO_S,
     BATCH_DEADLINE_S,
+    DOWNLOAD_LOG_S,
     LOAD_DEADLINE_S,
     RECYCLE_CHUNKS,
     RECYCLE_GROWTH_BYTES,
@@ -21,7 +22,7 @@ from daemon.processes.engine_pool import (
     SETTLED_CHUNKS,
     EnginePool,
 )
-from daemon.processes.protocol import BatchDone, BatchFailed, Opened, RunBatch, Unready
+from daemon.processes.protocol import BatchDone, BatchFailed, Downloading, Opened, RunBatch, Unready
 from tests.builders import chunk, heard, load_model, ready
 from tests.fakes import FakeClock, Nursery
 
@@ -83,6 +84,30 @@ def test_an_engine_is_told_what_to_load_and_has_long_for_it(house: House) -> Non
     assert (house.pool.ready, house.pool.capacity) == (ready(), 8)
     house.pool.keep_alive()
     assert len(house.children.born) == 1
+
+
+def test_a_download_has_time_as_long_as_it_goes_on_and_is_logged_now_and_then(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    house.pool.keep_alive()
+    assert house.pool.download is None
+    for done in range(5):
+        house.clock.now += DOWNLOAD_LOG_S / 2
+        progress = Downloading("large-v3", done * 500_000_000, 3_000_000_000)
+        assert house.hear(progress) is None and house.pool.download == progress
+        assert house.children.last.deadline == house.clock.now + LOAD_DEADLINE_S
+    told = [message for message in caplog.messages if "downloading" in message]
+    assert told == [f"downloading the model large-v3: {percent} % of 3000 MB" for percent in (0, 33, 66)]
+    house.hear(ready())
+    assert house.pool.download is None and house.children.last.deadline is None
+
+
+def test_a_download_that_ends_with_its_engine_is_none_any_more(house: House) -> None:
+    house.pool.keep_alive()
+    house.hear(Downloading("base", 1, 2))
+    house.hear(ChildDied("gone"))
+    assert house.pool.download is None
 
 
 def test_a_batch_is_handed_out_and_ends(house: House) -> None:

@@ -8,10 +8,11 @@ from multiprocessing.connection import Connection
 import pytest
 
 from daemon.chunk import Chunk, Decoded
-from daemon.engine.registry import Load
+from daemon.engine.downloads import listener
+from daemon.engine.registry import Load, Runner
 from daemon.engine.worker import serve
 from daemon.errors import Unavailable
-from daemon.processes.protocol import BatchDone, BatchFailed, LoadModel, Ready, RunBatch, Unready
+from daemon.processes.protocol import BatchDone, BatchFailed, Downloading, LoadModel, Ready, RunBatch, Unready
 from tests.builders import chunk, heard, load_model, ready
 
 
@@ -55,6 +56,15 @@ def engine() -> Iterator[Callable[[Load], Connection]]:
         ours.close()
         thread.join(10)
         assert not thread.is_alive(), "it goes on after the daemon's end of the connection is closed"
+
+
+def test_it_tells_how_far_a_download_is_before_it_is_ready(engine: Callable[[Load], Connection]) -> None:
+    def load(order: LoadModel) -> tuple[Runner, Ready]:
+        listener()(Downloading(order.name, 1, 2))
+        return Model(), ready()
+
+    ours = engine(load)
+    assert [ours.recv(), ours.recv()] == [Downloading("tiny.en", 1, 2), ready()]
 
 
 def test_it_says_what_it_has_loaded_and_answers_each_batch(engine: Callable[[Load], Connection]) -> None:
