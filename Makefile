@@ -35,8 +35,8 @@ test-faults: $(VENV)/test.stamp ## test every promise of docs/reliability.md wit
 soak: $(VENV)/test.stamp ## work for an hour with random faults; SOAK_SECONDS=600 for ten minutes
 	$(BIN)/pytest -m soak -s
 
-test-systemd: $(VENV)/test.stamp ## test the service on a real systemd, in a container (as root; mmdebstrap, systemd-container)
-	$(BIN)/pytest tests/systemd/test_service.py -m systemd
+test-systemd: $(VENV)/test.stamp ## test the service on a real systemd, in a container and in QEMU (as root; mmdebstrap, systemd-container, qemu-system-x86)
+	$(BIN)/pytest tests/systemd/test_service.py tests/systemd/test_memory.py -m systemd
 
 test-container: $(VENV)/test.stamp ## build docs/docker and test it (as root; mmdebstrap, buildah, podman-compose, runc, catatonit)
 	$(BIN)/pytest tests/systemd/test_docker.py -m systemd

@@ -21,6 +21,7 @@ from daemon.processes.protocol import LoadModel, Ready
 
 GARBAGE = "!!!! !!!! !!!!"
 TEXT_BYTES = 160
+EATEN_BYTES = 1_000_000_000
 POISON = b"\x39\x30" * 8
 """Eight samples of the value 12345 at the start of a chunk: the fake engine dies of it."""
 
@@ -33,7 +34,7 @@ class Plan:
     poison: str = ""
     """What a poisoned chunk does: `kill` the process, `segv`, `abort`, `exit`, `hang`, `raise` an error, be out of
     memory (`memory`), break the device so that nothing but nonsense comes after it (`sticky`), answer with what is no
-    message (`malformed`), with 100 MB (`flood`) or with too few results (`short`).
+    message (`malformed`), with 100 MB (`flood`) or with too few results (`short`), or keep 1 GB of memory (`eat`).
     """
     unready_after: int = 0
     """Starts after which the model cannot be loaded twice; they are counted in the file TRANSCRIBED_FAKE_STARTS."""
@@ -98,6 +99,8 @@ class FakeModel:
                 return (print,)
             case "flood":
                 return (bytes(100_000_000),)
+            case "eat":
+                self._lost.append(b"\x01" * EATEN_BYTES)
         return None
 
 

@@ -2,7 +2,8 @@
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,45 @@ MEETING_S = 400.0
 """The length of a recording that takes a while."""
 
 
-def missing_tools() -> list[str]:
-    """What this machine lacks to make one."""
-    return [tool for tool in TOOLS if shutil.which(tool) is None]
+def missing_tools(tools: Sequence[str]) -> list[str]:
+    """Those of the tools that are not installed here."""
+    return [tool for tool in tools if shutil.which(tool) is None]
 
 
-def debian(folder: Path) -> Path:
-    """A folder with Debian, made once and kept."""
+def debian(folder: Path, *more: str) -> Path:
+    """A folder with Debian and more packages, made once and kept."""
     root = folder / "root"
     if not root.is_dir():
         partial = folder / "partial"
         shutil.rmtree(partial, ignore_errors=True)
-        command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(partial)]
+        command = [
+            "mmdebstrap",
+            "--variant=minbase",
+            f"--include={','.join((PACKAGES, *more))}",
+            "bookworm",
+            str(partial),
+        ]
         subprocess.run(command, check=True, timeout=900, capture_output=True)
         partial.rename(root)
     return root
+
+
+@contextmanager
+def copied(base: Path, folder: Path) -> Iterator[Path]:
+    """A copy of a folder with Debian, to be changed; what happens to it is forgotten afterwards."""
+    for name in ("upper", "work", "root"):
+        (folder / name).mkdir()
+    layers = f"lowerdir={base},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, str(folder / "root")], check=True)
+    try:
+        yield folder / "root"
+    finally:
+        subprocess.run(["umount", str(folder / "root")], check=False)
+
+
+def chroot(root: Path, *command: str) -> None:
+    """Run something in a folder with Debian that does not run."""
+    subprocess.run(["chroot", str(root), *command], check=True, timeout=900, env={"PATH": PATH})
 
 
 class Container:
@@ -42,10 +67,6 @@ class Container:
         self.root = root
         self.log = log
         self._nspawn: subprocess.Popen[bytes] | None = None
-
-    def chroot(self, *command: str) -> None:
-        """Run something in the folder while the system does not run."""
-        subprocess.run(["chroot", str(self.root), *command], check=True, timeout=900, env={"PATH": PATH})
 
     def boot(self) -> None:
         with self.log.open("ab") as log:

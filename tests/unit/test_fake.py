@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.chunk import Chunk
+from daemon.engine import fake
 from daemon.engine.fake import GARBAGE, POISON, load, text_of
 from daemon.errors import Unavailable
 from tests.builders import chunk, load_model
@@ -39,6 +40,8 @@ def test_only_a_poisoned_chunk_is_poison(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(RuntimeError, match=said):
             run(monkeypatch, GOOD, BAD, poison=poison)
     assert run(monkeypatch, BAD, poison="short") == []
+    monkeypatch.setattr(fake, "EATEN_BYTES", 1000)
+    assert run(monkeypatch, BAD, poison="eat") == [text_of(BAD.audio)], "where memory suffices"
 
 
 def test_after_a_broken_device_nothing_is_heard_right(monkeypatch: pytest.MonkeyPatch) -> None:
