@@ -53,7 +53,7 @@ class Machine:
         (root / "etc" / "systemd" / "system" / "answerer.service").write_text(ANSWERER_UNIT)
         chroot(root, "systemctl", "--quiet", "enable", "answerer.service")
         self._disk = folder / "disk"
-        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", str(root), str(self._disk), DISK], check=True, timeout=300)
+        subprocess.run(["mke2fs", "-qq", "-t", "ext4", "-d", str(root), str(self._disk), DISK], check=True, timeout=300)
         self._kernel, self._initrd = folder / "vmlinuz", folder / "initrd.img"
         for kept in (self._kernel, self._initrd):
             (found,) = (root / "boot").glob(f"{kept.name}-*")
@@ -99,7 +99,8 @@ class Machine:
         return self.run("systemctl", "show", "--value", "-p", name, unit).stdout.strip()
 
     def stop(self) -> None:
-        """Pull the plug."""
+        """Pull the plug, and throw the disk away."""
         if self._qemu is not None:
             self._qemu.kill()
             self._qemu.wait()
+        self._disk.unlink()
