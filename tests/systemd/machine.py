@@ -102,5 +102,5 @@ class Machine:
         """Pull the plug, and throw the disk away."""
         if self._qemu is not None:
             self._qemu.kill()
-            self._qemu.wait()
+            self._qemu.communicate()
         self._disk.unlink()
