@@ -80,6 +80,7 @@ def _counting(name: str) -> type[tqdm]:
     class Counting(tqdm):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **{**options, "disable": True})  # type: ignore[no-untyped-call]
+            self.n: float = options.get("initial") or 0
             if options.get("unit") == "B":
                 counted.append(self)
 

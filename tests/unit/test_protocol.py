@@ -22,6 +22,7 @@ MESSAGES: list[Any] = [
     protocol.Refused(1, 2, "no audio", False),
     protocol.Close(1),
     load_model(),
+    protocol.Downloading("base", 1, 2),
     ready(),
     protocol.Unready("no such model", "try another"),
     protocol.Calibrate(load_model(), Parallelism(2, 1, 4), 2),
