@@ -105,7 +105,7 @@ WRONG = [
     ("sh", "make everything"),
     ("sh", "sqlite3 var/jobs.db 'SELECT * FROM fails'"),
     ("sh", "pip install '.[small]'"),
-    ("sh", "docker compose -f docs/compose.yaml up"),
+    ("sh", "docker compose -f docs/docker/absent.yaml up"),
     ("sh", "frobnicate"),
     ("sh", "echo 'one"),
     ("sh", "TRANSCRIBED_MODEL__NAMES=base"),
