@@ -41,8 +41,8 @@ CONTROLS = [
         (
             (
                 "store/claims.py",
-                ".where(jobs.c.id.in_(first))",
-                ".where(jobs.c.id.in_(self._read(lambda db: list(db.execute(first).scalars()))))",
+                "self._claimed(jobs.c.id.in_(first))",
+                "self._claimed(jobs.c.id.in_(self._read(lambda db: list(db.execute(first).scalars()))))",
             ),
         ),
         ("tests/integration/test_store.py::test_three_processes_claim_400_jobs_once_each",),
@@ -97,7 +97,7 @@ CONTROLS = [
             ("watch/listing.py", "entry.stat(follow_symlinks=False)", "entry.stat()"),
             ("watch/listing.py", "return classify(root, path, os.lstat(", "return classify(root, path, os.stat("),
             ("filesystem.py", "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
-            ("watch/scanner.py", "status = os.lstat(full)", "status = os.stat(full)"),
+            ("watch/completion.py", "status = os.lstat(full)", "status = os.stat(full)"),
         ),
         ("tests/integration/test_watch.py::test_what_is_no_recording_is_accounted_for",),
     ),
