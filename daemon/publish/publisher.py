@@ -1,11 +1,13 @@
 """Renders the transcript of a job from what is stored and publishes it, at once or later."""
 
+import hashlib
 import logging
 import os
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 
 from daemon.chunk import BOTH
 from daemon.config.formats import LIVE
@@ -47,6 +49,8 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
     formats = {*job.options.formats, *written - {LIVE}}
     warning = _publish(store, job, _rendered(store, job, stages, formats), readers, stages)
     if LIVE in written:
+        form = LIVE.rpartition(".")[2]
+        _recognize(store, job.id, render(job, store.transcript(job.id), formats=(form,))[form])
         _withdraw(store, job.id)
     return warning
 
@@ -66,6 +70,7 @@ def publish_so_far(store: Store, job: Job) -> None:
     lines = [line for nth, chunk in enumerate(found) if chunk.idx == nth for line in chunk.segments]
     form = LIVE.rpartition(".")[2]
     content = render(job, lines, formats=(form,))[form]
+    _recognize(store, job.id, content)
     before = store.live_file(job.id)
     fd = growing_file(job)
     try:
@@ -75,6 +80,24 @@ def publish_so_far(store: Store, job: Job) -> None:
     now = store.live_file(job.id)
     if before is not None and now is not None and before.path_bytes != now.path_bytes:
         _remove(before)
+
+
+def _recognize(store: Store, job_id: int, text: bytes) -> None:
+    """Know the file with the text so far again, which a kill may have left as it was before what is recorded of it.
+
+    Args:
+        store: Where it is recorded.
+        job_id: The job.
+        text: What there is to say by now: the file is the beginning of that.
+    """
+    file = store.live_file(job_id)
+    if file is None:
+        return
+    with suppress(OSError):
+        there = Path(os.fsdecode(file.path_bytes)).read_bytes()
+        if there and text.startswith(there):
+            written = Output(LIVE, file.path_bytes, hashlib.sha256(there).hexdigest(), len(there))
+            store.plan_outputs(job_id, [written])
 
 
 def _withdraw(store: Store, job_id: int) -> None:
