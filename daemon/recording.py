@@ -17,10 +17,7 @@ def current_file(job: Job) -> int:
         Unavailable: Its folder or file system is missing, not just the file.
         FailedRecording: The file may not be read.
     """
-    try:
-        fd = open_beneath(job.root, job.path_bytes)
-    except OSError as error:
-        raise unreadable(job, error) from error
+    fd = _opened(job)
     if fingerprint(os.fstat(fd)) != job.fingerprint:
         os.close(fd)
         raise RecordingChanged("the file has changed since it was queued")
@@ -34,14 +31,18 @@ def growing_file(job: Job) -> int:
         RecordingGone, Unavailable, FailedRecording: As for `current_file`.
         RecordingChanged: Another file has taken its place.
     """
-    try:
-        fd = open_beneath(job.root, job.path_bytes)
-    except OSError as error:
-        raise unreadable(job, error) from error
+    fd = _opened(job)
     if fingerprint(os.fstat(fd)).split(":")[:2] != job.fingerprint.split(":")[:2]:
         os.close(fd)
         raise RecordingChanged("another file has taken its place")
     return fd
+
+
+def _opened(job: Job) -> int:
+    try:
+        return open_beneath(job.root, job.path_bytes)
+    except OSError as error:
+        raise unreadable(job, error) from error
 
 
 def unreadable(job: Job, error: OSError) -> TranscribedError:

@@ -10,8 +10,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.chunk import SAMPLE_RATE
+from daemon.chunk import SAMPLE_RATE, Chunk
 from daemon.decode.media import samples
+from daemon.decode.opened import OpenRecording
+from daemon.processes.protocol import Window
 
 FORMATS = {
     "m4a": "ipod", "aac": "adts", "wma": "asf", "ts": "mpegts", "mpg": "mpeg", "mkv": "matroska", "mka": "matroska",
@@ -34,6 +36,17 @@ class AudioTrack:
     language: str = ""
     late_s: float = 0.0
     """Its first time stamp."""
+
+
+def to_its_end(recording: OpenRecording) -> tuple[list[Chunk], Window]:
+    """All chunks of a recording that are still to come, and its last window; then it is closed."""
+    chunks: list[Chunk] = []
+    while True:
+        window = recording.next_window()
+        chunks += window.chunks
+        if window.last:
+            recording.close()
+            return chunks, window
 
 
 def clip(*paths: Path) -> Sound:

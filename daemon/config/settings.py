@@ -51,9 +51,9 @@ class Told(Table):
     replace: Replace = {}
 
 
-WAIT, FOLLOW, SHOWN = "wait", "follow", "live"
-"""Values of `growing`: with the second, recordings are transcribed while they are recorded; with the third, their text
-is shown, too."""
+WAIT, SHOWN = "wait", "live"
+"""Values of `growing`: recordings are transcribed once they are complete; while they are recorded, and their text is
+shown."""
 
 
 class Watch(Told):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from daemon.chunk import BOTH
+from daemon.chunk import BOTH, Segment
 from daemon.config.formats import LIVE
 from daemon.errors import RecordingGone, Unavailable
 from daemon.publish.files import Owner, Planned, content_hash, plan, publish
@@ -49,8 +49,7 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
     formats = {*job.options.formats, *written - {LIVE}}
     warning = _publish(store, job, _rendered(store, job, stages, formats), readers, stages)
     if LIVE in written:
-        form = LIVE.rpartition(".")[2]
-        _recognize(store, job.id, render(job, store.transcript(job.id), formats=(form,))[form])
+        _recognize(store, job.id, _so_far(job, store.transcript(job.id)))
         _withdraw(store, job.id)
     return warning
 
@@ -68,8 +67,7 @@ def publish_so_far(store: Store, job: Job) -> None:
     """
     found = store.stored_chunks(job.id, 0, sys.maxsize)
     lines = [line for nth, chunk in enumerate(found) if chunk.idx == nth for line in chunk.segments]
-    form = LIVE.rpartition(".")[2]
-    content = render(job, lines, formats=(form,))[form]
+    content = _so_far(job, lines)
     _recognize(store, job.id, content)
     before = store.live_file(job.id)
     fd = growing_file(job)
@@ -80,6 +78,12 @@ def publish_so_far(store: Store, job: Job) -> None:
     now = store.live_file(job.id)
     if before is not None and now is not None and before.path_bytes != now.path_bytes:
         _remove(before)
+
+
+def _so_far(job: Job, lines: Sequence[Segment]) -> bytes:
+    """Return what the file with the text so far holds."""
+    form = LIVE.rpartition(".")[2]
+    return render(job, lines, formats=(form,))[form]
 
 
 def _recognize(store: Store, job_id: int, text: bytes) -> None:

@@ -238,7 +238,8 @@ class Dispatcher:
         self._inference.submit(running, chunks)
         if running.growing:
             self._store.heard(window.job_id, window.duration_s)
-        elif window.last:
+            return
+        if window.last:
             self._decoders.forget(window.job_id)
             self._store.decoded(
                 window.job_id,

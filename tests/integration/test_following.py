@@ -82,13 +82,7 @@ def order(path: Path, *, growing: bool = False, given: int = 0) -> Open:
 
 def cut(recording: OpenRecording) -> list[Chunk]:
     """The chunks of a recording, to its end."""
-    chunks: list[Chunk] = []
-    while True:
-        window = recording.next_window()
-        chunks += window.chunks
-        if window.last:
-            recording.close()
-            return chunks
+    return media.to_its_end(recording)[0]
 
 
 class Growing:

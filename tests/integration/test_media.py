@@ -16,7 +16,7 @@ from daemon.errors import BadRecording
 from daemon.processes.protocol import Open, Window
 from daemon.sound import RecordedAt
 from tests.faults import hostile
-from tests.media import one
+from tests.media import one, to_its_end
 from tests.support import write_wav
 
 CONTAINERS = {
@@ -42,13 +42,7 @@ def decode(path: Path, **options: Any) -> tuple[list[Chunk], Window]:
     fd = os.open(path, os.O_RDONLY)
     values = {"vad": False} | options
     recording = OpenRecording(Open(1, 1, Options(**values), path.stat().st_size, "auto"), fd)
-    chunks: list[Chunk] = []
-    while True:
-        window = recording.next_window()
-        chunks += window.chunks
-        if window.last:
-            recording.close()
-            return chunks, window
+    return to_its_end(recording)
 
 
 @pytest.mark.parametrize("suffix", CONTAINERS)
