@@ -79,7 +79,8 @@ class Chunker:
         """The samples that are kept, from sample `_base` on."""
         self._base = self._end = self._cut_at = start
         """`_cut_at`: where the last window ended."""
-        self._noise_db = float("-inf")
+        self._noise: list[tuple[int, float]] = [(start, float("-inf"))]
+        """From which sample on the noise has which level, in dB of full scale."""
         self._doubtful: list[Region] = []
         """Where the VAD has found nothing, and somebody may whisper."""
         self._probabilities = np.zeros(0, dtype=np.float32)
@@ -132,7 +133,8 @@ class Chunker:
         if gain != 1:
             samples = np.rint(samples * gain)
         doubtful = all(any(first <= start and end <= last for first, last in self._doubtful) for start, end in group)
-        return spans, samples.astype("<i2").tobytes(), round(self._noise_db + 20 * log10(gain), 1), doubtful
+        noise_db = next(level for since, level in reversed(self._noise) if since < group[-1][1])
+        return spans, samples.astype("<i2").tobytes(), round(noise_db + 20 * log10(gain), 1), doubtful
 
     def _forget(self, buffer: Samples, before: int) -> None:
         windows = (before - self._base) // VAD_WINDOW
@@ -140,6 +142,8 @@ class Chunker:
         self._blocks = [buffer[windows * VAD_WINDOW :].copy()]
         self._probabilities = self._probabilities[windows:]
         self._doubtful = [region for region in self._doubtful if region[1] > self._base]
+        while len(self._noise) > 1 and self._noise[1][0] <= self._base:
+            del self._noise[0]
 
     def _pieces(self, buffer: Samples, *, final: bool) -> list[Region]:
         """Return the stretches of speech from `_open` on that will not change any more, none longer than a chunk."""
@@ -190,7 +194,7 @@ class Chunker:
         still = windows[look[: len(windows)] < POSSIBLE * self._options.vad_threshold]
         if len(still) * VAD_WINDOW >= LASTING:
             middle = float(np.median(np.square(still / np.float32(32768)).mean(axis=1)))
-            self._noise_db = 10 * log10(middle) if middle else float("-inf")
+            self._noise.append((start, 10 * log10(middle) if middle else float("-inf")))
         if len(still) == len(windows):
             for first, last in whispers(samples, [(0, len(samples))]):
                 look[first // VAD_WINDOW : last // VAD_WINDOW] = self._options.vad_threshold

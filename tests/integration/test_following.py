@@ -18,11 +18,13 @@ from daemon.decode.opened import OpenRecording
 from daemon.decode.vad import Looks
 from daemon.errors import BadRecording
 from daemon.processes.protocol import Open
+from daemon.transcribe.queue import FOLLOWED_WINDOW_S
 from tests import media
 from tests.media import AudioTrack
 
-LENGTH_S = 130
-OPTIONS = Options(language="en", window_s=60.0)
+LENGTH_S = 190
+OPTIONS = Options(language="en")
+MEANWHILE = replace(OPTIONS, window_s=FOLLOWED_WINDOW_S)
 CONTAINERS = [
     ("wav", "pcm_s16le", "wav"),
     ("flac", "flac", "flac"),
@@ -46,8 +48,11 @@ WITH_LENGTH = ("mp3",)
 
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
+    """Speech in a noise that becomes louder from minute to minute."""
     sound = media.clip(*sorted(CLIPS.glob("memo-*.opus")))
-    return np.tile(sound, 1 + LENGTH_S * 16_000 // len(sound))[: LENGTH_S * 16_000]
+    said = np.tile(sound, 1 + LENGTH_S * 16_000 // len(sound))[: LENGTH_S * 16_000]
+    noise = np.random.default_rng(7).normal(0, 1, len(said)) * 2.0 ** (2 + np.arange(len(said)) // (60 * 16_000))
+    return (said / 2 + noise / 32768).astype(said.dtype)
 
 
 @dataclass
@@ -77,7 +82,8 @@ def opened(path: Path, order: Open, wait: Callable[[], bool] | None = None, look
 
 
 def order(path: Path, *, growing: bool = False, given: int = 0) -> Open:
-    return Open(1, 1 if growing else 2, OPTIONS, path.stat().st_size, "en", growing, given)
+    options = MEANWHILE if growing else OPTIONS
+    return Open(1, 1 if growing else 2, options, path.stat().st_size, "en", growing, given)
 
 
 def cut(recording: OpenRecording) -> list[Chunk]:

@@ -191,3 +191,20 @@ def test_what_a_vad_does_not_hear_and_may_be_whispered_is_a_doubtful_chunk(monke
     spans = [span for each, *_ in cuts for span in each]
     assert 128 < spans[0][0] < 132 and 130 + len(whisper) / SAMPLE_RATE - 1 < spans[-1][1] < 141
     assert [noise_db for *_, noise_db, _ in cuts] == [pytest.approx(-40.8, abs=0.5)] * len(cuts)
+
+
+def test_the_noise_of_a_chunk_does_not_depend_on_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is that of the minute in which the chunk ends, or of the last one before with any pause."""
+    Watched(monkeypatch)
+    rng = np.random.default_rng(2)
+    loud = [LEVELS["speech"] * rng.choice([-1.0, 1.0], 20 * SAMPLE_RATE) for _ in range(20)]
+    still = [2.0**nth * rng.choice([-1.0, 1.0], 3 * SAMPLE_RATE) for nth in range(20)]
+    heard = np.concatenate([part for pair in zip(loud, still, strict=True) for part in pair]).astype(np.int16)
+
+    def noises(window_s: float) -> list[float]:
+        found = Chunker(Options(window_s=window_s), window_s=window_s)
+        blocks = np.array_split(heard, 500)
+        return [noise_db for cut in (*map(found.feed, blocks), found.finish()) for *_, noise_db, _ in cut]
+
+    assert noises(60.0) == noises(300.0) == noises(3600.0)
+    assert len(set(noises(60.0))) > 4
