@@ -28,6 +28,11 @@ def inode_of(version: str) -> str:
     return version.rpartition(":")[0]
 
 
+def file_of(version: str) -> str:
+    """Return (dev, ino) of a fingerprint: what also stays as it is while a program writes the file."""
+    return ":".join(version.split(":")[:2])
+
+
 def is_remounted(before: str, now: str) -> bool:
     """Return whether two fingerprints differ in the device number alone, which a drive gets anew with every mount."""
     return device_of(before) not in (None, device_of(now)) and before.partition(":")[2] == now.partition(":")[2]
@@ -41,7 +46,7 @@ def has_left(root: str, path: bytes, version: str) -> bool:
         return True
     except OSError:
         return False
-    return version.split(":")[:2] != [str(status.st_dev), str(status.st_ino)]
+    return file_of(version) != file_of(fingerprint(status))
 
 
 def exists(root: str, path: bytes) -> bool:

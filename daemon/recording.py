@@ -4,7 +4,7 @@ import errno
 import os
 
 from daemon.errors import FailedRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
-from daemon.filesystem import away, fingerprint, open_beneath
+from daemon.filesystem import away, file_of, fingerprint, open_beneath
 from daemon.store.records import Job
 
 
@@ -32,7 +32,7 @@ def growing_file(job: Job) -> int:
         RecordingChanged: Another file has taken its place.
     """
     fd = _opened(job)
-    if fingerprint(os.fstat(fd)).split(":")[:2] != job.fingerprint.split(":")[:2]:
+    if file_of(fingerprint(os.fstat(fd))) != file_of(job.fingerprint):
         os.close(fd)
         raise RecordingChanged("another file has taken its place")
     return fd

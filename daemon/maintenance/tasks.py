@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from daemon.chunk import BESIDE
-from daemon.config.formats import FORMATS, TRANSLATED
+from daemon.config.formats import FORMATS, LIVE, TRANSLATED
 from daemon.config.paths import hugging_face, packaged
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 
 ORPHAN_S = 3600.0
 """A publication takes less than a second; a temporary file that is older than this was left by a kill."""
-ORPHAN = re.compile(rf"\.transcribed-\d+-({re.escape(TRANSLATED)})?({'|'.join(FORMATS)})\.tmp".encode())
+ORPHAN = re.compile(
+    rf"\.transcribed-\d+-(({re.escape(TRANSLATED)})?({'|'.join(FORMATS)})|{re.escape(LIVE)})\.tmp".encode()
+)
 VERIFY_POLL_S, VERIFY_GRACE_S = 1.0, 10.0
 MB = 1_000_000
 

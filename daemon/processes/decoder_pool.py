@@ -99,6 +99,11 @@ class DecoderPool:
         """Deaths of all decoders since the daemon's start."""
         return {"decoder": self._deaths}
 
+    @property
+    def may_start(self) -> bool:
+        """Whether a decoder may be started now; after starts that failed, there is a wait."""
+        return time.monotonic() >= self._start_at
+
     def warm_up(self) -> None:
         """Start the first child now, so that the first recording need not wait for its libraries to load."""
         if not self._decoders:
@@ -152,7 +157,7 @@ class DecoderPool:
             decoder = _Decoder(Child(MODULE))
             self._decoders.append(decoder)
             self._next_order(decoder)
-        if not self._worked and self._may_start():
+        if not self._worked and self.may_start:
             self.warm_up()
 
     def receive(self, child: Child) -> DecoderEvent | None:
@@ -170,7 +175,8 @@ class DecoderPool:
                 self._loaded(decoder, answer)
                 return None
             if isinstance(answer, StillGrowing):
-                child.deadline = time.monotonic() + WINDOW_DEADLINE_S
+                if answer.run == decoder.follows:
+                    child.deadline = time.monotonic() + WINDOW_DEADLINE_S
                 return None
             if not isinstance(answer, Opened | Window | Refused):
                 raise ChildDied(f"an unexpected answer: {type(answer).__name__}")
@@ -195,11 +201,8 @@ class DecoderPool:
         self._unopened.clear()
         self._of.clear()
 
-    def _may_start(self) -> bool:
-        return time.monotonic() >= self._start_at
-
     def _may_grow(self) -> bool:
-        if not self._may_start():
+        if not self.may_start:
             return False
         taking = [decoder for decoder in self._decoders if not decoder.recycle]
         if len(taking) < self._usual:

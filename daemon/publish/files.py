@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from daemon.errors import Unavailable
-from daemon.filesystem import give_new_name
+from daemon.filesystem import give_new_name, open_in
 from daemon.publish.readers import Access, access, give
 
 NAME_MAX = 255
@@ -20,6 +20,8 @@ NUMBER_MAX = 9_999
 """How many numbered names are tried before the folder counts as full."""
 EXTENSION_BYTES = 7
 """The least room that a numbered name leaves for an extension, so that its base does not depend on the formats."""
+LARGEST_BYTES = 1 << 30
+"""No transcript is larger: the JSON of an hour with the times of its words takes two megabytes."""
 ENVIRONMENT_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE,
      errno.ESTALE, errno.ENOENT}
@@ -122,7 +124,7 @@ def _readers_now(folder: int, file: Planned) -> Access | None:
     """Return who may read the file that is to be replaced; None if there is none."""
     if file.present != "old":
         return None
-    fd = os.open(file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    fd = open_in(folder, file.name)
     try:
         return access(fd)
     finally:
@@ -191,18 +193,23 @@ def _one(folder: int, base: bytes, form: str, content: bytes, owner: Owner) -> P
 
 
 def content_hash(folder: int, name: bytes) -> str | None:
-    """Return the SHA-256 of a file, None if it does not exist, or "unreadable", which equals no content's hash."""
+    """Return the SHA-256 of a file, None if it does not exist, or "unreadable", which equals no content's hash.
+
+    What is no regular file, or larger than any transcript, is not read.
+    """
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        fd = open_in(folder, name)
     except FileNotFoundError:
         return None
     except OSError:
         return "unreadable"
     with os.fdopen(fd, "rb") as file:
         try:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            if os.fstat(fd).st_size <= LARGEST_BYTES:
+                return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
-            return "unreadable"
+            pass  # As for what is too large.
+    return "unreadable"
 
 
 def _extension(form: str) -> bytes:

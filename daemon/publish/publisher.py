@@ -7,11 +7,11 @@ import sys
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 
 from daemon.chunk import BOTH, Segment
 from daemon.config.formats import LIVE
 from daemon.errors import RecordingGone, Unavailable
+from daemon.filesystem import open_beneath
 from daemon.publish.files import Owner, Planned, content_hash, plan, publish
 from daemon.publish.formats import render
 from daemon.publish.readers import Access, access
@@ -49,8 +49,7 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
     formats = {*job.options.formats, *written - {LIVE}}
     warning = _publish(store, job, _rendered(store, job, stages, formats), readers, stages)
     if LIVE in written:
-        _recognize(store, job.id, _so_far(job, store.transcript(job.id)))
-        _withdraw(store, job.id)
+        withdraw_so_far(store, job.id)
     return warning
 
 
@@ -80,6 +79,16 @@ def publish_so_far(store: Store, job: Job) -> None:
         _remove(before)
 
 
+def withdraw_so_far(store: Store, job_id: int) -> None:
+    """Remove the file with the text so far, if there is one and it is as the daemon wrote it."""
+    if store.live_file(job_id) is None:
+        return
+    _recognize(store, job_id, _so_far(store.job(job_id), store.transcript(job_id)))
+    if (file := store.live_file(job_id)) is not None:
+        _remove(file)
+        store.forget_live_file(job_id)
+
+
 def _so_far(job: Job, lines: Sequence[Segment]) -> bytes:
     """Return what the file with the text so far holds."""
     form = LIVE.rpartition(".")[2]
@@ -98,17 +107,17 @@ def _recognize(store: Store, job_id: int, text: bytes) -> None:
     if file is None:
         return
     with suppress(OSError):
-        there = Path(os.fsdecode(file.path_bytes)).read_bytes()
+        there = _beginning(file, len(text) + 1)
         if there and text.startswith(there):
             written = Output(LIVE, file.path_bytes, hashlib.sha256(there).hexdigest(), len(there))
             store.plan_outputs(job_id, [written])
 
 
-def _withdraw(store: Store, job_id: int) -> None:
-    """Remove the text so far, of which all is published now."""
-    if (file := store.live_file(job_id)) is not None:
-        _remove(file)
-        store.forget_live_file(job_id)
+def _beginning(file: Output, size: int) -> bytes:
+    """Return the first bytes of a file, whatever may lie there by now."""
+    where, name = os.path.split(file.path_bytes)
+    with os.fdopen(open_beneath(os.fsdecode(where), name), "rb") as there:
+        return there.read(size)
 
 
 def _remove(file: Output) -> None:

@@ -43,13 +43,24 @@ class Growing(Intake):
         """Keep recording → recording: so much of it has been decoded by now."""
         self._move([job_id], (RECORDING,), duration_s=round(duration_s, 3), reason=MEANWHILE)
 
-    def ended(self, job_ids: Collection[int]) -> list[int]:
-        """Return those of some jobs that are not recorded, do not wait and do not run any more."""
+    def ended(self, job_ids: Collection[int], but_for: Collection[str] = ()) -> list[int]:
+        """Return those of some jobs that are not recorded, do not wait and do not run any more.
+
+        Args:
+            job_ids: The jobs.
+            but_for: Further states in which they are not meant.
+        """
         if not job_ids:
             return []
-        statement = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.state.in_((*PENDING, RUNNING)))
+        going = (*PENDING, RUNNING, *but_for)
+        statement = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.state.in_(going))
         going_on = set(self._read(lambda db: db.execute(statement).scalars().all()))
         return [job_id for job_id in job_ids if job_id not in going_on]
+
+    def with_live_file(self) -> set[int]:
+        """Return the jobs that have a file with the text so far; this looks through all files of all jobs."""
+        statement = select(outputs.c.job_id).where(outputs.c.format == LIVE)
+        return set(self._read(lambda db: db.execute(statement).scalars()))
 
     def live_file(self, job_id: int) -> Output | None:
         """Return the file with the text so far of a recording, as it was last written; None if there is none."""

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, and_, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
+from daemon.filesystem import file_of
 from daemon.store.access import Access, moved
 from daemon.store.records import Known, Seen, options_columns, seen_columns, timestamp
 from daemon.store.schema import (
@@ -168,7 +169,7 @@ def _grow(db: Connection, seen: Seen, values: dict[str, Any]) -> bool:
     One that was cancelled while its file grew stays so.
     """
     path = (jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes)
-    file = ":".join(seen.fingerprint.split(":")[:2]) + ":"
+    file = f"{file_of(seen.fingerprint)}:"
     unwanted = (jobs.c.state == CANCELLED, jobs.c.queued_at.is_(None), jobs.c.fingerprint.startswith(file))
     for rows, new in (((jobs.c.state == RECORDING,), values), (unwanted, {})):
         if db.execute(update(jobs).where(*path, *rows).values(**seen_columns(seen), **new)).rowcount:

@@ -1,12 +1,13 @@
 """Recordings whose file is touched, renamed or moved while its content stays the same."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, not_, or_, select, update
 
 from daemon.chunk import BESIDE
-from daemon.filesystem import inode_of
+from daemon.filesystem import file_of, inode_of
 from daemon.store.access import Access
 from daemon.store.checkpoints import forget
 from daemon.store.records import (
@@ -19,7 +20,20 @@ from daemon.store.records import (
     seen_columns,
     timestamp,
 )
-from daemon.store.schema import DONE, FAILED, IGNORED, PAUSED, QUEUED, RUNNING, SETTLING, VANISHED, jobs, outputs
+from daemon.store.schema import (
+    DONE,
+    FAILED,
+    IGNORED,
+    PAUSED,
+    QUEUED,
+    RECORDING,
+    RUNNING,
+    SETTLING,
+    UNSETTLED,
+    VANISHED,
+    jobs,
+    outputs,
+)
 
 RESOLVED_AGAIN = (QUEUED, PAUSED, FAILED, VANISHED)
 """States in which a job takes the options of the place to which its file was moved."""
@@ -38,19 +52,27 @@ WHEREABOUTS = (
 class Moves(Access):
     """Jobs that go on although their file looks like another one."""
 
-    def by_inode(self, inodes: Collection[str]) -> dict[str, list[Whereabouts]]:
-        """Return the jobs whose file had one of these inodes when it was last seen, the newest first.
+    def by_inode(self, versions: Collection[str]) -> dict[str, list[Whereabouts]]:
+        """Return the jobs of files that have these versions now, the newest first, for each that has any.
+
+        They have the inode and the size that their file had when it was last seen; while it was recorded, it may have
+        grown since then.
 
         Args:
-            inodes: One to a few hundred results of `daemon.filesystem.inode_of`.
+            versions: Fingerprints of one to a few hundred files.
         """
+        inodes = {inode_of(version) for version in versions}
         # All fingerprints of an inode begin with it and a colon; a semicolon comes next after that.
         ranges = [jobs.c.fingerprint.between(f"{inode}:", f"{inode};") for inode in inodes]
-        statement = select(*WHEREABOUTS).where(or_(*ranges), jobs.c.state.not_in((SETTLING, IGNORED)))
-        found: dict[str, list[Whereabouts]] = {}
-        for row in self._read(lambda db: db.execute(statement.order_by(jobs.c.id.desc())).all()):
-            found.setdefault(inode_of(row.fingerprint), []).append(Whereabouts(*row))
-        return found
+        same = select(*WHEREABOUTS).where(or_(*ranges), jobs.c.state.not_in((*UNSETTLED, IGNORED)))
+        growing = select(*WHEREABOUTS).where(jobs.c.state == RECORDING)
+        statement = growing.union_all(same)
+        found = defaultdict[str, list[Whereabouts]](list)
+        for row in self._read(lambda db: db.execute(statement.order_by(statement.selected_columns.id.desc())).all()):
+            job = Whereabouts(*row)
+            found[(file_of if job.state == RECORDING else inode_of)(job.fingerprint)].append(job)
+        jobs_of = {each: [*found.get(file_of(each), ()), *found.get(inode_of(each), ())] for each in versions}
+        return {version: known for version, known in jobs_of.items() if known}
 
     def whereabouts(self, job_id: int) -> tuple[Whereabouts, str] | None:
         """Return where the recording of a job was last seen, and when the job ended; None if there is no such job."""
@@ -127,9 +149,10 @@ def _follow(db: Connection, moved: Moved) -> None:
         return
     seen = moved.seen
     # What was on its way here under this name has been replaced.
-    db.execute(
-        delete(jobs).where(jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes, jobs.c.state == SETTLING)
-    )
+    here = (jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes, jobs.c.id != moved.job_id)
+    db.execute(delete(jobs).where(*here, jobs.c.state == SETTLING))
+    replaced = {"state": VANISHED, "reason": "another recording has taken its place", "finished_at": timestamp()}
+    db.execute(update(jobs).where(*here, jobs.c.state == RECORDING).values(**replaced))
     values: dict[str, Any] = seen_columns(seen)
     if moved.reason is not None:
         values["reason"] = moved.reason

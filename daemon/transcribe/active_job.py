@@ -124,18 +124,20 @@ class ActiveJob:
         """Chunks that are waiting, held back or in a batch."""
         return len(self._open) + len(self._held)
 
-    def opened(self, done: Mapping[int, ChunkDone], previous: str, given: int = 0) -> None:
+    def opened(self, done: Mapping[int, ChunkDone], lines: Iterable[Segment], given: int = 0) -> None:
         """Note that the decoder has opened the recording.
 
         Args:
             done: the chunks that earlier runs have finished.
-            previous: their text, where the next chunk is to know it.
+            lines: their text, where the next chunk is to know it.
             given: how many of them the decoder does not cut again.
         """
         self.asked = False
         self.chunks_total = given
         self.done = done
-        self.previous = previous
+        self.previous = ""
+        for line in lines:
+            self._remember(line.temperature, [line])
 
     def adopted(self) -> None:
         """Note that all of its chunks were taken over from a job with the same content."""
@@ -247,7 +249,7 @@ class ActiveJob:
 
     def _take_original(self, accepted: Decoded) -> None:
         """Learn from what was said: the language of the recording, and the text for the next chunk."""
-        self._remember(accepted)
+        self._remember(accepted.temperature, accepted.segments)
         if self.detects and accepted.segments:
             self.detects = False
             self.language, self.language_probability = accepted.language, accepted.language_probability
@@ -271,12 +273,12 @@ class ActiveJob:
             self._open[chunk.idx] = _Progress(chunk.start_s, chunk.end_s)
         return [self._prepared(chunk) for chunk in ready]
 
-    def _remember(self, accepted: Decoded) -> None:
+    def _remember(self, temperature: float, lines: Iterable[Segment]) -> None:
         """Keep the newest text as the prompt of the next chunk."""
-        if accepted.temperature > PROMPT_RESET_TEMPERATURE:
+        if temperature > PROMPT_RESET_TEMPERATURE:
             self.previous = ""
             return
-        text = " ".join([self.previous, *(segment.text for segment in accepted.segments)]).strip()
+        text = " ".join([self.previous, *(line.text for line in lines)]).strip()
         self.previous = text[-PREVIOUS_CHARACTERS:]
 
     def _prepared(self, chunk: Chunk) -> Chunk:

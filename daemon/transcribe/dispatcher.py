@@ -225,8 +225,8 @@ class Dispatcher:
         if opened.given:
             log.info("job %d goes on after %d chunks that were cut while it was recorded", job_id, opened.given)
         remembers = running.job.options.condition_on_previous_text and done
-        lines = self._store.transcript(job_id) if remembers else ()
-        running.opened(done, " ".join(segment.text for segment in lines), opened.given)
+        before = self._store.stored_chunks(job_id, 0, len(done)) if remembers else ()
+        running.opened(done, [line for chunk in before for line in chunk.segments], opened.given)
 
     def _window(self, window: Window) -> None:
         running = self._running[window.job_id]
@@ -260,7 +260,7 @@ class Dispatcher:
         """
         running = self._running.get(job_id)
         if running is not None and running.growing:
-            self._outcomes.show_so_far(running.job)
+            self._outcomes.show_so_far(job_id)
             self._queue.look()
         elif running is not None and running.complete:
             stages = self._stages.advance(job_id)

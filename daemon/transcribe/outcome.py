@@ -10,7 +10,7 @@ from daemon.config.settings import SHOWN
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
 from daemon.hooks.orders import FAILURE, SUCCESS, orders_for
 from daemon.monitor.counters import Counters
-from daemon.publish.publisher import export_job, publish_job, publish_so_far
+from daemon.publish.publisher import export_job, publish_job, publish_so_far, withdraw_so_far
 from daemon.store.outbox import Order
 from daemon.store.records import Job, StageProgress
 from daemon.store.schema import DEAD, DONE, REJECTED
@@ -37,6 +37,7 @@ class Outcomes:
         self._counters = counters
         self._resolver = resolver
         self._jobs = resolver.settings.jobs
+        self._shown = store.with_live_file()
 
     def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
         """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
@@ -56,14 +57,26 @@ class Outcomes:
         self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
 
-    def show_so_far(self, job: Job) -> None:
+    def show_so_far(self, job_id: int) -> None:
         """Write down what has been said so far in a recording that goes on, where that is asked for."""
+        # It may have another name by now.
+        job = self._store.job(job_id)
         if self._resolver.growing(job.root, job.path_bytes) != SHOWN:
             return
+        self._shown.add(job_id)
         try:
             publish_so_far(self._store, job)
         except TranscribedError as error:
             log.warning("job %d %s: the text so far cannot be shown: %s", job.id, job.path, error)
+
+    def withdraw_so_far(self) -> None:
+        """Remove the text so far of recordings that were cancelled, left alone or are gone.
+
+        What has failed keeps it: there is no other text of it.
+        """
+        for job_id in self._store.ended(self._shown, but_for=(DEAD, REJECTED)):
+            withdraw_so_far(self._store, job_id)
+            self._shown.discard(job_id)
 
     def export(self, job_id: int, formats: Sequence[str]) -> None:
         """Publish a finished job in further formats; whatever comes of it, the job stays done."""

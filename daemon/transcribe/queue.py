@@ -7,10 +7,11 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from daemon.errors import BadRecording, TranscribedError
+from daemon.filesystem import file_of
 from daemon.processes.protocol import Open, Ready
 from daemon.recording import current_file, growing_file
 from daemon.store.records import Job
@@ -71,21 +72,32 @@ class Queue:
         """Claim as many jobs as there are places, when something may have changed or a retry may be due.
 
         Returns:
-            Recordings that were followed and are gone, or cancelled.
+            Recordings that were followed and are gone, cancelled, or other files by now.
         """
         if self._engines.main.ready is None or time.monotonic() < self._claim_at:
             return []
-        growing = [job for job in self._store.recordings() if self._may_follow(job)]
+        growing = self._store.recordings()
         due = self._store.models_due(self._engines.others)
-        missing = self._engines.want(due.union(self._engines.name_of(job.options.model) for job in growing))
+        wanted = (self._engines.name_of(job.options.model) for job in growing if self._may_follow(job))
+        missing = self._engines.want(due.union(wanted))
         self._claim_complete(missing)
         self._claim_others(missing)
         # Nothing more to claim until somebody wakes us, a job ends, or a retry is due.
         self._claim_at = time.monotonic() + min(self._store.next_due_s() or CLAIM_S, CLAIM_S)
         for job in growing:
-            if len(self._followed_now) < FOLLOWED_MAX:
+            if len(self._followed_now) < FOLLOWED_MAX and self._decoders.may_start and self._may_follow(job):
                 self._follow(job)
-        return self._store.ended(list(self._followed_now))
+        self._outcomes.withdraw_so_far()
+        return [*self._store.ended(self._followed_now.keys()), *self._replaced(growing)]
+
+    def _replaced(self, growing: Iterable[Job]) -> list[int]:
+        """Return the jobs whose recording is another file now than the one that is followed."""
+        followed = self._followed_now
+        return [
+            now.id
+            for now in growing
+            if now.id in followed and file_of(now.fingerprint) != file_of(followed[now.id].job.fingerprint)
+        ]
 
     @property
     def _followed_now(self) -> dict[int, ActiveJob]:

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from daemon.filesystem import away, device_of, exists, has_left, inode_of, is_remounted
+from daemon.filesystem import away, device_of, exists, has_left, is_remounted
 from daemon.store.records import Known, Moved, Seen, Whereabouts, readable
 from daemon.store.schema import (
     CANCELLED,
@@ -14,6 +14,7 @@ from daemon.store.schema import (
     IGNORED,
     PAUSED,
     QUEUED,
+    RECORDING,
     REJECTED,
     RUNNING,
     UNSETTLED,
@@ -99,14 +100,16 @@ class Comparison:
         """Follow the files that belong to jobs which are there already, and begin to settle the others."""
         fresh: list[Seen] = []
         moves: list[Moved] = []
-        candidates = self._store.by_inode({inode_of(seen.fingerprint) for _, seen, _ in unknown})
+        candidates = self._store.by_inode({seen.fingerprint for _, seen, _ in unknown})
         for index, seen, before in unknown:
-            job = next(_jobs_of(seen, before, candidates.get(inode_of(seen.fingerprint), [])), None)
+            job = next(_jobs_of(seen, before, candidates.get(seen.fingerprint, [])), None)
             if job is None:
                 if self._settler.seen((index, seen.path_bytes), seen.fingerprint, time.monotonic()):
                     fresh.append(seen)
                 continue
             self._settler.drop((index, seen.path_bytes))
+            if job.state == RECORDING:
+                self._settler.seen((index, seen.path_bytes), seen.fingerprint, time.monotonic())
             stays = (job.root, job.path_bytes) == (seen.root, seen.path_bytes)
             # Whether its content is still the same is found out when it is to be published.
             if not stays or job.state != RUNNING or is_remounted(job.fingerprint, seen.fingerprint):
@@ -153,7 +156,7 @@ def _jobs_of(seen: Seen, before: Known | None, candidates: Sequence[Whereabouts]
     Args:
         seen: The file as it is now.
         before: What is known of its path.
-        candidates: The jobs whose file had the same inode, size and time of change.
+        candidates: The jobs whose file it may be, by `Moves.by_inode`.
     """
     if before is not None and before.state not in UNSETTLED and is_remounted(before.fingerprint, seen.fingerprint):
         yield Whereabouts(before.job_id, seen.root, seen.path_bytes, before.fingerprint, before.state)

@@ -41,19 +41,13 @@ class Completion:
         self._roots = roots
         self._settler = settler
         self._told_open: set[Key] = set()
-        self._grows_since: dict[Key, float] = {}
-        """When each recording was first seen to grow, on the monotonic clock."""
-        self._followed: set[Key] = set()
-        self._begun = 0
-        """How many have ever been followed."""
 
     def queue_settled(self) -> Iterator[int]:
-        """Queue what has settled, in groups; yield after each of them how many recordings were queued or are followed.
+        """Queue what has settled, in groups; yield after each of them how many recordings were queued.
 
-        What is still being written is followed after a while, where that is asked for.
+        What is still being written is followed after a while, where that is asked for; that is yielded at the end.
         """
         for keys in in_groups(self._settler.due(time.monotonic()), GROUP):
-            before = self._begun
             ready = [settled for key in keys if (settled := self._settled(key))]
             resolved = [(index, self._resolver.of(seen)) for index, seen in ready]
             own = {of[0]: name for index, of in resolved if (name := self._own_transcript(index, *of[:2]))}
@@ -65,7 +59,8 @@ class Completion:
                     log.info("left alone %s: it comes with %s", readable(seen.path_bytes), readable(own[seen]))
                 else:
                     log.info("queued %s", readable(seen.path_bytes))
-            yield len(ready) + self._begun - before
+            yield len(ready)
+        yield sum(map(self._follow, self._settler.changing(time.monotonic(), FOLLOW_AFTER_S)))
 
     def _own_transcript(self, index: int, seen: Seen, options: Options) -> bytes | None:
         """Return the name of the transcript for which a recording is to be left alone, if there is one."""
@@ -91,7 +86,6 @@ class Completion:
             return None
         seen = Seen(root, path, fingerprint(status), status.st_size)
         if self._settler.seen(key, seen.fingerprint, now):
-            self._follow(index, seen, now)
             return None
         try:
             fd = open_beneath(root, path)
@@ -104,7 +98,6 @@ class Completion:
                     if key not in self._told_open:
                         self._told_open.add(key)
                         self._store.still_settling(root, path, "a program still has it open for writing")
-                    self._follow(index, seen, now)
                     return None
                 if fingerprint(os.fstat(fd)) != fingerprint(status):
                     return None
@@ -112,22 +105,20 @@ class Completion:
                 os.close(fd)
         return index, seen
 
-    def _follow(self, index: int, seen: Seen, now: float) -> None:
-        """Have a recording transcribed while it is recorded, if it has been growing for a while."""
-        key = (index, seen.path_bytes)
-        since = self._grows_since.setdefault(key, now)
-        if key in self._followed or now - since < FOLLOW_AFTER_S:
-            return
-        if self._resolver.growing(seen.root, seen.path_bytes) == WAIT:
-            return
+    def _follow(self, key: Key) -> bool:
+        """Have a recording transcribed while it is recorded, where that is asked for; return whether that is new."""
+        index, path = key
+        root = str(self._roots[index].path)
+        if self._resolver.growing(root, path) == WAIT:
+            return False
+        seen = Seen(root, path, self._settler.fingerprint(key), size_bytes=0)  # It has none yet that counts.
         _, options, priority = self._resolver.of(seen)
-        if self._own_transcript(index, seen, options) is None:
-            self._followed.add(key)
-            self._begun += 1
-            self._store.record(seen, options, priority)
+        if self._own_transcript(index, seen, options) is not None:
+            return False
+        self._settler.say_no_more(key)
+        self._store.record(seen, options, priority)
+        return True
 
     def _forget(self, key: Key) -> None:
         self._settler.drop(key)
         self._told_open.discard(key)
-        self._grows_since.pop(key, None)
-        self._followed.discard(key)

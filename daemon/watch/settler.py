@@ -18,6 +18,8 @@ class Settler(Generic[K]):
     def __init__(self, settle_s: float) -> None:
         self._settle_s = settle_s
         self._since: dict[K, tuple[str, float]] = {}
+        self._changing: dict[K, float] = {}
+        """When each file that does not settle was first seen to change, or to be open, or was last told of."""
 
     def __len__(self) -> int:
         return len(self._since)
@@ -27,8 +29,10 @@ class Settler(Generic[K]):
 
     def seen(self, key: K, fingerprint: str, now: float) -> bool:
         """Note how a file looks now, and return whether it is new or has changed since the last look."""
-        if key in self._since and self._since[key][0] == fingerprint:
-            return False
+        if key in self._since:
+            if self._since[key][0] == fingerprint:
+                return False
+            self._changing.setdefault(key, now)
         self._since[key] = (fingerprint, now)
         return True
 
@@ -39,14 +43,26 @@ class Settler(Generic[K]):
     def again(self, key: K, now: float) -> None:
         """Start the wait over, because somebody still has the file open for writing."""
         self._since[key] = (self._since[key][0], now)
+        self._changing.setdefault(key, now)
 
     def drop(self, key: K) -> None:
         """Forget a file."""
         self._since.pop(key, None)
+        self._changing.pop(key, None)
 
     def due(self, now: float) -> list[K]:
         """Return the files whose wait is over; they stay until they are dropped or have changed."""
         return [key for key, (_, since) in self._since.items() if now - since >= self._settle_s]
+
+    def changing(self, now: float, for_s: float) -> list[K]:
+        """Return the files that have been seen to change, or to be open, for so long, and again after as long."""
+        found = [key for key, since in self._changing.items() if now - since >= for_s]
+        self._changing.update(dict.fromkeys(found, now))
+        return found
+
+    def say_no_more(self, key: K) -> None:
+        """Leave a file out of what `changing` returns, until it is dropped."""
+        self._changing[key] = float("inf")
 
     def next_due(self) -> float | None:
         """Return when the first wait is over, or None if no file waits."""

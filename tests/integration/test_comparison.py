@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.chunk import Options
 from daemon.filesystem import fingerprint
 from daemon.publish.relocation import take_along
 from daemon.store import migrate
@@ -252,3 +253,45 @@ def test_a_folder_that_is_watched_by_itself_from_now_on_takes_the_jobs_that_are_
         assert row["state"] == state
         assert (folders.inbox / "sub" / "a.txt").exists() == (state == "done")
         assert not folders.compare(), "nothing is left to do"
+
+
+def record(folders: Folders, path: Path) -> None:
+    """A program begins to record."""
+    path.write_bytes(b"RIFF")
+    folders.compare()
+    root, name = str(path.parent), os.fsencode(path.name)
+    folders.store.record(Seen(root, name, fingerprint(path.stat()), 4), Options(), 0)
+    assert (path.name, "recording") in [row[1:] for row in folders.rows()]
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_what_is_renamed_while_it_is_recorded_keeps_its_job(folders: Folders, grows: bool) -> None:
+    record(folders, folders.inbox / "a.wav")
+    new = (folders.inbox / "a.wav").rename(folders.inbox / "b.wav")
+    if grows:
+        new.write_bytes(b"RIFFRIFF")
+    folders.compare()
+    assert folders.rows() == [(1, "b.wav", "recording")]
+    folders.settler.drop((0, b"a.wav"))
+    folders.settle()
+    assert folders.rows() == [(1, "b.wav", "queued")]
+
+
+def test_a_copy_of_what_is_recorded_is_a_recording_of_its_own(folders: Folders) -> None:
+    record(folders, folders.inbox / "a.wav")
+    shutil.copy2(folders.inbox / "a.wav", folders.inbox / "copy.wav")
+    os.link(folders.inbox / "a.wav", folders.inbox / "link.wav")
+    folders.compare()
+    assert folders.rows() == [(1, "a.wav", "recording"), (2, "copy.wav", "settling"), (3, "link.wav", "settling")]
+
+
+@pytest.mark.guarantee(3)
+@pytest.mark.parametrize("state", ["queued", "done", "running"])
+def test_a_recording_that_takes_the_place_of_one_that_is_recorded(folders: Folders, state: str) -> None:
+    folders.add(folders.inbox / "b.wav", state)
+    record(folders, folders.inbox / "a.wav")
+    (folders.inbox / "b.wav").rename(folders.inbox / "a.wav")
+    folders.compare()
+    assert folders.rows() == [(1, "a.wav", state), (2, "a.wav", "vanished")]
+    with Queries(folders.database) as queries:
+        assert queries.jobs()[0]["reason"] == "another recording has taken its place"

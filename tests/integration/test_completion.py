@@ -121,3 +121,35 @@ def test_a_file_that_is_gone_is_forgotten_and_a_new_one_of_its_name_is_followed_
         assert watched.look() == 0 and watched.roots[0].next_scan == 0.0
         watched.comparison.find_vanished(0, watched.roots[0], empty=True)
         assert watched.states() == {"current.wav": "vanished"}
+
+
+def test_what_never_rests_between_two_comparisons_is_followed_too(
+    watched: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a folder that is polled, where each comparison finds another version."""
+    monkeypatch.setattr(room, "FOLLOW_AFTER_S", 0.0)
+    watched.settler._settle_s = 3600.0
+    grow(watched.inbox / "a.wav")
+    watched.compare()
+    assert watched.look() == 0
+    grow(watched.inbox / "a.wav")
+    watched.compare()
+    assert watched.look() == 1 and watched.states() == {"a.wav": "recording"}
+    grow(watched.inbox / "a.wav")
+    watched.compare()
+    assert watched.look() == 0
+
+
+def test_a_recording_that_has_vanished_and_comes_again_at_once_is_followed(
+    watched: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "FOLLOW_AFTER_S", 0.0)
+    recording = watched.inbox / "a.wav"
+    for _ in range(2):
+        for _ in range(2):
+            grow(recording)
+            watched.compare()
+        grow(recording)
+        assert watched.look() == 1 and watched.states()["a.wav"] == "recording"
+        recording.unlink()
+        watched.comparison.find_vanished(0, watched.roots[0], empty=False)

@@ -116,7 +116,7 @@ def test_a_merge_is_all_or_nothing(store: Store, path: Path, queries: Queries) -
     assert rows(queries) == before and len(before) == 2
 
 
-INODE, RENAMED = "1:2:3:4", "1:2:3:4:99"
+RENAMED = "1:2:3:4:99"
 
 
 def moved(store: Store, job_id: int, name: str = "b.wav", **fields: Any) -> None:
@@ -129,16 +129,21 @@ def test_jobs_are_found_by_the_inode_of_their_file_newest_first_but_not_while_th
     first = done(store)
     store.queue([(seen("b.wav", "1:2:3:4:7"), Options(), 0), (seen("c.wav", "1:2:3:44:5"), Options(), 0)])
     store.settle([seen("d.wav", "1:2:3:4:8")])
-    found = store.by_inode([INODE, "5:5:5:5"])
+    found = store.by_inode([RENAMED, "5:5:5:5:5"])
     assert {inode: [(job.path_bytes, job.state) for job in jobs] for inode, jobs in found.items()} == {
-        INODE: [(b"b.wav", "queued"), (b"a.wav", "done")]
+        RENAMED: [(b"b.wav", "queued"), (b"a.wav", "done")]
     }
-    assert found[INODE][1] == Whereabouts(first, "/root", b"a.wav", FIRST, "done")
-    assert store.by_inode(["1:2:3:5", "2:2:3:4"]) == {}
+    assert found[RENAMED][1] == Whereabouts(first, "/root", b"a.wav", FIRST, "done")
+    assert store.by_inode(["1:2:3:5:5", "2:2:3:4:5"]) == {}
+    store.record(seen("d.wav", "1:2:3:4:8"), Options(), 0)
+    grown = store.by_inode(["1:2:9:9:9", "1:3:3:4:8"])
+    assert {version: [(job.path_bytes, job.state) for job in jobs] for version, jobs in grown.items()} == {
+        "1:2:9:9:9": [(b"d.wav", "recording")]
+    }
 
 
 def test_the_index_finds_them(path: Path, store: Store) -> None:
-    store.by_inode([INODE])
+    store.by_inode([RENAMED])
     connection = sqlite3.connect(path)
     plan = connection.execute(
         "EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE (fingerprint BETWEEN ? AND ? OR fingerprint BETWEEN ? AND ?)"

@@ -10,7 +10,7 @@ from daemon.chunk import Options
 from daemon.errors import RecordingChanged, Unavailable
 from daemon.filesystem import fingerprint
 from daemon.publish import publisher as module
-from daemon.publish.publisher import RACES_MAX, publish_job
+from daemon.publish.publisher import RACES_MAX, publish_job, publish_so_far, withdraw_so_far
 from daemon.store.records import Job
 from daemon.store.store import Store
 from tests.builders import result, seen
@@ -74,3 +74,68 @@ def test_names_that_others_take_again_and_again_are_given_up(
     with pytest.raises(Unavailable, match="keep taking the transcript's names"):
         publish_job(store, job)
     assert len(tries) == RACES_MAX and len(os.listdir("/proc/self/fd")) == before
+
+
+def live(store: Store, tmp_path: Path) -> Job:
+    """A recording that goes on, and whose text so far is shown."""
+    (tmp_path / "talk.wav").write_bytes(b"samples")
+    version = seen("talk.wav", fingerprint((tmp_path / "talk.wav").stat()), root=str(tmp_path))
+    store.settle([version])
+    store.record(version, Options(formats=("txt",)), 0)
+    (made,) = store.recordings()
+    store.save([result(made.id, 0, "hello"), result(made.id, 2, "not yet")])
+    publish_so_far(store, made)
+    assert (tmp_path / "talk.live.txt").read_text().split() == ["hello"]
+    return made
+
+
+def test_the_text_so_far_grows_and_goes(store: Store, tmp_path: Path) -> None:
+    made = live(store, tmp_path)
+    store.save([result(made.id, 1, "world")])
+    publish_so_far(store, made)
+    assert (tmp_path / "talk.live.txt").read_text().split() == ["hello", "world", "not", "yet"]
+    withdraw_so_far(store, made.id)
+    assert {path.name for path in tmp_path.glob("talk*")} == {"talk.wav"} and store.with_live_file() == set()
+    withdraw_so_far(store, made.id)
+
+
+def test_the_text_so_far_is_known_again_after_a_kill_between_its_record_and_its_file(
+    store: Store, tmp_path: Path
+) -> None:
+    made = live(store, tmp_path)
+    before = (tmp_path / "talk.live.txt").read_bytes()
+    store.save([result(made.id, 1, "world")])
+    publish_so_far(store, made)
+    (tmp_path / "talk.live.txt").write_bytes(before)
+    withdraw_so_far(store, made.id)
+    assert not (tmp_path / "talk.live.txt").exists()
+
+
+@pytest.mark.parametrize("what", ["edited", "a link", "a pipe", "large", "a folder"])
+def test_whatever_lies_in_the_place_of_the_text_so_far_stays_and_keeps_nobody_waiting(
+    store: Store, tmp_path: Path, what: str
+) -> None:
+    made = live(store, tmp_path)
+    place = tmp_path / "talk.live.txt"
+    text = place.read_text()
+    place.unlink()
+    match what:
+        case "edited":
+            place.write_text("mine")
+        case "a link":
+            (tmp_path / "mine").write_text(text)
+            place.symlink_to(tmp_path / "mine")
+        case "a pipe":
+            os.mkfifo(place)
+        case "large":
+            with place.open("w") as file:
+                file.write(text)
+                file.truncate(1 << 40)
+        case "a folder":
+            place.mkdir()
+    before = place.lstat()
+    publish_so_far(store, made)
+    assert (tmp_path / "talk.wav.live.txt").read_text().split() == ["hello"]
+    withdraw_so_far(store, made.id)
+    assert (place.lstat().st_ino, place.lstat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert not (tmp_path / "talk.wav.live.txt").exists()

@@ -118,3 +118,13 @@ def test_a_recording_that_came_with_a_transcript_is_left_alone(store: Store, que
     job_id = recording(store)
     store.leave_alone([(seen("a.wav", GROWN), Options(), 0)], "has a transcript already")
     assert [(row["id"], row["state"]) for row in queries.jobs(limit=9)] == [(job_id, "done")]
+
+
+def test_what_has_failed_counts_as_going_on_where_that_is_asked_for(store: Store) -> None:
+    job_id = recording(store)
+    store.plan_outputs(job_id, [Output(LIVE, b"/root/a.live.txt", "00", 1), Output("txt", b"/root/a.txt", "00", 1)])
+    assert store.with_live_file() == {job_id}
+    store.queue([(seen("a.wav", GROWN), Options(), 0)])
+    store.claim(1)
+    store.fail(job_id, "FailedRecording", "no", None)
+    assert store.ended({job_id}) == [job_id] and store.ended({job_id}, but_for=("dead",)) == []

@@ -108,8 +108,8 @@ def test_a_transcript_goes_along_within_the_output_folder(store: Store, inbox: P
     job = recorded(store, inbox, "sub/a.wav", output)
     publish_job(store, job)
     store.finish(job.id)
-    before = store.by_inode(["1:2:3:4", _inode(inbox / "sub/a.wav")])
-    (whereabouts,) = before[_inode(inbox / "sub/a.wav")]
+    before = store.by_inode(["1:2:3:4:5", _version(inbox / "sub/a.wav")])
+    (whereabouts,) = before[_version(inbox / "sub/a.wav")]
     assert whereabouts.output == str(output)
     (inbox / name).parent.mkdir(parents=True, exist_ok=True)
     (inbox / "sub/a.wav").rename(inbox / name)
@@ -127,7 +127,7 @@ def test_an_edited_transcript_stays_and_says_why(store: Store, inbox: Path, outp
     publish_job(store, job)
     store.finish(job.id)
     (output / "a.txt").write_text("edited")
-    ((whereabouts,),) = store.by_inode([_inode(inbox / "a.wav")]).values()
+    ((whereabouts,),) = store.by_inode([_version(inbox / "a.wav")]).values()
     (inbox / "a.wav").rename(inbox / "b.wav")
     moved, reason = take_along(store, whereabouts, seen_of(inbox, "b.wav"))
     assert moved == {} and reason is not None and f"stays in {output}" in reason and "edited" in reason
@@ -156,5 +156,5 @@ def test_a_daemon_writes_into_the_output_folder_once_it_is_there(make_daemon: Ma
     assert "output: unknown key" in daemon.run("explain", str(daemon.inbox / "calls" / "ann.wav")).stderr
 
 
-def _inode(path: Path) -> str:
-    return fingerprint(path.stat()).rpartition(":")[0]
+def _version(path: Path) -> str:
+    return fingerprint(path.stat())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import reader
-from daemon.config.formats import FORMATS
+from daemon.config.formats import FORMATS, LIVE
 from daemon.config.settings import Settings
 from daemon.maintenance.tasks import Maintenance
 from daemon.store import migrate
@@ -74,7 +74,7 @@ def test_old_rows_go_and_what_is_still_there_keeps_its_row(settings: Settings, h
 def test_temporary_files_left_behind_go_and_no_others(settings: Settings, history: History) -> None:
     inbox = settings.watch[0].path
     (inbox / "sub").mkdir()
-    orphans = [inbox / "sub" / f".transcribed-7-{form}.tmp" for form in (*FORMATS, "en.srt")]
+    orphans = [inbox / "sub" / f".transcribed-7-{form}.tmp" for form in (*FORMATS, "en.srt", LIVE)]
     fresh = inbox / ".transcribed-8-json.tmp"
     foreign = [inbox / ".transcribed-notes.tmp", inbox / ".transcribed-7-notes.tmp"]
     for path in (*orphans, fresh, *foreign):

@@ -190,3 +190,16 @@ def test_the_prompt_of_a_language_does_not_reach_its_translation() -> None:
     told = {"de": {"initial_prompt": "Guten Tag.", "hotwords": ("Kubernetes",)}}
     translated = replace(chunk(0), languages=told, initial_prompt="Hallo.").translated.in_language("de")
     assert (translated.initial_prompt, translated.hotwords, translated.task) == ("", ("Kubernetes",), "translate")
+
+
+def test_what_is_gone_on_with_has_the_prompt_that_it_would_have_had() -> None:
+    texts = [("early", 0.0), ("wild", 0.6), *((f"number {number}", 0.2) for number in range(200))]
+    running = conditioned()
+    first = running.add([chunk(idx) for idx in range(len(texts) + 1)]) or []
+    for text, temperature in texts:
+        first, done = running.take(first[0], replace(result(text), temperature=temperature), run_s=1.0)
+        assert done is not None
+    again = conditioned()
+    again.opened({}, [builders.segment(text, temperature=temperature) for text, temperature in texts])
+    assert again.previous == running.previous != ""
+    assert "early" not in again.previous

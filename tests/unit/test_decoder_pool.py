@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from daemon.processes.decoder_pool import (
     HASH_BYTES_PER_S,
     PATIENCE_S,
     RECYCLE_BYTES,
+    RESTART_S,
     SPARES,
     WINDOW_DEADLINE_S,
     DecoderEvent,
     DecoderPool,
     LostRecordings,
 )
-from daemon.processes.protocol import BatchDone, DecoderReady, Open, Opened, Window
+from daemon.processes.protocol import BatchDone, DecoderReady, Open, Opened, StillGrowing, Window
 from tests.fakes import FakeClock, Nursery
 from tests.support import write_wav
 
@@ -275,3 +277,36 @@ def test_after_one_that_worked_a_failed_start_is_waited_out(
         pool.hand_out()
     assert event(pool) is None
     assert isinstance(event(pool), Opened)
+
+
+def grow(house: House, recording: int, run: int, *, growing: bool) -> None:
+    house.pool.open(replace(order(1, recording), run=run, growing=growing), recording)
+
+
+def test_a_sign_of_life_from_before_a_recording_was_complete_gives_no_new_deadline(
+    house: House, recording: int
+) -> None:
+    grow(house, recording, 1, growing=True)
+    child = house.children.last
+    house.hear(0, READY, Opened(1, 1, None, None))
+    house.pool.ask(1)
+    house.clock.now += WINDOW_DEADLINE_S - 1
+    house.hear(0, StillGrowing(1, 1))
+    assert child.deadline == house.clock.now + WINDOW_DEADLINE_S
+    grow(house, recording, 2, growing=False)
+    allowed = child.deadline
+    house.clock.now += 5
+    house.hear(0, StillGrowing(1, 1))
+    assert child.deadline == allowed
+
+
+def test_decoders_may_not_start_for_a_while_after_some_that_failed(house: House) -> None:
+    house.open(1)
+    house.hear(0, READY, opened(1), ChildDied(""))
+    for job_id in (2, 3):
+        assert house.pool.may_start
+        house.open(job_id)
+        house.hear(-1, ChildDied(""))
+    assert not house.pool.may_start
+    house.clock.now += RESTART_S
+    assert house.pool.may_start

@@ -72,6 +72,8 @@ class FakePool:
 
 
 class FakeDecoders(FakePool):
+    may_start = True
+
     def __init__(self) -> None:
         super().__init__()
         self.opened: list[Open] = []

@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -216,3 +217,25 @@ def test_a_file_that_is_replaced_keeps_its_readers(tmp_path: Path, folder: int) 
     assert publish(folder, planned, "test", Access(os.getuid(), os.getgid(), 6, 4, 4))
     assert {(tmp_path / f"talk.{name}").stat().st_mode & 0o777 for name in FILES} == {0o604}
     assert {(tmp_path / f"talk.{name}").read_bytes() for name in FILES} == {b"new"}
+
+
+@pytest.mark.guarantee(13)
+@pytest.mark.parametrize("what", ["a folder", "a pipe", "a socket", "a link that goes in a circle", "a terabyte"])
+def test_a_name_that_is_taken_by_something_else_is_taken(tmp_path: Path, folder: int, what: str) -> None:
+    place = tmp_path / "talk.txt"
+    match what:
+        case "a folder":
+            place.mkdir()
+        case "a pipe":
+            os.mkfifo(place)
+        case "a socket":
+            os.mknod(place, 0o600 | stat.S_IFSOCK)
+        case "a link that goes in a circle":
+            place.symlink_to(place)
+        case "a terabyte":
+            with place.open("w") as file:
+                file.truncate(1 << 40)
+    before = len(os.listdir("/proc/self/fd"))
+    assert "taken" in (put(folder, recording=b"talk.wav") or "")
+    assert "talk.wav.txt" in names(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -8,6 +8,8 @@ import pytest
 from daemon.chunk import Options
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.protocol import Open, Opened, Refused
+from daemon.store.queries import Queries
+from daemon.store.records import Job, Moved
 from daemon.transcribe.queue import FOLLOW_ATTEMPTS, FOLLOWED_MAX, FOLLOWED_WINDOW_S
 from tests.unit.test_dispatcher import House, seen_now
 
@@ -139,3 +141,89 @@ def test_a_recording_that_its_decoders_die_of_is_given_up_until_it_is_complete(h
         house.decoders.child.say(LostRecordings(None, (house.decoders.opened[-1].job_id,), "signal 9"))
     house.ticks()
     assert house.states()["b.wav"] == "recording"
+
+
+def test_what_is_queued_while_the_queue_is_looked_at_is_not_followed_as_well(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(house, "a.wav")
+    recordings = house.store.recordings
+
+    def just_before_it_is_complete() -> list[Job]:
+        found = recordings()
+        complete(house, "a.wav")
+        return found
+
+    monkeypatch.setattr(house.store, "recordings", just_before_it_is_complete)
+    house.until(lambda: house.decoders.opened)
+    assert [order.growing for order in house.decoders.opened] == [False]
+    assert house.states() == {"a.wav": "running"} and not house.dispatcher.only_follows
+
+
+def test_decoders_that_do_not_start_are_not_tried_again_at_once(house: House) -> None:
+    house.decoders.may_start = False
+    record(house, "a.wav")
+    house.ticks()
+    assert house.decoders.opened == []
+    house.decoders.may_start = True
+    house.wakeup.wake()
+    house.until(lambda: house.decoders.opened)
+
+
+def test_a_file_that_takes_the_place_of_what_is_followed_is_followed_instead(house: House) -> None:
+    order = followed(house, 2)
+    other = house.inbox / "other"
+    other.write_bytes(b"RIFF other")
+    other.rename(house.inbox / "a.wav")
+    house.store.settle([seen_now(house.inbox / "a.wav")])
+    house.wakeup.wake()
+    house.until(lambda: len(house.decoders.opened) == 2)
+    assert house.decoders.closed == [order.job_id] and house.decoders.opened[1].growing
+
+
+def shown(house: House) -> Path:
+    """Follow a recording whose text so far is shown."""
+    (house.inbox / ".transcribed.toml").write_text('growing = "live"')
+    followed(house, 1)
+    live = house.inbox / "a.live.txt"
+    assert "good morning" in live.read_text()
+    return live
+
+
+@pytest.mark.parametrize("end", ["cancelled", "vanished", "left alone"])
+def test_the_text_so_far_goes_with_its_recording(house: House, end: str) -> None:
+    live = shown(house)
+    match end:
+        case "cancelled":
+            with Queries(house.path) as queries:
+                queries.request("cancel", [house.decoders.opened[0].job_id])
+        case "vanished":
+            house.store.vanish([house.decoders.opened[0].job_id], "the file is gone")
+        case "left alone":
+            house.store.leave_alone([(seen_now(house.inbox / "a.wav"), Options(), 0)], "has a transcript already")
+    house.wakeup.wake()
+    house.until(lambda: not live.exists(), ticks=2000)
+
+
+def test_the_text_so_far_of_what_has_failed_stays(house: House) -> None:
+    live = shown(house)
+    complete(house, "a.wav")
+    house.until(lambda: len(house.decoders.opened) == 2)
+    order = house.decoders.opened[1]
+    house.decoders.child.say(Refused(order.job_id, order.run, "longer than the limit", retry=False))
+    house.until(lambda: house.states() == {"a.wav": "rejected"})
+    house.ticks()
+    assert live.exists()
+
+
+def test_the_text_so_far_goes_to_the_new_name_of_its_recording(house: House) -> None:
+    live = shown(house)
+    order = house.decoders.opened[0]
+    new = (house.inbox / "a.wav").rename(house.inbox / "b.wav")
+    house.store.follow([Moved(order.job_id, seen_now(new), Options(), 0)])
+    house.until(lambda: house.decoders.asked.count(order.job_id) > 1)
+    house.window(order, 1, last=False, first=1)
+    house.until(lambda: house.engines.in_flight)
+    house.engines.done()
+    house.until(lambda: (house.inbox / "b.live.txt").exists())
+    assert not live.exists()

@@ -39,3 +39,22 @@ def test_next_due_is_the_first_of_all() -> None:
     assert settler.next_due() == 11.0
     settler.drop("b")
     assert settler.next_due() == 12.0
+
+
+def test_what_changes_or_is_open_for_long_is_told_of_now_and_then() -> None:
+    settler: Settler[str] = Settler(2.0)
+    for key in "abcd":
+        settler.seen(key, "1", now=10.0)
+    settler.seen("b", "2", now=11.0)
+    settler.again("c", now=12.0)
+    settler.seen("d", "2", now=11.0)
+    settler.say_no_more("d")
+    assert settler.changing(20.0, for_s=10.0) == []
+    settler.seen("b", "3", now=20.5)
+    assert settler.changing(21.0, for_s=10.0) == ["b"]
+    assert settler.changing(22.0, for_s=10.0) == ["c"]
+    assert settler.changing(31.0, for_s=10.0) == ["b"]
+    settler.drop("d")
+    settler.seen("d", "1", now=40.0)
+    settler.seen("d", "2", now=41.0)
+    assert settler.changing(51.0, for_s=10.0) == ["b", "c", "d"]
