@@ -34,6 +34,7 @@ GUARANTEES = {
     27: "alerts are true and do not flap",
     28: "the unit stays hardened",
     29: "what can be heard is in the transcript, at its time",
+    30: "what is to follow a transcript is done, in order, and harms nothing",
 }
 
 
@@ -49,5 +50,5 @@ def lines(outcomes: dict[int, list[str]]) -> list[str]:
         for outcome in outcomes.get(number, []):
             counts[outcome] += 1
         text = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-        told.append(f"{number:2} {promise:60} {text or 'NOT TESTED'}")
+        told.append(f"{number:2} {promise:68} {text or 'NOT TESTED'}")
     return told

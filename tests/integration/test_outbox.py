@@ -40,6 +40,7 @@ def rows(path: Path) -> list[tuple[object, ...]]:
         connection.close()
 
 
+@pytest.mark.guarantee(30)
 def test_what_is_to_be_done_is_written_with_the_end_of_the_job_or_not_at_all(
     store: Store, path: Path, queries: Queries
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_command_goes_first_then_the_recording_then_the_rest(store: Store) -> 
     assert due() == ["webhook", "notify"], "what was tried in vain holds up nothing"
 
 
+@pytest.mark.guarantee(30)
 def test_a_lane_is_in_order_for_each_job_and_no_lane_waits_for_another(store: Store) -> None:
     first = done(store, POST, TELL)
     store.retry(first)

@@ -113,6 +113,7 @@ def rows(store: Store) -> list[tuple[str, str, int]]:
     return [tuple(row) for row in store._read(lambda db: db.execute(columns).all())]
 
 
+@pytest.mark.guarantee(30)
 def test_a_webhook_that_is_down_gets_everything_afterwards_in_order_and_nothing_else_stops(
     tmp_path: Path, store: Store, serve: Callable[..., Server]
 ) -> None:
@@ -144,6 +145,7 @@ def test_many_jobs_are_one_message(tmp_path: Path, store: Store, serve: Callable
     assert [each["title"] for each in people.taken] == ["transcribed: 40 done"]
 
 
+@pytest.mark.guarantee(30)
 def test_a_command_that_runs_at_the_stop_is_run_again(tmp_path: Path, store: Store) -> None:
     ran = tmp_path / "ran"
     program = hook(tmp_path, f"import time\nopen({str(ran)!r}, 'a').write('x')\ntime.sleep(600)")
@@ -159,6 +161,7 @@ def test_a_command_that_runs_at_the_stop_is_run_again(tmp_path: Path, store: Sto
     again.postman.close()
 
 
+@pytest.mark.guarantee(30)
 def test_a_command_that_ends_the_daemon_is_not_run_for_ever(tmp_path: Path, store: Store) -> None:
     post = Post(tmp_path, store, f'[[watch]]\npath = "inbox"\n{hook(tmp_path, "pass")}')
     post.end("a.wav")
@@ -180,6 +183,7 @@ while os.path.exists(os.environ["HOME"] + "/hold"):
 """
 
 
+@pytest.mark.guarantee(30)
 def test_after_a_kill_everything_is_delivered_and_a_recording_that_is_done_is_moved(
     make_daemon: MakeDaemon, tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_recording_is_moved_with_its_transcript_and_its_job_and_the_log_undoes
     assert house.files() == ["done/sub/it's.txt", "sub/it's.mp3"]
 
 
+@pytest.mark.guarantee(30)
 def test_no_file_is_overwritten(house: House) -> None:
     (house.inbox / "done/sub").mkdir(parents=True)
     (house.inbox / "done/sub/talk.mp3").write_text("of yesterday")
@@ -128,6 +129,7 @@ def test_any_name_is_moved(house: House, name: bytes) -> None:
     assert known is not None and (house.inbox / os.fsdecode(known[0].path_bytes)).read_text() == "sound"
 
 
+@pytest.mark.guarantee(30)
 @pytest.mark.parametrize("watch", [MOVING, DELETING])
 @pytest.mark.parametrize("how", ["written", "replaced", "open", "gone", "link", "retried", "configured"])
 def test_only_the_version_that_was_transcribed_is_touched(house: House, watch: str, how: str) -> None:
@@ -170,6 +172,7 @@ def test_only_the_version_that_was_transcribed_is_touched(house: House, watch: s
         assert isinstance(house.deliver([letter]), Delivered)
 
 
+@pytest.mark.guarantee(30)
 def test_a_folder_that_is_a_link_is_not_followed(house: House) -> None:
     letter = house.done()
     (house.folder / "elsewhere").mkdir()
@@ -178,6 +181,7 @@ def test_a_folder_that_is_a_link_is_not_followed(house: House) -> None:
     assert list((house.folder / "elsewhere").iterdir()) == [] and (house.inbox / "sub/talk.mp3").exists()
 
 
+@pytest.mark.guarantee(30)
 @pytest.mark.parametrize("step", ["will_move_to", "rename_new", "fsync", "take_along", "follow"])
 def test_after_a_crash_at_any_step_the_recording_is_in_one_place_and_the_job_knows_it(
     house: House, monkeypatch: pytest.MonkeyPatch, step: str
@@ -223,6 +227,7 @@ def test_where_the_kernel_cannot_rename_safely_a_crash_leaves_no_second_name(hou
     assert house.files() == ["done/sub/talk.mp3", "done/sub/talk.txt"]
 
 
+@pytest.mark.guarantee(30)
 def test_a_recording_is_deleted_only_while_its_transcript_is_there(house: House) -> None:
     house.configure(DELETING)
     letter = house.done()
@@ -238,6 +243,7 @@ def test_a_recording_is_deleted_only_while_its_transcript_is_there(house: House)
     assert house.files() == ["sub/talk.txt"] and house.job(letter)[0] == "done"
 
 
+@pytest.mark.guarantee(30)
 def test_a_deletion_that_was_broken_off_is_finished_or_taken_back(house: House) -> None:
     house.configure(DELETING)
     letter = house.done()

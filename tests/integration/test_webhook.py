@@ -132,6 +132,7 @@ def test_a_redirect_is_not_followed(tmp_path: Path, serve: Callable[[Handle], Se
     assert isinstance(answer, Refused) and "redirects are not followed" in answer.reason and elsewhere.got == []
 
 
+@pytest.mark.guarantee(30)
 def test_a_server_that_is_down_or_hangs_or_drips_is_tried_again_later(
     tmp_path: Path, serve: Callable[[Handle], Server]
 ) -> None:

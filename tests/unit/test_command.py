@@ -59,6 +59,7 @@ def test_input_that_is_never_read_and_output_without_end_hold_up_nothing() -> No
     assert answer == Delivered() and len(output) == OUTPUT_BYTES and output.endswith(b"end\n")
 
 
+@pytest.mark.guarantee(30)
 def test_a_command_that_does_not_end_is_ended_with_its_children(tmp_path: Path) -> None:
     program = (
         "import os, pathlib, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nchild = os.fork()\n"
