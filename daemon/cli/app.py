@@ -74,6 +74,18 @@ def main() -> None:
         app(prog_name="transcribed")
     except TranscribedError as error:
         _fail(error)
+    except FileNotFoundError:
+        if _working_directory_exists():
+            raise
+        _fail(Unavailable("the working directory does not exist any more", "go to another one (cd)"))
+
+
+def _working_directory_exists() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _fail(error: TranscribedError) -> NoReturn:

@@ -20,6 +20,9 @@ from daemon.store.records import timestamp, timestamp_in
 
 EXIT_FAILED, EXIT_USAGE, EXIT_RUNNING, EXIT_ENVIRONMENT, EXIT_GAVE_UP = 1, 2, 3, 4, 5
 
+LIMIT_MAX = 1_000_000
+"""Nobody reads more lines, and SQLite has a largest number."""
+
 TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 

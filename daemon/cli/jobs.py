@@ -11,6 +11,7 @@ from rich.console import Console
 from daemon.cli import show
 from daemon.cli.common import (
     EXIT_FAILED,
+    LIMIT_MAX,
     ConfigOption,
     JsonOption,
     load_settings,
@@ -37,8 +38,8 @@ jobs_app = typer.Typer(help="The jobs: one for each version of each recording.",
 def jobs_list(
     filters: JobOptions,
     config_file: ConfigOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the newest first.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Skip this many of the newest.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="Show at most this many, the newest first.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, max=LIMIT_MAX, help="Skip this many of the newest.")] = 0,
     cursor: Annotated[
         str | None, typer.Option(help=f"With --json, page by page: {START}, then the last page's `next`.")
     ] = None,

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.common import JsonOption, load_settings, print_json, seconds_of, when_done
+from daemon.cli.common import LIMIT_MAX, JsonOption, load_settings, print_json, seconds_of, when_done
 from daemon.cli.show import clock
 from daemon.config import reader
 from daemon.errors import Unavailable
@@ -39,7 +39,7 @@ SPARK_WIDTH, FIGURES_WIDTH = 48, 68
 def alerts(
     config_file: ConfigOption = None,
     every: Annotated[bool, typer.Option("--all", help="Show resolved alerts, too.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="Show at most this many, the newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """Show what is wrong: alerts that are pending, firing or unknown."""

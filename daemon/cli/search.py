@@ -8,14 +8,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from daemon.cli.common import ConfigOption, JsonOption, load_settings, moment_of, print_json, wrong
+from daemon.cli.common import LIMIT_MAX, ConfigOption, JsonOption, load_settings, moment_of, print_json, wrong
 from daemon.cli.show import length
 from daemon.store.full_text import query
 from daemon.store.queries import Queries
 from daemon.store.search_queries import Asked, Hit
-
-LIMIT_MAX = 1_000_000
-"""Nobody reads more lines, and SQLite has a largest number."""
 
 
 def search(
