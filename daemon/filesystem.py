@@ -33,6 +33,11 @@ def file_of(version: str) -> str:
     return ":".join(version.split(":")[:2])
 
 
+def has_grown(before: str, now: str) -> bool:
+    """Return whether, by two fingerprints of a file, a program may have written on: neither size nor time is less."""
+    return all(int(new) >= int(old) for old, new in zip(before.split(":")[2:4], now.split(":")[2:4], strict=True))
+
+
 def is_remounted(before: str, now: str) -> bool:
     """Return whether two fingerprints differ in the device number alone, which a drive gets anew with every mount."""
     return device_of(before) not in (None, device_of(now)) and before.partition(":")[2] == now.partition(":")[2]

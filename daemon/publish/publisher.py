@@ -71,22 +71,26 @@ def publish_so_far(store: Store, job: Job) -> None:
     before = store.live_file(job.id)
     fd = growing_file(job)
     try:
-        _publish(store, job, {LIVE: content}, access(fd))
+        _publish(store, job, {LIVE: content}, access(fd), instead_of=before)
     finally:
         os.close(fd)
-    now = store.live_file(job.id)
-    if before is not None and now is not None and before.path_bytes != now.path_bytes:
-        _remove(before)
 
 
-def withdraw_so_far(store: Store, job_id: int) -> None:
-    """Remove the file with the text so far, if there is one and it is as the daemon wrote it."""
+def withdraw_so_far(store: Store, job_id: int) -> bool:
+    """Remove the file with the text so far, if there is one and it is as the daemon wrote it.
+
+    Returns:
+        Whether there is nothing left to do; otherwise its folder is missing or cannot be written now.
+    """
     if store.live_file(job_id) is None:
-        return
+        return True
     _recognize(store, job_id, _so_far(store.job(job_id), store.transcript(job_id)))
-    if (file := store.live_file(job_id)) is not None:
-        _remove(file)
-        store.forget_live_file(job_id)
+    file = store.live_file(job_id)
+    assert file is not None
+    if not _remove(file):
+        return False
+    store.forget_live_file(job_id)
+    return True
 
 
 def _so_far(job: Job, lines: Sequence[Segment]) -> bytes:
@@ -120,16 +124,19 @@ def _beginning(file: Output, size: int) -> bytes:
         return there.read(size)
 
 
-def _remove(file: Output) -> None:
-    """Remove a file unless it is not as the daemon wrote it."""
+def _remove(file: Output) -> bool:
+    """Remove a file unless it is not as the daemon wrote it; return False if that cannot be done now."""
     where, name = os.path.split(file.path_bytes)
-    with suppress(OSError):
+    try:
         folder = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             if content_hash(folder, name) == file.sha256:
                 os.unlink(name, dir_fd=folder)
         finally:
             os.close(folder)
+    except OSError:
+        return False
+    return True
 
 
 def export_job(store: Store, job: Job, formats: Collection[str]) -> str | None:
@@ -171,9 +178,17 @@ def _readers(job: Job) -> Access:
 
 
 def _publish(
-    store: Store, job: Job, files: dict[str, bytes], readers: Access | None, stages: Sequence[StageProgress] = ()
+    store: Store,
+    job: Job,
+    files: dict[str, bytes],
+    readers: Access | None,
+    stages: Sequence[StageProgress] = (),
+    instead_of: Output | None = None,
 ) -> str | None:
-    """Put files where they belong, under names that are free, and record them as the daemon's own before that."""
+    """Put files where they belong, under names that are free, and record them as the daemon's own before that.
+
+    What there is `instead_of` them under another name goes first, while it is still known.
+    """
     target = Target(job.root, job.path_bytes, job.options.output)
     where, recording = target.folder, os.path.basename(job.path_bytes)
     try:
@@ -183,7 +198,10 @@ def _publish(
     try:
         for _ in range(RACES_MAX):
             planned, warning = plan(folder, recording, files, job.options.naming, _owner(store, job, where))
-            store.plan_outputs(job.id, [_output(where, file) for file in planned], stages)
+            outputs = [_output(where, file) for file in planned]
+            if instead_of is not None and all(file.path_bytes != instead_of.path_bytes for file in outputs):
+                _remove(instead_of)
+            store.plan_outputs(job.id, outputs, stages)
             try:
                 exactly = publish(folder, planned, f"transcribed-{job.id}", readers)
             except FileExistsError:

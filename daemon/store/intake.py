@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, not_, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
@@ -88,6 +88,7 @@ class Intake(Access):
                     jobs.c.content_hash.is_(None),
                 )
                 db.execute(delete(jobs).where(earlier))
+                db.execute(update(jobs).where(*_path(seen), *_unwanted(seen)).values(queued_at=timestamp()))
                 values = {
                     **options_columns(options),
                     "state": DONE,
@@ -110,12 +111,22 @@ class Intake(Access):
             )
         )
 
-    def waiting(self, root: str) -> list[tuple[int, bytes, str]]:
-        """Return (id, path, fingerprint) of the jobs of a root that wait to settle or to run."""
-        statement = select(jobs.c.id, jobs.c.path_bytes, jobs.c.fingerprint).where(
-            jobs.c.root == root, jobs.c.state.in_(PENDING)
-        )
+    def waiting(self, root: str) -> list[tuple[int, bytes, str, bool]]:
+        """Return (id, path, fingerprint, whether it is recorded) of the jobs of a root that wait to settle or run."""
+        columns = (jobs.c.id, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state == RECORDING)
+        statement = select(*columns).where(jobs.c.root == root, jobs.c.state.in_(PENDING))
         return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
+
+    def forget_unwanted(self, root: str, still: Callable[[bytes], bool]) -> None:
+        """Keep cancelled → cancelled: recordings that were cancelled while they grew, and are gone.
+
+        Args:
+            root: The watched folder.
+            still: Tells whether a path still exists.
+        """
+        unwanted = (jobs.c.root == root, jobs.c.state == CANCELLED, jobs.c.queued_at.is_(None))
+        rows = self._read(lambda db: db.execute(select(jobs.c.id, jobs.c.path_bytes).where(*unwanted)).all())
+        self._move([job_id for job_id, path in rows if not still(path)], (CANCELLED,), queued_at=timestamp())
 
     def leave_unwatched(self, roots: Collection[str]) -> int:
         """Move whatever waits → vanished: jobs in folders that are no longer watched; return how many.
@@ -156,6 +167,8 @@ class Intake(Access):
 
         def work(db: Connection) -> None:
             for seen, values, grown in items:
+                if grown is None:
+                    _end_recording(db, seen, "what has its name now is no recording")
                 if grown is None or not _grow(db, seen, grown):
                     _insert_version(db, seen, values, when)
 
@@ -166,15 +179,35 @@ class Intake(Access):
 def _grow(db: Connection, seen: Seen, values: dict[str, Any]) -> bool:
     """Have the row of a path that is still being recorded become this version; return whether there is one.
 
-    One that was cancelled while its file grew stays so.
+    One that was cancelled while its file grew stays so, and once that is complete it is as others that are cancelled.
     """
-    path = (jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes)
-    file = f"{file_of(seen.fingerprint)}:"
-    unwanted = (jobs.c.state == CANCELLED, jobs.c.queued_at.is_(None), jobs.c.fingerprint.startswith(file))
-    for rows, new in (((jobs.c.state == RECORDING,), values), (unwanted, {})):
-        if db.execute(update(jobs).where(*path, *rows).values(**seen_columns(seen), **new)).rowcount:
+    goes_on = or_(jobs.c.state == RECORDING, and_(*_unwanted(seen)))
+    this = (*_path(seen), jobs.c.fingerprint == seen.fingerprint, not_(goes_on))
+    if db.execute(select(jobs.c.id).where(*this)).first() is not None:
+        _end_recording(db, seen, "an earlier recording has come back to its place")
+        return False
+    complete = {name: value for name, value in values.items() if name == "queued_at"}
+    for rows, new in (((jobs.c.state == RECORDING,), values), (_unwanted(seen), complete)):
+        if db.execute(update(jobs).where(*_path(seen), *rows).values(**seen_columns(seen), **new)).rowcount:
             return True
     return False
+
+
+def _path(seen: Seen) -> tuple[ColumnElement[bool], ...]:
+    return jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes
+
+
+def _unwanted(seen: Seen) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a file was cancelled while it grew, and is larger now."""
+    # What is smaller is another file, even with the inode of one that was deleted.
+    same = (jobs.c.fingerprint.startswith(f"{file_of(seen.fingerprint)}:"), jobs.c.size_bytes <= seen.size_bytes)
+    return jobs.c.state == CANCELLED, jobs.c.queued_at.is_(None), *same
+
+
+def _end_recording(db: Connection, seen: Seen, reason: str) -> None:
+    """Move recording → vanished: there is something else at its path."""
+    ended = {"state": VANISHED, "reason": reason, "finished_at": timestamp()}
+    db.execute(update(jobs).where(*_path(seen), jobs.c.state == RECORDING).values(**ended))
 
 
 def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: Any) -> None:

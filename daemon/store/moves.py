@@ -46,6 +46,7 @@ WHEREABOUTS = (
     jobs.c.fingerprint,
     jobs.c.state,
     func.coalesce(func.json_extract(jobs.c.options, "$.output"), BESIDE),
+    jobs.c.options,
 )
 
 

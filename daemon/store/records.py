@@ -41,6 +41,8 @@ class Whereabouts:
     state: str
     output: str = BESIDE
     """Where its transcript goes, as the option of that name."""
+    options: str = ""
+    """All of its options, as `options_to_json` writes them."""
 
 
 @dataclass(frozen=True, slots=True)

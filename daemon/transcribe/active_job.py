@@ -149,7 +149,7 @@ class ActiveJob:
         self.asked = True
 
     def add(self, chunks: Iterable[Chunk], *, last: bool = False) -> list[Chunk] | None:
-        """Take the chunks of a window; return those to submit now, or None if the decoder no longer cuts as before.
+        """Take the chunks of a window; return those to submit now, or None if what is done is not of this recording.
 
         Args:
             chunks: the next ones of the recording, in their order.
@@ -164,6 +164,8 @@ class ActiveJob:
                     return None
                 continue
             self._held.append(chunk)
+        if last and any(idx >= self.chunks_total for idx in self.done):
+            return None
         return self._let_go()
 
     def take(self, chunk: Chunk, result: Decoded, run_s: float) -> tuple[list[Chunk], Result | None]:

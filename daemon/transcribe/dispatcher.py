@@ -172,7 +172,7 @@ class Dispatcher:
         self._requests_at = time.monotonic() + (0 if len(taken) == REQUESTS_MAX else TICK_S / 2)
         for command, job_id in taken:
             if command in STOPPING and job_id is not None:
-                self._drop(job_id)
+                self._let_go(job_id)
             self._requested.apply(command, job_id)
             self._queue.look()
 
@@ -279,6 +279,13 @@ class Dispatcher:
             self._store.release(job_id, "its decoder or engine died; it was not to blame")
         else:
             self._outcomes.fail(running.job, error)
+
+    def _let_go(self, job_id: int) -> None:
+        """Forget a job that somebody wants to stop; what is recorded may be followed again if it is not cancelled."""
+        running = self._running.get(job_id)
+        self._drop(job_id)
+        if running is not None and running.growing:
+            self._queue.not_followed(running.job, None)
 
     def _drop(self, job_id: int) -> None:
         """Forget a running job; results that still come for it are ignored."""

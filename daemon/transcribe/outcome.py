@@ -75,8 +75,8 @@ class Outcomes:
         What has failed keeps it: there is no other text of it.
         """
         for job_id in self._store.ended(self._shown, but_for=(DEAD, REJECTED)):
-            withdraw_so_far(self._store, job_id)
-            self._shown.discard(job_id)
+            if withdraw_so_far(self._store, job_id):
+                self._shown.discard(job_id)
 
     def export(self, job_id: int, formats: Sequence[str]) -> None:
         """Publish a finished job in further formats; whatever comes of it, the job stays done."""

@@ -72,7 +72,7 @@ class Queue:
         """Claim as many jobs as there are places, when something may have changed or a retry may be due.
 
         Returns:
-            Recordings that were followed and are gone, cancelled, or other files by now.
+            Recordings that were followed and are gone, cancelled, or other files by now, or cannot be opened again.
         """
         if self._engines.main.ready is None or time.monotonic() < self._claim_at:
             return []
@@ -80,7 +80,7 @@ class Queue:
         due = self._store.models_due(self._engines.others)
         wanted = (self._engines.name_of(job.options.model) for job in growing if self._may_follow(job))
         missing = self._engines.want(due.union(wanted))
-        self._claim_complete(missing)
+        failed = self._claim_complete(missing)
         self._claim_others(missing)
         # Nothing more to claim until somebody wakes us, a job ends, or a retry is due.
         self._claim_at = time.monotonic() + min(self._store.next_due_s() or CLAIM_S, CLAIM_S)
@@ -88,27 +88,33 @@ class Queue:
             if len(self._followed_now) < FOLLOWED_MAX and self._decoders.may_start and self._may_follow(job):
                 self._follow(job)
         self._outcomes.withdraw_so_far()
-        return [*self._store.ended(self._followed_now.keys()), *self._replaced(growing)]
+        return [*failed, *self._store.ended(self._followed_now.keys()), *self._replaced(growing)]
 
     def _replaced(self, growing: Iterable[Job]) -> list[int]:
         """Return the jobs whose recording is another file now than the one that is followed."""
         followed = self._followed_now
-        return [
+        others = [
             now.id
             for now in growing
             if now.id in followed and file_of(now.fingerprint) != file_of(followed[now.id].job.fingerprint)
         ]
+        for job_id in others:
+            del self._followed[job_id]
+        return others
 
     @property
     def _followed_now(self) -> dict[int, ActiveJob]:
         return {job_id: each for job_id, each in self._running.items() if each.growing}
 
-    def _claim_complete(self, missing: Collection[str]) -> None:
-        """Claim what was followed and is complete, once its chunks are done: it needs no place for what is left."""
+    def _claim_complete(self, missing: Collection[str]) -> list[int]:
+        """Claim what was followed and is complete, once its chunks are done: it needs no place for what is left.
+
+        Returns:
+            Those that cannot be opened now.
+        """
         followed = self._followed_now.items()
         ready = [job_id for job_id, each in followed if not each.open_chunks and each.model not in missing]
-        for job in self._store.claim_these(ready):
-            self._open(job)
+        return [job.id for job in self._store.claim_these(ready) if not self._open(job)]
 
     def _claim_others(self, missing: Collection[str]) -> None:
         followed = self._followed_now
@@ -138,7 +144,7 @@ class Queue:
             log.info("job %d %s waits until it is complete: %s", job.id, job.path, error)
             self._store.left_growing(job.id, f"transcribed once it is complete: {error}")
 
-    def _open(self, job: Job) -> None:
+    def _open(self, job: Job) -> bool:
         ready = self._engines.ready_of(self._engines.name_of(job.options.model))
         assert ready is not None, "what is claimed has a model that is loaded"
         try:
@@ -146,8 +152,9 @@ class Queue:
             self._begin(job, ready, fd)
         except TranscribedError as error:
             self._outcomes.fail(job, error)
-            return
+            return False
         log.info("started job %d %s (attempt %d)", job.id, job.path, job.attempts)
+        return True
 
     def _follow(self, job: Job) -> None:
         """Begin to transcribe a recording that is still being recorded; from what has been done, its text goes on."""

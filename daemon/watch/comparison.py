@@ -5,8 +5,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from daemon.filesystem import away, device_of, exists, has_left, is_remounted
-from daemon.store.records import Known, Moved, Seen, Whereabouts, readable
+from daemon.config.settings import WAIT
+from daemon.filesystem import away, device_of, exists, has_grown, has_left, is_remounted
+from daemon.store.records import Known, Moved, Seen, Whereabouts, options_to_json, readable
 from daemon.store.schema import (
     CANCELLED,
     DONE,
@@ -102,7 +103,8 @@ class Comparison:
         moves: list[Moved] = []
         candidates = self._store.by_inode({seen.fingerprint for _, seen, _ in unknown})
         for index, seen, before in unknown:
-            job = next(_jobs_of(seen, before, candidates.get(seen.fingerprint, [])), None)
+            known = [job for job in candidates.get(seen.fingerprint, []) if self._goes_on_as(job, seen)]
+            job = next(_jobs_of(seen, before, known), None)
             if job is None:
                 if self._settler.seen((index, seen.path_bytes), seen.fingerprint, time.monotonic()):
                     fresh.append(seen)
@@ -119,6 +121,18 @@ class Comparison:
         self._store.settle(fresh)
         self._store.follow(moves)
         return bool(moves)
+
+    def _goes_on_as(self, job: Whereabouts, seen: Seen) -> bool:
+        """Return whether a job may go on with a file; of what is recorded, only the inode is known to be the same.
+
+        That may be the inode of a file that was deleted. What has been transcribed is compared with the new file, but
+        its options are not.
+        """
+        if job.state != RECORDING or (job.root, job.path_bytes) == (seen.root, seen.path_bytes):
+            return True
+        options = options_to_json(self._resolver.of(seen)[1])
+        follows = self._resolver.growing(seen.root, seen.path_bytes) != WAIT
+        return follows and options == job.options and has_grown(job.fingerprint, seen.fingerprint)
 
     def _moved(self, job: Whereabouts, seen: Seen, *, stays: bool) -> Moved:
         files, reason = self._take_along(job, seen) if job.state == DONE and not stays else ({}, None)
@@ -137,15 +151,21 @@ class Comparison:
         device = root.path.stat().st_dev
         top = str(root.path)
         waiting = self._store.waiting(top)
-        homes = {root.device, *(device_of(version) for _, _, version in waiting)} - {None}
+        homes = {root.device, *(device_of(version) for _, _, version, _ in waiting)} - {None}
         if empty and homes and device not in homes:
             return "is empty and on another file system than before: its drive does not seem to be mounted"
         root.device = device
-        gone = [(job, path) for job, path, version in waiting if not (exists(top, path) or away(top, path, version))]
+        gone = [
+            (job_id, path)
+            for job_id, path, version, recorded in waiting
+            # A new version at the path of a recording has become the recording's; any other one has replaced it.
+            if (has_left(top, path, version) if recorded else not exists(top, path)) and not away(top, path, version)
+        ]
         self._store.vanish([job_id for job_id, _ in gone], "the file is gone")
         for _, path in gone:
             self._settler.drop((index, path))
             log.info("vanished %s", readable(path))
+        self._store.forget_unwanted(top, lambda path: exists(top, path))
         self._store.forget_refused(top, lambda path: is_refused(root.path, path, root.names))
         return None
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.chunk import Options
 from daemon.filesystem import fingerprint
 from daemon.publish.relocation import take_along
 from daemon.store import migrate
@@ -29,7 +28,7 @@ class Folders:
     """Two watched folders, of which the second is German."""
 
     def __init__(self, folder: Path) -> None:
-        text = '[[watch]]\npath = "inbox"\n[[watch]]\npath = "german"\nlanguage = "de"\n[model]\nname = "base"\n'
+        text = '[[watch]]\npath = "inbox"\ngrowing = "follow"\n[[watch]]\npath = "german"\nlanguage = "de"\n[model]\nname = "base"\n'
         self.settings = settings(folder, text, inboxes=("inbox", "german"))
         self.inbox, self.german = folder / "inbox", folder / "german"
         self.database = self.settings.database_path
@@ -259,8 +258,7 @@ def record(folders: Folders, path: Path) -> None:
     """A program begins to record."""
     path.write_bytes(b"RIFF")
     folders.compare()
-    root, name = str(path.parent), os.fsencode(path.name)
-    folders.store.record(Seen(root, name, fingerprint(path.stat()), 4), Options(), 0)
+    folders.store.record(*folders.resolver.of(Seen(str(path.parent), os.fsencode(path.name), "", 0)))
     assert (path.name, "recording") in [row[1:] for row in folders.rows()]
 
 
@@ -295,3 +293,70 @@ def test_a_recording_that_takes_the_place_of_one_that_is_recorded(folders: Folde
     assert folders.rows() == [(1, "a.wav", state), (2, "a.wav", "vanished")]
     with Queries(folders.database) as queries:
         assert queries.jobs()[0]["reason"] == "another recording has taken its place"
+
+
+def test_another_file_with_the_inode_of_a_recording_that_was_deleted_is_new(folders: Folders) -> None:
+    record(folders, folders.inbox / "a.wav")
+    with (folders.inbox / "a.wav").open("ab") as file:
+        file.write(bytes(100))
+    folders.compare()
+    # What is smaller was not written on; where it would not be followed, or with other options, it is no longer the same.
+    for name, size in (("inbox/b.wav", 50), ("german/b.wav", 200)):
+        (folders.inbox / "a.wav").rename(other := folders.inbox.parent / name)
+        os.truncate(other, size)
+        folders.compare()
+        assert [(row[1], row[2]) for row in folders.rows()][-1] == ("b.wav", "settling")
+        other.rename(folders.inbox / "a.wav")
+        folders.compare()
+
+
+@pytest.mark.parametrize("state", ["vanished", "done"])
+def test_an_earlier_recording_that_comes_back_to_the_place_of_one_that_is_recorded(
+    folders: Folders, tmp_path: Path, state: str
+) -> None:
+    """Its time of change is as before if its folder was moved, and so it is the very same version."""
+    folders.add(folders.inbox / "d" / "a.wav", state if state == "done" else "queued")
+    (folders.inbox / "d").rename(tmp_path / "elsewhere")
+    folders.compare()
+    (folders.inbox / "d").mkdir()
+    (folders.inbox / "d" / "a.wav").write_bytes(b"RIFF")
+    folders.compare()
+    folders.store.record(*folders.resolver.of(Seen(str(folders.inbox), b"d/a.wav", "", 0)))
+    shutil.rmtree(folders.inbox / "d")
+    (tmp_path / "elsewhere").rename(folders.inbox / "d")
+    folders.watch_again()
+    folders.compare()
+    folders.settle()
+    assert folders.rows() == [(1, "d/a.wav", "queued" if state == "vanished" else "done"), (2, "d/a.wav", "vanished")]
+
+
+def test_a_recording_whose_name_becomes_something_else_ends(folders: Folders) -> None:
+    record(folders, folders.inbox / "a.wav")
+    (folders.inbox / "a.wav").unlink()
+    os.mkfifo(folders.inbox / "a.wav")
+    folders.compare()
+    assert folders.rows() == [(1, "a.wav", "vanished"), (2, "a.wav", "rejected")]
+    (folders.inbox / "a.wav").unlink()
+    folders.compare()
+    assert folders.rows() == [(1, "a.wav", "vanished")], "what may still be worked on stays known"
+
+
+@pytest.mark.guarantee(17)
+def test_the_next_recording_of_a_name_is_not_cancelled_with_an_earlier_one(folders: Folders) -> None:
+    record(folders, path := folders.inbox / "a.wav")
+    folders.store.cancel(1)
+    with path.open("ab") as file:
+        file.write(bytes(100))
+    folders.compare()
+    assert folders.rows() == [(1, "a.wav", "cancelled")]
+    before = path.stat()
+    path.unlink()
+    folders.compare()
+    path.write_bytes(bytes(200))
+    # Perhaps with the very same inode, as file systems give them again.
+    with sqlite3.connect(folders.database) as db:
+        version = f"{before.st_dev}:{path.stat().st_ino}:104:1:1"
+        db.execute("UPDATE jobs SET fingerprint = ? WHERE id = 1", (version,))
+    db.close()
+    folders.compare()
+    assert [row[2] for row in folders.rows()] == ["cancelled", "settling"]

@@ -1,5 +1,6 @@
 """The transcript of a stored job is published beside its recording."""
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from daemon.errors import RecordingChanged, Unavailable
 from daemon.filesystem import fingerprint
 from daemon.publish import publisher as module
 from daemon.publish.publisher import RACES_MAX, publish_job, publish_so_far, withdraw_so_far
-from daemon.store.records import Job
+from daemon.store.records import Job, Moved
 from daemon.store.store import Store
 from tests.builders import result, seen
 
@@ -139,3 +140,40 @@ def test_whatever_lies_in_the_place_of_the_text_so_far_stays_and_keeps_nobody_wa
     withdraw_so_far(store, made.id)
     assert (place.lstat().st_ino, place.lstat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert not (tmp_path / "talk.wav.live.txt").exists()
+
+
+def renamed(store: Store, made: Job, tmp_path: Path) -> Job:
+    (tmp_path / "talk.wav").rename(new := tmp_path / "speech.wav")
+    now = seen(new.name, fingerprint(new.stat()), root=str(tmp_path))
+    store.follow([Moved(made.id, now, made.options, 0)])
+    return store.job(made.id)
+
+
+def test_the_text_so_far_has_the_name_of_its_recording_and_no_other(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = renamed(store, live(store, tmp_path), tmp_path)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "publish", killed)
+        publish_so_far(store, now)
+    publish_so_far(store, now)
+    assert {path.name for path in tmp_path.glob("*.txt")} == {"speech.live.txt"}
+
+
+def test_the_text_so_far_is_not_forgotten_where_it_cannot_be_removed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = live(store, tmp_path)
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refused)
+        assert not withdraw_so_far(store, made.id)
+    assert store.with_live_file() == {made.id}
+    assert withdraw_so_far(store, made.id) and not (tmp_path / "talk.live.txt").exists()

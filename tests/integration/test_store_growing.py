@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from daemon.chunk import Options
 from daemon.config.formats import LIVE
 from daemon.store.queries import Queries
@@ -128,3 +130,21 @@ def test_what_has_failed_counts_as_going_on_where_that_is_asked_for(store: Store
     store.claim(1)
     store.fail(job_id, "FailedRecording", "no", None)
     assert store.ended({job_id}) == [job_id] and store.ended({job_id}, but_for=("dead",)) == []
+
+
+@pytest.mark.guarantee(17)
+def test_what_overwrites_a_recording_that_was_cancelled_while_it_grew_is_new(store: Store, queries: Queries) -> None:
+    recording(store)
+    store.cancel(1)
+    store.settle([seen("a.wav", GROWN, size=50)])
+    store.queue([(seen("a.wav", "1:2:8:8:8", size=60), Options(), 0)])
+    store.settle([seen("a.wav", "1:2:99:9:9", size=99)])
+    assert [row["state"] for row in queries.jobs(limit=9)] == ["settling", "cancelled"]
+
+
+def test_what_is_smaller_than_a_recording_that_was_cancelled_is_new(store: Store, queries: Queries) -> None:
+    recording(store)
+    store.cancel(1)
+    store.settle([seen("a.wav", GROWN, size=50)])
+    store.settle([seen("a.wav", "1:2:8:8:8", size=40)])
+    assert [row["state"] for row in queries.jobs(limit=9)] == ["settling", "cancelled"]

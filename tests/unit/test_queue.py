@@ -1,11 +1,13 @@
 """What the dispatcher takes out of the queue, and which recordings it follows while they are recorded."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from daemon.chunk import Options
+from daemon.errors import FailedRecording, TranscribedError, Unavailable
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.protocol import Open, Opened, Refused
 from daemon.store.queries import Queries
@@ -49,6 +51,18 @@ def followed(house: House, chunks: int) -> Open:
         house.engines.done()
         house.ticks(2)
     return order
+
+
+def begin_anew(house: House, times: int) -> None:
+    """A decoder opens the recording that was opened last, from its beginning, and there is no speech in it."""
+    order = house.decoders.opened[-1]
+    house.decoders.child.say(Opened(order.job_id, order.run, "hash", 60.0))
+    house.until(lambda: len(house.decoders.asked) >= times)
+    house.window(order, 0)
+
+
+def closed_times(house: House, count: int) -> None:
+    house.until(lambda: len(house.decoders.closed) == count, ticks=2000)
 
 
 def opened_times(house: House, count: int) -> None:
@@ -227,3 +241,49 @@ def test_the_text_so_far_goes_to_the_new_name_of_its_recording(house: House) -> 
     house.engines.done()
     house.until(lambda: (house.inbox / "b.live.txt").exists())
     assert not live.exists()
+
+
+@pytest.mark.guarantee(3)
+def test_what_was_transcribed_of_another_file_is_not_published(house: House) -> None:
+    """Also where the complete one has no chunk that could differ."""
+    followed(house, 2)
+    complete(house, "a.wav")
+    house.until(lambda: len(house.decoders.opened) == 2)
+    begin_anew(house, 2)
+    opened_times(house, 3)
+    begin_anew(house, 3)
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    assert (house.inbox / "a.txt").read_text() == "" and house.job("a.wav")["chunks_done"] == 0
+
+
+@pytest.mark.parametrize("error", [FailedRecording("may not be read"), Unavailable("not mounted", "mount it")])
+def test_what_was_followed_and_cannot_be_opened_is_tried_again_as_others_are(
+    house: House, monkeypatch: pytest.MonkeyPatch, error: TranscribedError
+) -> None:
+    order = followed(house, 2)
+
+    def fail(_job: Job) -> int:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("daemon.transcribe.queue.current_file", fail)
+        complete(house, "a.wav")
+        house.until(lambda: house.states()["a.wav"] in ("failed", "queued") and house.job("a.wav")["next_attempt_at"])
+        house.until(lambda: house.decoders.closed == [order.job_id])
+    assert house.dispatcher.idle and len(house.decoders.opened) == 1, "it waits"
+    house.store.try_again()
+    with sqlite3.connect(house.path) as db:
+        db.execute("UPDATE jobs SET next_attempt_at = NULL, state = 'queued'")
+    db.close()
+    house.wakeup.wake()
+    house.until(lambda: len(house.decoders.opened) == 2)
+    assert not house.decoders.opened[1].growing
+
+
+def test_a_request_to_pause_it_does_not_end_the_following(house: House) -> None:
+    order = followed(house, 1)
+    for count in range(FOLLOW_ATTEMPTS + 1):
+        with Queries(house.path) as queries:
+            queries.request("pause", [order.job_id])
+        closed_times(house, count + 1)
+        opened_times(house, count + 2)
