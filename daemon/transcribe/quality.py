@@ -20,6 +20,9 @@ COMPRESSION_RATIO_MAX = 2.4
 """Text that compresses better than this repeats itself."""
 AVG_LOGPROB_MIN = -1.0
 NO_SPEECH_MAX = 0.6
+SURE_AVG_LOGPROB_MIN = -0.7
+"""Where the model is that sure that nobody speaks, it makes up a word now and then ("." or "Oh" of a melody, -0.8 to
+-0.95). How sure of it differs by processor: on some the same sounds are below AVG_LOGPROB_MIN."""
 PROMPT_RESET_TEMPERATURE = 0.5
 """Text found at a higher temperature is no prompt for what follows (openai/whisper's rule)."""
 TAIL_REPEATS = 3
@@ -85,7 +88,8 @@ def _silent(chunk: Chunk, result: Decoded) -> Verdict:
 
 
 def _is_silence(result: Decoded) -> bool:
-    return result.no_speech_prob > NO_SPEECH_MAX and result.avg_logprob < AVG_LOGPROB_MIN
+    least = SURE_AVG_LOGPROB_MIN if result.no_speech_prob > NO_SPEECH_SURE else AVG_LOGPROB_MIN
+    return result.no_speech_prob > NO_SPEECH_MAX and result.avg_logprob < least
 
 
 def _loops(result: Decoded) -> bool:
@@ -128,7 +132,8 @@ def _is_suspect(chunk: Chunk, result: Decoded) -> bool:
     that nobody had said, and the full context changed none of the others. (Time stamps beyond the audio, which also
     happen then, say little: half of the good texts have them.)
     """
-    return not _is_good(result) or _is_sparse(result) or (_repeats(result) and not chunk.whole_encoding)
+    doubled = _repeats(result) and not chunk.whole_encoding
+    return not _is_good(result) or _is_silence(result) or _is_sparse(result) or doubled
 
 
 def _is_sparse(result: Decoded) -> bool:

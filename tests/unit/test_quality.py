@@ -147,6 +147,20 @@ def test_repetition_at_the_full_context_is_what_was_said() -> None:
     assert judge(CHUNK, spoken("home home home"), []).accepted is not None
 
 
+@pytest.mark.parametrize(
+    ("no_speech_prob", "avg_logprob", "is_silence"),
+    [(0.92, -0.8, True), (0.92, -0.6, False), (0.75, -0.8, False), (0.75, -1.1, True), (0.5, -0.8, False)],
+)
+def test_the_surer_the_model_is_that_nobody_speaks_the_surer_its_words_must_be(
+    no_speech_prob: float, avg_logprob: float, is_silence: bool
+) -> None:
+    result = replace(GOOD, no_speech_prob=no_speech_prob, avg_logprob=avg_logprob)
+    accepted = judge(CHUNK, result, []).accepted
+    assert (accepted is not None and accepted.segments == ()) == is_silence
+    if is_silence:
+        assert judge(CUT, result, []).guarded, "first it hears the silence itself"
+
+
 def test_what_is_dropped_as_silence_is_kept_aside_with_the_reason() -> None:
     silence = replace(GOOD, no_speech_prob=0.9, avg_logprob=-1.2)
     verdict = judge(CHUNK, silence, [])
