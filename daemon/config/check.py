@@ -58,6 +58,7 @@ def check(settings: Settings, known_address: KnownAddress | None = None) -> Iter
             if reason := _unknown_address(url, known_address):
                 yield Problem(f"{table}.notify[{index}]", reason)
     yield from _after_success(settings)
+    yield from _api_folder(settings)
     yield from _webhook(settings, will_send=known_address is not None)
 
 
@@ -81,6 +82,12 @@ def _after_success(settings: Settings) -> Iterator[Problem]:
         if watch.after_success == "move" and any(done.is_relative_to(path) for path in inner):
             reason = f"{done} is in a folder that is watched itself"
             yield Problem(f"{key}.done_folder", reason, (f"{key}.after_success",))
+
+
+def _api_folder(settings: Settings) -> Iterator[Problem]:
+    folder = Path(settings.web.api_folder)
+    if settings.web.api_folder and not any(folder.is_relative_to(watch.path) for watch in settings.watch):
+        yield Problem("web.api_folder", f"{folder} is neither a watched folder nor in one", ("watch",))
 
 
 def _webhook(settings: Settings, *, will_send: bool) -> Iterator[Problem]:

@@ -20,7 +20,8 @@ from pydantic import BeforeValidator, create_model
 
 from daemon.config.languages import LANGUAGES
 from daemon.config.options import MEANWHILE, QUEUE, RECORDING, Given, Resolved, locate, resolve
-from daemon.config.settings import Model, Settings, Table, Vad, Watch
+from daemon.config.settings import Model, Settings, Vad, Watch
+from daemon.config.table import Table
 from daemon.config.validation import validate
 from daemon.config.variables import variables
 from daemon.filesystem import fingerprint, folders_down, open_in

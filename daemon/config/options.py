@@ -12,7 +12,8 @@ from typing import Any
 from daemon.chunk import ENGLISH, Options
 from daemon.config.afterwards import Afterwards
 from daemon.config.presets import PRESETS
-from daemon.config.settings import Model, Settings, Table, Watch
+from daemon.config.settings import Model, Settings, Watch
+from daemon.config.table import Table
 
 RECORDING = {
     "language": ("watch", "language"),
@@ -231,7 +232,10 @@ def preset_values(model: Model) -> dict[str, Any]:
 
 def _defaults(asked: Asked, _before: Mapping[str, Value]) -> dict[str, Value]:
     return {
-        option: Value(type(asked.table(table)).model_fields[key].default, Source("default", asked.key(option)))
+        option: Value(
+            type(asked.table(table)).model_fields[key].get_default(call_default_factory=True),
+            Source("default", asked.key(option)),
+        )
         for option, (table, key) in KEYS.items()
     }
 

@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 from daemon.chunk import BESIDE
 from daemon.config.check import KnownAddress, check
 from daemon.config.paths import expanded, located
-from daemon.config.settings import SQLITE_PREFIX, Hooks, Model, Settings, Table, Watch
+from daemon.config.settings import SQLITE_PREFIX, Hooks, Model, Settings, Watch
+from daemon.config.table import Table
 from daemon.config.validation import validate
 from daemon.config.variables import Variable, overlay, variables
+from daemon.config.web import Web
 from daemon.errors import BadConfig
 from daemon.permissions import denied
 
@@ -124,6 +126,18 @@ def _watch(watch: Watch, base: Path) -> Watch:
     return watch.model_copy(update=found)
 
 
+def _web(web: Web, base: Path) -> Web:
+    users = {
+        name: user.model_copy(update={"folders": tuple((base / folder).resolve() for folder in user.folders)})
+        for name, user in web.users.items()
+    }
+    users_file = str(base / web.users_file) if web.users_file else ""
+    found: dict[str, Any] = {"users_file": users_file, "users": users}
+    if web.api_folder:
+        found["api_folder"] = str((base / web.api_folder).resolve())
+    return web.model_copy(update=found)
+
+
 def _absolute(settings: Settings, base: Path) -> Settings:
     """Resolve paths relative to the configuration file, and links in a watched folder's own path."""
     return settings.model_copy(
@@ -136,5 +150,6 @@ def _absolute(settings: Settings, base: Path) -> Settings:
             "languages": {code: _located(language, "model", base) for code, language in settings.languages.items()},
             "monitor": settings.monitor.model_copy(update={"log_file": base / settings.monitor.log_file}),
             "hooks": _with_secret_file(settings.hooks, base),
+            "web": _web(settings.web, base),
         }
     )

@@ -3,15 +3,16 @@
 import re
 from datetime import time
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from daemon.chunk import BESIDE
 from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.engines import WHISPER, module_of
 from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
 from daemon.config.paths import expanded
+from daemon.config.table import Table
 from daemon.config.values import (
     AutoCount,
     Command,
@@ -21,6 +22,7 @@ from daemon.config.values import (
     Format,
     LanguageCode,
     LanguageOrAuto,
+    ListenAddress,
     Location,
     ModelName,
     Output,
@@ -30,16 +32,9 @@ from daemon.config.values import (
     Unique,
     WebAddress,
 )
+from daemon.config.web import Web
 
 SQLITE_PREFIX = "sqlite:///"
-
-
-class Table(BaseModel):
-    """A table of the file: frozen, no unknown keys, no coercion of types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    known: ClassVar[str] = "the shipped config.toml lists the known ones"
-    """What the message about an unknown key says of the others."""
 
 
 class Told(Table):
@@ -48,7 +43,7 @@ class Told(Table):
     initial_prompt: Prompt = ""
     hotwords: Hotwords = ()
     suppress_words: SuppressWords = ()
-    replace: Replace = {}
+    replace: Replace = Field(default_factory=dict)
 
 
 WAIT, SHOWN = "wait", "live"
@@ -214,13 +209,6 @@ class RuleChange(Table):
     for_seconds: float | None = Field(None, ge=0)
 
 
-def _address(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if value and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise ValueError("must be an address such as '127.0.0.1:9464', or '' for none")
-    return value
-
-
 class Monitor(Table):
     """What is sampled and for how long it is kept, when alerts fire, and who is told."""
 
@@ -234,11 +222,11 @@ class Monitor(Table):
     probe_timeout_seconds: float = Field(10, ge=1, le=120)
     gpu_temperature_pause_c: float = Field(0, ge=0)
     gpu_temperature_resume_c: float = Field(0, ge=0)
-    prometheus: Annotated[str, AfterValidator(_address)] = ""
+    prometheus: ListenAddress = ""
     notify: Annotated[tuple[str, ...], Tuple, Unique] = ()
     keep_samples_days: float = Field(30, ge=0)
     verify_days: float = Field(7, ge=0)
-    rules: dict[RuleName, RuleChange] = {}
+    rules: dict[RuleName, RuleChange] = Field(default_factory=dict)
     log_file: Location = Path("var/service_metrics.log")
 
     @property
@@ -266,12 +254,13 @@ class Settings(Table):
     watching: Watching = Watching()
     database: Database = Database()
     model: Model = Model()
-    languages: dict[LanguageCode, Language] = {}
+    languages: dict[LanguageCode, Language] = Field(default_factory=dict)
     vad: Vad = Vad()
     subtitles: Subtitles = Subtitles()
     jobs: Jobs = Jobs()
     monitor: Monitor = Monitor()
     hooks: Hooks = Hooks()
+    web: Web = Web()
 
     @property
     def folder_models(self) -> tuple[str, ...]:

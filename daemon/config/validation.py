@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from daemon.config.settings import Table
+from daemon.config.table import Table
 
 SHOWN_MAX = 200
 """Characters of a wrong value that are repeated."""

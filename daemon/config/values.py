@@ -77,6 +77,13 @@ def _output(place: str) -> str:
     return place if place == BESIDE else str(expanded(Path(place)))
 
 
+def _listen_address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError("must be an address such as '127.0.0.1:9464', or '' for none")
+    return value
+
+
 LanguageOrAuto = Annotated[str, AfterValidator(_known_language)]
 LanguageCode = Annotated[str, AfterValidator(_one_language)]
 Location = Annotated[Path, Field(strict=False), AfterValidator(expanded)]
@@ -90,6 +97,7 @@ Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) el
 Command = Annotated[tuple[str, ...], Tuple, AfterValidator(_command)]
 """A program and its arguments; empty for none."""
 FolderBelow = Annotated[str, AfterValidator(_folder_below)]
+ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
 Priority = Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX)]

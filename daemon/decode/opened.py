@@ -14,6 +14,7 @@ from daemon.decode.growing import GrowingFile
 from daemon.decode.media import Media, as_int16
 from daemon.decode.parts import Joints, Part, parts, samples_end
 from daemon.decode.tracks import described, playlist
+from daemon.decode.waveform import Waveform
 from daemon.errors import BadRecording
 from daemon.processes.protocol import Open, Window
 from daemon.sound import NOTHING_HEARD, Sound
@@ -82,6 +83,7 @@ class OpenRecording:
         """Where the channels of the track are counted from, if several tracks are taken."""
         self._audible: set[int] = set()
         """The streams that had some sound."""
+        self._waveform = Waveform()
         self._ended = False
         self._windows = self._decode()
 
@@ -147,6 +149,7 @@ class OpenRecording:
             speech_s=self._speech_s + self._track_speech_s,
             damaged=self._damaged + self._media.damaged,
             sound=self._sound if self._ended else NOTHING_HEARD,
+            waveform=self._waveform.levels if self._ended else b"",
         )
 
     @property
@@ -183,6 +186,7 @@ class OpenRecording:
         self._speech_s += self._track_speech_s
         self._chunkers = {}
         self._position = 0
+        self._waveform.begin_track(alternative=self._playlist.alternatives)
 
     @property
     def _window_s(self) -> float:
@@ -224,6 +228,7 @@ class OpenRecording:
             if number not in self._audible and block.any():
                 self._audible.add(number)
             cuts += [(number, cut) for cut in chunker.feed(block)]
+        self._waveform.feed(np.max([np.abs(heard) for heard in streams.values()], axis=0))
         self._position += length
         if self._position / SAMPLE_RATE > self._limit_s:
             raise _too_long(self._position / SAMPLE_RATE, self._limit_s)

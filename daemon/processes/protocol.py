@@ -74,6 +74,8 @@ class Window:
     damaged: int
     sound: Sound = NOTHING_HEARD
     """What is known by now; complete in the last window."""
+    waveform: bytes = b""
+    """In the last window: the peak of every twentieth of a second, 255 at full scale."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Update, update
 
 from daemon.store import database
+from daemon.store.reading import Reading, T
 from daemon.store.schema import jobs
 
-T = TypeVar("T")
 
-
-class Access:
+class Access(Reading):
     """Reads and writes jobs.db. A transaction that fails because of the machine, such as a full disk, is tried again.
 
     Methods may be called from the dispatcher and from the scanner; only the daemon that holds the lock writes.

@@ -26,7 +26,18 @@ from daemon.store.records import (
     sound_to_json,
     timestamp,
 )
-from daemon.store.schema import DONE, batches, chunks, jobs, outputs, segments, stages, suppressed, translations
+from daemon.store.schema import (
+    DONE,
+    batches,
+    chunks,
+    jobs,
+    outputs,
+    segments,
+    stages,
+    suppressed,
+    translations,
+    waveforms,
+)  # fmt: skip
 from daemon.store.stages import keep_stages
 
 JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "recorded_at", "warnings")]
@@ -38,7 +49,7 @@ STARTED_OVER = {
     "language_probability": None,
 }
 """What is set in the row of a job of which nothing is computed yet."""
-COMPUTED = (chunks, segments, translations, suppressed, stages)
+COMPUTED = (chunks, segments, translations, suppressed, stages, waveforms)
 """The tables of what was computed from a recording."""
 
 
@@ -120,12 +131,18 @@ class Checkpoints(Access):
         speech_s: float,
         damaged: int,
         sound: Sound = NOTHING_HEARD,
+        waveform: bytes = b"",
     ) -> None:
         """Record that the whole recording has been decoded, and what that has shown."""
         found = {"chunks_total": chunks_total, "duration_s": duration_s, "speech_s": speech_s, "damaged": damaged}
-        self._write(
-            lambda db: db.execute(update(jobs).where(jobs.c.id == job_id).values(**found, **sound_to_json(sound)))
-        )
+        levels = upsert(waveforms).values(job_id=job_id, levels=waveform)
+
+        def work(db: Connection) -> None:
+            db.execute(update(jobs).where(jobs.c.id == job_id).values(**found, **sound_to_json(sound)))
+            if waveform:
+                db.execute(levels.on_conflict_do_update(index_elements=["job_id"], set_={"levels": waveform}))
+
+        self._write(work)
 
     def same_content(self, job: Job, content_hash: str, model: str) -> list[tuple[int, str, bytes]]:
         """Return (id, root, path) of finished jobs with this content and these options, newest first."""

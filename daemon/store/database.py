@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from daemon.errors import AlreadyRunning, Unavailable
@@ -20,7 +20,9 @@ from daemon.errors import AlreadyRunning, Unavailable
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 30.0
-ENVIRONMENT_ERRORS = ("disk is full", "disk i/o error", "unable to open", "readonly database", "is locked")
+ENVIRONMENT_ERRORS = (
+    "disk is full", "disk i/o error", "unable to open", "readonly database", "is locked", "malformed", "not a database",
+)  # fmt: skip
 """SQLite's messages when the machine, not the statement, is at fault."""
 
 
@@ -205,7 +207,7 @@ def _empty_log(engine: Engine) -> None:
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def unavailable(path: Path, error: OperationalError) -> Unavailable:
+def unavailable(path: Path, error: DatabaseError) -> Unavailable:
     """Return the environment error that SQLite's message stands for; raise a mistake in a statement as it is."""
     said = str(error.orig)
     if not any(part in said.lower() for part in ENVIRONMENT_ERRORS):

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, LargeBinary, Select, Text, cast, func, or_, select
 
 from daemon.filesystem import fingerprint
 from daemon.store.line_order import in_order
@@ -30,12 +30,16 @@ class JobFilter:
     """A watched folder, with links resolved as in the configuration."""
     path: bytes | None = None
     """A shell pattern for the path below the root or for the whole path; `*` also matches slashes."""
+    within: tuple[str, ...] = ()
+    """Only recordings below one of these folders; empty for all."""
     suspect: bool = False
     """Only those whose transcript comes with warnings, or whose recording was damaged."""
 
 
 ROOT = func.rtrim(jobs.c.root, "/") + "/"
 WHOLE_PATH = ROOT + jobs.c.path
+WHOLE_BYTES = cast(ROOT.concat(cast(jobs.c.path_bytes, Text)), LargeBinary)
+"""Names are looked up as they are on the disk; `path` has some of their characters escaped."""
 CURRENT = (jobs.c.id, jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.state)
 
 
@@ -87,6 +91,14 @@ class JobQueries(StageQueries):
     def existing(self, job_ids: Sequence[int]) -> list[int]:
         """Return those of these jobs that there are."""
         found = self._rows_of(sorted(job_ids), lambda ids: select(jobs.c.id).where(jobs.c.id.in_(ids)))
+        return [row.id for row in found]
+
+    def among(self, job_ids: Sequence[int], within: Sequence[str]) -> list[int]:
+        """Return those of these jobs whose recordings are below one of some folders; with no folders, all there are."""
+        allowed = [below(within)] if within else []
+        found = self._rows_of(
+            sorted(job_ids), lambda ids: select(jobs.c.id).where(jobs.c.id.in_(ids), *allowed).order_by(jobs.c.id)
+        )
         return [row.id for row in found]
 
     def states(self, job_ids: Sequence[int]) -> dict[int, str]:
@@ -147,11 +159,19 @@ def conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
         found.append(jobs.c.state.in_(wanted.states))
     if wanted.root is not None:
         found.append(jobs.c.root == wanted.root)
+    if wanted.within:
+        found.append(below(wanted.within))
     if wanted.suspect:
         found.append(or_(jobs.c.warnings.is_not(None), jobs.c.damaged > 0))
     if wanted.path is not None:
         found.append(_named(wanted.path))
     return found
+
+
+def below(folders: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that a recording is below one of these folders."""
+    starts = [os.fsencode(folder.rstrip("/") + "/") for folder in folders]
+    return or_(*(func.substr(WHOLE_BYTES, 1, len(start)) == start for start in starts))
 
 
 def _named(path: bytes) -> ColumnElement[bool]:

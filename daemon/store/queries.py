@@ -3,24 +3,38 @@
 from collections.abc import Sequence
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from daemon.errors import Unavailable
 from daemon.permissions import denied
 from daemon.store import database
+from daemon.store.checkpoints import JOB_COLUMNS, job_from
 from daemon.store.export_queries import ExportQueries
 from daemon.store.job_queries import JobQueries
 from daemon.store.quality_queries import QualityQueries
 from daemon.store.reconcile_queries import ReconcileQueries
-from daemon.store.records import timestamp
+from daemon.store.records import Job, timestamp
 from daemon.store.requests import export_command
-from daemon.store.schema import requests
+from daemon.store.schema import jobs, requests
 from daemon.store.search_queries import SearchQueries
 from daemon.store.status_queries import StatusQueries
 from daemon.store.table_queries import TableQueries
+from daemon.store.transcripts import Transcripts
+
+GROUP = 1000
+"""Requests that are left in one transaction."""
 
 
-class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, SearchQueries, QualityQueries, TableQueries):
+class Queries(
+    JobQueries,
+    StatusQueries,
+    ExportQueries,
+    ReconcileQueries,
+    SearchQueries,
+    QualityQueries,
+    TableQueries,
+    Transcripts,
+):
     """Reads jobs.db while a daemon may be running on it: jobs, the service as a whole, the monitor."""
 
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:
@@ -28,6 +42,11 @@ class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, Search
         found = self.existing(job_ids)
         self._ask(command, found)
         return found
+
+    def record(self, job_id: int) -> Job | None:
+        """Return a job as the daemon has it; None if there is none."""
+        rows = self._rows(select(*JOB_COLUMNS).where(jobs.c.id == job_id))
+        return job_from(rows[0]) if rows else None
 
     def asked(self, job_ids: Sequence[int]) -> set[int]:
         """Return those of these jobs of which something is asked that the daemon has yet to do."""
@@ -47,10 +66,15 @@ class Queries(JobQueries, StatusQueries, ExportQueries, ReconcileQueries, Search
             raise Unavailable(*obstacle)
         writer = database.open_engine(self._path)
         try:
-            with writer.begin() as db:
-                for job_id in job_ids:
-                    db.execute(insert(requests).values(command=command, job_id=job_id, requested_at=timestamp()))
-        except OperationalError as error:
+            for at in range(0, len(job_ids), GROUP):
+                rows = [
+                    {"command": command, "job_id": job_id, "requested_at": timestamp()}
+                    for job_id in job_ids[at : at + GROUP]
+                ]
+                # The daemon's commits take their turn in between.
+                with writer.begin() as db:
+                    db.execute(insert(requests), rows)
+        except DatabaseError as error:
             raise database.unavailable(self._path, error) from error
         finally:
             writer.dispose()

@@ -5,19 +5,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from sqlalchemy import Select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Select
+from sqlalchemy.exc import DatabaseError
 
 from daemon.errors import Unavailable
 from daemon.permissions import denied
 from daemon.store import database
+from daemon.store.reading import Reading, T
 
 R = TypeVar("R")
 IDS_MAX = 10_000
 """How many values a statement names; SQLite takes 32 766."""
 
 
-class ReadAccess:
+class ReadAccess(Reading):
     """A reader of jobs.db, to be closed after use. As a context manager it explains errors of the database.
 
     Raises:
@@ -43,7 +44,7 @@ class ReadAccess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        if isinstance(error, OperationalError):
+        if isinstance(error, DatabaseError):
             if "no such" in str(error.orig):
                 raise Unavailable(
                     f"{self._path} has another schema than this version reads ({error.orig})",
@@ -56,9 +57,12 @@ class ReadAccess:
         """The process id of the daemon that is using the database, or None."""
         return database.running_pid(self._path)
 
-    def _rows(self, statement: Select[Any]) -> Sequence[Any]:
+    def _read(self, work: Callable[[Connection], T]) -> T:
         with self._engine.connect() as db:
-            return db.execute(statement).all()
+            return work(db)
+
+    def _rows(self, statement: Select[Any]) -> Sequence[Any]:
+        return self._read(lambda db: db.execute(statement).all())
 
     def _rows_of(self, ids: Sequence[int], statement: Callable[[Sequence[int]], Select[Any]]) -> list[Any]:
         """Return the rows of a statement for any number of ids, in their order."""

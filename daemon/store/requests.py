@@ -25,6 +25,8 @@ def exported_formats(command: str) -> tuple[str, ...]:
     return tuple(formats.split(",")) if name == EXPORT and formats else ()
 
 
+BY_REQUEST = "request"
+"""The cause of the pause that somebody has asked for."""
 REFRESH = "retry:refresh"
 """Asks for a retry with the options that apply to the recording now."""
 PRIORITY = "priority"

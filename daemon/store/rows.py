@@ -4,7 +4,9 @@ The keys are those that `--json` prints and that people query by; bytes are in h
 class that is named after a table names the columns that are read, in this order.
 """
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 
 class JobRow(TypedDict):
@@ -114,6 +116,16 @@ class AlertRow(TypedDict):
     since: str
     fired_at: str | None
     resolved_at: str | None
+
+
+class HourRow(TypedDict):
+    """A row of the view `throughput`."""
+
+    hour: str
+    files: int
+    audio_hours: float | None
+    real_time_factor: float | None
+    error_rate: float
 
 
 class PauseRow(TypedDict):

@@ -149,6 +149,13 @@ stages = Table(
     Column("result", Text),
 )
 
+waveforms = Table(
+    "waveforms",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("levels", LargeBinary, nullable=False),
+)
+
 outputs = Table(
     "outputs",
     metadata,

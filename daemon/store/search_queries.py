@@ -1,6 +1,5 @@
 """Queries over what was said, for `transcribed search`."""
 
-import os
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -8,9 +7,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Integer,
-    LargeBinary,
-    Text,
-    cast,
     column,
     exists,
     func,
@@ -21,15 +17,13 @@ from sqlalchemy import (
 )
 
 from daemon.store.full_text import BREAK
-from daemon.store.job_queries import ROOT, WHOLE_PATH
+from daemon.store.job_queries import WHOLE_PATH, below
 from daemon.store.read_access import ReadAccess
 from daemon.store.schema import DONE, VANISHED, jobs, segments
 
 OPEN, CLOSE = "\x02", "\x03"
 """What stands around the words that were found, while their places are looked up."""
 INDEX = table("segments_fts", column("rowid", Integer))
-WHOLE_BYTES = cast(ROOT.concat(cast(jobs.c.path_bytes, Text)), LargeBinary)
-"""Names are looked up as they are on the disk; `path` has some of their characters escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +37,10 @@ class Asked:
     since: str | None = None
     """Only what was transcribed at this time or later."""
     limit: int = 20
+    within: tuple[str, ...] = ()
+    """Only recordings below one of these folders; empty for all."""
+    language: str | None = None
+    """Only what was said in this language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,11 @@ class SearchQueries(ReadAccess):
             .limit(asked.limit)
         )  # fmt: skip
         if asked.folder is not None:
-            below = os.fsencode(asked.folder.rstrip("/") + "/")
-            statement = statement.where(func.substr(WHOLE_BYTES, 1, len(below)) == below)
+            statement = statement.where(below([asked.folder]))
+        if asked.within:
+            statement = statement.where(below(asked.within))
+        if asked.language is not None:
+            statement = statement.where(segments.c.language == asked.language)
         if asked.since is not None:
             # What runs, or waits to be done again, has no end, and was transcribed after it had started.
             statement = statement.where(func.coalesce(jobs.c.finished_at, jobs.c.started_at) >= asked.since)

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from daemon.store.job_queries import JobFilter, conditions
 from daemon.store.monitor_queries import MonitorQueries
 from daemon.store.records import timestamp_in
 from daemon.store.rows import Backlog, LayoutRow, PauseRow, Progress, Status
@@ -14,7 +15,8 @@ from daemon.store.stage_queries import StageQueries
 SPEED_WINDOW_S = 900
 """The end of the backlog is estimated from the speed of the batches of the last quarter of an hour."""
 SAMPLE = 200
-"""How many finished jobs are used to estimate the length of recordings that are not decoded yet, from their size."""
+"""How many finished jobs, those queued last, are used to estimate the length of recordings that are not decoded yet, by
+their size."""
 
 
 class StatusQueries(MonitorQueries, StageQueries):
@@ -24,23 +26,31 @@ class StatusQueries(MonitorQueries, StageQueries):
         """Return the counts by state, what runs, and what waits with the time that it will take."""
         pid = self.pid
         fill = self._one(select(func.sum(batches.c.size) * 1.0 / func.sum(batches.c.capacity)))
-        measured = select(layouts).order_by(layouts.c.measured_at.desc())
         return {
             "daemon": {"running": pid is not None, "pid": pid},
             "counts": self.counts(),
             "suspect": int(self._one(select(func.count()).where(jobs.c.warnings.is_not(None)))),
             "running": self.running(),
             "backlog": self.backlog(),
-            "layouts": self._typed(LayoutRow, measured),
+            "layouts": self.layouts(),
             "batch_fill": None if fill is None else round(fill, 3),
-            "pauses": self._typed(PauseRow, select(pauses).order_by(pauses.c.since)),
+            "pauses": self.pauses(),
             "alerts": [row for row in self.alerts(limit=50) if row["state"] in ("firing", "unknown")],
         }
 
-    def counts(self) -> dict[str, int]:
-        """Return how many jobs are in each state."""
-        found = dict(self._rows(select(jobs.c.state, func.count()).group_by("state")))
+    def counts(self, wanted: JobFilter | None = None) -> dict[str, int]:
+        """Return how many jobs are in each state, of all or of those that a filter matches."""
+        each = select(jobs.c.state, func.count()).where(*conditions(wanted or JobFilter()))
+        found = dict(self._rows(each.group_by("state")))
         return dict.fromkeys(STATES, 0) | found
+
+    def layouts(self) -> list[LayoutRow]:
+        """List the layouts that were measured, the newest first."""
+        return self._typed(LayoutRow, select(layouts).order_by(layouts.c.measured_at.desc()))
+
+    def pauses(self) -> list[PauseRow]:
+        """List why the daemon pauses, the oldest pause first."""
+        return self._typed(PauseRow, select(pauses).order_by(pauses.c.since))
 
     def running(self) -> list[Progress]:
         """List the jobs that run, and how far they are."""
@@ -60,7 +70,8 @@ class StatusQueries(MonitorQueries, StageQueries):
         sample = (
             select(jobs.c.duration_s, jobs.c.size_bytes)
             .where(jobs.c.state == DONE)
-            .order_by(jobs.c.id.desc())
+            # In this order they stand in the index; by their ids, all of them would have to be sorted first.
+            .order_by(jobs.c.priority.desc(), jobs.c.queued_at.desc())
             .limit(SAMPLE)
             .subquery()
         )

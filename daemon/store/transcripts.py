@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select
 
 from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
-from daemon.store.access import Access
 from daemon.store.line_order import in_order
+from daemon.store.reading import Reading
 from daemon.store.records import StoredChunk
-from daemon.store.schema import chunks, segments, suppressed, translations
+from daemon.store.schema import chunks, segments, suppressed, translations, waveforms
 
 # Every job runs these queries at least once. Building them once, here, halves the time they take.
 SOME_CHUNKS = (
@@ -38,7 +38,7 @@ LINES_OF = (
 )
 
 
-class Transcripts(Access):
+class Transcripts(Reading):
     """Reads of what a job has stored."""
 
     def transcript(self, job_id: int) -> list[Segment]:
@@ -68,6 +68,11 @@ class Transcripts(Access):
             return [StoredChunk(*row, tuple(texts[row.idx])) for row in found]
 
         return self._read(work)
+
+    def waveform(self, job_id: int) -> bytes:
+        """Return the peak of every twentieth of a second of a recording, 255 at full scale; b"" if it is not known."""
+        levels = select(waveforms.c.levels).where(waveforms.c.job_id == job_id)
+        return self._read(lambda db: db.execute(levels).scalar()) or b""
 
     def suppressed(self, job_id: int) -> list[Suppressed]:
         """Return the text that was left out of a job's transcript, in the order of the recording."""

@@ -248,6 +248,7 @@ class Dispatcher:
                 speech_s=round(window.speech_s, 3),
                 damaged=window.damaged,
                 sound=window.sound,
+                waveform=window.waveform,
             )
         self._publish_if_complete(window.job_id)
 

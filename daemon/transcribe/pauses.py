@@ -4,11 +4,12 @@ import logging
 from datetime import datetime, time
 
 from daemon.signals import Wakeup
+from daemon.store.requests import BY_REQUEST
 from daemon.store.store import Store
 
 log = logging.getLogger(__name__)
 
-REQUEST, HOURS = "request", "hours"
+HOURS = "hours"
 REQUESTED = "by request; `transcribed resume` ends it"
 
 
@@ -26,7 +27,7 @@ class Pauses:
         self._wakeup = wakeup
         before = store.pauses()
         # A request holds until it is taken back; what the other causes say, they will say again.
-        self._wanted: dict[str, str] = {REQUEST: before[REQUEST]} if REQUEST in before else {}
+        self._wanted: dict[str, str] = {BY_REQUEST: before[BY_REQUEST]} if BY_REQUEST in before else {}
         self._told = before
         for reason in before.values():
             log.info("paused since before this start: %s", reason)

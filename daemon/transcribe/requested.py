@@ -2,10 +2,10 @@
 
 import logging
 
-from daemon.store.requests import exported_formats, new_priority, refreshes, retranscribe_priority
+from daemon.store.requests import BY_REQUEST, exported_formats, new_priority, refreshes, retranscribe_priority
 from daemon.store.store import Store
 from daemon.transcribe.outcome import Outcomes
-from daemon.transcribe.pauses import REQUEST, REQUESTED, Pauses
+from daemon.transcribe.pauses import REQUESTED, Pauses
 from daemon.watch.resolver import Resolver
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,9 @@ class Requested:
             case "resume", int():
                 self._store.resume_job(job_id)
             case "pause", None:
-                self._pauses.hold(REQUEST, REQUESTED)
+                self._pauses.hold(BY_REQUEST, REQUESTED)
             case "resume", None:
-                self._pauses.release(REQUEST)
+                self._pauses.release(BY_REQUEST)
             case _, int() if formats := exported_formats(command):
                 self._outcomes.export(job_id, formats)
             case _, int() if refreshes(command):
