@@ -7,7 +7,7 @@ from daemon.config.options import Place, locate
 from daemon.config.settings import Settings, Watch
 from daemon.store.records import readable
 from daemon.watch.listing import classify
-from daemon.watch.names import Kind, Names
+from daemon.watch.names import UPLOAD, Kind, Names
 
 NEVER = {
     Kind.TRANSCRIPT: "named like a transcript, which is never a recording",
@@ -76,7 +76,8 @@ def _below_folder(watch: Watch, names: Names, path: bytes, place: Place) -> Admi
         return Admission(path, place, f"cannot be examined: {error.strerror}")
     found = classify(watch.path, place.below, status, names)
     if found is None:
-        return Admission(path, place, "a folder, not a recording")
+        reason = "an upload that is not whole yet" if UPLOAD.fullmatch(name) else "a folder, not a recording"
+        return Admission(path, place, reason)
     reason = "" if found.kind is Kind.RECORDING else found.reason or NEVER[found.kind]
     return Admission(path, place, reason, found.fingerprint)
 

@@ -25,6 +25,9 @@ BOOKKEEPING = (
 """Names of what NAS systems, desktops and programs that synchronize folders keep beside the files of people, whatever
 the case: bins, snapshots and earlier versions, previews, bookkeeping. Recordings in there are copies, or deleted."""
 
+UPLOAD = re.compile(rb"\.upload-([0-9a-f]{32})\.(part|json|toml)")
+"""What the page keeps in a watched folder while a recording is on its way (daemon/web/inbox.py)."""
+
 _BOOKKEEPING = re.compile("|".join(map(translate, BOOKKEEPING)), re.IGNORECASE)
 
 
