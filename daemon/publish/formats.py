@@ -50,6 +50,32 @@ def render(
     Returns:
         The content of each file, as `files_of` names and orders them.
     """
+    wanted = job.options.formats if formats is None else formats
+    return rendered(transcript_of(job, segments, suppressed, stages, translation), wanted)
+
+
+def rendered(transcript: Transcript, formats: Collection[str]) -> dict[str, bytes]:
+    """Return the files of a transcript in some formats, as `files_of` names and orders them."""
+    files = files_of(transcript.job.options.task, formats)
+    return {name: _render(name, transcript).encode() for name in files}
+
+
+def transcript_of(
+    job: Job,
+    segments: Sequence[Segment],
+    suppressed: Sequence[Suppressed] = (),
+    stages: Mapping[str, Any] = MappingProxyType({}),
+    translation: Sequence[Segment] = (),
+) -> Transcript:
+    """Return the transcript of a job as all formats show it: its times in order, its words spelled as was asked for.
+
+    Args:
+        job: The finished job.
+        segments: What was said, in order of time.
+        suppressed: What was left out.
+        stages: What the job's stages have found, by their names.
+        translation: What was said in English, if the job is to have both.
+    """
     spelling = spellings(job.options)
     heard = in_order(segments, job.duration_s)
     is_english = job.options.task == "translate"
@@ -64,11 +90,9 @@ def render(
     if job.options.task == BOTH:
         lines = (spelling(line, ENGLISH) for line in in_order(translation, job.duration_s))
         english = [replace(line, language=ENGLISH) for line in lines if line.text]
-    transcript = Transcript(
+    return Transcript(
         job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages, english
     )
-    files = files_of(job.options.task, job.options.formats if formats is None else formats)
-    return {name: _render(name, transcript).encode() for name in files}
 
 
 def _render(file: str, transcript: Transcript) -> str:

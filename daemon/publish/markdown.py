@@ -30,7 +30,7 @@ def markdown(transcript: Transcript) -> str:
     heading = f"{head}# {_escaped(os.path.basename(transcript.job.path))}"
     texts = [
         f"**[{clock(paragraph[0].start_s)}]** {_escaped(joined(segment.text for segment in paragraph))}"
-        for paragraph in _paragraphs(transcript)
+        for paragraph in paragraphs(transcript)
     ]
     return "\n\n".join([heading, _details(transcript), *texts]) + "\n"
 
@@ -49,7 +49,8 @@ def _details(transcript: Transcript) -> str:
     return line[0].upper() + line[1:]
 
 
-def _paragraphs(transcript: Transcript) -> Iterator[list[Segment]]:
+def paragraphs(transcript: Transcript) -> Iterator[list[Segment]]:
+    """Yield the segments that read as one paragraph, those without text left out."""
     paragraph: list[Segment] = []
     length = 0
     for segment in transcript.segments:
