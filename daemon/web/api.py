@@ -1,0 +1,134 @@
+"""The API for programs: jobs, search, what is going on."""
+
+from enum import Enum
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from daemon.config.formats import FORMATS
+from daemon.config.values import PRIORITY_MAX
+from daemon.publish.formats import render
+from daemon.store.full_text import query
+from daemon.store.job_queries import START
+from daemon.store.requests import acts_on, priority_command
+from daemon.store.rows import AlertRow, JobDetail, JobPage
+from daemon.store.schema import STATES
+from daemon.store.search_queries import Asked, Hit
+from daemon.web.house import JobOf, Reader, Reads, Writer, filter_for
+
+MANY = 500
+TYPES = {"json": "application/json", "vtt": "text/vtt", "md": "text/markdown", "tsv": "text/tab-separated-values"}
+"""What is served as something else than plain text."""
+
+router = APIRouter(prefix="/api")
+State = Enum("State", {state: state for state in STATES}, type=str)  # type: ignore[misc]
+Format = Enum("Format", {form: form for form in FORMATS}, type=str)  # type: ignore[misc]
+Command = Literal["cancel", "retry", "pause", "resume"]
+
+
+@router.get("/jobs", tags=["jobs"])
+def list_jobs(
+    person: Reader,
+    queries: Reads,
+    state: Annotated[list[State] | None, Query(description="Only jobs in these states.")] = None,
+    path: Annotated[str, Query(max_length=4096, description="A part of the path, or a pattern for it.")] = "",
+    limit: Annotated[int, Query(ge=1, le=MANY)] = 50,
+    cursor: Annotated[str, Query(max_length=40, description="`next` of the page before.")] = START,
+) -> JobPage:
+    """Some of the jobs, the newest first."""
+    states = tuple(each.value for each in state or ())
+    try:
+        return queries.page(filter_for(person, states, path), limit=limit, cursor=cursor)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from error
+
+
+@router.get("/jobs/{job_id}", tags=["jobs"])
+def show_job(job: JobOf) -> JobDetail:
+    """Everything about a job, its text included."""
+    return job
+
+
+@router.post("/jobs/{job_id}/{command}", status_code=202, tags=["jobs"])
+def request(job: JobOf, command: Command, person: Writer, queries: Reads) -> dict[str, str]:
+    """Ask the daemon to do something with a job; it does so within a second, once it runs."""
+    del person
+    if job["state"] not in acts_on(command):
+        raise HTTPException(409, f"a job that is {job['state']} cannot be asked to {command}")
+    queries.request(command, [job["id"]])
+    return {"requested": command}
+
+
+@router.put("/jobs/{job_id}/priority/{priority}", status_code=202, tags=["jobs"])
+def prioritize(job: JobOf, priority: int, person: Writer, queries: Reads) -> dict[str, str]:
+    """Ask for another priority of a job that waits."""
+    del person
+    if abs(priority) > PRIORITY_MAX:
+        raise HTTPException(422, f"the priority must be from {-PRIORITY_MAX} to {PRIORITY_MAX}")
+    queries.request(priority_command(priority), [job["id"]])
+    return {"requested": f"priority {priority}"}
+
+
+@router.get("/jobs/{job_id}/transcript.{form}", tags=["jobs"], response_class=Response)
+def transcript(job: JobOf, form: Format, queries: Reads) -> Response:
+    """The transcript of a job that is done, in any format."""
+    record = queries.record(job["id"])
+    if record is None or job["state"] != "done":
+        raise HTTPException(409, f"the job is {job['state']}, and has no transcript yet")
+    stages = {stage["name"]: stage["result"] for stage in job["stages"]}
+    name = form.value
+    content = render(
+        record, queries.transcript(record.id), queries.suppressed(record.id), stages, [name],
+        queries.translation(record.id),
+    )[name]  # fmt: skip
+    return Response(content, media_type=f"{TYPES.get(name, 'text/plain')}; charset=utf-8")
+
+
+@router.get("/search", tags=["search"])
+def search(
+    person: Reader,
+    queries: Reads,
+    q: Annotated[str, Query(min_length=1, max_length=1000, description='Words; "two words" in quotes: a phrase.')],
+    language: Annotated[str | None, Query(max_length=10)] = None,
+    limit: Annotated[int, Query(ge=1, le=MANY)] = 20,
+) -> list[Hit]:
+    """Lines of transcripts that have all of these words, those transcribed last first."""
+    return found(person, queries, q, language, limit)
+
+
+def found(person: Reader, queries: Reads, words: str, language: str | None, limit: int) -> list[Hit]:
+    """Return the lines that somebody may see, for the API and the page.
+
+    Raises:
+        HTTPException: There is nothing in the words that could be found.
+    """
+    try:
+        asked = query(phrases(words))
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from error
+    return queries.search(Asked(asked, limit=limit, within=person.folders, language=language))
+
+
+def phrases(words: str) -> list[str]:
+    """Return words, and what is between quotes as one phrase."""
+    parts = words.replace("“", '"').replace("”", '"').split('"')
+    quoted = [part for part in parts[1::2] if part.strip()]
+    return [*quoted, *(word for part in parts[::2] for word in part.split())] or [words]
+
+
+@router.get("/alerts", tags=["service"])
+def alerts(person: Reader, queries: Reads, ended: bool = False) -> list[AlertRow]:
+    """What is wrong: alerts that are pending, firing or unknown; with `ended`, resolved ones, too.
+
+    They name folders, and so are for those who see all of them.
+    """
+    return [] if person.folders else queries.alerts(MANY, ended=ended)
+
+
+@router.get("/events", tags=["service"], response_class=StreamingResponse)
+def events(person: Reader, request: Request) -> StreamingResponse:
+    """An event `change` whenever something has changed, at most every second (server-sent events)."""
+    del person
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(request.app.state.feed.listen(), media_type="text/event-stream", headers=headers)

@@ -1,0 +1,95 @@
+"""The page and the API, put together."""
+
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from daemon import __version__
+from daemon.config.settings import Settings
+from daemon.errors import TranscribedError, Unavailable
+from daemon.web import api, charts, many, openai, pages, playback, service_page, taking, uploads
+from daemon.web.feed import Feed
+from daemon.web.guard import FOR_PROGRAMS, Guard
+from daemon.web.house import House
+from daemon.web.people import Users
+from daemon.web.problems import Problem, body
+from daemon.web.sessions import Sessions, Tries
+from daemon.web.shared import Shared
+from daemon.web.unfinished import Unfinished
+from daemon.web.waiting import Waiting
+
+DESCRIPTION = "Recordings, jobs and transcripts. Every request to change something becomes a request to the daemon."
+
+PARTS = (playback, charts, service_page, many, taking, api, uploads, openai, pages)
+"""In this order: of two routes that match an address, the first one answers."""
+
+
+def make_app(settings: Settings, host: str) -> ASGIApp:
+    """Return the whole application.
+
+    Args:
+        settings: As the daemon has them.
+        host: The address that it listens on: the loopback needs no users.
+    """
+    users = Users(settings)
+    sessions = Sessions(users, settings.web.session_days)
+    app = FastAPI(
+        title="transcribed",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=uploads.sweeping,
+    )
+    app.state.house = House(settings, users, sessions, Tries(), Shared())
+    app.state.feed = Feed(settings.database_path)
+    app.state.unfinished = Unfinished(settings)
+    app.state.waiting = Waiting(settings.database_path)
+    for part in PARTS:
+        app.include_router(part.router)
+    app.add_api_route("/healthz", _health, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.add_exception_handler(TranscribedError, _on_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_wrong_request)
+    return Guard(app, settings.web, host, users, sessions)
+
+
+async def _health() -> dict[str, str]:
+    """Tell that the page is served."""
+    return {"status": "ok"}
+
+
+def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TranscribedError)
+    return _answer(request, 503 if isinstance(error, Unavailable) else 400, error.message, error.hint)
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    param = error.param if isinstance(error, Problem) else None
+    answer = _answer(request, error.status_code, str(error.detail), param=param)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _on_wrong_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    wrong = (f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
+    return _answer(request, 422, "; ".join(wrong))
+
+
+def _answer(request: Request, status: int, message: str, hint: str = "", param: str | None = None) -> Response:
+    path = request.url.path
+    if path.startswith(FOR_PROGRAMS):
+        return JSONResponse(body(path, status, message, hint, param), status)
+    person = getattr(request.state, "person", None)
+    title = HTTPStatus(status).phrase
+    return pages.page("error.html", person, {"title": title, "message": message, "hint": hint}, status)

@@ -1,0 +1,95 @@
+"""What the handlers of requests share: the database, who is asking, and what they may see."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from daemon.config.settings import Settings
+from daemon.store.job_queries import JobFilter
+from daemon.store.queries import Queries
+from daemon.store.rows import JobDetail
+from daemon.web.people import Person, Users
+from daemon.web.sessions import Sessions, Tries
+from daemon.web.shared import Shared
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a server is made of; `request.app.state.house`."""
+
+    settings: Settings
+    users: Users
+    sessions: Sessions
+    tries: Tries
+    shared: Shared
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return self.settings.database_path
+
+
+def _house(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+def _reader(request: Request) -> Person:
+    person: Person | None = request.state.person
+    if person is None:
+        raise HTTPException(401, "log in first")
+    return person
+
+
+def _writer(person: "Reader") -> Person:
+    if person.read_only:
+        raise HTTPException(403, f"{person.name} may read, and change nothing")
+    return person
+
+
+def _overseer(person: "Reader") -> Person:
+    if person.folders:
+        raise HTTPException(403, f"{person.name} sees some folders only, and this is about all of them")
+    return person
+
+
+def _queries(house: "HouseOf") -> Iterator[Queries]:
+    with Queries(house.database) as queries:
+        yield queries
+
+
+HouseOf = Annotated[House, Depends(_house)]
+Reader = Annotated[Person, Depends(_reader)]
+"""Somebody who may look."""
+Writer = Annotated[Person, Depends(_writer)]
+"""Somebody who may change something."""
+Overseer = Annotated[Person, Depends(_overseer)]
+"""Somebody who sees all folders, and so the service as a whole."""
+Reads = Annotated[Queries, Depends(_queries)]
+
+
+def _job(job_id: int, person: Reader, queries: Reads) -> JobDetail:
+    """Return a job that somebody may see; others do not exist for them."""
+    job = queries.job(job_id) if 0 < job_id < 1 << 63 else None
+    if job is None or not person.sees(job["root"], bytes.fromhex(job["path_bytes"])):
+        raise HTTPException(404, f"there is no job {job_id}")
+    return job
+
+
+JobOf = Annotated[JobDetail, Depends(_job)]
+"""The job in the address, if the person may see it."""
+
+
+def filter_for(person: Person, states: tuple[str, ...] = (), path: str = "") -> JobFilter:
+    """Return the filter for the jobs that somebody may see.
+
+    Args:
+        person: Who.
+        states: Only jobs in one of these; empty for all.
+        path: A part of the path or a pattern for it; empty for any.
+    """
+    pattern = path if any(char in path for char in "*?[") else f"*{path}*"
+    return JobFilter(states=states, path=pattern.encode() if path else None, within=person.folders)

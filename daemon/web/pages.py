@@ -1,0 +1,242 @@
+"""The pages that people see. They work without a script; scripts bring what changes, and the player."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from daemon import __version__
+from daemon.config.formats import FORMATS
+from daemon.config.values import PRIORITY_MAX
+from daemon.store.requests import acts_on
+from daemon.store.rows import JobRow
+from daemon.store.schema import DONE, QUEUED, RUNNING, UNSETTLED
+from daemon.web.api import Command, found
+from daemon.web.drop_zone import drop_zone
+from daemon.web.house import House, HouseOf, JobOf, Reader, Reads, Writer
+from daemon.web.people import Person
+from daemon.web.playback import is_video
+from daemon.web.sessions import COOKIE
+from daemon.web.shown import Shown, folders
+
+HERE = Path(__file__).parent
+HITS = 100
+UNSURE = -0.8
+"""Lines whose words the model gave less than this on average (natural logarithm) are shaded; good speech has -0.3."""
+OPEN_STATES = (*UNSETTLED, QUEUED, RUNNING, "failed", "paused")
+DOCX = "docx"
+TAKEN = (*FORMATS, DOCX)
+"""The formats in which transcripts can be taken away."""
+COMMANDS = ("retry", "cancel", "pause", "resume")
+
+router = APIRouter(include_in_schema=False)
+templates = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def clock(seconds: float | None) -> str:
+    """Return a length, or a place in a recording, as 1:02:03 or 2:03."""
+    if seconds is None:
+        return ""
+    text = str(timedelta(seconds=int(seconds)))
+    return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
+
+
+def moment(time: str | None) -> str:
+    """Return a time of the database for people."""
+    return "" if time is None else f"{time[:16].replace('T', ' ')} UTC"
+
+
+def commands_for(state: str) -> list[str]:
+    """Return what may be asked of a job."""
+    return [command for command in COMMANDS if state in acts_on(command)]
+
+
+def marked(text: str, places: list[tuple[int, int]]) -> list[tuple[str, bool]]:
+    """Return the parts of a text, and whether each of them was looked for."""
+    parts, at = [], 0
+    for start, end in places:
+        parts += [(text[at:start], False), (text[start:end], True)]
+        at = end
+    return [part for part in [*parts, (text[at:], False)] if part[0]]
+
+
+templates.filters |= {"clock": clock, "moment": moment, "commands": commands_for}
+templates.globals |= {
+    "version": __version__,
+    "marked": marked,
+    "is_video": is_video,
+    "priority_max": PRIORITY_MAX,
+    "formats": TAKEN,
+}
+
+
+def page(name: str, person: Person | None, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    """Return a page."""
+    return HTMLResponse(text(name, person, values), status)
+
+
+def text(name: str, person: Person | None, values: Mapping[str, Any]) -> str:
+    """Return a page, or a part of one, as HTML."""
+    return templates.get_template(name).render(person=person, **values)
+
+
+@router.get("/")
+def queue(
+    person: Reader,
+    queries: Reads,
+    house: HouseOf,
+    shown: Annotated[Shown, Depends()],
+    did: Annotated[str, Query(pattern="^[a-z]{0,20}$")] = "",
+    count: Annotated[int, Query(ge=0)] = 0,
+    left: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    """What runs and waits, and what has been done; and what was just asked of many jobs."""
+    asked = {"folders": folders(house.settings, person), "did": did, "count": count, "left": left}
+    drop = drop_zone(house.settings, person)
+    return page("queue.html", person, {**_queue(person, queries, shown), **asked, "drop": drop})
+
+
+@router.get("/now")
+def now(
+    request: Request, house: HouseOf, person: Reader, queries: Reads, shown: Annotated[Shown, Depends()]
+) -> Response:
+    """The part of that page that changes; everybody who looks asks for it after each change."""
+    change: int = request.app.state.feed.number
+    question = (person.folders, person.read_only, shown)
+    content = house.shared.get(question, change, lambda: text("now.html", person, _queue(person, queries, shown)))
+    return HTMLResponse(content)
+
+
+def _queue(person: Person, queries: Reads, shown: Shown) -> dict[str, Any]:
+    try:
+        found = queries.page(shown.filter(person), limit=50, cursor=shown.cursor)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from error
+    return {
+        "jobs": found["jobs"],
+        "older": shown.query(cursor=found["next"]) if found["next"] else "",
+        "shown": shown,
+        "running": {each["id"]: each for each in queries.running()},
+        "counts": queries.counts(shown.filter(person, in_any_state=True)),
+        "backlog": None if person.folders else queries.backlog(),
+        "daemon_runs": queries.pid is not None,
+        "pauses": queries.pauses(),
+        # They name folders.
+        "alerts": []
+        if person.folders
+        else [row for row in queries.alerts(limit=50) if row["state"] in ("firing", "unknown")],
+    }
+
+
+@router.post("/jobs/{job_id}/{command}")
+def request(
+    job: JobOf, command: Command, person: Writer, queries: Reads, here: Annotated[str, Form(max_length=9000)] = ""
+) -> Response:
+    """Ask the daemon to do something with a job, and go back to the page."""
+    del person
+    if command in commands_for(job["state"]):
+        queries.request(command, [job["id"]])
+    return RedirectResponse(f"/?{here}" if here else f"/jobs/{job['id']}", 303)
+
+
+@router.get("/jobs/{job_id}")
+def reader(job: JobOf, person: Reader, queries: Reads) -> Response:
+    """A recording with its transcript."""
+    lines = queries.transcript(job["id"])
+    values = {
+        "job": job,
+        "lines": lines,
+        "suppressed": queries.suppressed(job["id"]),
+        "translation": queries.translation(job["id"]),
+        "unsure": UNSURE,
+        "channels": len({line.channel for line in lines}) > 1,
+        "is_done": job["state"] == DONE,
+        "warnings": json.loads(job["warnings"] or "[]"),
+        "folder": _folder(job),
+    }
+    return page("reader.html", person, values)
+
+
+def _folder(job: JobRow) -> str:
+    return job["path"].rpartition("/")[0]
+
+
+@router.get("/search")
+def search(person: Reader, queries: Reads, q: Annotated[str, Query(max_length=1000)] = "") -> Response:
+    """Lines in which something was said."""
+    hits, trouble = [], ""
+    if q.strip():
+        try:
+            hits = found(person, queries, q, None, HITS)
+        except HTTPException as error:
+            trouble = str(error.detail)
+    return page("search.html", person, {"q": q, "hits": hits, "trouble": trouble, "most": HITS})
+
+
+# -- who is who ----------------------------------------------------------------------------------------------
+
+
+@router.get("/login")
+def ask(next: Annotated[str, Query(max_length=9000)] = "/") -> Response:
+    """Ask for a name and a password."""
+    return page("login.html", None, {"wanted": _inside(next), "trouble": ""})
+
+
+@router.post("/login")
+def log_in(
+    request: Request,
+    house: HouseOf,
+    name: Annotated[str, Form(max_length=64)],
+    password: Annotated[str, Form(max_length=1024)],
+    next: Annotated[str, Form(max_length=9000)] = "/",
+) -> Response:
+    """Begin a session."""
+    wanted = _inside(next)
+    if (wait_s := house.tries.begin(name)) > 0:
+        trouble = f"too many passwords were tried: try again in {clock(wait_s + 1)} minutes"
+        answer = page("login.html", None, {"wanted": wanted, "trouble": trouble}, 429)
+        answer.headers["Retry-After"] = str(int(wait_s) + 1)
+        return answer
+    person = None
+    try:
+        person = house.users.with_password(name, password)
+    finally:
+        house.tries.end(name, succeeded=person is not None)
+    if person is None:
+        return page("login.html", None, {"wanted": wanted, "trouble": "this name and password do not go together"}, 403)
+    is_secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
+    return _with_session(RedirectResponse(wanted, 303), house, person, is_secure=is_secure)
+
+
+@router.post("/logout")
+def log_out() -> Response:
+    """End the session of this browser."""
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    return answer
+
+
+def _with_session(answer: Response, house: House, person: Person, *, is_secure: bool) -> Response:
+    # Lax, so that a link in a mail leads to the page; other sites' requests that change something are refused anyway.
+    sessions = house.sessions
+    answer.set_cookie(
+        COOKIE, sessions.begin(person), max_age=sessions.lasts_s, httponly=True, samesite="lax", secure=is_secure
+    )
+    return answer
+
+
+def _inside(address: str) -> str:
+    """Return an address of this page; another one leads to its start."""
+    is_own = address.startswith("/") and not address.startswith(("//", "/\\")) and "\\" not in address
+    return address if is_own and address.isprintable() else "/"

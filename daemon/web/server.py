@@ -1,0 +1,76 @@
+"""Serves the page."""
+
+import os
+import resource
+import socket
+import sys
+import threading
+
+import uvicorn
+
+from daemon.config.settings import Settings
+from daemon.errors import BadConfig, Unavailable
+from daemon.web.application import make_app
+from daemon.web.guard import is_loopback
+from daemon.web.people import Users
+
+LISTEN = "127.0.0.1:8642"
+"""Where the page is, unless told."""
+GRACE_S = 3
+"""Requests may take so long once it is to end; listeners to events would never end by themselves."""
+
+
+def serve(settings: Settings, address: str, *, attached: bool = False) -> None:
+    """Serve the page until a signal.
+
+    Args:
+        settings: As the daemon has them.
+        address: HOST:PORT.
+        attached: End with the standard input, which the daemon holds the other end of.
+
+    Raises:
+        BadConfig: Others could reach it, and there is nobody with a password.
+        Unavailable: The address cannot be used.
+    """
+    host, _, port = address.rpartition(":")
+    web = settings.web
+    is_for_others = not is_loopback(host) or web.hosts or web.users
+    if is_for_others and not Users(settings).names and not web.proxy_header:
+        raise BadConfig(
+            f"web: nobody could log in at {address}, which is meant for others, for there are no users",
+            "transcribed web user add NAME; or name the header of a proxy (web.proxy_header); or listen on 127.0.0.1 "
+            "without web.hosts and web.users",
+        )
+    _allow_connections()
+    bare = host.strip("[]")
+    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
+    try:
+        listener = socket.create_server((bare, int(port)), family=family, backlog=128)
+    except OSError as error:
+        raise Unavailable(f"cannot listen on {address}: {error.strerror}", "see what uses it: ss -ltnp") from error
+    config = uvicorn.Config(
+        make_app(settings, host),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+        ws="none",
+    )
+    server = uvicorn.Server(config)
+    if attached:
+        threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
+    with listener:
+        server.run(sockets=[listener])
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files: at its usual 1024 idle connections would soon keep out all others."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _end_with_input(server: uvicorn.Server) -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    server.should_exit = True
