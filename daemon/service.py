@@ -19,7 +19,7 @@ from daemon.hooks.postman import Postman
 from daemon.maintenance.scheduler import Scheduler
 from daemon.maintenance.tasks import Maintenance
 from daemon.monitor.counters import Counters, counters_of
-from daemon.monitor.liveness import Liveness
+from daemon.monitor.liveness import Liveness, liveness_of
 from daemon.monitor.notifications import is_known
 from daemon.monitor.sampling import Monitor
 from daemon.monitor.sources import Sources
@@ -28,6 +28,7 @@ from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.limits import check_limits
 from daemon.processes.load_order import load_order, setup_of
 from daemon.processes.model_pools import ModelPools
+from daemon.processes.website import Website
 from daemon.publish.relocation import take_along
 from daemon.signals import Signals, Wakeup
 from daemon.store import database
@@ -56,9 +57,6 @@ MAINTENANCE_FIRST_S, MAINTENANCE_S = 300.0, 86_400.0
 """Maintenance begins some time after the start, which has enough to do; then daily."""
 DUE_S = 3600.0
 """How often the scheduler looks whether a backup or a verification is due."""
-DISPATCHER_SILENT_S, SCANNER_SILENT_S = 30.0, 60.0
-"""They beat every second, and every few seconds even within a comparison; silent for this long they hang."""
-MONITOR_SILENT_INTERVALS, MONITOR_SLACK_S = 3.0, 30.0
 
 
 class Result(Enum):
@@ -90,6 +88,7 @@ class Service:
     monitor: Monitor
     scheduler: Scheduler
     liveness: Liveness
+    website: Website
     began: str
     announced: bool = False
     reload: Settings | None = None
@@ -150,6 +149,7 @@ class Service:
     def _look(self, elapsed_s: float) -> None:
         """Notice a clock that was set, a silent monitor and a request; tell systemd that every loop makes progress."""
         self.scheduler.tick()
+        self.website.tick()
         self.monitor.watch_silence(elapsed_s)
         if self.store.take_compare():
             self.scanner.compare_everything()
@@ -232,16 +232,17 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         scanner = parts.enter_context(closing(Scanner(resolver, store, wakeup, partial(take_along, store))))
         postman = parts.enter_context(closing(Postman(store, resolver, take_along)))
         maintenance = parts.enter_context(closing(Maintenance(settings, config_file, history, dispatcher)))
-        sources = Sources((engines, decoders, tuner), scanner, pauses, maintenance)
+        website = parts.enter_context(closing(Website(config_file, settings.web.listen if once_s is None else "")))
+        sources = Sources((engines, decoders, tuner, website), scanner, pauses, maintenance)
         monitor = parts.enter_context(closing(Monitor(settings, history, counters, sources)))
-        liveness = _liveness(settings, dispatcher, scanner, monitor)
+        liveness = liveness_of(settings.monitor, dispatcher, scanner, monitor)
         if address := settings.monitor.prometheus:
             parts.enter_context(_endpoint(address, monitor, counters, liveness))
         scheduler = parts.enter_context(closing(_scheduler(settings, monitor, maintenance)))
         once = None if once_s is None else Once(store, dispatcher, pauses, scanner, postman, once_s)
         yield Service(
             settings, config_file, once, signals, store, dispatcher, scanner, postman, monitor, scheduler, liveness,
-            began,
+            website, began,
         )  # fmt: skip
 
 
@@ -276,18 +277,6 @@ def _endpoint(address: str, monitor: Monitor, counters: Counters, liveness: Live
     from daemon.monitor.prometheus import Endpoint
 
     return closing(Endpoint(address, monitor, counters, liveness))
-
-
-def _liveness(settings: Settings, dispatcher: Dispatcher, scanner: Scanner, monitor: Monitor) -> Liveness:
-    silent_s = MONITOR_SILENT_INTERVALS * settings.monitor.interval_seconds
-    silent_s += settings.monitor.probe_timeout_seconds + MONITOR_SLACK_S
-    return Liveness(
-        {
-            "dispatcher": (dispatcher, DISPATCHER_SILENT_S),
-            "scanner": (scanner, SCANNER_SILENT_S),
-            "monitor": (monitor, silent_s),
-        }
-    )
 
 
 def _scheduler(settings: Settings, monitor: Monitor, maintenance: Maintenance) -> Scheduler:

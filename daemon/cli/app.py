@@ -31,18 +31,20 @@ from daemon.cli.explain import explain
 from daemon.cli.export import export
 from daemon.cli.help import InOrder, complete_help
 from daemon.cli.jobs import jobs_app
+from daemon.cli.logs import log_to_stderr
 from daemon.cli.monitoring import register
 from daemon.cli.progress import Run, progress
 from daemon.cli.reconcile import reconcile
 from daemon.cli.retranscribe import retranscribe
 from daemon.cli.search import search
 from daemon.cli.service import service_app
+from daemon.cli.web import web_app
 from daemon.config import reader
 from daemon.config.handover import hand_over, taken_over
 from daemon.errors import AlreadyRunning, BadConfig, TranscribedError, Unavailable
 from daemon.monitor.notifications import is_known
 from daemon.store.queries import Queries
-from daemon.systemd import JournalFormatter, is_journal, with_priority
+from daemon.systemd import is_journal, with_priority
 
 WAIT_S = 300.0
 """How long `run --once` waits for what only others can end, unless told."""
@@ -58,6 +60,7 @@ app = typer.Typer(
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 app.add_typer(service_app, name="service")
+app.add_typer(web_app, name="web")
 app.command()(verify)
 app.command()(doctor)
 app.command()(explain)
@@ -135,7 +138,7 @@ def run(
     settings = taken_over() or reader.load(file, is_known)
     if preset is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
-    _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
+    log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     once_s = (WAIT_S if wait_s is None else wait_s) if once else None
     with build(settings, once_s=once_s, config_file=file.absolute()) as service:
         at = service.dispatcher
@@ -205,15 +208,3 @@ def check(
 
 
 complete_help(app)
-
-
-def _log_to_stderr(level: int) -> None:
-    """Log one line per event; the journal adds the time itself, and takes the level from the line."""
-    handler = logging.StreamHandler(sys.stderr)
-    if is_journal(sys.stderr):
-        handler.setFormatter(JournalFormatter("%(levelname)s %(message)s"))
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler])
-    for noisy in ("alembic", "watchdog", "sqlalchemy"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -51,6 +51,10 @@ EXAMPLES = {
         "transcribed service install --user --watch Recordings",
     ),
     "service uninstall": ("sudo transcribed service uninstall --dry-run",),
+    "web": ("transcribed web", "transcribed web --listen 127.0.0.1:9000"),
+    "web user add": ("transcribed web user add ada", "transcribed web user add ada --token notes"),
+    "web user remove": ("transcribed web user remove ada",),
+    "web user list": ("transcribed web user list",),
     "verify": ("transcribed verify", "transcribed verify --folder recordings --least 99"),
 }
 """Command lines that show what a command is for, by its name."""

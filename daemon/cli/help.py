@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 from typer.core import TyperGroup
-from typer.models import CommandInfo, OptionInfo
+from typer.models import CommandInfo, OptionInfo, TyperInfo
 
 from daemon.cli.examples import EXAMPLES
 
@@ -28,14 +28,19 @@ class InOrder(TyperGroup):
         return sorted(self.commands, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def commands(app: typer.Typer, group: str = "") -> Iterator[tuple[str, CommandInfo]]:
-    """Yield the commands of a program with their names, those of its groups as `jobs list`."""
+def commands(app: typer.Typer, group: str = "") -> Iterator[tuple[str, CommandInfo | TyperInfo]]:
+    """Yield the commands of a program with their names, those of its groups as `jobs list`.
+
+    A group that does something by itself, as `web` does, is a command, too.
+    """
     for command in app.registered_commands:
         name = command.name or (command.callback.__name__ if command.callback else "")
         yield f"{group}{name}", command
     for inner in app.registered_groups:
         if inner.typer_instance is not None:
-            yield from commands(inner.typer_instance, f"{inner.name} ")
+            if inner.typer_instance.registered_callback is not None:
+                yield f"{group}{inner.name}", inner.typer_instance.registered_callback
+            yield from commands(inner.typer_instance, f"{group}{inner.name} ")
 
 
 def complete_help(app: typer.Typer) -> None:

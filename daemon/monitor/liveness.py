@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from daemon.config.settings import Monitor
+
+DISPATCHER_SILENT_S, SCANNER_SILENT_S = 30.0, 60.0
+"""They beat every second, and every few seconds even within a comparison; silent for this long they hang."""
+MONITOR_SILENT_INTERVALS, MONITOR_SLACK_S = 3.0, 30.0
+
 
 class Loop(Protocol):
     """Something that runs round after round."""
@@ -42,3 +48,23 @@ class Liveness:
     def hanging(self) -> list[str]:
         """The names of the loops that hang."""
         return [name for name, age in self.ages().items() if age.hangs]
+
+
+def liveness_of(settings: Monitor, dispatcher: Loop, scanner: Loop, monitor: Loop) -> Liveness:
+    """Return how long each loop of the daemon may be silent.
+
+    Args:
+        settings: How often the monitor samples.
+        dispatcher: A loop, as are the others.
+        scanner: Likewise.
+        monitor: Likewise.
+    """
+    silent_s = MONITOR_SILENT_INTERVALS * settings.interval_seconds
+    silent_s += settings.probe_timeout_seconds + MONITOR_SLACK_S
+    return Liveness(
+        {
+            "dispatcher": (dispatcher, DISPATCHER_SILENT_S),
+            "scanner": (scanner, SCANNER_SILENT_S),
+            "monitor": (monitor, silent_s),
+        }
+    )
