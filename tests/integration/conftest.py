@@ -11,6 +11,7 @@ from daemon.store.monitoring import History
 from daemon.store.queries import Queries
 from daemon.store.store import Store
 from tests.integration.monitor_house import Bench
+from tests.integration.web_house import WebHouse
 
 
 @pytest.fixture
@@ -52,3 +53,10 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     yield make
     for each in made:
         each.end()
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[WebHouse]:
+    made = WebHouse(tmp_path)
+    yield made
+    made.close()

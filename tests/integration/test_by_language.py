@@ -43,7 +43,9 @@ def test_each_chunk_goes_to_the_model_of_its_language(main: Whisper, english: Wh
     results = ByLanguage(main, {"en": english}).run([jfk, french, named])
     alone = english.run([named])[0]
     assert said(results[0]) == said(results[2]) == said(alone)
-    assert said(alone) != said(main.run([named])[0]), "the two models write this otherwise"
+    # On some processors the two models write the same; how sure they are differs everywhere.
+    sure = [found.avg_logprob for found in (*results, alone, main.run([named])[0]) if found is not None]
+    assert sure[0] == pytest.approx(sure[3], abs=0.002) == sure[2] and abs(sure[4] - sure[3]) > 0.005, sure
     assert said(results[1]) == said(main.run([french])[0]) and results[1].language == "fr"
     assert results[0].language == "en" and 0.5 < results[0].language_probability <= 1.0
     assert all(result.translation is None for result in results)

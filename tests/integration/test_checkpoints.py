@@ -35,3 +35,17 @@ def test_full_text_search_follows_the_segments(store: Store, path: Path) -> None
     store.begin(job.id, content_hash="x", duration_s=9.0, made_with=MadeWith("tiny.en", "int8", "cpu"), language="en")
     assert connection.execute(find).fetchone() == (0,)
     connection.close()
+
+
+def test_the_waveform_goes_with_what_was_computed(store: Store) -> None:
+    queue(store, "a.wav")
+    (job,) = store.claim(1)
+    for levels in (b"\x01\x02", b"\x01\x02\x03"):
+        store.decoded(job.id, chunks_total=1, duration_s=1.0, speech_s=1.0, damaged=0, waveform=levels)
+        assert store.waveform(job.id) == levels
+    queue(store, "b.wav")
+    (copy,) = store.claim(1)
+    store.adopt(copy.id, job.id)
+    assert store.waveform(copy.id) == b"\x01\x02\x03"
+    store.restart(copy.id)
+    assert store.waveform(copy.id) == b""

@@ -149,3 +149,11 @@ def test_long_tables_are_read_by_an_index(store: Store, queries: Queries, wanted
 def test_brackets_that_mean_nothing_stand_for_themselves() -> None:
     assert sqlite_glob("a[") == "a[[]" and sqlite_glob("[]") == "[[]]" and sqlite_glob("[]a]") == "[]a]"
     assert sqlite_glob("[!]a]") == "[^]a]" and sqlite_glob("[!") == "[[]!" and sqlite_glob("[a[!]") == "[a[!]"
+
+
+def test_of_jobs_by_id_those_below_some_folders(store: Store, queries: Queries) -> None:
+    queue(store, "a.wav", root="/r/one")
+    queue(store, "b.wav", root="/r/one-more")
+    assert queries.among([2, 1, 99], []) == [1, 2]
+    assert queries.among([2, 1], ["/r/one"]) == [1]
+    assert queries.among([2, 1], ["/r/two"]) == []

@@ -36,9 +36,12 @@ NOT_RUN = {
     "run": "does not end",
     "doctor": "looks at this machine, for half a minute",
     "service": "changes this machine",
+    "web": "does not end, or asks for a password",
 }
 """Commands of transcribed that have tests of their own; here only their options are looked at."""
-FOREIGN = frozenset({"apt", "cp", "datasette", "docker", "jq", "ls", "mkdir", "pip", "python3", "systemctl", "usermod"})
+FOREIGN = frozenset(
+    {"apt", "cp", "curl", "datasette", "docker", "jq", "ls", "mkdir", "pip", "python3", "systemctl", "usermod"}
+)
 """Programs that change the machine, need the network or may not be here: of these the files that are named must exist."""
 ASSIGNMENT = re.compile(r"[A-Z_]+=")
 EXTRA = re.compile(r"\[(\w+)\]")

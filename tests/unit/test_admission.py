@@ -22,7 +22,7 @@ def tree(tmp_path: Path) -> Path:
         (inbox / folder).mkdir(parents=True)
     names = (
         "a.wav", "A.MP3", "notes.pdf", "noextension", "a.txt", "a.json", ".hidden.wav", "b.wav.part", "~c.wav",
-        "sub/d.ogg", "sub/deep/e.flac", "~tmp/f.wav", "own/g.wav", "sub/.h.wav",
+        "sub/d.ogg", "sub/deep/e.flac", "~tmp/f.wav", "own/g.wav", "sub/.h.wav", f".upload-{'0' * 32}.part",
     )  # fmt: skip
     for name in names:
         (inbox / name).touch()
@@ -91,6 +91,7 @@ def test_it_says_what_the_scanner_does(tree: Path, recursive: bool) -> None:
         ("#recycle/a.wav", f"is in the folder #recycle, which {BOOKKEEPING}"),
         ("._a.wav", BOOKKEEPING),
         ("sub", "a folder, not a recording"),
+        (f".upload-{'0' * 32}.part", "an upload that is not whole yet"),
         ("a" * 300 + ".wav", "cannot be examined: File name too long"),
         (".", "is a watched folder itself, not a recording in it"),
         ("../elsewhere/i.wav", "is not below a watched folder"),

@@ -88,6 +88,7 @@ def test_limits_of_subtitles_that_contradict_each_other_are_named(tmp_path: Path
         ),
         ('[hooks]\nwebhook_url = "https://example.org/"', "hooks.webhook_secret_file: is needed with webhook_url"),
         ('[hooks]\nnotify = ["json://a", "hunter2"]', "hooks.notify[1]: is not an Apprise URL"),
+        ('[web]\napi_folder = "elsewhere"', "elsewhere is neither a watched folder nor in one"),
     ],
 )
 def test_hooks_and_what_becomes_of_recordings_are_checked(tmp_path: Path, text: str, message: str) -> None:
@@ -95,6 +96,11 @@ def test_hooks_and_what_becomes_of_recordings_are_checked(tmp_path: Path, text: 
         load(tmp_path, text)
     (line,) = caught.value.message.splitlines()
     assert message in line and "hunter2" not in line
+
+
+def test_the_folder_of_the_api_is_a_watched_one_or_in_one(tmp_path: Path) -> None:
+    for name in ("inbox", "inbox/api"):
+        assert load(tmp_path, f'[web]\napi_folder = "{name}"').web.api_folder == str(tmp_path / name)
 
 
 def test_a_done_folder_beside_others_or_without_a_move_is_no_problem(tmp_path: Path) -> None:

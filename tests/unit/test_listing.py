@@ -33,6 +33,16 @@ def test_recordings_are_told_from_the_rest(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_what_the_page_has_yet_to_receive_is_not_even_listed(tmp_path: Path) -> None:
+    key = "0123456789abcdef" * 2
+    for name in (f".upload-{key}.part", f".upload-{key}.json", f".upload-{key}.toml"):
+        (tmp_path / name).touch()
+        assert look(tmp_path, name.encode(), NAMES) is None and not is_refused(tmp_path, name.encode(), NAMES)
+    for name in (f".upload-{key}.wav", ".upload-1.part"):
+        (tmp_path / name).touch()
+    assert found(tmp_path, Names()) == {f".upload-{key}.wav": Kind.RECORDING, ".upload-1.part": Kind.OTHER}
+
+
 def test_links_pipes_and_sockets_are_special_and_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()

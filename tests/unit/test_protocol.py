@@ -18,7 +18,7 @@ MESSAGES: list[Any] = [
     protocol.Opened(1, 2, "hash", None),
     protocol.StillGrowing(1, 2),
     protocol.Next(1),
-    protocol.Window(1, 2, (chunk(),), True, 10.0, 9.0, 0),
+    protocol.Window(1, 2, (chunk(),), True, 10.0, 9.0, 0, waveform=b"\x00\xff"),
     protocol.Refused(1, 2, "no audio", False),
     protocol.Close(1),
     load_model(),
