@@ -36,7 +36,7 @@ def search(
         wanted,
         None if folder is None else str(folder.expanduser().resolve()),
         None if since is None else moment_of("--since", since),
-        limit,
+        limit=limit,
     )
     with Queries(load_settings(config_file).database_path) as queries:
         hits = queries.search(asked)

@@ -36,6 +36,8 @@ class Asked:
     """Only recordings below this folder."""
     since: str | None = None
     """Only what was transcribed at this time or later."""
+    until: str | None = None
+    """Only what was transcribed at this time or earlier."""
     limit: int = 20
     within: tuple[str, ...] = ()
     """Only recordings below one of these folders; empty for all."""
@@ -95,6 +97,8 @@ class SearchQueries(ReadAccess):
         if asked.since is not None:
             # What runs, or waits to be done again, has no end, and was transcribed after it had started.
             statement = statement.where(func.coalesce(jobs.c.finished_at, jobs.c.started_at) >= asked.since)
+        if asked.until is not None:
+            statement = statement.where(func.coalesce(jobs.c.finished_at, jobs.c.started_at) <= asked.until)
         return [_hit(row) for row in self._rows(statement)]
 
 

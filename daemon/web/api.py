@@ -3,19 +3,19 @@
 from enum import Enum
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from daemon.config.formats import FORMATS
 from daemon.config.values import PRIORITY_MAX
 from daemon.publish.formats import render
-from daemon.store.full_text import query
 from daemon.store.job_queries import START
 from daemon.store.requests import acts_on, priority_command
 from daemon.store.rows import AlertRow, JobDetail, JobPage
 from daemon.store.schema import STATES
-from daemon.store.search_queries import Asked, Hit
+from daemon.store.search_queries import Hit
 from daemon.web.house import JobOf, Reader, Reads, Writer, filter_for
+from daemon.web.searching import Sought
 
 MANY = 500
 TYPES = {"json": "application/json", "vtt": "text/vtt", "md": "text/markdown", "tsv": "text/tab-separated-values"}
@@ -89,32 +89,11 @@ def transcript(job: JobOf, form: Format, queries: Reads) -> Response:
 def search(
     person: Reader,
     queries: Reads,
-    q: Annotated[str, Query(min_length=1, max_length=1000, description='Words; "two words" in quotes: a phrase.')],
-    language: Annotated[str | None, Query(max_length=10)] = None,
+    sought: Annotated[Sought, Depends()],
     limit: Annotated[int, Query(ge=1, le=MANY)] = 20,
 ) -> list[Hit]:
     """Lines of transcripts that have all of these words, those transcribed last first."""
-    return found(person, queries, q, language, limit)
-
-
-def found(person: Reader, queries: Reads, words: str, language: str | None, limit: int) -> list[Hit]:
-    """Return the lines that somebody may see, for the API and the page.
-
-    Raises:
-        HTTPException: There is nothing in the words that could be found.
-    """
-    try:
-        asked = query(phrases(words))
-    except ValueError as error:
-        raise HTTPException(422, str(error)) from error
-    return queries.search(Asked(asked, limit=limit, within=person.folders, language=language))
-
-
-def phrases(words: str) -> list[str]:
-    """Return words, and what is between quotes as one phrase."""
-    parts = words.replace("“", '"').replace("”", '"').split('"')
-    quoted = [part for part in parts[1::2] if part.strip()]
-    return [*quoted, *(word for part in parts[::2] for word in part.split())] or [words]
+    return sought.hits(person, queries, limit)
 
 
 @router.get("/alerts", tags=["service"])

@@ -12,15 +12,17 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from daemon import __version__
 from daemon.config.formats import FORMATS
+from daemon.config.languages import LANGUAGES
 from daemon.config.values import PRIORITY_MAX
 from daemon.store.requests import acts_on
 from daemon.store.rows import JobRow
 from daemon.store.schema import DONE, QUEUED, RUNNING, UNSETTLED
-from daemon.web.api import Command, found
+from daemon.web.api import Command
 from daemon.web.drop_zone import drop_zone
 from daemon.web.house import House, HouseOf, JobOf, Reader, Reads, Writer
 from daemon.web.people import Person
 from daemon.web.playback import is_video
+from daemon.web.searching import Sought
 from daemon.web.sessions import COOKIE
 from daemon.web.shown import Shown, folders
 
@@ -173,15 +175,16 @@ def _folder(job: JobRow) -> str:
 
 
 @router.get("/search")
-def search(person: Reader, queries: Reads, q: Annotated[str, Query(max_length=1000)] = "") -> Response:
+def search(house: HouseOf, person: Reader, queries: Reads, sought: Annotated[Sought, Depends()]) -> Response:
     """Lines in which something was said."""
     hits, trouble = [], ""
-    if q.strip():
+    if sought.q.strip():
         try:
-            hits = found(person, queries, q, None, HITS)
+            hits = sought.hits(person, queries, HITS)
         except HTTPException as error:
             trouble = str(error.detail)
-    return page("search.html", person, {"q": q, "hits": hits, "trouble": trouble, "most": HITS})
+    choices = {"folders": folders(house.settings, person), "languages": sorted(LANGUAGES)}
+    return page("search.html", person, {"sought": sought, "hits": hits, "trouble": trouble, "most": HITS, **choices})
 
 
 # -- who is who ----------------------------------------------------------------------------------------------
