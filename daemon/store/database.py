@@ -26,7 +26,7 @@ ENVIRONMENT_ERRORS = (
 """SQLite's messages when the machine, not the statement, is at fault."""
 
 
-def open_engine(path: Path, *, read_only: bool = False) -> Engine:
+def open_engine(path: Path, *, read_only: bool = False, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
     """Return an engine for a database.
 
     Its transactions begin with BEGIN IMMEDIATE (docs/facts.md, fact 6) and its commits reach the disk
@@ -35,7 +35,7 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
     """
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
-        creator=partial(_open_to_read if read_only else _open_to_write, path),
+        creator=partial(_open_to_read if read_only else _open_to_write, path, patience_s),
         poolclass=NullPool if read_only else None,
     )
 
@@ -47,38 +47,38 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
     return engine
 
 
-def _open_to_write(path: Path) -> sqlite3.Connection:
+def _open_to_write(path: Path, patience_s: float) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = _connect(path, "mode=rwc")
+    connection = _connect(path, "mode=rwc", patience_s)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     return connection
 
 
-def _open_to_read(path: Path) -> sqlite3.Connection:
+def _open_to_read(path: Path, patience_s: float) -> sqlite3.Connection:
     """Open a database that others may be writing.
 
     While nobody has it open there is no write-ahead log. SQLite wants to make one, and not everybody who may read the
     file may do that; but it is complete then, and can be read as one that does not change. A daemon that starts
     meanwhile writes to a new log first.
     """
-    connection = _connect(path, "mode=ro")
+    connection = _connect(path, "mode=ro", patience_s)
     try:
         connection.execute("PRAGMA schema_version")
     except sqlite3.Error:
         connection.close()
         if path.with_name(f"{path.name}-wal").exists():
             raise
-        return _connect(path, "mode=ro&immutable=1")
+        return _connect(path, "mode=ro&immutable=1", patience_s)
     return connection
 
 
-def _connect(path: Path, how: str) -> sqlite3.Connection:
+def _connect(path: Path, how: str, patience_s: float) -> sqlite3.Connection:
     return sqlite3.connect(
         f"file:{_quoted(path)}?{how}",
         uri=True,
-        timeout=BUSY_TIMEOUT_S,
+        timeout=patience_s,
         isolation_level=None,
         check_same_thread=False,
     )

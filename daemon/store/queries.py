@@ -64,7 +64,7 @@ class Queries(
     def _ask(self, command: str, job_ids: Sequence[int | None]) -> None:
         if obstacle := denied(self._path, write=True):
             raise Unavailable(*obstacle)
-        writer = database.open_engine(self._path)
+        writer = database.open_engine(self._path, patience_s=self._patience_s)
         try:
             for at in range(0, len(job_ids), GROUP):
                 rows = [

@@ -21,17 +21,22 @@ IDS_MAX = 10_000
 class ReadAccess(Reading):
     """A reader of jobs.db, to be closed after use. As a context manager it explains errors of the database.
 
+    Args:
+        path: The database file.
+        patience_s: How long to wait while somebody else writes.
+
     Raises:
         Unavailable: There is no database yet, or it cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_s: float = database.BUSY_TIMEOUT_S) -> None:
         if obstacle := denied(path):
             raise Unavailable(*obstacle)
         if not path.is_file():
             raise Unavailable(f"there is no database at {path} yet", "start the daemon: transcribed run")
         self._path = path
-        self._engine = database.open_engine(path, read_only=True)
+        self._patience_s = patience_s
+        self._engine = database.open_engine(path, read_only=True, patience_s=patience_s)
 
     def __enter__(self) -> Self:
         return self

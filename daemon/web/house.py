@@ -15,6 +15,9 @@ from daemon.web.people import Person, Users
 from daemon.web.sessions import Sessions, Tries
 from daemon.web.shared import Shared
 
+PATIENCE_S = 3.0
+"""The daemon writes for milliseconds; whoever waits longer for it keeps a thread from all the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -57,7 +60,7 @@ def _overseer(person: "Reader") -> Person:
 
 
 def _queries(house: "HouseOf") -> Iterator[Queries]:
-    with Queries(house.database) as queries:
+    with Queries(house.database, PATIENCE_S) as queries:
         yield queries
 
 

@@ -1,6 +1,8 @@
 """The API for programs, on a database without a daemon."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -131,3 +133,16 @@ def test_every_answer_keeps_to_its_description(web: WebHouse) -> None:
     assert not any(path.startswith(("/jobs", "/login")) for path in described["paths"])
     with Queries(web.settings.database_path) as queries:
         assert queries.jobs() == []
+
+
+def test_a_database_that_somebody_else_writes_to_is_not_waited_for_long(
+    web: WebHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.web.house.PATIENCE_S", 0.1)
+    job_id = web.add("talk.opus", said("good morning", 0.0, 1.0))
+    with closing(sqlite3.connect(web.settings.database_path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        answer = web.client().post(f"/api/jobs/{job_id}/retry")
+        assert answer.status_code == 503 and "locked" in answer.json()["error"]["message"]
+        assert web.client().get(f"/api/jobs/{job_id}").status_code == 200, "reading goes on"
+    assert web.client().post(f"/api/jobs/{job_id}/retry").status_code == 202
