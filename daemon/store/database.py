@@ -20,10 +20,9 @@ from daemon.errors import AlreadyRunning, Unavailable
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 30.0
-ENVIRONMENT_ERRORS = (
-    "disk is full", "disk i/o error", "unable to open", "readonly database", "is locked", "malformed", "not a database",
-)  # fmt: skip
+ENVIRONMENT_ERRORS = ("disk is full", "disk i/o error", "unable to open", "readonly database", "is locked")
 """SQLite's messages when the machine, not the statement, is at fault."""
+DAMAGE = ("malformed", "not a database")
 
 
 def open_engine(path: Path, *, read_only: bool = False, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
@@ -210,12 +209,22 @@ def _empty_log(engine: Engine) -> None:
 def unavailable(path: Path, error: DatabaseError) -> Unavailable:
     """Return the environment error that SQLite's message stands for; raise a mistake in a statement as it is."""
     said = str(error.orig)
+    if any(part in said for part in DAMAGE):
+        return damaged(path, error)
     if not any(part in said.lower() for part in ENVIRONMENT_ERRORS):
         raise error
     free_mb = shutil.disk_usage(path.parent).free >> 20 if path.parent.exists() else 0
     return Unavailable(
         f"the database {path} cannot be used: {said}",
         f"{free_mb} MB are free on its disk; check the disk and the permissions",
+    )
+
+
+def damaged(path: Path, error: DatabaseError) -> Unavailable:
+    """Return the error for a file that is no database, or one that cannot be read any more."""
+    return Unavailable(
+        f"{path} is damaged or no database: {error.orig}",
+        "stop the daemon and put a copy from `backups/` beside it in its place",
     )
 
 

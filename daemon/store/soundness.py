@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
 
-from daemon.errors import Unavailable
+from daemon.store import database
 from daemon.store.migrate import Schema, schema_of
 from daemon.store.read_access import ReadAccess
 from daemon.store.records import timestamp_in
@@ -60,7 +60,7 @@ def soundness(path: Path) -> Soundness:
         with _Reader(path) as reader:
             return Soundness(schema_of(path), reader.damage())
     except DatabaseError as error:
-        raise _no_database(path, error) from error
+        raise database.damaged(path, error) from error
 
 
 def times(path: Path, since_s: float) -> Times:
@@ -77,11 +77,4 @@ def times(path: Path, since_s: float) -> Times:
         with _Reader(path) as reader:
             return reader.times(timestamp_in(-since_s))
     except DatabaseError as error:
-        raise _no_database(path, error) from error
-
-
-def _no_database(path: Path, error: DatabaseError) -> Unavailable:
-    return Unavailable(
-        f"{path} is damaged or no database: {error.orig}",
-        "stop the daemon and put a copy from `backups/` beside it in its place",
-    )
+        raise database.damaged(path, error) from error

@@ -69,6 +69,8 @@ def test_what_is_dropped_appears_by_itself_and_is_read_and_listened_to(page: Pag
     expect(row.locator(".state")).to_have_text("done", timeout=60_000)
     assert fits(page)
     row.get_by_role("link").click()
+    page.wait_for_url("**/jobs/*")
+    page.wait_for_load_state()
 
     lines = page.locator("#lines li")
     text = (daemon.inbox / name).with_suffix(".txt").read_text().splitlines()

@@ -72,7 +72,7 @@ def test_the_page_runs_without_a_daemon_and_ends_at_a_signal(web: WebHouse) -> N
 
 
 def test_it_is_not_served_to_others_while_nobody_has_a_password(web: WebHouse) -> None:
-    with pytest.raises(BadConfig, match="could read all transcripts"):
+    with pytest.raises(BadConfig, match="nobody could log in"):
         serve(web.settings, "0.0.0.0:1")
 
 

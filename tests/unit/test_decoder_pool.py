@@ -1,6 +1,7 @@
 """The decoder pool: with fake children the turns that their lives can take, with real ones those that cannot load."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -249,8 +250,9 @@ def test_a_decoder_that_dies_while_loading_charges_no_recording(
 def test_a_decoder_that_is_ready_pays_for_what_ends_it(pool: DecoderPool, recording: int) -> None:
     pool.warm_up()
     assert event(pool) is None
+    os.kill(pool.children[0].pid, signal.SIGSTOP)  # lest it answers before it is killed
     pool.open(order(1, recording), recording)
-    os.kill(pool.children[0].pid, 9)
+    os.kill(pool.children[0].pid, signal.SIGKILL)
     assert event(pool) == LostRecordings(1, (), "signal 9")
 
 
