@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 PROGRAMS = ("chromium-headless-shell", "chromium")
 SIZES = ((1280, 800), (390, 844))
@@ -13,24 +13,32 @@ SIZES = ((1280, 800), (390, 844))
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Chromium, as Debian has it."""
+def chromium(*options: str) -> Iterator[Browser]:
+    """Chromium, as Debian has it, with further options of its command line."""
     program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
     if program is None:
         pytest.skip(f"there is no browser here: apt install {PROGRAMS[0]}")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *options])
         yield browser
         browser.close()
 
 
-def watched(page: Page, address: str) -> list[str]:
-    """What goes wrong on a page from now on: errors of its scripts, and requests to anywhere else."""
+def watched(page: Page, *addresses: str, told: str = "") -> list[str]:
+    """What goes wrong on a page from now on.
+
+    Args:
+        page: The page.
+        addresses: What the addresses may begin with that it asks; all others are wrong.
+        told: What its console tells is wrong where this is in it; "" for every error.
+    """
     wrong: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if told in message.text if told else message.type == "error":
+            wrong.append(message.text)
+
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    page.on(
-        "request",
-        lambda request: None if request.url.startswith((address, "blob:", "data:")) else wrong.append(request.url),
-    )
+    page.on("console", hear)
+    page.on("request", lambda request: None if request.url.startswith(addresses) else wrong.append(request.url))
     return wrong

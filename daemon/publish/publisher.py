@@ -67,8 +67,8 @@ def publish_so_far(store: Store, job: Job) -> None:
     found = store.stored_chunks(job.id, 0, sys.maxsize)
     lines = [line for nth, chunk in enumerate(found) if chunk.idx == nth for line in chunk.segments]
     content = _so_far(job, lines)
-    _recognize(store, job.id, content)
-    before = store.live_file(job.id)
+    if (before := store.live_file(job.id)) is not None:
+        before = _recognized(store, job.id, before, content)
     fd = growing_file(job)
     try:
         _publish(store, job, {LIVE: content}, access(fd), instead_of=before)
@@ -82,12 +82,9 @@ def withdraw_so_far(store: Store, job_id: int) -> bool:
     Returns:
         Whether there is nothing left to do; otherwise its folder is missing or cannot be written now.
     """
-    if store.live_file(job_id) is None:
+    if (file := store.live_file(job_id)) is None:
         return True
-    _recognize(store, job_id, _so_far(store.job(job_id), store.transcript(job_id)))
-    file = store.live_file(job_id)
-    assert file is not None
-    if not _remove(file):
+    if not _remove(_recognized(store, job_id, file, _so_far(store.job(job_id), store.transcript(job_id)))):
         return False
     store.forget_live_file(job_id)
     return True
@@ -99,22 +96,21 @@ def _so_far(job: Job, lines: Sequence[Segment]) -> bytes:
     return render(job, lines, formats=(form,))[form]
 
 
-def _recognize(store: Store, job_id: int, text: bytes) -> None:
-    """Know the file with the text so far again, which a kill may have left as it was before what is recorded of it.
+def _recognized(store: Store, job_id: int, file: Output, text: bytes) -> Output:
+    """Return the file with the text so far as it is: a kill may have left it as it was before what is recorded of it.
 
     Args:
         store: Where it is recorded.
         job_id: The job.
+        file: As it is recorded.
         text: What there is to say by now: the file is the beginning of that.
     """
-    file = store.live_file(job_id)
-    if file is None:
-        return
     with suppress(OSError):
         there = _beginning(file, len(text) + 1)
         if there and text.startswith(there):
-            written = Output(LIVE, file.path_bytes, hashlib.sha256(there).hexdigest(), len(there))
-            store.plan_outputs(job_id, [written])
+            file = Output(LIVE, file.path_bytes, hashlib.sha256(there).hexdigest(), len(there))
+            store.plan_outputs(job_id, [file])
+    return file
 
 
 def _beginning(file: Output, size: int) -> bytes:

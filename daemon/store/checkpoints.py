@@ -37,7 +37,7 @@ from daemon.store.schema import (
     suppressed,
     translations,
     waveforms,
-)  # fmt: skip
+)
 from daemon.store.stages import keep_stages
 
 JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "recorded_at", "warnings")]

@@ -168,7 +168,7 @@ class Intake(Access):
         def work(db: Connection) -> None:
             for seen, values, grown in items:
                 if grown is None:
-                    _end_recording(db, seen, "what has its name now is no recording")
+                    end_recording(db, seen, "what has its name now is no recording")
                 if grown is None or not _grow(db, seen, grown):
                     _insert_version(db, seen, values, when)
 
@@ -184,7 +184,7 @@ def _grow(db: Connection, seen: Seen, values: dict[str, Any]) -> bool:
     goes_on = or_(jobs.c.state == RECORDING, and_(*_unwanted(seen)))
     this = (*_path(seen), jobs.c.fingerprint == seen.fingerprint, not_(goes_on))
     if db.execute(select(jobs.c.id).where(*this)).first() is not None:
-        _end_recording(db, seen, "an earlier recording has come back to its place")
+        end_recording(db, seen, "an earlier recording has come back to its place")
         return False
     complete = {name: value for name, value in values.items() if name == "queued_at"}
     for rows, new in (((jobs.c.state == RECORDING,), values), (_unwanted(seen), complete)):
@@ -204,10 +204,11 @@ def _unwanted(seen: Seen) -> tuple[ColumnElement[bool], ...]:
     return jobs.c.state == CANCELLED, jobs.c.queued_at.is_(None), *same
 
 
-def _end_recording(db: Connection, seen: Seen, reason: str) -> None:
-    """Move recording → vanished: there is something else at its path."""
+def end_recording(db: Connection, seen: Seen, reason: str, but_for: int = 0) -> None:
+    """Move recording → vanished: there is something else at its path, perhaps the recording of the job `but_for`."""
     ended = {"state": VANISHED, "reason": reason, "finished_at": timestamp()}
-    db.execute(update(jobs).where(*_path(seen), jobs.c.state == RECORDING).values(**ended))
+    others = (*_path(seen), jobs.c.state == RECORDING, jobs.c.id != but_for)
+    db.execute(update(jobs).where(*others).values(**ended))
 
 
 def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: Any) -> None:

@@ -90,8 +90,7 @@ class JobQueries(StageQueries):
 
     def existing(self, job_ids: Sequence[int]) -> list[int]:
         """Return those of these jobs that there are."""
-        found = self._rows_of(sorted(job_ids), lambda ids: select(jobs.c.id).where(jobs.c.id.in_(ids)))
-        return [row.id for row in found]
+        return self.among(job_ids, ())
 
     def among(self, job_ids: Sequence[int], within: Sequence[str]) -> list[int]:
         """Return those of these jobs whose recordings are below one of some folders; with no folders, all there are."""

@@ -10,6 +10,7 @@ from daemon.chunk import BESIDE
 from daemon.filesystem import file_of, inode_of
 from daemon.store.access import Access
 from daemon.store.checkpoints import forget
+from daemon.store.intake import end_recording
 from daemon.store.records import (
     Moved,
     Output,
@@ -150,10 +151,10 @@ def _follow(db: Connection, moved: Moved) -> None:
         return
     seen = moved.seen
     # What was on its way here under this name has been replaced.
-    here = (jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes, jobs.c.id != moved.job_id)
-    db.execute(delete(jobs).where(*here, jobs.c.state == SETTLING))
-    replaced = {"state": VANISHED, "reason": "another recording has taken its place", "finished_at": timestamp()}
-    db.execute(update(jobs).where(*here, jobs.c.state == RECORDING).values(**replaced))
+    db.execute(
+        delete(jobs).where(jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes, jobs.c.state == SETTLING)
+    )
+    end_recording(db, seen, "another recording has taken its place", but_for=moved.job_id)
     values: dict[str, Any] = seen_columns(seen)
     if moved.reason is not None:
         values["reason"] = moved.reason

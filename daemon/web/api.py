@@ -4,11 +4,9 @@ from enum import Enum
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import StreamingResponse
 
-from daemon.config.formats import FORMATS
 from daemon.config.values import PRIORITY_MAX
-from daemon.publish.formats import render
 from daemon.store.job_queries import START
 from daemon.store.requests import acts_on, priority_command
 from daemon.store.rows import AlertRow, JobDetail, JobPage
@@ -18,12 +16,9 @@ from daemon.web.house import JobOf, Reader, Reads, Writer, filter_for
 from daemon.web.searching import Sought
 
 MANY = 500
-TYPES = {"json": "application/json", "vtt": "text/vtt", "md": "text/markdown", "tsv": "text/tab-separated-values"}
-"""What is served as something else than plain text."""
 
 router = APIRouter(prefix="/api")
 State = Enum("State", {state: state for state in STATES}, type=str)  # type: ignore[misc]
-Format = Enum("Format", {form: form for form in FORMATS}, type=str)  # type: ignore[misc]
 Command = Literal["cancel", "retry", "pause", "resume"]
 
 
@@ -68,21 +63,6 @@ def prioritize(job: JobOf, priority: int, person: Writer, queries: Reads) -> dic
         raise HTTPException(422, f"the priority must be from {-PRIORITY_MAX} to {PRIORITY_MAX}")
     queries.request(priority_command(priority), [job["id"]])
     return {"requested": f"priority {priority}"}
-
-
-@router.get("/jobs/{job_id}/transcript.{form}", tags=["jobs"], response_class=Response)
-def transcript(job: JobOf, form: Format, queries: Reads) -> Response:
-    """The transcript of a job that is done, in any format."""
-    record = queries.record(job["id"])
-    if record is None or job["state"] != "done":
-        raise HTTPException(409, f"the job is {job['state']}, and has no transcript yet")
-    stages = {stage["name"]: stage["result"] for stage in job["stages"]}
-    name = form.value
-    content = render(
-        record, queries.transcript(record.id), queries.suppressed(record.id), stages, [name],
-        queries.translation(record.id),
-    )[name]  # fmt: skip
-    return Response(content, media_type=f"{TYPES.get(name, 'text/plain')}; charset=utf-8")
 
 
 @router.get("/search", tags=["search"])

@@ -53,6 +53,18 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def is_for_others(host: str, web: Web) -> bool:
+    """Return whether a page is meant for others than whoever is on this machine.
+
+    So it is where it has a name or users, even on the loopback: a proxy may stand in front of it.
+
+    Args:
+        host: The address that it listens on.
+        web: The names and users that are configured.
+    """
+    return not is_loopback(host) or bool(web.hosts or web.users)
+
+
 class Guard:
     """Lets requests through that may pass, and says whose they are: `request.state.person`.
 
@@ -68,8 +80,7 @@ class Guard:
         self._app = app
         self._hosts = {"localhost", "127.0.0.1", "[::1]", host, *web.hosts}
         self._header = web.proxy_header
-        # Where it has a name or users, it is meant for others, and a proxy may stand between them and the loopback.
-        self._is_private = is_loopback(host) and not (web.hosts or web.users or web.proxy_header)
+        self._is_private = not is_for_others(host, web) and not web.proxy_header
         self._users = users
         self._sessions = sessions
 

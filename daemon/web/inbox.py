@@ -22,12 +22,12 @@ from daemon.watch.names import Names
 from daemon.web.people import Person
 from daemon.web.upload_files import (
     NEW,
-    NoUpload,
     WrongOffset,
     gb,
     hold,
     let_go,
     lock,
+    no_upload,
     numbered,
     opened,
     read_wanted,
@@ -257,7 +257,7 @@ class Incoming:
         os.fsync(self._where)
 
     def _find(self, person: str | None) -> None:
-        gone = NoUpload(f"there is no upload {self.key}", "it was finished, cancelled, or left for more than a day")
+        gone = no_upload(self.key)
         try:
             self.wanted = read_wanted(self._where, self.key)
             if person is not None and person != self.wanted.person:

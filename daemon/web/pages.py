@@ -15,8 +15,7 @@ from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 from daemon.config.values import PRIORITY_MAX
 from daemon.store.requests import acts_on
-from daemon.store.rows import JobRow
-from daemon.store.schema import DONE, QUEUED, RUNNING, UNSETTLED
+from daemon.store.schema import DONE
 from daemon.web.api import Command
 from daemon.web.drop_zone import drop_zone
 from daemon.web.house import House, HouseOf, JobOf, Reader, Reads, Writer
@@ -30,7 +29,6 @@ HERE = Path(__file__).parent
 HITS = 100
 UNSURE = -0.8
 """Lines whose words the model gave less than this on average (natural logarithm) are shaded; good speech has -0.3."""
-OPEN_STATES = (*UNSETTLED, QUEUED, RUNNING, "failed", "paused")
 DOCX = "docx"
 TAKEN = (*FORMATS, DOCX)
 """The formats in which transcripts can be taken away."""
@@ -165,13 +163,8 @@ def reader(job: JobOf, person: Reader, queries: Reads) -> Response:
         "channels": len({line.channel for line in lines}) > 1,
         "is_done": job["state"] == DONE,
         "warnings": json.loads(job["warnings"] or "[]"),
-        "folder": _folder(job),
     }
     return page("reader.html", person, values)
-
-
-def _folder(job: JobRow) -> str:
-    return job["path"].rpartition("/")[0]
 
 
 @router.get("/search")

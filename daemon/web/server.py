@@ -11,7 +11,7 @@ import uvicorn
 from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
 from daemon.web.application import make_app
-from daemon.web.guard import is_loopback
+from daemon.web.guard import is_for_others
 from daemon.web.people import Users
 
 LISTEN = "127.0.0.1:8642"
@@ -33,9 +33,7 @@ def serve(settings: Settings, address: str, *, attached: bool = False) -> None:
         Unavailable: The address cannot be used.
     """
     host, _, port = address.rpartition(":")
-    web = settings.web
-    is_for_others = not is_loopback(host) or web.hosts or web.users
-    if is_for_others and not Users(settings).names and not web.proxy_header:
+    if is_for_others(host, settings.web) and not Users(settings).names and not settings.web.proxy_header:
         raise BadConfig(
             f"web: nobody could log in at {address}, which is meant for others, for there are no users",
             "transcribed web user add NAME; or name the header of a proxy (web.proxy_header); or listen on 127.0.0.1 "

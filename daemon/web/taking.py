@@ -1,4 +1,4 @@
-"""Transcripts to take away: as a document, or many of them as a zip file."""
+"""Transcripts to take away: as a file of any format, as a document, or many of them as a zip file."""
 
 import os
 import re
@@ -20,6 +20,7 @@ from daemon.publish.formats import rendered, transcript_of
 from daemon.publish.transcript import Transcript
 from daemon.store.queries import Queries
 from daemon.store.records import Job
+from daemon.store.rows import JobDetail
 from daemon.store.schema import DONE
 from daemon.web.house import HouseOf, JobOf, Reader, Reads
 from daemon.web.many import Ids, More, selected
@@ -33,6 +34,10 @@ LEFT_OUT = "left-out.txt"
 NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 """What some systems do not allow for in the name of a file."""
 
+TYPES = {"json": "application/json", "vtt": "text/vtt", "md": "text/markdown", "tsv": "text/tab-separated-values"}
+"""What is served as something else than plain text."""
+
+Format = Enum("Format", {form: form for form in FORMATS}, type=str)  # type: ignore[misc]
 Kind = Enum("Kind", {form: form for form in TAKEN}, type=str)  # type: ignore[misc]
 router = APIRouter()
 
@@ -44,12 +49,24 @@ def document(
     times: Annotated[bool, Query(description="Whether each paragraph has its time in the margin.")] = True,
 ) -> Response:
     """The transcript of a job that is done, as a document for Word and others."""
+    name = quote(f"{os.path.splitext(os.path.basename(job['path']))[0]}.docx", safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(_docx(_done(job, queries), times=times), media_type=DOCX_TYPE, headers=headers)
+
+
+@router.get("/api/jobs/{job_id}/transcript.{form}", tags=["jobs"], response_class=Response)
+def transcript(job: JobOf, form: Format, queries: Reads) -> Response:
+    """The transcript of a job that is done, in any format."""
+    content = rendered(_done(job, queries), [form.value])[form.value]
+    return Response(content, media_type=f"{TYPES.get(form.value, 'text/plain')}; charset=utf-8")
+
+
+def _done(job: JobDetail, queries: Queries) -> Transcript:
+    """Return the transcript of a job, if it has one."""
     record = queries.record(job["id"])
     if record is None or job["state"] != DONE:
         raise HTTPException(409, f"the job is {job['state']}, and has no transcript yet")
-    name = quote(f"{os.path.splitext(os.path.basename(job['path']))[0]}.docx", safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return Response(_docx(_transcript(queries, record), times=times), media_type=DOCX_TYPE, headers=headers)
+    return _transcript(queries, record)
 
 
 @router.post("/api/transcripts.zip", tags=["jobs"], response_class=StreamingResponse)

@@ -17,7 +17,7 @@ from daemon.errors import TranscribedError, Unavailable
 from daemon.watch.names import UPLOAD
 from daemon.web.inbox import LASTS_S, Incoming, folders_for
 from daemon.web.people import ANYBODY, Person
-from daemon.web.upload_files import NoUpload, opened, read_wanted, upload_file
+from daemon.web.upload_files import NoUpload, no_upload, opened, read_wanted, upload_file
 
 UNFINISHED_MAX = 20
 """Uploads that a person may have begun and not ended."""
@@ -108,9 +108,7 @@ class Unfinished:
             Busy: Somebody works on it.
             Unavailable: A folder or the file cannot be read.
         """
-        trouble: TranscribedError = NoUpload(
-            f"there is no upload {key[:40]!r}", "it was finished, cancelled, or left for more than a day"
-        )
+        trouble: TranscribedError = no_upload(key)
         for folder in folders_for(self._settings, person) if KEY.fullmatch(key) else ():
             try:
                 incoming = Incoming.resume(self._settings, folder, key, person.name)

@@ -50,6 +50,11 @@ class TooLarge(TranscribedError):
     """It is more than may be sent."""
 
 
+def no_upload(key: str) -> NoUpload:
+    """Return the error for an upload that is not there, or not for whoever asks."""
+    return NoUpload(f"there is no upload {key[:40]!r}", "it was finished, cancelled, or left for more than a day")
+
+
 def upload_file(key: str, kind: str) -> bytes:
     """Return the name of one of the hidden files of an upload: `part`, `json` or `toml`."""
     return f".upload-{key}.{kind}".encode()

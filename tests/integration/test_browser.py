@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from daemon.clips import CLIPS
 from tests.browser import SIZES, chromium, watched
-from tests.integration.test_server import free_port, is_served
+from tests.integration.web_process import free_port, is_served
 from tests.support import Daemon, wait_until
 
 SERIOUS = ("serious", "critical")
@@ -44,7 +44,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, daemon: Daemon) -> It
         viewport={"width": width, "height": height}, base_url=daemon.environment["PAGE"], accept_downloads=True
     )
     made = context.new_page()
-    wrong = watched(made, daemon.environment["PAGE"])
+    wrong = watched(made, daemon.environment["PAGE"], "blob:", "data:")
     yield made
     context.close()
     assert wrong == []

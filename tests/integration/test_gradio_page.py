@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.clips import CLIPS
-from tests.integration.test_server import free_port, is_served
+from tests.integration.web_process import free_port, is_served
 from tests.support import ROOT, MakeDaemon, wait_until
 
 EXAMPLE = ROOT / "docs" / "examples" / "gradio_page.py"

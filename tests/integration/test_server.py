@@ -14,20 +14,8 @@ from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
 from daemon.web.server import serve
 from tests.integration.web_house import WebHouse
+from tests.integration.web_process import free_port, is_served
 from tests.support import MakeDaemon, wait_until
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-def is_served(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def children(pid: int) -> list[int]:

@@ -9,15 +9,13 @@ import pytest
 
 from daemon.config.folder_settings import FolderSettings
 from daemon.config.reader import load
+from tests.browser import chromium, watched
 from tests.integration.web_process import Web
 from tests.support import wait_until, write_wav
 
-CHROMIUM = Path("/usr/bin/chromium-headless-shell")
 SIZE = 40_000_000
 PER_S = 16_000_000
 """The browser sends no more than this, so that there is a middle."""
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no browser: {CHROMIUM}")
 
 
 @pytest.fixture
@@ -30,21 +28,14 @@ def web(tmp_path: Path) -> Iterator[Web]:
 @pytest.fixture
 def page(web: Web) -> Iterator[Any]:
     """The queue in a browser; a script that fails, and a request to another host, fail the test."""
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=options)
+    with chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as browser:
         made = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
-        trouble: list[str] = []
-        made.on("pageerror", lambda error: trouble.append(str(error)))
-        made.on("request", lambda asked: None if web.address in asked.url else trouble.append(asked.url))
-        made.on("console", lambda told: trouble.append(told.text) if "Content Security" in told.text else None)
+        # That a server is away, which some tests kill, the console tells as well.
+        wrong = watched(made, f"http://{web.address}", f"blob:http://{web.address}", told="Content Security")
         made.on("dialog", lambda dialog: dialog.accept())
         made.goto(f"http://{web.address}/")
         yield made
-        browser.close()
-    assert trouble == []
+    assert wrong == []
 
 
 @pytest.fixture
@@ -64,6 +55,15 @@ def recording(folder: Path, name: str = "talk.mp3", size: int = SIZE) -> Path:
     path = folder / name
     path.write_bytes(os.urandom(size))
     return path
+
+
+def under_way(web: Web, page: Any, slowly: Callable[[bool], None], folder: Path) -> Path:
+    """A recording that is being sent, slowly, and of which a part has arrived."""
+    file = recording(folder)
+    slowly(True)
+    page.set_input_files("#files", file)
+    wait_until(lambda: web.arrived() > SIZE // 5, 60, "a part having arrived")
+    return file
 
 
 def said(page: Any, text: str) -> None:
@@ -108,10 +108,7 @@ def test_what_is_dropped_arrives_and_is_flattened(web: Web, page: Any, tmp_path:
 def test_an_upload_goes_on_after_the_page_was_loaded_again(
     web: Web, page: Any, slowly: Callable[[bool], None], tmp_path: Path
 ) -> None:
-    file = recording(tmp_path)
-    slowly(True)
-    page.set_input_files("#files", file)
-    wait_until(lambda: web.arrived() > SIZE // 5, 60, "a part having arrived")
+    file = under_way(web, page, slowly, tmp_path)
     page.reload()
     said(page, "A recording did not arrive as a whole.")
     assert "of 40 MB: choose or drop this file again" in page.locator("#sending li").inner_text()
@@ -129,10 +126,7 @@ def test_an_upload_goes_on_after_the_page_was_loaded_again(
 def test_an_upload_goes_on_by_itself_after_the_server_was_killed(
     web: Web, page: Any, slowly: Callable[[bool], None], tmp_path: Path
 ) -> None:
-    file = recording(tmp_path)
-    slowly(True)
-    page.set_input_files("#files", file)
-    wait_until(lambda: web.arrived() > SIZE // 5, 60, "a part having arrived")
+    file = under_way(web, page, slowly, tmp_path)
     web.kill()
     page.locator("#sending li", has_text="Trying again").wait_for()
     before = web.arrived()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
@@ -15,8 +14,8 @@ from daemon.config.settings import Settings
 from daemon.web.application import make_app
 from daemon.web.people import Users
 from tests import builders
+from tests.browser import chromium, watched
 
-CHROMIUM = Path("/usr/bin/chromium-headless-shell")
 HOST = "127.0.0.1"
 PEOPLE = """
 [web.users.guest]
@@ -56,19 +55,8 @@ def served(settings: Settings) -> Iterator[str]:
 @contextlib.contextmanager
 def browser_page(**options: Any) -> Iterator[Any]:
     """Open a page of a browser that fails the test if a script fails or the page asks another host."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no browser: {CHROMIUM}")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(**options)
-        trouble: list[str] = []
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
-        page.on(
-            "request", lambda asked: trouble.append(asked.url) if not asked.url.startswith(f"http://{HOST}") else None
-        )
+        wrong = watched(page, f"http://{HOST}")
         yield page
-        browser.close()
-        assert trouble == []
+    assert wrong == []

@@ -13,6 +13,18 @@ from tests.support import Daemon, wait_until
 HOST = "127.0.0.1"
 
 
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def is_served(port: int) -> bool:
+    try:
+        return httpx.get(f"http://{HOST}:{port}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 class Web:
     """A real `transcribed web`.
 
@@ -24,8 +36,8 @@ class Web:
     def __init__(self, folder: Path, house: Daemon | None = None) -> None:
         self.house = house or Daemon(folder, model='name = "base"')
         self.inbox = self.house.inbox
-        with socket.create_server((HOST, 0)) as free:
-            self.address = f"{HOST}:{free.getsockname()[1]}"
+        self.port = free_port()
+        self.address = f"{HOST}:{self.port}"
         migrate(self.house.database)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -34,14 +46,8 @@ class Web:
             self.process = subprocess.Popen(
                 self.house.command("web", "--listen", self.address), stderr=log, env=self.house.environment
             )
-        wait_until(self._answers, 60, "the page being served")
+        wait_until(lambda: is_served(self.port), 60, "the page being served")
         return self
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"http://{self.address}/healthz").status_code == 200
-        except httpx.TransportError:
-            return False
 
     def kill(self) -> None:
         """As the kernel does when memory is short."""
