@@ -1,0 +1,61 @@
+// Asks the server about the versions of a transcript.
+
+import { says } from "/static/says.js";
+
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function answered(answer) {
+  if (answer.ok) return answer.json();
+  if (answer.status === 401) throw new Refused(401, says("logged-out"));
+  try {
+    const { message, hint } = (await answer.json()).error;
+    throw new Refused(answer.status, hint ? `${message}; ${hint}` : message);
+  } catch (error) {
+    throw error instanceof Refused ? error : new Refused(answer.status, says("wrong-answer", { status: answer.status }));
+  }
+}
+
+async function ask(address, options) {
+  // Raises Refused, with status 0 where there is no answer.
+  let answer;
+  try {
+    answer = await fetch(address, options);
+  } catch {
+    throw new Refused(0, says("no-answer"));
+  }
+  return answered(answer);
+}
+
+export class Versions {
+  constructor(job) {
+    this.address = `/api/jobs/${job}/versions`;
+  }
+
+  all() {
+    return ask(this.address);
+  }
+
+  one(version) {
+    return ask(`${this.address}/${version}`);
+  }
+
+  #post(address, content) {
+    const headers = { "Content-Type": "application/json" };
+    return ask(address, { method: "POST", headers, body: JSON.stringify(content) });
+  }
+
+  save(basedOn, lines) {
+    return this.#post(this.address, { based_on: basedOn, lines });
+  }
+
+  restore(version, basedOn) {
+    return this.#post(`${this.address}/${version}/restore`, { based_on: basedOn });
+  }
+}
+
+export const moment = (time) => `${time.slice(0, 16).replace("T", " ")} UTC`;
