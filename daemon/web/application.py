@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from daemon import __version__
 from daemon.config.settings import Settings
 from daemon.errors import TranscribedError, Unavailable
-from daemon.web import api, charts, many, openai, pages, playback, service_page, taking, uploads
+from daemon.web import api, charts, many, openai, pages, playback, service_page, taking, uploads, versions
 from daemon.web.feed import Feed
 from daemon.web.guard import FOR_PROGRAMS, Guard
 from daemon.web.house import House
@@ -26,7 +26,7 @@ from daemon.web.waiting import Waiting
 
 DESCRIPTION = "Recordings, jobs and transcripts. Every request to change something becomes a request to the daemon."
 
-PARTS = (playback, charts, service_page, many, taking, api, uploads, openai, pages)
+PARTS = (playback, charts, service_page, many, taking, versions, api, uploads, openai, pages)
 """In this order: of two routes that match an address, the first one answers."""
 
 

@@ -14,6 +14,7 @@ from daemon import __version__
 from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 from daemon.config.values import PRIORITY_MAX
+from daemon.publish.formats import transcript_of
 from daemon.store.requests import acts_on
 from daemon.store.schema import DONE
 from daemon.web.api import Command
@@ -24,6 +25,7 @@ from daemon.web.playback import is_video
 from daemon.web.searching import Sought
 from daemon.web.sessions import COOKIE
 from daemon.web.shown import Shown, folders
+from daemon.web.versions import may_be_changed, row_of
 
 HERE = Path(__file__).parent
 HITS = 100
@@ -153,10 +155,14 @@ def request(
 @router.get("/jobs/{job_id}")
 def reader(job: JobOf, person: Reader, queries: Reads) -> Response:
     """A recording with its transcript."""
-    lines = queries.transcript(job["id"])
+    record, version = queries.record(job["id"]), queries.edition(job["id"])
+    said = queries.transcript(job["id"])
+    lines = said if record is None else transcript_of(record, said, version=version).segments
     values = {
         "job": job,
         "lines": lines,
+        "edited": None if version is None else row_of(version),
+        "can_edit": not person.read_only and may_be_changed(job, queries),
         "suppressed": queries.suppressed(job["id"]),
         "translation": queries.translation(job["id"]),
         "unsure": UNSURE,
