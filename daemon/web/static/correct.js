@@ -88,10 +88,12 @@ function changed() {
   else draft.remove();
 }
 
-function offerDraft() {
+async function offerDraft() {
   const found = draft.read();
   if (!found || location.hash.startsWith("#version=")) return;
-  const isOld = found.base !== Number(list.dataset.version);
+  const all = await versions.all().catch(() => []);
+  const isOld = found.base !== (all[0]?.version ?? 0);
+  if (editor) return;
   kept.querySelector("p").textContent = says(isOld ? "old-draft" : "draft", { time: moment(found.at) });
   kept.hidden = false;
 }

@@ -3,6 +3,7 @@
 // [{ start_s, end_s, word, unsure }], each word with the space before it.
 
 export const SHORTEST_S = 0.05;
+const LATE_S = 1; // players and decoders differ about the length of a recording
 const NEW_S = 2;
 // Scripts that are written without spaces between words, and their full stops; as in daemon/publish/scripts.py.
 const UNSPACED = new RegExp(
@@ -38,9 +39,8 @@ export function parsed(text) {
 
 export function trouble(line, ends) {
   // What is wrong with the times of a line in a recording that ends then: "order", "beyond", or "".
-  // What is printed has two digits, so that the end of the recording may be typed as a little after it.
   if (!(line.start_s >= 0 && line.end_s >= line.start_s + SHORTEST_S)) return "order";
-  return line.end_s > ends + 0.01 ? "beyond" : "";
+  return line.end_s > ends + LATE_S ? "beyond" : "";
 }
 
 export function spaceBetween(before, after) {

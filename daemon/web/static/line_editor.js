@@ -137,15 +137,16 @@ export class LineEditor {
   }
 
   #retime(line, moves) {
-    const wrong = trouble(line, this.ends);
+    const isSame = line.start_s === this.line.start_s && line.end_s === this.line.end_s;
+    const wrong = isSame ? "" : trouble(line, this.ends);
     if (wrong) {
       const isStart = Number.isNaN(line.start_s) || (wrong === "order" && line.end_s === this.line.end_s);
       this.fields.complain(isStart ? "start" : "end", complaint(line, this.ends, wrong));
       if (moves) this.fields.focus(isStart ? "start" : "end");
       return false;
     }
-    if (line.start_s !== this.line.start_s || line.end_s !== this.line.end_s) this.#replace(line);
-    else this.fields.complain(null, "");
+    if (isSame) this.fields.complain(null, "");
+    else this.#replace(line);
     return true;
   }
 

@@ -19,11 +19,10 @@ function named({ version, author, saved_at, as_machine }) {
   return says(author ? `${name}-by` : name, { version, author, time: moment(saved_at) });
 }
 
-export function showNote({ author, saved_at, as_machine }) {
+export function showNote({ author, saved_at }) {
   // Above the lines: who has corrected them.
   const note = document.querySelector("#edited");
-  const name = as_machine ? "as-machine" : "corrected";
-  note.textContent = says(author ? `${name}-by` : name, { author, time: moment(saved_at) });
+  note.textContent = says(author ? "corrected-by" : "corrected", { author, time: moment(saved_at) });
   note.hidden = false;
 }
 
