@@ -18,7 +18,7 @@ from daemon.publish.spelling import spellings
 from daemon.publish.times import in_order
 from daemon.publish.transcript import Transcript
 from daemon.store.records import Job
-from daemon.store.versions import Line, Version
+from daemon.store.versions import MEASURES, Line, Version
 
 Renderer = Callable[[Transcript], str]
 """Always gives the same text for the same transcript, because what is published may be rendered again and compared."""
@@ -27,9 +27,6 @@ LEFT_OUT = "nothing but words to leave out"
 """Why a line is not in the transcript."""
 
 HEARD = tuple(each.name for each in fields(Segment))
-MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
-"""What the model says of its own text, and of no other."""
-
 TAG = re.compile(r"<(?=[/!?a-zA-Z])")
 """Where players see the beginning of a tag, such as the one for italics."""
 

@@ -135,6 +135,13 @@ def _word_ends(spoken: Sequence[str], text: str) -> list[float]:
     moved = []
     for end in ends:
         at = bisect_right(anchors, (int(end), len(text))) - 1
+        if anchors[at][0] == end and end < len(said):
+            # What was put in between two words belongs to the later one, but for the marks behind the earlier one.
+            place = anchors[bisect_left(anchors, (int(end), 0))][1]
+            while place < anchors[at][1] and not text[place].isalnum():
+                place += 1
+            moved.append(float(place))
+            continue
         (first, moved_first), (last, moved_last) = anchors[at], anchors[min(at + 1, len(anchors) - 1)]
         share = (end - first) / (last - first) if last > first else 0.0
         moved.append(moved_first + share * (moved_last - moved_first))

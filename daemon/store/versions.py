@@ -15,6 +15,8 @@ from daemon.store.schema import corrected, versions
 
 MACHINE = 0
 """The number of the version that the machine made, which nobody has saved."""
+MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
+"""What a model says of its own text, and of no other."""
 KEPT = ("start_s", "end_s", "text", "channel", "language", "edited", "fixed")
 """What is kept of the lines of each version; words and measures only of the one that counts."""
 
@@ -81,8 +83,9 @@ def line_of(row: Any) -> Line:
     """Return a row of the view `lines`."""
     words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
     return Line(
-        row.start_s, row.end_s, row.text, row.avg_logprob, row.no_speech_prob, row.compression_ratio,
-        row.temperature, row.language, words, row.channel, bool(row.edited), bool(row.fixed),
+        row.start_s, row.end_s, row.text, row.avg_logprob or 0.0, row.no_speech_prob or 0.0,
+        row.compression_ratio or 0.0, row.temperature or 0.0, row.language or "", words, row.channel,
+        bool(row.edited), bool(row.fixed),
     )  # fmt: skip
 
 
@@ -154,6 +157,6 @@ def _line(values: dict[str, Any]) -> Line:
 
 
 def _row(job_id: int, idx: int, line: Line) -> dict[str, Any]:
-    values = asdict(line)
+    values = asdict(line) | (dict.fromkeys(MEASURES) if line.edited else {})
     words = None if line.words is None else json.dumps(values["words"], ensure_ascii=False)
     return {**values, "job_id": job_id, "chunk": 0, "idx": idx, "words": words, "parted": parted(line.text)}
