@@ -126,6 +126,14 @@ export function placeFor(lines, line) {
   return low;
 }
 
+export function overlaps(lines, at) {
+  // Whether a line sounds while another one of its channel does; the files let it begin when that one ends.
+  const { start_s, end_s, channel } = lines[at];
+  const before = lines.slice(0, at).findLast((line) => line.channel === channel);
+  const after = lines.slice(at + 1).find((line) => line.channel === channel);
+  return before?.end_s > start_s || after?.start_s < end_s;
+}
+
 export function blankAfter(line, next, ends) {
   // A line without text in the time that is free after a line, or at its end where none is.
   const until = Math.min(next?.start_s ?? ends, ends);

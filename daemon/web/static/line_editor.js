@@ -1,7 +1,7 @@
 // The lines while somebody corrects them. One of them is open, with fields for its times and its text.
 // A place is { at, field, caret }: a line, and what is in focus there: "start", "end", "text", or "row" for none of them.
 
-import { blankAfter, blankAt, join, placeFor, printed, split, trouble } from "/static/edit_lines.js";
+import { blankAfter, blankAt, join, overlaps, placeFor, printed, split, trouble } from "/static/edit_lines.js";
 import { History } from "/static/history.js";
 import { complaint, LineFields } from "/static/line_fields.js";
 import { Rows, wordsOf, writeText } from "/static/rows.js";
@@ -132,8 +132,8 @@ export class LineEditor {
     // The start or the end of the line is what plays now.
     if (!this.line || !this.commit()) return;
     const seconds = Math.round(this.player.media.currentTime * 1000) / 1000;
-    const isRight = this.#retime({ ...this.line, [`${field}_s`]: seconds }, false);
-    if (isRight) this.tell(says(`${field}-set`, { time: printed(seconds) }));
+    this.tell(says(`${field}-set`, { time: printed(seconds) }));
+    if (!this.#retime({ ...this.line, [`${field}_s`]: seconds }, false)) this.tell("");
   }
 
   #retime(line, moves) {
@@ -173,6 +173,7 @@ export class LineEditor {
     this.#renewPlayer();
     this.fields.fill(line);
     this.changed();
+    if (overlaps(this.lines, to)) this.tell(says("overlaps"));
   }
 
   // -- whole lines -------------------------------------------------------------------------------------------
