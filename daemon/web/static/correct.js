@@ -18,7 +18,7 @@ const trouble = document.querySelector("#correct-trouble");
 const tool = (name) => tools.querySelector(`[data-do="${name}"]`);
 const tell = told(document.querySelector("#correct-said"));
 const fail = told(trouble);
-const draft = new Draft(list.dataset.job);
+const draft = new Draft(list.dataset.draft);
 const ends = Number(list.dataset.ends) || Infinity;
 let editor = null;
 let base = 0;
@@ -64,7 +64,7 @@ async function beginAtLine() {
 }
 
 function end() {
-  if (isChanged() && !confirm(says("sure"))) return;
+  if (isBusy || (isChanged() && !confirm(says("sure")))) return;
   draft.remove();
   const closing = editor;
   editor = null;

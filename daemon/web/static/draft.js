@@ -5,8 +5,9 @@ const EVERY_MS = 500;
 export class Draft {
   #waits = 0;
 
-  constructor(job) {
-    this.key = `transcribed.draft.${job}`;
+  constructor(name) {
+    // Of whom and of which recording: others may use the same browser.
+    this.key = `transcribed.draft.${name}`;
   }
 
   read() {

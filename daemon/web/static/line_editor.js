@@ -25,7 +25,7 @@ export class LineEditor {
       undo: () => this.undo(),
       redo: () => this.redo(),
     });
-    this.fields.text.addEventListener("blur", () => this.history.seal());
+    this.fields.text.addEventListener("blur", () => this.#leave());
     this.#renewPlayer();
   }
 
@@ -98,13 +98,16 @@ export class LineEditor {
 
   close() {
     // No line is open. Before lines are changed, for what is open belongs to those of before.
-    this.history.seal();
-    if (this.line) {
-      this.row.classList.remove("open");
-      writeText(this.row, this.line);
-    }
+    this.#leave();
+    this.row?.classList.remove("open");
     this.fields.element.remove();
     this.at = -1;
+  }
+
+  #leave() {
+    // What is typed next is another step; what was typed can be copied, and is found by the browser.
+    this.history.seal();
+    if (this.line) writeText(this.row, this.line);
   }
 
   escape() {

@@ -63,13 +63,18 @@ export function renew(rows, startsOfRows) {
 
 export const playing = () => current;
 
-export const playOrPause = () => (media.paused ? media.play() : media.pause());
+function play() {
+  // Whoever stops it before it has begun means that; what cannot be played is told by the event `error`.
+  media.play().catch(() => {});
+}
+
+export const playOrPause = () => (media.paused ? play() : media.pause());
 
 export const move = (steps) => (media.currentTime += steps * STEP_S);
 
 export function playFrom(seconds) {
   media.currentTime = seconds;
-  media.play();
+  play();
 }
 
 function toLine(step) {
