@@ -244,6 +244,18 @@ def test_lines_are_split_joined_added_and_deleted_by_mouse(page: Page, talk: int
     assert [line["language"] for line in saved(page, talk)] == ["en", "en", "en", "zh"]
 
 
+def test_the_second_part_of_a_line_stands_where_it_is_heard(page: Page) -> None:
+    correct(page)
+    open_line(page, "next week")
+    page.get_by_label("End", exact=True).fill("0:30")
+    caret(page, len("next week"))
+    page.keyboard.press("Alt+Enter")
+    assert texts(page)[2:] == ["next week", "多谢大家", "再见。", "then"]
+    assert focus_is_in_line(page, 5)
+    page.keyboard.press("Control+z")
+    assert texts(page)[2:] == ["next week then", "多谢大家", "再见。"] and focus_is_in_line(page, 2)
+
+
 def test_the_caret_is_where_the_text_was_clicked(page: Page) -> None:
     correct(page)
     word = page.locator("#lines .text [data-start]", has_text="budget").bounding_box()
@@ -278,7 +290,11 @@ def test_lines_of_two_channels_are_not_joined(house: WebHouse, browser: Browser,
 def test_times_are_typed_and_wrong_ones_are_told(page: Page, talk: int) -> None:
     correct(page)
     open_line(page, "next week")
-    start, end, wrong = page.get_by_label("Start"), page.get_by_label("End"), page.locator(".editor [role=alert]")
+    start, end, wrong = (
+        page.get_by_label("Start", exact=True),
+        page.get_by_label("End", exact=True),
+        page.locator(".editor [role=alert]"),
+    )
     start.fill("nonsense")
     start.press("Enter")
     expect(wrong).to_have_text("Write the time like 1:02:03.45 or 2:03.")
@@ -293,6 +309,7 @@ def test_times_are_typed_and_wrong_ones_are_told(page: Page, talk: int) -> None:
     assert shown(page)[2][:2] == (8.0, 9.5)
     end.fill("9:00")
     end.press("Tab")
+    expect(page.get_by_role("button", name="Now: the line ends")).to_be_focused()
     expect(wrong).to_have_text("The recording ends at 1:00.00.")
     page.keyboard.press("Escape")
     open_line(page, "next week")
@@ -307,7 +324,7 @@ def test_times_are_typed_and_wrong_ones_are_told(page: Page, talk: int) -> None:
     start.fill("0:00.40")
     start.press("Tab")
     tells(page, "The line overlaps another one")
-    expect(end).to_be_focused()
+    expect(page.get_by_role("button", name="Now: the line starts")).to_be_focused()
 
 
 def test_a_line_starts_and_ends_at_the_time_that_plays_and_stays_marked(page: Page) -> None:
@@ -326,8 +343,9 @@ def test_a_line_starts_and_ends_at_the_time_that_plays_and_stays_marked(page: Pa
     expect(page.locator(".editor [role=alert]")).to_have_text("The end must be later than the start.")
     page.evaluate("document.querySelector('#media').currentTime = 2")
     becomes(page, "document.querySelector('#media').currentTime === 2")
-    page.keyboard.press("Alt+]")
+    page.get_by_role("button", name="Now: the line ends").click()
     tells(page, "The line ends at 0:02.00.")
+    page.get_by_label("Text").focus()
     assert shown(page)[1] == (1.5, 2.0, "the budget is to large")
     page.keyboard.press("Alt+r")
     becomes(page, "!document.querySelector('#media').paused")
@@ -353,8 +371,12 @@ def test_every_kind_of_change_is_undone_and_done_again(page: Page) -> None:
         [lambda: page.get_by_role("button", name="Add a line after").click()],
         [lambda: keys.type("new")],
         [lambda: keys.press("Alt+Delete")],
-        [lambda: page.get_by_label("End").fill("0:09"), lambda: keys.press("Enter")],
-        [lambda: open_line(page, "再见"), lambda: page.get_by_label("Start").fill("0"), lambda: keys.press("Escape")],
+        [lambda: page.get_by_label("End", exact=True).fill("0:09"), lambda: keys.press("Enter")],
+        [
+            lambda: open_line(page, "再见"),
+            lambda: page.get_by_label("Start", exact=True).fill("0"),
+            lambda: keys.press("Escape"),
+        ],
         [lambda: page.get_by_role("button", name="Add a line", exact=True).click()],
         [lambda: keys.insert_text("pasted\nin two lines")],
     ]
@@ -421,6 +443,8 @@ def test_all_of_it_works_without_a_mouse(page: Page, talk: int) -> None:
     page.keyboard.press("Shift+Enter")
     page.keyboard.press("Alt+Delete")
     assert focus_is_in_line(page, 0) and texts(page)[0] == "the budget is too large"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
     page.keyboard.type("0:01")
@@ -652,8 +676,8 @@ def test_everybody_can_correct(page: Page, scheme: Any) -> None:
     """No serious finding of axe-core, and no scrolling to the side, at both sizes."""
     page.emulate_media(color_scheme=scheme)
     correct(page)
-    page.get_by_label("End").fill("nonsense")
-    page.get_by_label("End").press("Enter")
+    page.get_by_label("End", exact=True).fill("nonsense")
+    page.get_by_label("End", exact=True).press("Enter")
     page.get_by_text("Versions", exact=True).click()
     page.get_by_role("button", name="Look at it").click()
     page.get_by_text("Keys", exact=True).click()

@@ -171,6 +171,8 @@ const acts = {
   redo: () => editor.redo(),
   "add-line": () => editor.addAt(player.media.currentTime),
   end,
+  "start-now": () => editor.timeFromPlayer("start"),
+  "end-now": () => editor.timeFromPlayer("end"),
   split: () => editor.split(),
   join: () => editor.join(1),
   delete: () => editor.remove(),
@@ -194,8 +196,8 @@ const inLine = {
   "Alt+Backspace": () => editor.join(-1),
   "Alt+Delete": acts.delete,
   "Alt+R": () => player.playFrom(editor.line.start_s),
-  "Alt+[": () => editor.timeFromPlayer("start"),
-  "Alt+]": () => editor.timeFromPlayer("end"),
+  "Alt+[": acts["start-now"],
+  "Alt+]": acts["end-now"],
   Escape: () => editor.escape(),
 };
 const inField = { ...inLine, Enter: () => editor.go(1), "Shift+Enter": () => editor.go(-1) };

@@ -198,11 +198,16 @@ export class LineEditor {
   split() {
     if (!this.line || !this.commit()) return;
     const parts = split(this.line, this.fields.caret);
-    if (!parts) this.tell(says("no-split"));
-    else {
-      const after = { at: this.at + 1, caret: 0 };
-      this.#change(this.at, 1, parts, after, says("was-split", { time: printed(parts[1].start_s) }));
+    if (!parts) {
+      this.tell(says("no-split"));
+      return;
     }
+    // The second part may begin after lines that overlap the whole.
+    const { at } = this;
+    let to = at + 1;
+    while (this.lines[to]?.start_s < parts[1].start_s) to += 1;
+    const added = [parts[0], ...this.lines.slice(at + 1, to), parts[1]];
+    this.#change(at, to - at, added, { at: to, caret: 0 }, says("was-split", { time: printed(parts[1].start_s) }));
   }
 
   join(step) {
