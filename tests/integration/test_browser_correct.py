@@ -120,7 +120,8 @@ def open_line(page: Page, text: str) -> None:
 
 
 def caret(page: Page, at: int) -> None:
-    page.evaluate(f"document.querySelector('.editor textarea').setSelectionRange({at}, {at})")
+    page.locator(".editor textarea").focus()
+    page.evaluate(f"document.activeElement.setSelectionRange({at}, {at})")
 
 
 def pure(page: Page, module: str, body: str) -> Any:
