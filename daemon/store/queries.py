@@ -17,6 +17,7 @@ from daemon.store.records import Job, timestamp
 from daemon.store.requests import export_command
 from daemon.store.schema import jobs, requests
 from daemon.store.search_queries import SearchQueries
+from daemon.store.shares import Shares
 from daemon.store.status_queries import StatusQueries
 from daemon.store.table_queries import TableQueries
 from daemon.store.transcripts import Transcripts
@@ -32,6 +33,7 @@ class Queries(
     ReconcileQueries,
     SearchQueries,
     QualityQueries,
+    Shares,
     TableQueries,
     Transcripts,
 ):
