@@ -13,9 +13,21 @@ from starlette.types import ASGIApp
 from daemon import __version__
 from daemon.config.settings import Settings
 from daemon.errors import TranscribedError, Unavailable
-from daemon.web import api, charts, many, openai, pages, playback, service_page, taking, uploads
+from daemon.web import (
+    api,
+    charts,
+    many,
+    openai,
+    pages,
+    playback,
+    service_page,
+    shared_page,
+    sharing,
+    taking,
+    uploads,
+)
 from daemon.web.feed import Feed
-from daemon.web.guard import FOR_PROGRAMS, Guard
+from daemon.web.guard import FOR_PROGRAMS, SHARED, Guard, is_private
 from daemon.web.house import House
 from daemon.web.people import Users
 from daemon.web.problems import Problem, body
@@ -26,7 +38,7 @@ from daemon.web.waiting import Waiting
 
 DESCRIPTION = "Recordings, jobs and transcripts. Every request to change something becomes a request to the daemon."
 
-PARTS = (playback, charts, service_page, many, taking, api, uploads, openai, pages)
+PARTS = (playback, charts, service_page, many, taking, sharing, shared_page, api, uploads, openai, pages)
 """In this order: of two routes that match an address, the first one answers."""
 
 
@@ -48,7 +60,7 @@ def make_app(settings: Settings, host: str) -> ASGIApp:
         openapi_url="/api/openapi.json",
         lifespan=uploads.sweeping,
     )
-    app.state.house = House(settings, users, sessions, Tries(), Shared())
+    app.state.house = House(settings, users, sessions, Tries(), Shared(), is_private(host, settings.web))
     app.state.feed = Feed(settings.database_path)
     app.state.unfinished = Unfinished(settings)
     app.state.waiting = Waiting(settings.database_path)
@@ -90,6 +102,8 @@ def _answer(request: Request, status: int, message: str, hint: str = "", param: 
     path = request.url.path
     if path.startswith(FOR_PROGRAMS):
         return JSONResponse(body(path, status, message, hint, param), status)
+    if path.startswith(SHARED):
+        return shared_page.refusal(status)
     person = getattr(request.state, "person", None)
     title = HTTPStatus(status).phrase
     return pages.page("error.html", person, {"title": title, "message": message, "hint": hint}, status)

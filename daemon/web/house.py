@@ -28,6 +28,8 @@ class House:
     sessions: Sessions
     tries: Tries
     shared: Shared
+    is_private: bool
+    """Whether it is for whoever is on this machine, as long as nobody has a password."""
 
     @property
     def database(self) -> Path:

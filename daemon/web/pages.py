@@ -1,6 +1,7 @@
 """The pages that people see. They work without a script; scripts bring what changes, and the player."""
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from daemon.web.people import Person
 from daemon.web.playback import is_video
 from daemon.web.searching import Sought
 from daemon.web.sessions import COOKIE
+from daemon.web.sharing import may_share
 from daemon.web.shown import Shown, folders
 
 HERE = Path(__file__).parent
@@ -151,11 +153,16 @@ def request(
 
 
 @router.get("/jobs/{job_id}")
-def reader(job: JobOf, person: Reader, queries: Reads) -> Response:
+def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Response:
     """A recording with its transcript."""
     lines = queries.transcript(job["id"])
     values = {
         "job": job,
+        "at": f"/api/jobs/{job['id']}",
+        "stem": os.path.splitext(os.path.basename(job["path"]))[0],
+        "plays": True,
+        "may_share": may_share(house, person),
+        "share_days_max": house.settings.web.share_days_max,
         "lines": lines,
         "suppressed": queries.suppressed(job["id"]),
         "translation": queries.translation(job["id"]),

@@ -49,20 +49,34 @@ def document(
     times: Annotated[bool, Query(description="Whether each paragraph has its time in the margin.")] = True,
 ) -> Response:
     """The transcript of a job that is done, as a document for Word and others."""
-    name = quote(f"{os.path.splitext(os.path.basename(job['path']))[0]}.docx", safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return Response(_docx(_done(job, queries), times=times), media_type=DOCX_TYPE, headers=headers)
+    return as_document(transcript_of_job(job, queries), times=times)
 
 
 @router.get("/api/jobs/{job_id}/transcript.{form}", tags=["jobs"], response_class=Response)
 def transcript(job: JobOf, form: Format, queries: Reads) -> Response:
     """The transcript of a job that is done, in any format."""
-    content = rendered(_done(job, queries), [form.value])[form.value]
-    return Response(content, media_type=f"{TYPES.get(form.value, 'text/plain')}; charset=utf-8")
+    return as_file(transcript_of_job(job, queries), form.value)
 
 
-def _done(job: JobDetail, queries: Queries) -> Transcript:
-    """Return the transcript of a job, if it has one."""
+def as_document(whole: Transcript, *, times: bool = True) -> Response:
+    """Return a transcript as a document, with or without its times."""
+    name = quote(f"{os.path.splitext(os.path.basename(whole.job.path))[0]}.docx", safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(_docx(whole, times=times), media_type=DOCX_TYPE, headers=headers)
+
+
+def as_file(whole: Transcript, form: str) -> Response:
+    """Return a transcript in one of the formats that are published."""
+    content = rendered(whole, [form])[form]
+    return Response(content, media_type=f"{TYPES.get(form, 'text/plain')}; charset=utf-8")
+
+
+def transcript_of_job(job: JobDetail, queries: Queries) -> Transcript:
+    """Return the transcript of a job.
+
+    Raises:
+        HTTPException: It has none yet.
+    """
     record = queries.record(job["id"])
     if record is None or job["state"] != DONE:
         raise HTTPException(409, f"the job is {job['state']}, and has no transcript yet")

@@ -9,7 +9,7 @@ function textOf(lines, what) {
     .join("\n");
 }
 
-async function copy(text) {
+export async function copy(text) {
   // Browsers give the clipboard only to pages of this machine and to those that are served over TLS.
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const field = document.body.appendChild(document.createElement("textarea"));
