@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from unittest.mock import patch
@@ -12,12 +12,15 @@ from daemon.chunk import Options
 from daemon.config.parallelism import Parallelism, Setup
 from daemon.monitor.metrics import row
 from daemon.monitor.sample import Gpu, Probe, Work
+from daemon.publish.corrections import Typed, corrected
 from daemon.sound import RecordedAt, Sound, Track
 from daemon.store import records
 from daemon.store.migrate import migrate
 from daemon.store.monitoring import History
+from daemon.store.queries import Queries
 from daemon.store.records import Batch, Job, MadeWith, Output, Result, Seen
 from daemon.store.store import Store
+from daemon.store.versions import MACHINE
 from daemon.transcribe.stages import StageRunner
 from tests.builders import host, result, sample, segment
 
@@ -136,7 +139,21 @@ def create(path: Path) -> None:
         _fail(store)
         _wait(store)
         store.keep_parallelism(Setup("cpu-4", "base", "auto", "auto"), Parallelism(4, 1, BATCH_SIZE))
+    with patch.object(records, "datetime", _Clock):
+        _correct(path)
     _monitor(path)
+
+
+def _correct(path: Path) -> None:
+    """Somebody has mended what the model has heard badly."""
+    (number,) = [number for number, recording in enumerate(DONE, 1) if recording is LECTURE]
+    with Queries(path) as queries:
+        record, heard = queries.record(number), queries.transcript(number)
+        assert record is not None
+        typed = [Typed(line.start_s, line.end_s, line.text, line.channel, line.language) for line in heard]
+        typed[0] = replace(typed[0], text="The entropy of a source is the mean of what its signs tell us,")
+        _at("2026-03-03T16:20:00")
+        queries.save_version(number, MACHINE, "ada", corrected(typed, heard, record))
 
 
 def _seen(path: str, number: int = 0, size: int = 1_000_000) -> Seen:

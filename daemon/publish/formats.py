@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +18,7 @@ from daemon.publish.spelling import spellings
 from daemon.publish.times import in_order
 from daemon.publish.transcript import Transcript
 from daemon.store.records import Job
+from daemon.store.versions import MEASURES, Line, Version
 
 Renderer = Callable[[Transcript], str]
 """Always gives the same text for the same transcript, because what is published may be rendered again and compared."""
@@ -25,6 +26,7 @@ Renderer = Callable[[Transcript], str]
 LEFT_OUT = "nothing but words to leave out"
 """Why a line is not in the transcript."""
 
+HEARD = tuple(each.name for each in fields(Segment))
 TAG = re.compile(r"<(?=[/!?a-zA-Z])")
 """Where players see the beginning of a tag, such as the one for italics."""
 
@@ -66,8 +68,11 @@ def transcript_of(
     suppressed: Sequence[Suppressed] = (),
     stages: Mapping[str, Any] = MappingProxyType({}),
     translation: Sequence[Segment] = (),
+    version: Version | None = None,
 ) -> Transcript:
     """Return the transcript of a job as all formats show it: its times in order, its words spelled as was asked for.
+
+    What somebody has saved stays as it is spelled.
 
     Args:
         job: The finished job.
@@ -75,8 +80,10 @@ def transcript_of(
         suppressed: What was left out.
         stages: What the job's stages have found, by their names.
         translation: What was said in English, if the job is to have both.
+        version: The version that the segments are, if somebody has saved them.
     """
-    spelling = spellings(job.options)
+    by_rules = spellings(job.options)
+    spelling = by_rules if version is None else _as_it_is
     heard = in_order(segments, job.duration_s)
     is_english = job.options.task == "translate"
     spelled = [spelling(line, ENGLISH if is_english else line.language) for line in heard]
@@ -88,11 +95,15 @@ def transcript_of(
     ]
     english: list[Segment] | None = None
     if job.options.task == BOTH:
-        lines = (spelling(line, ENGLISH) for line in in_order(translation, job.duration_s))
+        lines = (by_rules(line, ENGLISH) for line in in_order(translation, job.duration_s))
         english = [replace(line, language=ENGLISH) for line in lines if line.text]
     return Transcript(
-        job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages, english
+        job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages, english, version
     )
+
+
+def _as_it_is(line: Segment, _language: str) -> Segment:
+    return line
 
 
 def _render(file: str, transcript: Transcript) -> str:
@@ -114,6 +125,7 @@ def _json(transcript: Transcript) -> str:
         "speech_s": job.speech_s,
         "recorded_at": job.sound.recorded_at.time or None,
         "recorded_at_source": job.sound.recorded_at.source or None,
+        **_edited(transcript.version),
         "warnings": job.sound.warnings,
         "tracks": [asdict(track) | {"taken": track.number in job.sound.taken} for track in job.sound.tracks],
         "channels": job.sound.channels,
@@ -134,6 +146,12 @@ def _json(transcript: Transcript) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
+def _edited(version: Version | None) -> dict[str, Any]:
+    if version is None:
+        return {}
+    return {"edited": {"version": version.number, "at": version.saved_at, "by": version.author or None}}
+
+
 def _translation(lines: Sequence[Segment] | None) -> dict[str, Any]:
     if lines is None:
         return {}
@@ -143,7 +161,9 @@ def _translation(lines: Sequence[Segment] | None) -> dict[str, Any]:
 
 def _segment(number: int, spelled: tuple[Segment, str]) -> dict[str, Any]:
     segment, heard = spelled
-    values = {"id": number, **asdict(segment)}
+    values = {"id": number, **{name: each for name, each in asdict(segment).items() if name in HEARD}}
+    if isinstance(segment, Line) and segment.edited:
+        values = {name: each for name, each in values.items() if name not in MEASURES} | {"edited": True}
     if heard != segment.text:
         values["heard"] = heard
     if segment.words is None:

@@ -72,6 +72,8 @@ class Laid:
     start_s: float
     end_s: float
     lines: tuple[str, ...]
+    fixed: tuple[bool, bool] = (False, False)
+    """Whether somebody has said when it begins, and when it ends."""
 
 
 Ends = tuple[int, ...]
@@ -84,8 +86,18 @@ def lay_out(utterance: Utterance, limits: Limits) -> Iterator[Laid]:
     start = 0
     for ends in _Layout(utterance, limits).cues():
         bounds = zip((start, *ends), ends, strict=False)
-        yield Laid(words[start].start_s, words[ends[-1] - 1].end_s, tuple(_text(words[a:b]) for a, b in bounds))
+        lines = tuple(_text(words[a:b]) for a, b in bounds)
+        cue = Laid(words[start].start_s, words[ends[-1] - 1].end_s, lines)
+        yield cue if utterance.fixed is None else _kept(cue, utterance, start == 0, ends[-1] == len(words))
         start = ends[-1]
+
+
+def _kept(cue: Laid, utterance: Utterance, is_first: bool, is_last: bool) -> Laid:
+    """Return a cue of an utterance to which somebody has given its times: it begins and ends when that does."""
+    assert utterance.fixed is not None
+    start_s = utterance.fixed[0] if is_first else cue.start_s
+    end_s = utterance.fixed[1] if is_last else cue.end_s
+    return Laid(start_s, end_s, cue.lines, (is_first, is_last))
 
 
 def _text(words: tuple[TimedWord, ...]) -> str:
@@ -98,6 +110,7 @@ class _Layout:
     def __init__(self, utterance: Utterance, limits: Limits) -> None:
         self._limits = limits
         self._words = words = utterance.words
+        self._is_fixed = utterance.fixed is not None
         wide = any(FULL_WIDTH.search(word.text) for word in words)
         self._line = limits.wide_columns if wide else limits.line_columns
         self._breaks = breaks(utterance)
@@ -115,8 +128,13 @@ class _Layout:
         """How many sentences end before each word."""
 
     def cues(self) -> list[Ends]:
-        """Return the line ends of each cue, for the cheapest of all ways to cut the utterance."""
+        """Return the line ends of each cue, for the cheapest of all ways to cut the utterance.
+
+        To which somebody has given its times is one cue, if it fits into one.
+        """
         count = len(self._words)
+        if self._is_fixed and self._fits(0, count) and (whole := self._lines(0, count, self._limits.max_lines)):
+            return [whole[1]]
         best = [0.0] + [float("inf")] * count
         ways: list[tuple[int, Ends]] = [(0, ())] * (count + 1)
         for end in range(1, count + 1):
@@ -146,8 +164,10 @@ class _Layout:
         if end - start == 1:
             return True
         length_s = self._words[end - 1].end_s - self._words[start].start_s
-        room = self._limits.max_lines * (self._line + 1)
-        return length_s <= self._limits.cue_max_s and self._width(start, end) <= room
+        return length_s <= self._limits.cue_max_s and self._fits(start, end)
+
+    def _fits(self, start: int, end: int) -> bool:
+        return self._width(start, end) <= self._limits.max_lines * (self._line + 1)
 
     def _cue_cost(self, start: int, end: int) -> float:
         """Return what a cue of these words costs, but for its lines."""

@@ -13,7 +13,7 @@ from daemon.config.formats import LIVE
 from daemon.errors import RecordingGone, Unavailable
 from daemon.filesystem import open_beneath
 from daemon.publish.files import Owner, Planned, content_hash, plan, publish
-from daemon.publish.formats import render
+from daemon.publish.formats import render, rendered, transcript_of
 from daemon.publish.readers import Access, access
 from daemon.publish.target import Target
 from daemon.recording import current_file, growing_file, unreadable
@@ -161,7 +161,9 @@ def export_job(store: Store, job: Job, formats: Collection[str]) -> str | None:
 def _rendered(store: Store, job: Job, stages: Sequence[StageProgress], formats: Collection[str]) -> dict[str, bytes]:
     results = {stage.name: stage.result for stage in stages}
     translation = store.translation(job.id) if job.options.task == BOTH else ()
-    return render(job, store.transcript(job.id), store.suppressed(job.id), results, formats, translation)
+    # First the version: if another one is saved in between, the files are written again.
+    version, lines = store.edition(job.id), store.transcript(job.id)
+    return rendered(transcript_of(job, lines, store.suppressed(job.id), results, translation, version), formats)
 
 
 def _readers(job: Job) -> Access:
@@ -225,8 +227,9 @@ def _owner(store: Store, job: Job, where: bytes) -> Owner:
         written = store.owner(os.path.join(where, name))
         if written is None:
             return None
-        sha256, root, path = written
-        return (root, path) == (job.root, job.path_bytes), sha256
+        mine = (written.root, written.path_bytes) == (job.root, job.path_bytes)
+        # What people have corrected stays, even when their recording is replaced by another one.
+        return mine and (written.job_id == job.id or not written.is_corrected), written.sha256
 
     return owner
 

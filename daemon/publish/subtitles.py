@@ -79,6 +79,8 @@ def _unhurried(laid: Sequence[Laid], starts: list[int], limits: Limits, last: in
     needed = [ceil(_needed_s(cue, limits) * TICKS_PER_S) for cue in laid]
     moved = list(starts)
     for at in range(len(laid) - 1):
+        if laid[at + 1].fixed[0]:
+            continue
         lacking = needed[at] - (moved[at + 1] - moved[at])
         spoken_until = round(laid[at + 1].end_s * TICKS_PER_S)
         until = starts[at + 2] if at + 2 < len(laid) else min(spoken_until, last or spoken_until)
@@ -98,14 +100,17 @@ def _ends(laid: Sequence[Laid], starts: Sequence[int], limits: Limits, last: int
     longest = floor(limits.cue_max_s * TICKS_PER_S)
     ends: list[int] = []
     for at, cue in enumerate(laid):
-        start = starts[at]
+        start, spoken_until = starts[at], round(cue.end_s * TICKS_PER_S)
         needed = ceil(_needed_s(cue, limits) * TICKS_PER_S)
-        wanted = max(round(cue.end_s * TICKS_PER_S), start + needed)
-        if at + 1 < len(laid):
-            wanted = _before_next(start, wanted, starts[at + 1], (gap, needed))
-        elif last is not None:
-            wanted = min(wanted, last)
-        ends.append(max(start + 1, min(wanted, start + longest)))
+        following = starts[at + 1] if at + 1 < len(laid) else last
+        end = max(spoken_until, start + needed)
+        if cue.fixed[1]:
+            end = spoken_until if following is None else min(spoken_until, following)
+        elif at + 1 < len(laid):
+            end = min(_before_next(start, end, starts[at + 1], (gap, needed)), start + longest)
+        else:
+            end = min(end, start + longest) if last is None else min(end, start + longest, last)
+        ends.append(max(start + 1, end))
     return ends
 
 

@@ -9,6 +9,7 @@ from daemon.chunk import ENGLISH, Segment, Suppressed
 from daemon.publish.layout import Limits
 from daemon.publish.subtitles import Cue, cues
 from daemon.store.records import Job
+from daemon.store.versions import Version
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Transcript:
     """What the job's stages have found, by their names; only the JSON has it."""
     translation: Sequence[Segment] | None = None
     """The same in English, of a job that is to have both."""
+
+    version: Version | None = None
+    """What somebody has saved, if that is what it says; None if it says what the machine heard."""
 
     @property
     def is_translated(self) -> bool:

@@ -8,7 +8,8 @@ from itertools import accumulate
 
 from daemon.chunk import Segment
 from daemon.publish.scripts import columns, space_between
-from daemon.publish.words import words
+from daemon.publish.words import words as words_of
+from daemon.store.versions import Line
 
 PAUSE_S = 1.5
 """A pause of this length ends an utterance, and so a cue, even within a sentence."""
@@ -33,6 +34,8 @@ class Utterance:
 
     words: tuple[TimedWord, ...]
     language: str
+    fixed: tuple[float, float] | None = None
+    """When it begins and ends because somebody has said so, in seconds of the recording."""
 
 
 def utterances(segments: Iterable[Segment]) -> Iterator[Utterance]:
@@ -45,12 +48,23 @@ def utterances(segments: Iterable[Segment]) -> Iterator[Utterance]:
 
 
 def _of_channel(segments: Sequence[Segment]) -> Iterator[Utterance]:
-    """Yield the utterances of one channel: they end where the language changes or nobody speaks for a while."""
+    """Yield the utterances of one channel: they end where the language changes or nobody speaks for a while.
+
+    A line to which somebody has given its times is one of its own.
+    """
     open_words: list[TimedWord] = []
     language = ""
     now_s = 0.0
     for segment in segments:
-        for word in _timed(segment, open_words[-1].text if open_words else ""):
+        if isinstance(segment, Line) and segment.fixed:
+            if open_words:
+                yield Utterance(tuple(open_words), language)
+                open_words = []
+            if words := tuple(timed(segment)):
+                yield Utterance(words, segment.language, (segment.start_s, segment.end_s))
+            now_s = max(now_s, segment.end_s)
+            continue
+        for word in timed(segment, open_words[-1].text if open_words else ""):
             start_s = max(word.start_s, now_s)
             if open_words and (segment.language != language or start_s - now_s >= PAUSE_S):
                 yield Utterance(tuple(open_words), language)
@@ -62,7 +76,7 @@ def _of_channel(segments: Sequence[Segment]) -> Iterator[Utterance]:
         yield Utterance(tuple(open_words), language)
 
 
-def _timed(segment: Segment, before: str) -> Iterator[TimedWord]:
+def timed(segment: Segment, before: str = "") -> Iterator[TimedWord]:
     """Yield the words of a segment with their times.
 
     Args:
@@ -72,7 +86,7 @@ def _timed(segment: Segment, before: str) -> Iterator[TimedWord]:
     text = segment.text
     clock = _Clock(segment)
     end = 0
-    for start, stop in words(text):
+    for start, stop in words_of(text):
         word = " ".join(text[start:stop].split())
         glue = space_between(before, word) if end == 0 else " " if text[end:start].strip("\u200b") else ""
         start_s = clock.at(start)
@@ -121,6 +135,13 @@ def _word_ends(spoken: Sequence[str], text: str) -> list[float]:
     moved = []
     for end in ends:
         at = bisect_right(anchors, (int(end), len(text))) - 1
+        if anchors[at][0] == end and end < len(said):
+            # What was put in between two words belongs to the later one, but for the marks behind the earlier one.
+            place = anchors[bisect_left(anchors, (int(end), 0))][1]
+            while place < anchors[at][1] and not text[place].isalnum():
+                place += 1
+            moved.append(float(place))
+            continue
         (first, moved_first), (last, moved_last) = anchors[at], anchors[min(at + 1, len(anchors) - 1)]
         share = (end - first) / (last - first) if last > first else 0.0
         moved.append(moved_first + share * (moved_last - moved_first))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, case, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.sound import NOTHING_HEARD, Sound
@@ -19,6 +19,7 @@ from daemon.store.records import (
     Output,
     Result,
     StageProgress,
+    Written,
     options_from_json,
     options_to_json,
     readable,
@@ -36,9 +37,11 @@ from daemon.store.schema import (
     stages,
     suppressed,
     translations,
+    versions,
     waveforms,
 )
 from daemon.store.stages import keep_stages
+from daemon.store.versions import carry_over
 
 JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "recorded_at", "warnings")]
 STARTED_OVER = {
@@ -160,7 +163,7 @@ class Checkpoints(Access):
         return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
 
     def adopt(self, job_id: int, source_id: int) -> None:
-        """Take over the chunks, segments and stages of a finished job with the same content."""
+        """Take over the chunks, segments and stages of a finished job with the same content, and what was corrected."""
 
         def work(db: Connection) -> None:
             forget(db, job_id)
@@ -168,6 +171,7 @@ class Checkpoints(Access):
                 names = [column.name for column in table.columns if column.name not in ("job_id", "id")]
                 copied = select(literal(job_id), *(table.c[name] for name in names))
                 db.execute(insert(table).from_select(["job_id", *names], copied.where(table.c.job_id == source_id)))
+            carry_over(db, job_id, source_id)
             carried = (
                 "language", "language_probability", "model", "compute_type", "device", "duration_s", "speech_s",
                 "chunks_total", "chunks_done", "damaged", "recorded_at", "sound", "warnings",
@@ -213,17 +217,18 @@ class Checkpoints(Access):
         statement = select(outputs.c.format).where(outputs.c.job_id == job_id).order_by(outputs.c.format)
         return list(self._read(lambda db: db.execute(statement).scalars()))
 
-    def owner(self, path: bytes) -> tuple[str, str, bytes] | None:
-        """Return (sha256, root, path of the recording) of what the daemon last wrote at an absolute path, if it did."""
+    def owner(self, path: bytes) -> Written | None:
+        """Return what the daemon last wrote at an absolute path, if it did."""
+        people = exists().where(versions.c.job_id == jobs.c.id, versions.c.current)
         statement = (
-            select(outputs.c.sha256, jobs.c.root, jobs.c.path_bytes)
+            select(outputs.c.sha256, jobs.c.root, jobs.c.path_bytes, jobs.c.id, people)
             .join(jobs, jobs.c.id == outputs.c.job_id)
             .where(outputs.c.path_bytes == path)
             .order_by(outputs.c.job_id.desc())
             .limit(1)
         )
         row = self._read(lambda db: db.execute(statement).first())
-        return None if row is None else (row.sha256, row.root, row.path_bytes)
+        return None if row is None else Written(*row)
 
 
 def _save_chunk(db: Connection, result: Result) -> None:

@@ -12,7 +12,7 @@ from daemon.filesystem import fingerprint
 from daemon.store.line_order import in_order
 from daemon.store.records import readable
 from daemon.store.rows import DeliveryRow, JobDetail, JobPage, JobRow, OutputRow, SegmentRow
-from daemon.store.schema import DEAD, REJECTED, VANISHED, jobs, outbox, outputs, segments
+from daemon.store.schema import DEAD, REJECTED, VANISHED, jobs, lines, outbox, outputs
 from daemon.store.stage_queries import StageQueries
 
 START = "START"
@@ -71,13 +71,13 @@ class JobQueries(StageQueries):
         if not rows:
             return None
         files = select(outputs).where(outputs.c.job_id == job_id)
-        lines = select(segments).where(segments.c.job_id == job_id)
+        said = select(lines).where(lines.c.job_id == job_id)
         orders = select(outbox).where(outbox.c.job_id == job_id)
         return {
             **rows[0],
             "outputs": self._typed(OutputRow, files),
             "stages": self.stages(job_id),
-            "segments": self._typed(SegmentRow, lines.order_by(*in_order(segments))),
+            "segments": self._typed(SegmentRow, said.order_by(*in_order(lines))),
             "deliveries": self._typed(DeliveryRow, orders.order_by(outbox.c.id)),
         }
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, case, func
+from sqlalchemy import ColumnElement, FromClause, case, func
 
 
-def in_order(lines: Table) -> tuple[ColumnElement[Any], ...]:
+def in_order(lines: FromClause) -> tuple[ColumnElement[Any], ...]:
     """Return the order of the lines of a job: as they were cut; by time if its channels were transcribed apart."""
     channels = func.max(lines.c.channel).over(partition_by=lines.c.job_id)
     by_time = case((channels > 0, lines.c.start_s), else_=0.0)

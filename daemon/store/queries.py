@@ -3,11 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import DatabaseError
 
-from daemon.errors import Unavailable
-from daemon.permissions import denied
-from daemon.store import database
 from daemon.store.checkpoints import JOB_COLUMNS, job_from
 from daemon.store.export_queries import ExportQueries
 from daemon.store.job_queries import JobQueries
@@ -21,6 +17,7 @@ from daemon.store.shares import Shares
 from daemon.store.status_queries import StatusQueries
 from daemon.store.table_queries import TableQueries
 from daemon.store.transcripts import Transcripts
+from daemon.store.versions import Line, Version, Versions, save
 
 GROUP = 1000
 """Requests that are left in one transaction."""
@@ -36,8 +33,9 @@ class Queries(
     Shares,
     TableQueries,
     Transcripts,
+    Versions,
 ):
-    """Reads jobs.db while a daemon may be running on it: jobs, the service as a whole, the monitor."""
+    """Reads jobs.db while a daemon may be running on it, and leaves in it what people ask for and what they correct."""
 
     def request(self, command: str, job_ids: Sequence[int]) -> list[int]:
         """Ask the daemon to do something with jobs, and return the ids of those that exist."""
@@ -63,11 +61,25 @@ class Queries(
         """Ask the daemon to do something that is about no job."""
         self._ask(command, [None])
 
+    def save_version(self, job_id: int, based_on: int, author: str, lines: Sequence[Line] | None) -> Version:
+        """Store a version of a transcript as the one that counts; the daemon then writes its files again.
+
+        Args:
+            job_id: The job.
+            based_on: The number of the version that was changed.
+            author: Who has changed it.
+            lines: Its lines; None to go back to the machine's.
+
+        Raises:
+            Superseded: There is a newer version than that.
+            ValueError: There is no such version.
+            Unavailable: The database cannot be written now.
+        """
+        with self._writer() as writer, writer.begin() as db:
+            return save(db, job_id, based_on, author, lines)
+
     def _ask(self, command: str, job_ids: Sequence[int | None]) -> None:
-        if obstacle := denied(self._path, write=True):
-            raise Unavailable(*obstacle)
-        writer = database.open_engine(self._path, patience_s=self._patience_s)
-        try:
+        with self._writer() as writer:
             for at in range(0, len(job_ids), GROUP):
                 rows = [
                     {"command": command, "job_id": job_id, "requested_at": timestamp()}
@@ -76,7 +88,3 @@ class Queries(
                 # The daemon's commits take their turn in between.
                 with writer.begin() as db:
                     db.execute(insert(requests), rows)
-        except DatabaseError as error:
-            raise database.unavailable(self._path, error) from error
-        finally:
-            writer.dispose()

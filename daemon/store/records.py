@@ -187,6 +187,18 @@ class Output:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the daemon last wrote at a path, and for which recording."""
+
+    sha256: str
+    root: str
+    path_bytes: bytes
+    job_id: int
+    is_corrected: bool
+    """Whether people have corrected what it says."""
+
+
 def readable(path: bytes) -> str:
     """Return a path for people: what is not UTF-8 or not printable is escaped, so that it stays on one line."""
     text = path.decode("utf-8", "backslashreplace")

@@ -14,6 +14,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    column,
+    table,
     text,
 )
 
@@ -124,6 +126,33 @@ segments = _of_lines("segments", Column("parted", Text))
 """`parted` is the text as the full-text index sees it, where that is another one (full_text.py)."""
 translations = _of_lines("translations")
 """In English, of jobs that are to have both; `language` is what was spoken."""
+corrected = _of_lines(
+    "corrected",
+    Column("parted", Text),
+    Column("edited", Boolean, nullable=False),
+    Column("fixed", Boolean, nullable=False),
+)
+"""The lines of the version that counts, of jobs whose transcript somebody has corrected; `chunk` is always 0."""
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("saved_at", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("lines", Text),
+    Column("current", Boolean, nullable=False),
+    Column("published", Boolean, nullable=False),
+    UniqueConstraint("job_id", "number", name="uq_versions_number"),
+    Index("ix_versions_current", "job_id", sqlite_where=text("current")),
+    Index("ix_versions_unpublished", "job_id", sqlite_where=text("NOT published")),
+)
+"""What people have saved. `lines` is NULL where that was to take the machine's text again; then none is `current`."""
+
+lines = table("lines", *(column(each.name, each.type) for each in corrected.c if each.name not in ("id", "parted")))
+"""A view of what each transcript says: the lines as they were corrected, or else as the machine heard them."""
 
 
 suppressed = Table(

@@ -1,12 +1,15 @@
 """Queries over what was said, for `transcribed search`."""
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+from heapq import merge
+from itertools import islice, pairwise
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Select,
+    Table,
     column,
     exists,
     func,
@@ -19,11 +22,10 @@ from sqlalchemy import (
 from daemon.store.full_text import BREAK
 from daemon.store.job_queries import WHOLE_PATH, below
 from daemon.store.read_access import ReadAccess
-from daemon.store.schema import DONE, VANISHED, jobs, segments
+from daemon.store.schema import DONE, VANISHED, corrected, jobs, segments, versions
 
 OPEN, CLOSE = "\x02", "\x03"
 """What stands around the words that were found, while their places are looked up."""
-INDEX = table("segments_fts", column("rowid", Integer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +73,48 @@ class SearchQueries(ReadAccess):
     def search(self, asked: Asked) -> list[Hit]:
         """Return the lines that have all phrases, those that were transcribed last first.
 
-        What was said in an earlier version of a recording that has been done since is left out.
+        What was said in an earlier version of a recording that has been done since is left out, and so is the machine's
+        text where somebody has corrected it.
         """
-        marked: ColumnElement[str] = literal_column(
-            f"highlight(segments_fts, 0, char({ord(OPEN)}), char({ord(CLOSE)}))"
-        ).label("marked")
-        statement = (
-            select(
-                segments.c.job_id, WHOLE_PATH.label("path"), segments.c.start_s, segments.c.end_s, segments.c.channel,
-                marked, _neighbour(later=False).label("before"), _neighbour(later=True).label("after"),
-            )
-            .select_from(INDEX)
-            .join(segments, segments.c.id == INDEX.c.rowid)
-            .join(jobs, jobs.c.id == segments.c.job_id)
-            .where(literal_column("segments_fts").op("MATCH")(asked.query), jobs.c.state != VANISHED, ~_replaced())
-            .order_by(INDEX.c.rowid.desc())
-            .limit(asked.limit)
-        )  # fmt: skip
-        if asked.folder is not None:
-            statement = statement.where(below([asked.folder]))
-        if asked.within:
-            statement = statement.where(below(asked.within))
-        if asked.language is not None:
-            statement = statement.where(segments.c.language == asked.language)
-        if asked.since is not None:
-            # What runs, or waits to be done again, has no end, and was transcribed after it had started.
-            statement = statement.where(func.coalesce(jobs.c.finished_at, jobs.c.started_at) >= asked.since)
-        if asked.until is not None:
-            statement = statement.where(func.coalesce(jobs.c.finished_at, jobs.c.started_at) <= asked.until)
-        return [_hit(row) for row in self._rows(statement)]
+        # The two indexes number their lines each for itself.
+        found = [self._rows(_lines_with(asked, said)) for said in (corrected, segments)]
+        newest = merge(*found, key=lambda row: row.at or "", reverse=True)
+        return [_hit(row) for row in islice(newest, asked.limit)]
+
+
+def _lines_with(asked: Asked, said: Table) -> Select[Any]:
+    """Return the query for what is looked for in one of the tables that have an index of words."""
+    name = f"{said.name}_fts"
+    index = table(name, column("rowid", Integer))
+    marked: ColumnElement[str] = literal_column(f"highlight({name}, 0, char({ord(OPEN)}), char({ord(CLOSE)}))")
+    # What runs, or waits to be done again, has no end, and was transcribed after it had started.
+    at = func.coalesce(jobs.c.finished_at, jobs.c.started_at)
+    statement = (
+        select(
+            said.c.job_id, WHOLE_PATH.label("path"), said.c.start_s, said.c.end_s, said.c.channel, at.label("at"),
+            marked.label("marked"), _neighbour(said, later=False).label("before"),
+            _neighbour(said, later=True).label("after"),
+        )
+        .select_from(index)
+        .join(said, said.c.id == index.c.rowid)
+        .join(jobs, jobs.c.id == said.c.job_id)
+        .where(literal_column(name).op("MATCH")(asked.query), jobs.c.state != VANISHED, ~_replaced())
+        .order_by(index.c.rowid.desc())
+        .limit(asked.limit)
+    )  # fmt: skip
+    if said is segments:
+        statement = statement.where(~exists().where(versions.c.job_id == said.c.job_id, versions.c.current))
+    if asked.folder is not None:
+        statement = statement.where(below([asked.folder]))
+    if asked.within:
+        statement = statement.where(below(asked.within))
+    if asked.language is not None:
+        statement = statement.where(said.c.language == asked.language)
+    if asked.since is not None:
+        statement = statement.where(at >= asked.since)
+    if asked.until is not None:
+        statement = statement.where(at <= asked.until)
+    return statement
 
 
 def _hit(row: Any) -> Hit:
@@ -117,14 +132,14 @@ def _replaced() -> ColumnElement[bool]:
     return exists().where(*same, newer.c.state.concat("") == DONE, newer.c.id > jobs.c.id).correlate(jobs)
 
 
-def _neighbour(*, later: bool) -> ColumnElement[Any]:
+def _neighbour(said: Table, *, later: bool) -> ColumnElement[Any]:
     """Return the text of the line of the same channel before or after one."""
-    other = segments.alias()
-    here, there = tuple_(segments.c.chunk, segments.c.idx), tuple_(other.c.chunk, other.c.idx)
-    mine = (other.c.job_id == segments.c.job_id, other.c.channel == segments.c.channel)
+    other = said.alias()
+    here, there = tuple_(said.c.chunk, said.c.idx), tuple_(other.c.chunk, other.c.idx)
+    mine = (other.c.job_id == said.c.job_id, other.c.channel == said.c.channel)
     order = (other.c.chunk, other.c.idx) if later else (other.c.chunk.desc(), other.c.idx.desc())
     text = select(other.c.text).where(*mine, there > here if later else there < here).order_by(*order).limit(1)
-    return text.correlate(segments).scalar_subquery()
+    return text.correlate(said).scalar_subquery()
 
 
 def _places(marked: str) -> tuple[str, list[tuple[int, int]]]:

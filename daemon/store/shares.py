@@ -3,12 +3,8 @@
 from collections.abc import Callable
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.exc import DatabaseError
 from typing_extensions import TypedDict
 
-from daemon.errors import Unavailable
-from daemon.permissions import denied
-from daemon.store import database
 from daemon.store.read_access import ReadAccess
 from daemon.store.reading import T
 from daemon.store.records import timestamp, timestamp_in
@@ -86,14 +82,5 @@ class Shares(ReadAccess):
         return self._write(lambda db: db.execute(delete(shares).where(shares.c.created_by == created_by)).rowcount)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        """Do something in one short transaction, between those of the daemon."""
-        if obstacle := denied(self._path, write=True):
-            raise Unavailable(*obstacle)
-        writer = database.open_engine(self._path, patience_s=self._patience_s)
-        try:
-            with writer.begin() as db:
-                return work(db)
-        except DatabaseError as error:
-            raise database.unavailable(self._path, error) from error
-        finally:
-            writer.dispose()
+        with self._writer() as writer, writer.begin() as db:
+            return work(db)

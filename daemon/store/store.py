@@ -33,15 +33,17 @@ from daemon.store.schema import (
     jobs,
     outputs,
     requests,
+    versions,
 )
 from daemon.store.stages import Stages
 from daemon.store.transcripts import Transcripts
+from daemon.store.versions import Versions
 
 NOT_EXPORTED = "not exported"
 """How the reason of a finished job begins of which further formats could not be written."""
 
 
-class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Stages, Measurements, Requests, Outbox):
+class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Versions, Stages, Measurements, Requests, Outbox):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:
@@ -99,6 +101,11 @@ class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Stages, Measuremen
     def not_exported(self, job_id: int, formats: Collection[str], error: str) -> None:
         """Keep done → done: further formats could not be written, and the reason says why."""
         self._move([job_id], (DONE,), reason=f"{NOT_EXPORTED} as {', '.join(formats)}: {error}")
+
+    def version_published(self, job_id: int, number: int) -> None:
+        """Note that the files of a job say what a version of its transcript says."""
+        these = (versions.c.job_id == job_id, versions.c.number <= number)
+        self._write(lambda db: db.execute(update(versions).where(*these).values(published=True)))
 
     def release(self, job_id: int, reason: str) -> None:
         """Move running → queued: it stopped through no fault of its own; the attempt is given back."""

@@ -8,15 +8,15 @@ from sqlalchemy import select
 from daemon.store.line_order import in_order
 from daemon.store.read_access import ReadAccess
 from daemon.store.rows import JobRow
-from daemon.store.schema import jobs, segments
+from daemon.store.schema import jobs, lines
 
 JOBS = tuple(jobs.c[name] for name in JobRow.__annotations__)
-SEGMENTS = (
-    segments.c.job_id, jobs.c.root, jobs.c.path, jobs.c.recorded_at, segments.c.chunk, segments.c.idx,
-    segments.c.start_s, segments.c.end_s, segments.c.channel, segments.c.language, segments.c.text,
-    segments.c.avg_logprob, segments.c.no_speech_prob, segments.c.compression_ratio, segments.c.temperature,
+LINES = (
+    lines.c.job_id, jobs.c.root, jobs.c.path, jobs.c.recorded_at, lines.c.chunk, lines.c.idx,
+    lines.c.start_s, lines.c.end_s, lines.c.channel, lines.c.language, lines.c.text,
+    lines.c.avg_logprob, lines.c.no_speech_prob, lines.c.compression_ratio, lines.c.temperature, lines.c.edited,
 )  # fmt: skip
-TABLES = {"segments": SEGMENTS, "jobs": JOBS}
+TABLES = {"segments": LINES, "jobs": JOBS}
 """The columns of each table, under the names that they have in the database."""
 CHUNKS_AT_ONCE = 2_000
 """So many chunks, of some lines each, are read at once; those of one recording are never divided."""
@@ -38,7 +38,8 @@ class TableQueries(ReadAccess):
         """
         rows = select(*TABLES[name])
         if name == "segments":
-            rows = rows.join(jobs, jobs.c.id == segments.c.job_id).order_by(segments.c.job_id, *in_order(segments))
+            said = lines.join(jobs, jobs.c.id == lines.c.job_id)
+            rows = rows.select_from(said).order_by(lines.c.job_id, *in_order(lines))
         else:
             rows = rows.order_by(jobs.c.id)
         for group in self._groups(job_ids):

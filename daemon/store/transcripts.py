@@ -9,7 +9,8 @@ from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
 from daemon.store.line_order import in_order
 from daemon.store.reading import Reading
 from daemon.store.records import StoredChunk
-from daemon.store.schema import chunks, segments, suppressed, translations, waveforms
+from daemon.store.schema import chunks, lines, segments, suppressed, translations, waveforms
+from daemon.store.versions import Line, line_of
 
 # Every job runs these queries at least once. Building them once, here, halves the time they take.
 SOME_CHUNKS = (
@@ -19,9 +20,9 @@ SOME_CHUNKS = (
     .offset(bindparam("skipped"))
     .limit(bindparam("most"))
 )
-LINES, TRANSLATED_LINES = (
-    select(lines).where(lines.c.job_id == bindparam("job")).order_by(*in_order(lines))
-    for lines in (segments, translations)
+LINES, HEARD_LINES, TRANSLATED_LINES = (
+    select(each).where(each.c.job_id == bindparam("job")).order_by(*in_order(each))
+    for each in (lines, segments, translations)
 )
 LEFT_OUT_S = select(func.sum(suppressed.c.end_s - suppressed.c.start_s)).where(suppressed.c.job_id == bindparam("job"))
 MUTE_S = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S))).where(
@@ -41,9 +42,16 @@ LINES_OF = (
 class Transcripts(Reading):
     """Reads of what a job has stored."""
 
-    def transcript(self, job_id: int) -> list[Segment]:
-        """Return the segments of a job in the order of the recording, those of all channels together."""
-        return [_segment(row) for row in self._read(lambda db: db.execute(LINES, {"job": job_id}).all())]
+    def transcript(self, job_id: int) -> list[Line]:
+        """Return the lines of a job in the order of the recording, those of all channels together.
+
+        As people have corrected them, or else as the machine heard them.
+        """
+        return [line_of(row) for row in self._read(lambda db: db.execute(LINES, {"job": job_id}).all())]
+
+    def machine_lines(self, job_id: int) -> list[Segment]:
+        """Return the lines of a job as the machine heard them, likewise."""
+        return [_segment(row) for row in self._read(lambda db: db.execute(HEARD_LINES, {"job": job_id}).all())]
 
     def translation(self, job_id: int) -> list[Segment]:
         """Return the English text of a job that is to have both, likewise."""

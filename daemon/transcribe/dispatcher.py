@@ -168,6 +168,7 @@ class Dispatcher:
         if time.monotonic() < self._requests_at:
             return
         taken = self._store.take_requests(REQUESTS_MAX)
+        self._outcomes.publish_corrections()
         # The others come in the next rounds, so that the loop shows meanwhile that it is alive.
         self._requests_at = time.monotonic() + (0 if len(taken) == REQUESTS_MAX else TICK_S / 2)
         for command, job_id in taken:

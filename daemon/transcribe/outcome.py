@@ -2,10 +2,11 @@
 
 import logging
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from daemon.config.formats import files_of
+from daemon.config.formats import LIVE, files_of
 from daemon.config.settings import SHOWN
 from daemon.errors import BadRecording, RecordingChanged, RecordingGone, TranscribedError, Unavailable
 from daemon.hooks.orders import FAILURE, SUCCESS, orders_for
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 UNHEARD_SHARE, UNHEARD_MIN_S = 0.1, 2.0
 """Speech without text is worth a warning from this share of all speech on, unless it is a single sound."""
+CORRECTED_AGAIN_S = 60.0
+"""What people have corrected is written after this time if its folder could not be written."""
 POSTPONE_MIN_S = 1.0
 """A job that the environment holds up is tried again no sooner, however short the configured wait."""
 
@@ -38,10 +41,13 @@ class Outcomes:
         self._resolver = resolver
         self._jobs = resolver.settings.jobs
         self._shown = store.with_live_file()
+        self._corrected_again: dict[int, float] = {}
+        """When the files of a transcript are written again that could not be, on the monotonic clock."""
 
     def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
         """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
         job = self._store.job(job_id)
+        version = next(iter(self._store.saved_versions(job_id)), None)
         warnings = warnings_of(job, *self._store.unheard(job_id))
         job = replace(job, sound=replace(job.sound, warnings=warnings))
         try:
@@ -53,6 +59,8 @@ class Outcomes:
         for warning in warnings:
             log.warning("job %d %s: %s", job_id, job.path, warning)
         self._store.finish(job_id, warnings, self._orders(job, SUCCESS))
+        if version is not None:
+            self._store.version_published(job_id, version.number)
         self._counters.suspect += bool(warnings)
         self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)
@@ -77,6 +85,38 @@ class Outcomes:
         for job_id in self._store.ended(self._shown, but_for=(DEAD, REJECTED)):
             if withdraw_so_far(self._store, job_id):
                 self._shown.discard(job_id)
+
+    def publish_corrections(self) -> None:
+        """Write the files again of transcripts that people have corrected, or whose corrections they have taken back.
+
+        What cannot be written now is tried again later.
+        """
+        now = time.monotonic()
+        for job_id in self._store.unpublished():
+            if now >= self._corrected_again.get(job_id, 0.0):
+                if self._publish_corrected(self._store.job(job_id)):
+                    self._corrected_again.pop(job_id, None)
+                else:
+                    self._corrected_again[job_id] = now + CORRECTED_AGAIN_S
+
+    def _publish_corrected(self, job: Job) -> bool:
+        newest = self._store.saved_versions(job.id)[0]
+        formats = set(self._store.output_formats(job.id)) - {LIVE} or job.options.formats
+        if newest.as_machine and self._store.finished(job.id) is None:
+            return False  # The machine is at work on it, and its text is published once it is whole.
+        try:
+            warning = export_job(self._store, job, formats)
+        except (RecordingGone, RecordingChanged) as error:
+            log.warning("job %d %s: its corrections are in the database only: %s", job.id, job.path, error)
+        except TranscribedError as error:
+            log.warning("job %d %s: its corrections cannot be written now: %s", job.id, job.path, error)
+            self._store.not_exported(job.id, formats, str(error))
+            return False
+        else:
+            self._store.exported(job.id, files_of(job.options.task, formats), warning)
+            log.info("wrote job %d %s again, version %d", job.id, job.path, newest.number)
+        self._store.version_published(job.id, newest.number)
+        return True
 
     def export(self, job_id: int, formats: Sequence[str]) -> None:
         """Publish a finished job in further formats; whatever comes of it, the job stays done."""

@@ -25,6 +25,7 @@ from daemon.web import (
     sharing,
     taking,
     uploads,
+    versions,
 )
 from daemon.web.feed import Feed
 from daemon.web.guard import FOR_PROGRAMS, SHARED, Guard, is_private
@@ -38,7 +39,7 @@ from daemon.web.waiting import Waiting
 
 DESCRIPTION = "Recordings, jobs and transcripts. Every request to change something becomes a request to the daemon."
 
-PARTS = (playback, charts, service_page, many, taking, sharing, shared_page, api, uploads, openai, pages)
+PARTS = (playback, charts, service_page, many, taking, versions, sharing, shared_page, api, uploads, openai, pages)
 """In this order: of two routes that match an address, the first one answers."""
 
 

@@ -15,6 +15,7 @@ from daemon import __version__
 from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 from daemon.config.values import PRIORITY_MAX
+from daemon.publish.formats import transcript_of
 from daemon.store.requests import acts_on
 from daemon.store.schema import DONE
 from daemon.web.api import Command
@@ -26,6 +27,7 @@ from daemon.web.searching import Sought
 from daemon.web.sessions import COOKIE
 from daemon.web.sharing import may_share
 from daemon.web.shown import Shown, folders
+from daemon.web.versions import may_be_changed, row_of
 
 HERE = Path(__file__).parent
 HITS = 100
@@ -155,7 +157,9 @@ def request(
 @router.get("/jobs/{job_id}")
 def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Response:
     """A recording with its transcript."""
-    lines = queries.transcript(job["id"])
+    record, version = queries.record(job["id"]), queries.edition(job["id"])
+    said = queries.transcript(job["id"])
+    lines = said if record is None else transcript_of(record, said, version=version).segments
     values = {
         "job": job,
         "at": f"/api/jobs/{job['id']}",
@@ -164,6 +168,8 @@ def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Respon
         "may_share": may_share(house, person),
         "share_days_max": house.settings.web.share_days_max,
         "lines": lines,
+        "edited": None if version is None else row_of(version),
+        "can_edit": not person.read_only and may_be_changed(job, queries),
         "suppressed": queries.suppressed(job["id"]),
         "translation": queries.translation(job["id"]),
         "unsure": UNSURE,

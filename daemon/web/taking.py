@@ -117,8 +117,9 @@ def transcripts(
 
 def _transcript(queries: Queries, record: Job) -> Transcript:
     stages = {stage["name"]: stage["result"] for stage in queries.stages(record.id)}
-    lines, suppressed = queries.transcript(record.id), queries.suppressed(record.id)
-    return transcript_of(record, lines, suppressed, stages, queries.translation(record.id))
+    version, lines = queries.edition(record.id), queries.transcript(record.id)
+    translation = queries.translation(record.id)
+    return transcript_of(record, lines, queries.suppressed(record.id), stages, translation, version)
 
 
 def _docx(transcript: Transcript, *, times: bool = True) -> bytes:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from daemon.chunk import Options
 from daemon.store.queries import Queries
-from daemon.store.records import ChunkDone, MadeWith, Moved, Output, Whereabouts
+from daemon.store.records import ChunkDone, MadeWith, Moved, Output, Whereabouts, Written
 from daemon.store.rows import JobRow
 from daemon.store.store import Store
 from tests.builders import result, seen
@@ -163,7 +163,10 @@ def test_a_job_that_is_done_takes_its_transcript_along(store: Store, queries: Qu
         **before, "path": "b.wav", "path_bytes": b"b.wav".hex(), "fingerprint": RENAMED,
         "outputs": [{**before["outputs"][0], "path": "/root/b.txt"}],
     }  # fmt: skip
-    assert store.owner(b"/root/b.txt") == ("00", "/root", b"b.wav") and store.owner(b"/root/a.txt") is None
+    assert (
+        store.owner(b"/root/b.txt") == Written("00", "/root", b"b.wav", 1, False)
+        and store.owner(b"/root/a.txt") is None
+    )
     moved(store, job, "c.wav", reason="its transcript stays")
     row = queries.job(job)
     assert row is not None and (row["path"], row["reason"]) == ("c.wav", "its transcript stays")

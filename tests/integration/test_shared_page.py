@@ -75,6 +75,16 @@ def test_nothing_of_the_house_is_in_it(web: WebHouse, address: str) -> None:
     assert "Mister Public" in text and SECRET not in text
 
 
+def test_what_was_corrected_is_shown_and_not_by_whom(web: WebHouse, job: int, address: str) -> None:
+    line = {"start_s": 0.0, "end_s": 4.0, "text": "good evening", "language": "en"}
+    new = {"based_on": 0, "lines": [line]}
+    assert by(web, "carol").post(f"/api/jobs/{job}/versions", json=new).status_code == 201
+    client = web.client()
+    assert "good" in (page := client.get(address).text) and "evening" in page and "morning" not in page
+    whole = client.get(f"{address}/transcript.json")
+    assert whole.json()["text"] == "good evening" and whole.json()["edited"]["by"] is None and "carol" not in whole.text
+
+
 def test_a_session_makes_no_difference(web: WebHouse, address: str) -> None:
     page = web.client().get(address).text
     for client in (web.of("bob"), by(web, "carol"), web.client(headers={"Authorization": "Bearer tr-wrong"})):

@@ -95,8 +95,10 @@ def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_r
         connection.execute("DROP TABLE waveforms")
         connection.execute("DROP TABLE shares")
         connection.execute("DROP INDEX ix_jobs_fingerprint")
-        connection.execute("DROP VIEW segments_parted")
-        connection.execute("DROP TABLE segments_fts")
+        for view in ("lines", "segments_parted", "corrected_parted"):
+            connection.execute(f"DROP VIEW {view}")
+        for added in ("corrected", "versions", "corrected_fts", "segments_fts"):
+            connection.execute(f"DROP TABLE {added}")
         for event in ("insert", "delete", "update"):
             connection.execute(f"DROP TRIGGER segments_fts_{event}")
         of_jobs = ("jobs.recorded_at", "jobs.sound", "jobs.warnings", "jobs.retried")
