@@ -19,9 +19,6 @@ from daemon.web.pages import DOCX, TAKEN, UNSURE, page
 from daemon.web.sharing import opened
 
 ASKED = ["GET", "HEAD"]
-NOTHING: dict[str, Any] = {"lines": (), "translation": None, "channels": False}
-"""What there is to read while a recording is transcribed anew."""
-
 router = APIRouter(include_in_schema=False)
 
 
@@ -67,7 +64,7 @@ def shared(token: str, found: OpenedBy, queries: Reads) -> Response:
         "is_done": job["state"] == DONE,
         "suppressed": (),
         "unsure": UNSURE,
-        **(_said(public(taking.transcript_of_job(job, queries))) if job["state"] == DONE else NOTHING),
+        **(_said(public(taking.transcript_of_job(job, queries))) if job["state"] == DONE else {}),
     }
     return page("shared.html", None, values)
 

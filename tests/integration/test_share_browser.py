@@ -41,8 +41,10 @@ def contexts(
 ) -> Iterator[tuple[BrowserContext, BrowserContext]]:
     """Two browsers, on a desk by day or on a phone at night."""
     (width, height), scheme = request.param
-    viewport = {"width": width, "height": height}
-    made = [browser.new_context(viewport=viewport, color_scheme=scheme, base_url=address) for _ in range(2)]
+    made = [
+        browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, base_url=address)
+        for _ in range(2)
+    ]
     yield made[0], made[1]
     for each in made:
         each.close()
