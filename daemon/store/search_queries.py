@@ -22,7 +22,8 @@ from sqlalchemy import (
 from daemon.store.full_text import BREAK
 from daemon.store.job_queries import WHOLE_PATH, below
 from daemon.store.read_access import ReadAccess
-from daemon.store.schema import DONE, VANISHED, corrected, jobs, segments, versions
+from daemon.store.replaced import replaced
+from daemon.store.schema import VANISHED, corrected, jobs, segments, versions
 
 OPEN, CLOSE = "\x02", "\x03"
 """What stands around the words that were found, while their places are looked up."""
@@ -98,7 +99,7 @@ def _lines_with(asked: Asked, said: Table) -> Select[Any]:
         .select_from(index)
         .join(said, said.c.id == index.c.rowid)
         .join(jobs, jobs.c.id == said.c.job_id)
-        .where(literal_column(name).op("MATCH")(asked.query), jobs.c.state != VANISHED, ~_replaced())
+        .where(literal_column(name).op("MATCH")(asked.query), jobs.c.state != VANISHED, ~replaced())
         .order_by(index.c.rowid.desc())
         .limit(asked.limit)
     )  # fmt: skip
@@ -122,14 +123,6 @@ def _hit(row: Any) -> Hit:
     return Hit(
         row.job_id, row.path, row.start_s, row.end_s, row.channel, text, highlights, row.before or "", row.after or ""
     )
-
-
-def _replaced() -> ColumnElement[bool]:
-    """Return the condition that a newer version of a recording is done."""
-    newer = jobs.alias()
-    # Only the index on paths may be used: SQLite takes that on states otherwise, and reads every job that is done.
-    same = (newer.c.root == jobs.c.root, newer.c.path_bytes == jobs.c.path_bytes)
-    return exists().where(*same, newer.c.state.concat("") == DONE, newer.c.id > jobs.c.id).correlate(jobs)
 
 
 def _neighbour(said: Table, *, later: bool) -> ColumnElement[Any]:

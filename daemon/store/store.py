@@ -37,7 +37,7 @@ from daemon.store.schema import (
 )
 from daemon.store.stages import Stages
 from daemon.store.transcripts import Transcripts
-from daemon.store.versions import Versions
+from daemon.store.versions import Versions, unpublished
 
 NOT_EXPORTED = "not exported"
 """How the reason of a finished job begins of which further formats could not be written."""
@@ -210,10 +210,12 @@ class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Versions, Stages, 
     def nothing_left(self) -> bool:
         """Return whether no job is settling, waiting, running or to be retried, and nobody has asked for anything.
 
-        Jobs that were paused by themselves do not count.
+        Jobs that were paused by themselves do not count, nor what people have corrected and cannot be written now.
         """
         open_ = select(jobs.c.id).where(jobs.c.state.in_((*WAITING, RUNNING)))
-        left = union_all(open_, select(requests.c.id)).limit(1)
+        cannot = func.coalesce(jobs.c.reason, "").startswith(NOT_EXPORTED)
+        to_write = unpublished().where(jobs.c.state == DONE, ~cannot)
+        left = union_all(open_, select(requests.c.id), to_write).limit(1)
         return self._read(lambda db: db.execute(left).first()) is None
 
     def unsettled(self) -> str | None:

@@ -5,18 +5,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, literal, select, update
+from sqlalchemy import Connection, Select, delete, insert, literal, select, update
 
 from daemon.chunk import Segment, Word
 from daemon.store.full_text import parted
 from daemon.store.reading import Reading
 from daemon.store.records import timestamp
-from daemon.store.schema import corrected, versions
+from daemon.store.replaced import replaced
+from daemon.store.schema import VANISHED, corrected, jobs, versions
 
 MACHINE = 0
 """The number of the version that the machine made, which nobody has saved."""
 MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
 """What a model says of its own text, and of no other."""
+GROUP = 20
+"""Transcripts that are written again in one round."""
 KEPT = ("start_s", "end_s", "text", "channel", "language", "edited", "fixed")
 """What is kept of the lines of each version; words and measures only of the one that counts."""
 
@@ -74,9 +77,14 @@ class Versions(Reading):
         return None if found is None else [_line(values) for values in json.loads(found)]
 
     def unpublished(self) -> list[int]:
-        """Return the jobs whose files do not say yet what the newest version says."""
-        statement = select(versions.c.job_id).where(~versions.c.published).distinct()
-        return list(self._read(lambda db: db.execute(statement).scalars().all()))
+        """Return the jobs whose files do not say yet what the newest version says; not of recordings that are gone."""
+        return list(self._read(lambda db: db.execute(unpublished().limit(GROUP)).scalars().all()))
+
+
+def unpublished() -> Select[Any]:
+    """Return the query for the ids of those jobs."""
+    late = select(versions.c.job_id).where(~versions.c.published)
+    return select(jobs.c.id).where(jobs.c.id.in_(late), jobs.c.state != VANISHED, ~replaced())
 
 
 def line_of(row: Any) -> Line:

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 UNHEARD_SHARE, UNHEARD_MIN_S = 0.1, 2.0
 """Speech without text is worth a warning from this share of all speech on, unless it is a single sound."""
-CORRECTED_AGAIN_S = 60.0
-"""What people have corrected is written after this time if its folder could not be written."""
+CORRECTED_AGAIN_S, CORRECTED_AGAIN_MAX_S = 5.0, 3600.0
+"""What people have corrected is written after this time if its folder cannot be written, then after twice as long."""
 POSTPONE_MIN_S = 1.0
 """A job that the environment holds up is tried again no sooner, however short the configured wait."""
 
@@ -41,8 +41,8 @@ class Outcomes:
         self._resolver = resolver
         self._jobs = resolver.settings.jobs
         self._shown = store.with_live_file()
-        self._corrected_again: dict[int, float] = {}
-        """When the files of a transcript are written again that could not be, on the monotonic clock."""
+        self._held_up: dict[int, tuple[float, float]] = {}
+        """Of corrected transcripts that could not be written: when they are tried again, and the wait after that."""
 
     def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
         """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
@@ -93,11 +93,13 @@ class Outcomes:
         """
         now = time.monotonic()
         for job_id in self._store.unpublished():
-            if now >= self._corrected_again.get(job_id, 0.0):
-                if self._publish_corrected(self._store.job(job_id)):
-                    self._corrected_again.pop(job_id, None)
-                else:
-                    self._corrected_again[job_id] = now + CORRECTED_AGAIN_S
+            again, wait_s = self._held_up.get(job_id, (now, CORRECTED_AGAIN_S))
+            if now < again:
+                continue
+            if self._publish_corrected(self._store.job(job_id)):
+                self._held_up.pop(job_id, None)
+            else:
+                self._held_up[job_id] = (now + wait_s, min(2 * wait_s, CORRECTED_AGAIN_MAX_S))
 
     def _publish_corrected(self, job: Job) -> bool:
         newest = self._store.saved_versions(job.id)[0]
@@ -106,16 +108,13 @@ class Outcomes:
             return False  # The machine is at work on it, and its text is published once it is whole.
         try:
             warning = export_job(self._store, job, formats)
-        except (RecordingGone, RecordingChanged) as error:
-            log.warning("job %d %s: its corrections are in the database only: %s", job.id, job.path, error)
         except TranscribedError as error:
-            log.warning("job %d %s: its corrections cannot be written now: %s", job.id, job.path, error)
+            log.warning("job %d %s: its corrections are in the database only: %s", job.id, job.path, error)
             self._store.not_exported(job.id, formats, str(error))
             return False
-        else:
-            self._store.exported(job.id, files_of(job.options.task, formats), warning)
-            log.info("wrote job %d %s again, version %d", job.id, job.path, newest.number)
+        self._store.exported(job.id, files_of(job.options.task, formats), warning)
         self._store.version_published(job.id, newest.number)
+        log.info("wrote job %d %s again, version %d", job.id, job.path, newest.number)
         return True
 
     def export(self, job_id: int, formats: Sequence[str]) -> None:
