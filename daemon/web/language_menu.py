@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from daemon.web.catalogs import CATALOGS
 from daemon.web.pages import inside
-from daemon.web.translation import COOKIE
+from daemon.web.translation import ADDRESS_MAX, COOKIE
 
 LASTS_S = 400 * 86_400
 """Browsers keep no cookie for longer."""
@@ -19,7 +19,7 @@ Language = Enum("Language", {code: code for code in CATALOGS}, type=str)  # type
 
 @router.post("/language")
 def choose(
-    request: Request, language: Annotated[Language, Form()], here: Annotated[str, Form(max_length=9000)] = "/"
+    request: Request, language: Annotated[Language, Form()], here: Annotated[str, Form(max_length=ADDRESS_MAX)] = "/"
 ) -> Response:
     """Remember the language in this browser, and go back to the page."""
     answer = RedirectResponse(inside(here), 303)

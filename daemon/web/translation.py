@@ -18,6 +18,8 @@ from daemon.web.catalogs import CATALOGS, ENGLISH, Catalog
 
 COOKIE = "language"
 VARIES_BY = "Accept-Language, Cookie"
+ADDRESS_MAX = 9000
+"""Characters of an address that somebody can be led back to."""
 ACCEPTED_MAX = 1000
 """Characters of what a browser accepts that are looked at."""
 RANGE = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
@@ -81,7 +83,8 @@ def answering(request: HTTPConnection, method: str) -> Iterator[None]:
     url = request.url
     address = url.path + (f"?{url.query}" if url.query else "")
     language = preferred(request.cookies.get(COOKIE), request.headers.get("accept-language", ""))
-    token = _asked.set(_Asked(language, address if method == "GET" else "/"))
+    is_page = method == "GET" and len(address) <= ADDRESS_MAX
+    token = _asked.set(_Asked(language, address if is_page else "/"))
     try:
         yield
     finally:

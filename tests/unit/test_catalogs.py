@@ -1,5 +1,6 @@
 """The catalogs of the page: every text is in each of them, and nothing else."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,8 +51,13 @@ def places(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
-def lacking(there: Texts, catalog: Texts | dict[str, Entry]) -> list[str]:
-    return [f"{text!r} of {', '.join(sorted(files))}" for text, files in there.items() if text not in catalog]
+def differences(there: Texts, entries: Mapping[str, Entry], place: str) -> str:
+    """What is to be done to a table of a catalog, with lines to be copied into it."""
+    added = [f"{json.dumps(text, ensure_ascii=False)} = # {', '.join(sorted(files))}"
+             for text, files in there.items() if text not in entries]  # fmt: skip
+    gone = [json.dumps(text, ensure_ascii=False) for text in entries if text not in there]
+    added = [f"{place} lacks", *added] if added else []
+    return "\n".join([*added, *([f"{place} has what nothing shows any more", *gone] if gone else [])])
 
 
 def test_the_page_speaks_five_languages() -> None:
@@ -59,7 +65,8 @@ def test_the_page_speaks_five_languages() -> None:
 
 
 def test_every_text_is_marked_for_translation() -> None:
-    assert unmarked_in_templates() == [] and unmarked_in_scripts() == []
+    found = [*unmarked_in_templates(), *unmarked_in_scripts()]
+    assert not found, "\n" + "\n".join(found)
 
 
 @translated
@@ -67,11 +74,12 @@ def test_every_text_is_in_the_catalog(code: str) -> None:
     of_pages = in_templates()
     for text, files in in_modules().items():
         of_pages.setdefault(text, set()).update(files)
-    file = f"daemon/web/languages/{code}.toml"
-    assert lacking(of_pages, dict(CATALOGS[code].texts)) == [], f"[texts] of {file} lacks these"
-    assert lacking(in_scripts(), dict(CATALOGS[code].scripts)) == [], f"[scripts] of {file} lacks these"
-    assert set(CATALOGS[code].texts) - set(of_pages) == set(), f"no page has these texts of {file}"
-    assert set(CATALOGS[code].scripts) - set(in_scripts()) == set(), f"no script has these texts of {file}"
+    catalog = CATALOGS[code]
+    found = [
+        differences(of_pages, catalog.texts, f"[texts] of daemon/web/languages/{code}.toml"),
+        differences(in_scripts(), catalog.scripts, f"[scripts] of daemon/web/languages/{code}.toml"),
+    ]
+    assert not any(found), "\n" + "\n".join(found)
 
 
 @translated

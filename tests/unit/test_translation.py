@@ -80,3 +80,5 @@ def test_whoever_chooses_a_language_comes_back_to_where_he_was() -> None:
         assert translation.address() == "/search?q=a&since=2026-01-01"
     with answering(request("/jobs/many"), "POST"):
         assert translation.address() == "/", "this page cannot be asked for again"
+    with answering(request("/search", "q=" + "x" * translation.ADDRESS_MAX), "GET"):
+        assert translation.address() == "/", "so much fits into no form"
