@@ -78,7 +78,7 @@ def test_a_language_is_chosen_with_the_keyboard(full: WebHouse, browser: Browser
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Rechercher").wait_for()
         assert page.url.endswith("/search?q=morning")
-        expect(page.get_by_role("button", name="Français")).to_have_attribute("aria-current", "true")
+        expect(page.get_by_role("button", name="Français")).to_have_attribute("aria-pressed", "true")
         page.goto("/")
         page.get_by_text("en attente : 1").wait_for()
         page.get_by_role("button", name="English").click()

@@ -42,7 +42,7 @@ def test_a_language_is_chosen_and_kept(web: WebHouse, code: str) -> None:
         answer = client.get(path)
         assert answer.headers["Content-Language"] == CATALOGS[code].tag
         assert path == "/now" or f'<html lang="{CATALOGS[code].tag}">' in answer.text
-    assert re.findall(r'lang="[\w-]+" aria-current="true">(.*?)<', client.get("/").text) == [NAMES[code]]
+    assert re.findall(r'lang="[\w-]+" aria-pressed="true">(.*?)<', client.get("/").text) == [NAMES[code]]
 
 
 def test_over_tls_the_choice_is_sent_over_nothing_else(web: WebHouse) -> None:
