@@ -15,8 +15,9 @@ from daemon.web.cross_origin import answered, is_open, preflight
 from daemon.web.people import ANYBODY, Person, Users
 from daemon.web.problems import body
 from daemon.web.sessions import COOKIE, Sessions
+from daemon.web.translation import VARIES_BY, answering, catalog
 
-OPEN = ("/login", "/static/", "/healthz")
+OPEN = ("/login", "/language", "/static/", "/healthz")
 """What needs no login."""
 SHARED = "/shared/"
 """Below this are links to transcripts, which whoever has them may open; who that is makes no difference."""
@@ -104,7 +105,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
-            await self._answer(scope, receive, send)
+            with answering(HTTPConnection(scope), scope["method"]):
+                await self._answer(scope, receive, send)
         except TranscribedError as error:
             reason = f"{error.message}; {error.hint}" if error.hint else error.message
             await _refusal(HTTPConnection(scope), 503, reason)(scope, receive, send)
@@ -126,6 +128,9 @@ class Guard:
                 for name, value in (HEADERS | OF_SHARED if is_shared else HEADERS).items():
                     headers.setdefault(name, value)
                 headers.update(answered(request, message["status"], has_token))
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers["Content-Language"] = catalog().tag
+                    headers.add_vary_header(VARIES_BY)
                 headers.setdefault("Cache-Control", "no-store" if not path.startswith("/static/") else "no-cache")
             await send(message)
 

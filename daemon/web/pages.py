@@ -18,6 +18,8 @@ from daemon.config.values import PRIORITY_MAX
 from daemon.publish.formats import transcript_of
 from daemon.store.requests import acts_on
 from daemon.store.schema import DONE
+from daemon.store.search_queries import Hit
+from daemon.web import translation
 from daemon.web.api import Command
 from daemon.web.drop_zone import drop_zone
 from daemon.web.house import House, HouseOf, JobOf, Reader, Reads, Writer
@@ -27,6 +29,7 @@ from daemon.web.searching import Sought
 from daemon.web.sessions import COOKIE
 from daemon.web.sharing import may_share
 from daemon.web.shown import Shown, folders
+from daemon.web.translation import Message
 from daemon.web.versions import may_be_changed, row_of
 
 HERE = Path(__file__).parent
@@ -77,6 +80,7 @@ def marked(text: str, places: list[tuple[int, int]]) -> list[tuple[str, bool]]:
 
 templates.filters |= {"clock": clock, "moment": moment, "commands": commands_for}
 templates.globals |= {
+    **translation.FOR_TEMPLATES,
     "version": __version__,
     "marked": marked,
     "is_video": is_video,
@@ -117,7 +121,7 @@ def now(
 ) -> Response:
     """The part of that page that changes; everybody who looks asks for it after each change."""
     change: int = request.app.state.feed.number
-    question = (person.folders, person.read_only, shown)
+    question = (person.folders, person.read_only, shown, translation.language())
     content = house.shared.get(question, change, lambda: text("now.html", person, _queue(person, queries, shown)))
     return HTMLResponse(content)
 
@@ -126,7 +130,7 @@ def _queue(person: Person, queries: Reads, shown: Shown) -> dict[str, Any]:
     try:
         found = queries.page(shown.filter(person), limit=50, cursor=shown.cursor)
     except ValueError as error:
-        raise HTTPException(422, str(error)) from error
+        raise HTTPException(422, Message("there is no such page of the queue: begin with the first one")) from error
     return {
         "jobs": found["jobs"],
         "older": shown.query(cursor=found["next"]) if found["next"] else "",
@@ -183,12 +187,13 @@ def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Respon
 @router.get("/search")
 def search(house: HouseOf, person: Reader, queries: Reads, sought: Annotated[Sought, Depends()]) -> Response:
     """Lines in which something was said."""
-    hits, trouble = [], ""
+    hits: list[Hit] = []
+    trouble = ""
     if sought.q.strip():
         try:
             hits = sought.hits(person, queries, HITS)
         except HTTPException as error:
-            trouble = str(error.detail)
+            trouble = error.detail
     choices = {"folders": folders(house.settings, person), "languages": sorted(LANGUAGES)}
     return page("search.html", person, {"sought": sought, "hits": hits, "trouble": trouble, "most": HITS, **choices})
 
@@ -199,7 +204,7 @@ def search(house: HouseOf, person: Reader, queries: Reads, sought: Annotated[Sou
 @router.get("/login")
 def ask(next: Annotated[str, Query(max_length=9000)] = "/") -> Response:
     """Ask for a name and a password."""
-    return page("login.html", None, {"wanted": _inside(next), "trouble": ""})
+    return page("login.html", None, {"wanted": inside(next), "trouble": ""})
 
 
 @router.post("/login")
@@ -211,9 +216,9 @@ def log_in(
     next: Annotated[str, Form(max_length=9000)] = "/",
 ) -> Response:
     """Begin a session."""
-    wanted = _inside(next)
+    wanted = inside(next)
     if (wait_s := house.tries.begin(name)) > 0:
-        trouble = f"too many passwords were tried: try again in {clock(wait_s + 1)} minutes"
+        trouble = Message("too many passwords were tried: try again in {time} minutes", time=clock(wait_s + 1))
         answer = page("login.html", None, {"wanted": wanted, "trouble": trouble}, 429)
         answer.headers["Retry-After"] = str(int(wait_s) + 1)
         return answer
@@ -223,7 +228,8 @@ def log_in(
     finally:
         house.tries.end(name, succeeded=person is not None)
     if person is None:
-        return page("login.html", None, {"wanted": wanted, "trouble": "this name and password do not go together"}, 403)
+        trouble = Message("this name and password do not go together")
+        return page("login.html", None, {"wanted": wanted, "trouble": trouble}, 403)
     is_secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
     return _with_session(RedirectResponse(wanted, 303), house, person, is_secure=is_secure)
 
@@ -245,7 +251,7 @@ def _with_session(answer: Response, house: House, person: Person, *, is_secure: 
     return answer
 
 
-def _inside(address: str) -> str:
+def inside(address: str) -> str:
     """Return an address of this page; another one leads to its start."""
     is_own = address.startswith("/") and not address.startswith(("//", "/\\")) and "\\" not in address
     return address if is_own and address.isprintable() else "/"

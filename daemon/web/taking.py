@@ -26,6 +26,7 @@ from daemon.web.house import HouseOf, JobOf, Reader, Reads
 from daemon.web.many import Ids, More, selected
 from daemon.web.pages import DOCX, TAKEN
 from daemon.web.shown import Shown
+from daemon.web.translation import Message
 
 DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 JOBS_MAX = 500
@@ -99,9 +100,12 @@ def transcripts(
     shown = Shown.parse(here)
     ids = queries.matching(shown.filter(person)) if everything else selected(job, more)
     if not ids:
-        raise HTTPException(422, "no job was selected")
+        raise HTTPException(422, Message("no job was selected"))
     if len(ids) > JOBS_MAX:
-        raise HTTPException(422, f"{len(ids)} jobs are too many for a zip file: {JOBS_MAX} are the most at once")
+        reason = Message(
+            "{count} jobs are too many for a zip file: {most} are the most at once", count=len(ids), most=JOBS_MAX
+        )
+        raise HTTPException(422, reason)
     names = list(dict.fromkeys(each.value for each in form)) or [FORMATS[0]]
     seen = queries.among(ids, person.folders)
     states = queries.states(seen)
@@ -109,7 +113,7 @@ def transcripts(
     left_out += [f"{each}: the job is {state}" for each, state in states.items() if state != DONE]
     done = [each for each, state in states.items() if state == DONE]
     if not done:
-        raise HTTPException(409, f"there is no transcript to take: {'; '.join(left_out)[:500]}")
+        raise HTTPException(409, Message("there is no transcript to take: {why}", why="; ".join(left_out)[:500]))
     headers = {"Content-Disposition": 'attachment; filename="transcripts.zip"'}
     pieces = _zipped(house.database, done, names, left_out)
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)

@@ -21,6 +21,7 @@ ROUTES = {
     "GET /login": ANYONE,
     "POST /login": ANYONE,
     "POST /logout": READER,
+    "POST /language": ANYONE,
     "GET /healthz": ANYONE,
     "GET /api/openapi.json": READER,
     "GET /api/jobs": READER,

@@ -1,5 +1,7 @@
 // Copies a transcript, with or without its times.
 
+import { t } from "/static/texts.js";
+
 function textOf(lines, what) {
   return lines
     .map((line) => {
@@ -27,9 +29,9 @@ export function offerCopies(lines) {
       told.textContent = "";
       try {
         await copy(textOf(lines, button.dataset.copy));
-        told.textContent = "Copied.";
+        told.textContent = t("Copied.");
       } catch {
-        told.textContent = "This browser does not let the page copy: select the text, or take a file.";
+        told.textContent = t("This browser does not let the page copy: select the text, or take a file.");
       }
     });
   }
