@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -72,13 +73,28 @@ def user_add(
 
 @user_app.command("remove")
 def user_remove(name: Annotated[str, typer.Argument()], config_file: ConfigOption = None) -> None:
-    """Remove a user with all tokens; sessions end at once."""
+    """Remove a user with all tokens and all links to transcripts that they have made; sessions end at once."""
     settings = load_settings(config_file)
     from daemon.web.people import Users
 
-    if not Users(settings).remove(name):
+    is_removed = Users(settings).remove(name)
+    if is_removed:
+        print(f"{name} may no longer use the page")
+    links = _withdraw_all_of(settings.database_path, name)
+    if links:
+        print(f"links withdrawn: {links}")
+    elif not is_removed:
         raise TranscribedError(f"there is no user {name}")
-    print(f"{name} may no longer use the page")
+
+
+def _withdraw_all_of(database: Path, name: str) -> int:
+    """End the links of a user, lest they work again once there is another user of this name; return how many."""
+    if not database.exists():
+        return 0
+    from daemon.store.queries import Queries
+
+    with Queries(database) as queries:
+        return queries.withdraw_all_of(name)
 
 
 @user_app.command("list")

@@ -12,6 +12,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 
+SHARE_DAYS = 365
+"""No link works for longer."""
+
 
 def user_name(value: str) -> str:
     """Return the name of a user of the page.
@@ -53,6 +56,7 @@ class Web(Table):
     proxy_header: Annotated[str, AfterValidator(_header)] = ""
     upload_max_gb: float = Field(20, gt=0, le=100_000)
     api_folder: FileName = ""
+    share_days_max: int = Field(0, ge=0, le=SHARE_DAYS)
     users: dict[Annotated[str, AfterValidator(user_name)], WebUser] = Field(default_factory=dict)
 
     @property

@@ -85,6 +85,7 @@ class Maintenance:
                 _say(retention.forget_samples(days), "samples, batches and alerts of the past forgotten")
             if days := self._settings.jobs.keep_days:
                 _say(retention.forget_jobs(days, _is_gone), "ended jobs whose recording is gone forgotten")
+            _say(retention.forget_shares(), "links that had expired removed")
             retention.optimise()
         finally:
             retention.close()

@@ -1,14 +1,9 @@
 """What the commands do with jobs.db: they read it, and leave requests for the daemon."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from sqlalchemy import Engine, insert, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import insert, select
 
-from daemon.errors import Unavailable
-from daemon.permissions import denied
-from daemon.store import database
 from daemon.store.checkpoints import JOB_COLUMNS, job_from
 from daemon.store.export_queries import ExportQueries
 from daemon.store.job_queries import JobQueries
@@ -18,6 +13,7 @@ from daemon.store.records import Job, timestamp
 from daemon.store.requests import export_command
 from daemon.store.schema import jobs, requests
 from daemon.store.search_queries import SearchQueries
+from daemon.store.shares import Shares
 from daemon.store.status_queries import StatusQueries
 from daemon.store.table_queries import TableQueries
 from daemon.store.transcripts import Transcripts
@@ -34,6 +30,7 @@ class Queries(
     ReconcileQueries,
     SearchQueries,
     QualityQueries,
+    Shares,
     TableQueries,
     Transcripts,
     Versions,
@@ -91,16 +88,3 @@ class Queries(
                 # The daemon's commits take their turn in between.
                 with writer.begin() as db:
                     db.execute(insert(requests), rows)
-
-    @contextmanager
-    def _writer(self) -> Iterator[Engine]:
-        """What writes for a moment, while the daemon may be writing, too."""
-        if obstacle := denied(self._path, write=True):
-            raise Unavailable(*obstacle)
-        writer = database.open_engine(self._path, patience_s=self._patience_s)
-        try:
-            yield writer
-        except DatabaseError as error:
-            raise database.unavailable(self._path, error) from error
-        finally:
-            writer.dispose()

@@ -1,11 +1,12 @@
-"""Read-only access to jobs.db, to which a daemon may be writing."""
+"""Access to jobs.db, to which a daemon may be writing: it is read, and written to for a moment at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Engine, Select
 from sqlalchemy.exc import DatabaseError
 
 from daemon.errors import Unavailable
@@ -61,6 +62,19 @@ class ReadAccess(Reading):
     def pid(self) -> int | None:
         """The process id of the daemon that is using the database, or None."""
         return database.running_pid(self._path)
+
+    @contextmanager
+    def _writer(self) -> Iterator[Engine]:
+        """What writes for a moment, while the daemon may be writing, too."""
+        if obstacle := denied(self._path, write=True):
+            raise Unavailable(*obstacle)
+        writer = database.open_engine(self._path, patience_s=self._patience_s)
+        try:
+            yield writer
+        except DatabaseError as error:
+            raise database.unavailable(self._path, error) from error
+        finally:
+            writer.dispose()
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with self._engine.connect() as db:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, and_, delete, select
 
 from daemon.store.access import Access
-from daemon.store.records import timestamp_in
+from daemon.store.records import timestamp, timestamp_in
 from daemon.store.schema import (
     CANCELLED,
     DEAD,
@@ -20,6 +20,7 @@ from daemon.store.schema import (
     jobs,
     outbox,
     samples,
+    shares,
 )
 
 DAY_S = 86_400
@@ -62,6 +63,10 @@ class Retention(Access):
             last = rows[-1].id
             ids = [row.id for row in rows if gone(row.root, row.path_bytes, row.fingerprint)]
             forgotten += self._forget(jobs, and_(old, jobs.c.id.in_(ids)))
+
+    def forget_shares(self) -> int:
+        """Delete links that have expired, and return how many."""
+        return self._forget(shares, shares.c.expires_at <= timestamp())
 
     def optimise(self) -> None:
         """Let SQLite update its statistics, and move the write-ahead log into the database."""

@@ -274,6 +274,20 @@ outbox = Table(
     Index("ix_outbox_job", "job_id"),
 )
 
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token_hash", Text, nullable=False),
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
+    Column("with_recording", Boolean, nullable=False),
+    UniqueConstraint("token_hash", name="uq_shares_token"),
+    Index("ix_shares_job", "job_id"),
+)
+
 pauses = Table(
     "pauses",
     metadata,

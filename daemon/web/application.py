@@ -13,21 +13,51 @@ from starlette.types import ASGIApp
 from daemon import __version__
 from daemon.config.settings import Settings
 from daemon.errors import TranscribedError, Unavailable
-from daemon.web import api, charts, many, openai, pages, playback, service_page, taking, uploads, versions
+from daemon.web import (
+    api,
+    charts,
+    language_menu,
+    many,
+    openai,
+    pages,
+    playback,
+    service_page,
+    shared_page,
+    sharing,
+    taking,
+    uploads,
+    versions,
+)
 from daemon.web.feed import Feed
-from daemon.web.guard import FOR_PROGRAMS, Guard
+from daemon.web.guard import FOR_PROGRAMS, SHARED, Guard, is_private
 from daemon.web.house import House
 from daemon.web.people import Users
 from daemon.web.problems import Problem, body
 from daemon.web.sessions import Sessions, Tries
 from daemon.web.shared import Shared
+from daemon.web.translation import Message, shown
 from daemon.web.unfinished import Unfinished
 from daemon.web.waiting import Waiting
 
 DESCRIPTION = "Recordings, jobs and transcripts. Every request to change something becomes a request to the daemon."
 
-PARTS = (playback, charts, service_page, many, taking, versions, api, uploads, openai, pages)
+PARTS = (
+    playback, charts, service_page, many, taking, versions, sharing, shared_page, api, uploads, openai, language_menu,
+    pages,
+)  # fmt: skip
 """In this order: of two routes that match an address, the first one answers."""
+
+TITLES = {
+    400: Message("Bad Request"),
+    401: Message("Unauthorized"),
+    403: Message("Forbidden"),
+    404: Message("Not Found"),
+    405: Message("Method Not Allowed"),
+    409: Message("Conflict"),
+    422: Message("Unprocessable Content"),
+    503: Message("Service Unavailable"),
+}
+"""What the pages are called that tell what went wrong."""
 
 
 def make_app(settings: Settings, host: str) -> ASGIApp:
@@ -48,7 +78,7 @@ def make_app(settings: Settings, host: str) -> ASGIApp:
         openapi_url="/api/openapi.json",
         lifespan=uploads.sweeping,
     )
-    app.state.house = House(settings, users, sessions, Tries(), Shared())
+    app.state.house = House(settings, users, sessions, Tries(), Shared(), is_private(host, settings.web))
     app.state.feed = Feed(settings.database_path)
     app.state.unfinished = Unfinished(settings)
     app.state.waiting = Waiting(settings.database_path)
@@ -75,7 +105,7 @@ def _on_error(request: Request, error: Exception) -> Response:
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     param = error.param if isinstance(error, Problem) else None
-    answer = _answer(request, error.status_code, str(error.detail), param=param)
+    answer = _answer(request, error.status_code, error.detail, param=param)
     answer.headers.update(error.headers or {})
     return answer
 
@@ -90,6 +120,11 @@ def _answer(request: Request, status: int, message: str, hint: str = "", param: 
     path = request.url.path
     if path.startswith(FOR_PROGRAMS):
         return JSONResponse(body(path, status, message, hint, param), status)
+    if path.startswith(SHARED):
+        return shared_page.refusal(status)
     person = getattr(request.state, "person", None)
-    title = HTTPStatus(status).phrase
+    phrase = HTTPStatus(status).phrase
+    title = shown(TITLES.get(status, phrase))
+    if message == phrase:
+        message = Message("there is no such page")
     return pages.page("error.html", person, {"title": title, "message": message, "hint": hint}, status)

@@ -12,6 +12,7 @@ from daemon.monitor.metrics import BY_NAME
 from daemon.store.monitor_queries import Folded
 from daemon.store.queries import Queries
 from daemon.web.house import Overseer, Reads
+from daemon.web.translation import Message
 
 HOURS_MAX = 30 * 24
 POINTS_MAX = 1000
@@ -21,17 +22,17 @@ BARS_FROM_HOURS = 24
 GAP_FACTOR = 3.0
 """Points this many times further apart than usual have a gap between them, in which the daemon was not running."""
 DRAWN = {
-    "gpu_temperature_c": "GPU temperature",
-    "gpu_memory_percent": "GPU memory",
-    "gpu_load_percent": "GPU load",
-    "memory_percent": "Memory",
-    "cpu_percent": "CPU",
-    "batch_fill_percent": "Batch fill",
-    "audio_hours_per_hour": "Throughput",
-    "error_rate_percent": "Errors",
+    "gpu_temperature_c": Message("GPU temperature"),
+    "gpu_memory_percent": Message("GPU memory"),
+    "gpu_load_percent": Message("GPU load"),
+    "memory_percent": Message("Memory"),
+    "cpu_percent": Message("CPU"),
+    "batch_fill_percent": Message("Batch fill"),
+    "audio_hours_per_hour": Message("Throughput"),
+    "error_rate_percent": Message("Errors"),
 }
 """The metrics that are plotted, from top to bottom, and their titles."""
-UNITS = {"audio_hours_per_hour": "h of audio / h", "error_rate_percent": "% of jobs"}
+UNITS = {"audio_hours_per_hour": Message("h of audio / h"), "error_rate_percent": Message("% of jobs")}
 """What the unit alone does not say."""
 
 Column = list[float | None]
@@ -160,8 +161,8 @@ def _hourly(queries: Queries, begin: datetime, length: timedelta) -> Charts:
     return {
         "times": times,
         "charts": [
-            _bars("audio_hours", "Done in each hour", "h of audio", audio),
-            _bars("error_percent", "Errors in each hour", "% of jobs", errors),
+            _bars("audio_hours", Message("Done in each hour"), Message("h of audio"), audio),
+            _bars("error_percent", Message("Errors in each hour"), Message("% of jobs"), errors),
         ],
     }
 

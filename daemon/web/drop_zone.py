@@ -7,8 +7,13 @@ from daemon.config.languages import LANGUAGES
 from daemon.config.settings import Settings
 from daemon.web.inbox import folders_for
 from daemon.web.people import Person
+from daemon.web.translation import Message
 
-TASKS = {"transcribe": "what is said", "translate": "what is said, in English", "both": "both"}
+TASKS = {
+    "transcribe": Message("what is said"),
+    "translate": Message("what is said, in English"),
+    "both": Message("both"),
+}
 """Each task, and the text that it gives."""
 
 
@@ -24,7 +29,7 @@ class DropZone:
     """Whether files without an extension are taken, too."""
     max_bytes: int
     languages: tuple[str, ...]
-    tasks: dict[str, str]
+    tasks: dict[str, Message]
 
 
 def drop_zone(settings: Settings, person: Person) -> DropZone:

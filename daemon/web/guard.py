@@ -15,9 +15,12 @@ from daemon.web.cross_origin import answered, is_open, preflight
 from daemon.web.people import ANYBODY, Person, Users
 from daemon.web.problems import body
 from daemon.web.sessions import COOKIE, Sessions
+from daemon.web.translation import VARIES_BY, answering, catalog
 
-OPEN = ("/login", "/static/", "/healthz")
+OPEN = ("/login", "/language", "/static/", "/healthz")
 """What needs no login."""
+SHARED = "/shared/"
+"""Below this are links to transcripts, which whoever has them may open; who that is makes no difference."""
 FOR_PROGRAMS = ("/api/", "/v1/")
 """Where an answer is for a program."""
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
@@ -43,6 +46,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+OF_SHARED = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow, noarchive"}
+"""What is different below SHARED, where the address is the secret."""
 
 
 def is_loopback(host: str) -> bool:
@@ -65,6 +70,16 @@ def is_for_others(host: str, web: Web) -> bool:
     return not is_loopback(host) or bool(web.hosts or web.users)
 
 
+def is_private(host: str, web: Web) -> bool:
+    """Return whether a page is for whoever is on this machine, as long as nobody has a password.
+
+    Args:
+        host: The address that it listens on.
+        web: The names, users and proxy that are configured.
+    """
+    return not is_for_others(host, web) and not web.proxy_header
+
+
 class Guard:
     """Lets requests through that may pass, and says whose they are: `request.state.person`.
 
@@ -80,7 +95,7 @@ class Guard:
         self._app = app
         self._hosts = {"localhost", "127.0.0.1", "[::1]", host, *web.hosts}
         self._header = web.proxy_header
-        self._is_private = not is_for_others(host, web) and not web.proxy_header
+        self._is_private = is_private(host, web)
         self._users = users
         self._sessions = sessions
 
@@ -90,7 +105,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
-            await self._answer(scope, receive, send)
+            with answering(HTTPConnection(scope), scope["method"]):
+                await self._answer(scope, receive, send)
         except TranscribedError as error:
             reason = f"{error.message}; {error.hint}" if error.hint else error.message
             await _refusal(HTTPConnection(scope), 503, reason)(scope, receive, send)
@@ -99,18 +115,22 @@ class Guard:
         request = HTTPConnection(scope)
         path, has_token = request.url.path, self._has_token(request)
         answer: ASGIApp | Response = self._refused(request, scope["method"], has_token) or self._app
+        is_shared = path.startswith(SHARED)
         if answer is self._app:
-            person = self._person(request)
-            if person is None and not path.startswith(OPEN):
+            person = None if is_shared else self._person(request)
+            if person is None and not is_shared and not path.startswith(OPEN):
                 answer = _asked_to_log_in(request, scope["method"])
             request.state.person = person
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in (HEADERS | OF_SHARED if is_shared else HEADERS).items():
                     headers.setdefault(name, value)
                 headers.update(answered(request, message["status"], has_token))
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers["Content-Language"] = catalog().tag
+                    headers.add_vary_header(VARIES_BY)
                 headers.setdefault("Cache-Control", "no-store" if not path.startswith("/static/") else "no-cache")
             await send(message)
 

@@ -14,6 +14,7 @@ from daemon.store.rows import JobDetail
 from daemon.web.people import Person, Users
 from daemon.web.sessions import Sessions, Tries
 from daemon.web.shared import Shared
+from daemon.web.translation import Message
 
 PATIENCE_S = 3.0
 """The daemon writes for milliseconds; whoever waits longer for it keeps a thread from all the others."""
@@ -28,6 +29,8 @@ class House:
     sessions: Sessions
     tries: Tries
     shared: Shared
+    is_private: bool
+    """Whether it is for whoever is on this machine, as long as nobody has a password."""
 
     @property
     def database(self) -> Path:
@@ -43,19 +46,20 @@ def _house(request: Request) -> House:
 def _reader(request: Request) -> Person:
     person: Person | None = request.state.person
     if person is None:
-        raise HTTPException(401, "log in first")
+        raise HTTPException(401, Message("log in first"))
     return person
 
 
 def _writer(person: "Reader") -> Person:
     if person.read_only:
-        raise HTTPException(403, f"{person.name} may read, and change nothing")
+        raise HTTPException(403, Message("{person} may read, and change nothing", person=person.name))
     return person
 
 
 def _overseer(person: "Reader") -> Person:
     if person.folders:
-        raise HTTPException(403, f"{person.name} sees some folders only, and this is about all of them")
+        reason = Message("{person} sees some folders only, and this is about all of them", person=person.name)
+        raise HTTPException(403, reason)
     return person
 
 
@@ -78,7 +82,7 @@ def _job(job_id: int, person: Reader, queries: Reads) -> JobDetail:
     """Return a job that somebody may see; others do not exist for them."""
     job = queries.job(job_id) if 0 < job_id < 1 << 63 else None
     if job is None or not person.sees(job["root"], bytes.fromhex(job["path_bytes"])):
-        raise HTTPException(404, f"there is no job {job_id}")
+        raise HTTPException(404, Message("there is no job {job}", job=job_id))
     return job
 
 

@@ -1,6 +1,7 @@
 """The pages that people see. They work without a script; scripts bring what changes, and the player."""
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ from daemon.config.values import PRIORITY_MAX
 from daemon.publish.formats import transcript_of
 from daemon.store.requests import acts_on
 from daemon.store.schema import DONE
+from daemon.store.search_queries import Hit
+from daemon.web import translation
 from daemon.web.api import Command
 from daemon.web.drop_zone import drop_zone
 from daemon.web.house import House, HouseOf, JobOf, Reader, Reads, Writer
@@ -24,7 +27,9 @@ from daemon.web.people import Person
 from daemon.web.playback import is_video
 from daemon.web.searching import Sought
 from daemon.web.sessions import COOKIE
+from daemon.web.sharing import may_share
 from daemon.web.shown import Shown, folders
+from daemon.web.translation import Message
 from daemon.web.versions import may_be_changed, row_of
 
 HERE = Path(__file__).parent
@@ -75,6 +80,7 @@ def marked(text: str, places: list[tuple[int, int]]) -> list[tuple[str, bool]]:
 
 templates.filters |= {"clock": clock, "moment": moment, "commands": commands_for}
 templates.globals |= {
+    **translation.FOR_TEMPLATES,
     "version": __version__,
     "marked": marked,
     "is_video": is_video,
@@ -115,7 +121,7 @@ def now(
 ) -> Response:
     """The part of that page that changes; everybody who looks asks for it after each change."""
     change: int = request.app.state.feed.number
-    question = (person.folders, person.read_only, shown)
+    question = (person.folders, person.read_only, shown, translation.language())
     content = house.shared.get(question, change, lambda: text("now.html", person, _queue(person, queries, shown)))
     return HTMLResponse(content)
 
@@ -124,7 +130,7 @@ def _queue(person: Person, queries: Reads, shown: Shown) -> dict[str, Any]:
     try:
         found = queries.page(shown.filter(person), limit=50, cursor=shown.cursor)
     except ValueError as error:
-        raise HTTPException(422, str(error)) from error
+        raise HTTPException(422, Message("there is no such page of the queue: begin with the first one")) from error
     return {
         "jobs": found["jobs"],
         "older": shown.query(cursor=found["next"]) if found["next"] else "",
@@ -153,13 +159,18 @@ def request(
 
 
 @router.get("/jobs/{job_id}")
-def reader(job: JobOf, person: Reader, queries: Reads) -> Response:
+def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Response:
     """A recording with its transcript."""
     record, version = queries.record(job["id"]), queries.edition(job["id"])
     said = queries.transcript(job["id"])
     lines = said if record is None else transcript_of(record, said, version=version).segments
     values = {
         "job": job,
+        "at": f"/api/jobs/{job['id']}",
+        "stem": os.path.splitext(os.path.basename(job["path"]))[0],
+        "plays": True,
+        "may_share": may_share(house, person),
+        "share_days_max": house.settings.web.share_days_max,
         "lines": lines,
         "edited": None if version is None else row_of(version),
         "can_edit": not person.read_only and may_be_changed(job, queries),
@@ -176,12 +187,13 @@ def reader(job: JobOf, person: Reader, queries: Reads) -> Response:
 @router.get("/search")
 def search(house: HouseOf, person: Reader, queries: Reads, sought: Annotated[Sought, Depends()]) -> Response:
     """Lines in which something was said."""
-    hits, trouble = [], ""
+    hits: list[Hit] = []
+    trouble = ""
     if sought.q.strip():
         try:
             hits = sought.hits(person, queries, HITS)
         except HTTPException as error:
-            trouble = str(error.detail)
+            trouble = error.detail
     choices = {"folders": folders(house.settings, person), "languages": sorted(LANGUAGES)}
     return page("search.html", person, {"sought": sought, "hits": hits, "trouble": trouble, "most": HITS, **choices})
 
@@ -192,7 +204,7 @@ def search(house: HouseOf, person: Reader, queries: Reads, sought: Annotated[Sou
 @router.get("/login")
 def ask(next: Annotated[str, Query(max_length=9000)] = "/") -> Response:
     """Ask for a name and a password."""
-    return page("login.html", None, {"wanted": _inside(next), "trouble": ""})
+    return page("login.html", None, {"wanted": inside(next), "trouble": ""})
 
 
 @router.post("/login")
@@ -204,9 +216,9 @@ def log_in(
     next: Annotated[str, Form(max_length=9000)] = "/",
 ) -> Response:
     """Begin a session."""
-    wanted = _inside(next)
+    wanted = inside(next)
     if (wait_s := house.tries.begin(name)) > 0:
-        trouble = f"too many passwords were tried: try again in {clock(wait_s + 1)} minutes"
+        trouble = Message("too many passwords were tried: try again in {time} minutes", time=clock(wait_s + 1))
         answer = page("login.html", None, {"wanted": wanted, "trouble": trouble}, 429)
         answer.headers["Retry-After"] = str(int(wait_s) + 1)
         return answer
@@ -216,7 +228,8 @@ def log_in(
     finally:
         house.tries.end(name, succeeded=person is not None)
     if person is None:
-        return page("login.html", None, {"wanted": wanted, "trouble": "this name and password do not go together"}, 403)
+        trouble = Message("this name and password do not go together")
+        return page("login.html", None, {"wanted": wanted, "trouble": trouble}, 403)
     is_secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
     return _with_session(RedirectResponse(wanted, 303), house, person, is_secure=is_secure)
 
@@ -238,7 +251,7 @@ def _with_session(answer: Response, house: House, person: Person, *, is_secure: 
     return answer
 
 
-def _inside(address: str) -> str:
+def inside(address: str) -> str:
     """Return an address of this page; another one leads to its start."""
     is_own = address.startswith("/") and not address.startswith(("//", "/\\")) and "\\" not in address
     return address if is_own and address.isprintable() else "/"

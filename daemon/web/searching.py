@@ -5,10 +5,11 @@ from typing import Annotated
 
 from fastapi import HTTPException, Query
 
-from daemon.store.full_text import query
+from daemon.store.full_text import WORD, query
 from daemon.store.queries import Queries
 from daemon.store.search_queries import Asked, Hit
 from daemon.web.people import Person
+from daemon.web.translation import Message
 
 DAY = r"^(\d{4}-\d{2}-\d{2})?$"
 DAY_BEGINS, DAY_ENDS = "T00:00:00.000Z", "T23:59:59.999Z"
@@ -33,7 +34,9 @@ class Sought:
         try:
             words = query(phrases(self.q))
         except ValueError as error:
-            raise HTTPException(422, str(error)) from error
+            nothing = next(each for each in phrases(self.q) if not WORD.search(each))
+            reason = Message("{words!r} has no letter and no digit that could be found", words=nothing)
+            raise HTTPException(422, reason) from error
         return queries.search(
             Asked(
                 words,

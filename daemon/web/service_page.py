@@ -11,9 +11,15 @@ from daemon.store.requests import BY_REQUEST
 from daemon.web.charts import HOURS_MAX, Hours, samples_of
 from daemon.web.house import Overseer, Reads, Writer
 from daemon.web.pages import page
+from daemon.web.translation import Message
 
 ALERTS = 50
-RANGES = {1: "hour", 24: "day", 7 * 24: "week", 30 * 24: "30 days"}
+RANGES = {
+    1: Message("last hour"),
+    24: Message("last day"),
+    7 * 24: Message("last week"),
+    30 * 24: Message("last 30 days"),
+}
 """What may be chosen, in hours."""
 
 Ask = Literal["pause", "resume"]

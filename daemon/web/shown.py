@@ -11,6 +11,7 @@ from daemon.store.job_queries import START, JobFilter
 from daemon.store.schema import STATES
 from daemon.web.house import filter_for
 from daemon.web.people import Person
+from daemon.web.translation import Message
 
 LENGTH_MAX = 4096
 
@@ -45,7 +46,10 @@ class Shown:
             HTTPException: There is no such state.
         """
         if self.state and self.state not in STATES:
-            raise HTTPException(422, f"there is no state {self.state!r}: it is one of {', '.join(STATES)}")
+            known = ", ".join(STATES)
+            raise HTTPException(
+                422, Message("there is no state {state!r}: it is one of {known}", state=self.state, known=known)
+            )
         states = (self.state,) if self.state and not in_any_state else ()
         return replace(filter_for(person, states, self.path), root=self.folder or None)
 

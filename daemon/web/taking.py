@@ -26,6 +26,7 @@ from daemon.web.house import HouseOf, JobOf, Reader, Reads
 from daemon.web.many import Ids, More, selected
 from daemon.web.pages import DOCX, TAKEN
 from daemon.web.shown import Shown
+from daemon.web.translation import Message
 
 DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 JOBS_MAX = 500
@@ -49,20 +50,34 @@ def document(
     times: Annotated[bool, Query(description="Whether each paragraph has its time in the margin.")] = True,
 ) -> Response:
     """The transcript of a job that is done, as a document for Word and others."""
-    name = quote(f"{os.path.splitext(os.path.basename(job['path']))[0]}.docx", safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return Response(_docx(_done(job, queries), times=times), media_type=DOCX_TYPE, headers=headers)
+    return as_document(transcript_of_job(job, queries), times=times)
 
 
 @router.get("/api/jobs/{job_id}/transcript.{form}", tags=["jobs"], response_class=Response)
 def transcript(job: JobOf, form: Format, queries: Reads) -> Response:
     """The transcript of a job that is done, in any format."""
-    content = rendered(_done(job, queries), [form.value])[form.value]
-    return Response(content, media_type=f"{TYPES.get(form.value, 'text/plain')}; charset=utf-8")
+    return as_file(transcript_of_job(job, queries), form.value)
 
 
-def _done(job: JobDetail, queries: Queries) -> Transcript:
-    """Return the transcript of a job, if it has one."""
+def as_document(whole: Transcript, *, times: bool = True) -> Response:
+    """Return a transcript as a document, with or without its times."""
+    name = quote(f"{os.path.splitext(os.path.basename(whole.job.path))[0]}.docx", safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(_docx(whole, times=times), media_type=DOCX_TYPE, headers=headers)
+
+
+def as_file(whole: Transcript, form: str) -> Response:
+    """Return a transcript in one of the formats that are published."""
+    content = rendered(whole, [form])[form]
+    return Response(content, media_type=f"{TYPES.get(form, 'text/plain')}; charset=utf-8")
+
+
+def transcript_of_job(job: JobDetail, queries: Queries) -> Transcript:
+    """Return the transcript of a job.
+
+    Raises:
+        HTTPException: It has none yet.
+    """
     record = queries.record(job["id"])
     if record is None or job["state"] != DONE:
         raise HTTPException(409, f"the job is {job['state']}, and has no transcript yet")
@@ -85,9 +100,12 @@ def transcripts(
     shown = Shown.parse(here)
     ids = queries.matching(shown.filter(person)) if everything else selected(job, more)
     if not ids:
-        raise HTTPException(422, "no job was selected")
+        raise HTTPException(422, Message("no job was selected"))
     if len(ids) > JOBS_MAX:
-        raise HTTPException(422, f"{len(ids)} jobs are too many for a zip file: {JOBS_MAX} are the most at once")
+        reason = Message(
+            "{count} jobs are too many for a zip file: {most} are the most at once", count=len(ids), most=JOBS_MAX
+        )
+        raise HTTPException(422, reason)
     names = list(dict.fromkeys(each.value for each in form)) or [FORMATS[0]]
     seen = queries.among(ids, person.folders)
     states = queries.states(seen)
@@ -95,7 +113,7 @@ def transcripts(
     left_out += [f"{each}: the job is {state}" for each, state in states.items() if state != DONE]
     done = [each for each, state in states.items() if state == DONE]
     if not done:
-        raise HTTPException(409, f"there is no transcript to take: {'; '.join(left_out)[:500]}")
+        raise HTTPException(409, Message("there is no transcript to take: {why}", why="; ".join(left_out)[:500]))
     headers = {"Content-Disposition": 'attachment; filename="transcripts.zip"'}
     pieces = _zipped(house.database, done, names, left_out)
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)

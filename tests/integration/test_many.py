@@ -42,7 +42,7 @@ def test_what_is_selected_is_asked_for_where_it_has_a_meaning(jobs: Path, tmp_pa
     assert told(answer.headers["location"]) == {"did": "cancel", "count": "2", "left": "1"}
     assert asked(jobs) == [("cancel", 1), ("cancel", 2)]
     shown = client(settings(tmp_path)).get(answer.headers["location"]).text
-    assert "cancel: asked for 2 recordings; 1 is left alone" in shown
+    assert "cancel: asked for 2 recordings." in shown and "1 is left alone" in shown
 
 
 def test_a_priority_is_set_for_those_that_wait(jobs: Path, tmp_path: Path) -> None:

@@ -85,6 +85,18 @@ def test_deliveries_that_wait_stay_however_old_they_are(store: Store, path: Path
     assert execute(path, "SELECT ended_at FROM outbox") == [(None,)]
 
 
+def test_links_that_have_expired_go_and_others_stay(store: Store, path: Path, retention: Retention) -> None:
+    queue(store, "a.wav")
+    for number, expires_at in enumerate((LONG_AGO, "2999-01-01T00:00:00.000Z")):
+        execute(
+            path,
+            "INSERT INTO shares (token_hash, job_id, created_by, created_at, expires_at, with_recording)"
+            f" VALUES ('{number}', 1, 'ada', '{LONG_AGO}', '{expires_at}', 1)",
+        )
+    assert retention.forget_shares() == 1
+    assert execute(path, "SELECT token_hash FROM shares") == [("1",)]
+
+
 def test_tidying_leaves_a_database_that_is_whole(store: Store, path: Path, retention: Retention) -> None:
     queue(store, "a.wav")
     retention.optimise()

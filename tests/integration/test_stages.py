@@ -93,6 +93,7 @@ def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_r
         connection.execute("DROP TABLE translations")
         connection.execute("DROP TABLE outbox")
         connection.execute("DROP TABLE waveforms")
+        connection.execute("DROP TABLE shares")
         connection.execute("DROP INDEX ix_jobs_fingerprint")
         for view in ("lines", "segments_parted", "corrected_parted"):
             connection.execute(f"DROP VIEW {view}")

@@ -62,12 +62,15 @@ def test_old_rows_go_and_what_is_still_there_keeps_its_row(settings: Settings, h
         "INSERT INTO segments (job_id, chunk, idx, start_s, end_s, text) VALUES (3, 0, 0, 0, 1, 'budget')",
         "INSERT INTO batches (finished_at, device, size, capacity, recordings, audio_s, run_s)"
         " VALUES ('2020-01-01T00:00:00.000Z', 'cpu', 1, 1, 1, 1, 1), ('2999-01-01T00:00:00.000Z', 'cpu', 1, 1, 1, 1, 1)",
+        "INSERT INTO shares (token_hash, job_id, created_by, created_at, expires_at, with_recording)"
+        " VALUES ('a', 1, '', '', '2020-01-01T00:00:00.000Z', 0), ('b', 1, '', '', '2999-01-01T00:00:00.000Z', 0)",
     )
     Maintenance(settings, None, history, Work()).tidy()
     with sqlite3.connect(settings.database_path) as db:
         paths = db.execute("SELECT path, fingerprint = 'older' FROM jobs ORDER BY id").fetchall()
         assert paths == [("there.wav", 0), ("new.wav", 0), ("open.wav", 0), ("far.wav", 0)]
         assert db.execute("SELECT count(*) FROM batches").fetchone() == (1,)
+        assert db.execute("SELECT token_hash FROM shares").fetchall() == [("b",)]
         assert db.execute("SELECT count(*) FROM segments_fts WHERE segments_fts MATCH 'budget'").fetchone() == (0,)
 
 

@@ -76,7 +76,7 @@ def test_several_recordings_arrive_one_after_another_with_what_is_wanted(web: We
     page.select_option("#wish-language", "de")
     page.select_option("#wish-task", "both")
     page.set_input_files("#files", files)
-    said(page, "Gespräch 3.m4a has arrived, as have 2 before.")
+    said(page, "Gespräch 3.m4a has arrived. 3 have arrived in all.")
     for file in files[:3]:
         assert (web.inbox / file.name).read_bytes() == file.read_bytes()
         settings = FolderSettings(load(web.house.config))

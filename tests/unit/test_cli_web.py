@@ -8,7 +8,11 @@ import pytest
 
 from daemon.cli import app
 from daemon.config import reader
+from daemon.store.migrate import migrate
+from daemon.store.queries import Queries
+from daemon.store.store import Store
 from daemon.web.people import Users
+from tests.support import queue
 
 PASSWORD = "correct horse battery"
 
@@ -37,6 +41,26 @@ def test_users_come_and_go(monkeypatch: pytest.MonkeyPatch, config: Path, capsys
     assert run(monkeypatch, config, "list") == 0
     assert capsys.readouterr().out.splitlines() == ["ada  all folders, may only read", "bob  all folders"]
     assert run(monkeypatch, config, "remove", "ada") == 0 and users.names == ["bob"]
+
+
+def test_the_links_of_a_user_go_too_lest_a_later_one_of_that_name_revives_them(
+    monkeypatch: pytest.MonkeyPatch, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = reader.load(config)
+    migrate(settings.database_path)
+    store = Store(settings.database_path)
+    queue(store, "a.wav")
+    store.close()
+    Users(settings).add_token("ada", "notes")
+    with Queries(settings.database_path) as queries:
+        for number, name in enumerate(("ada", "ada", "bob")):
+            queries.share(1, str(number), created_by=name, lasts_s=60.0, with_recording=False)
+        assert run(monkeypatch, config, "remove", "ada") == 0
+        assert capsys.readouterr().out.splitlines() == ["ada may no longer use the page", "links withdrawn: 2"]
+        assert [each["created_by"] for each in queries.shares(1)] == ["bob"]
+        assert run(monkeypatch, config, "remove", "bob") == 0, "whom a proxy lets in is in no file"
+        assert queries.shares(1) == []
+    assert run(monkeypatch, config, "remove", "bob") == 1 and "no user bob" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def test_paths_are_relative_to_the_file_and_links_in_them_are_followed(tmp_path:
         ('hosts = ["page.example:80"]', "name of a machine"),
         ('proxy_header = "X Remote"', "name of a header"),
         ("session_days = 0", "greater than 0"),
+        ("share_days_max = 366", "less than or equal to 365"),
+        ("share_days_max = -1", "greater than or equal to 0"),
         ("[web.users.Ada]", "small letters"),
         ('[web.users."../x"]', "small letters"),
         ("[web.users.ada]\nwrites = true", "unknown"),

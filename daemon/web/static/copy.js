@@ -1,5 +1,7 @@
 // Copies a transcript, with or without its times.
 
+import { t } from "/static/texts.js";
+
 function textOf(lines, what) {
   return lines
     .map((line) => {
@@ -9,7 +11,7 @@ function textOf(lines, what) {
     .join("\n");
 }
 
-async function copy(text) {
+export async function copy(text) {
   // Browsers give the clipboard only to pages of this machine and to those that are served over TLS.
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const field = document.body.appendChild(document.createElement("textarea"));
@@ -27,9 +29,9 @@ export function offerCopies(linesNow) {
       told.textContent = "";
       try {
         await copy(textOf(linesNow(), button.dataset.copy));
-        told.textContent = "Copied.";
+        told.textContent = t("Copied.");
       } catch {
-        told.textContent = "This browser does not let the page copy: select the text, or take a file.";
+        told.textContent = t("This browser does not let the page copy: select the text, or take a file.");
       }
     });
   }

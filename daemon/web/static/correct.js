@@ -5,11 +5,13 @@ import { Draft } from "/static/draft.js";
 import { printed, saved } from "/static/edit_lines.js";
 import { LineEditor } from "/static/line_editor.js";
 import * as player from "/static/player.js";
-import { says, told } from "/static/says.js";
+import { t } from "/static/texts.js";
+import { told } from "/static/told.js";
 import { renewVersions, showNote, versions } from "/static/versions.js";
 import { moment } from "/static/versions_api.js";
 
 const list = document.querySelector("#lines");
+const { dataset } = document.querySelector("#transcript");
 const open = document.querySelector("#correct");
 const tools = document.querySelector("#correcting");
 const conflict = document.querySelector("#conflict");
@@ -18,8 +20,8 @@ const trouble = document.querySelector("#correct-trouble");
 const tool = (name) => tools.querySelector(`[data-do="${name}"]`);
 const tell = told(document.querySelector("#correct-said"));
 const fail = told(trouble);
-const draft = new Draft(list.dataset.draft);
-const ends = Number(list.dataset.ends) || Infinity;
+const draft = new Draft(dataset.draft);
+const ends = Number(dataset.ends) || Infinity;
 let editor = null;
 let base = 0;
 let savedLines = [];
@@ -37,7 +39,7 @@ async function begin() {
   try {
     const current = await versions.one("current");
     [base, savedLines] = [current.version, current.lines];
-    const { language } = list.dataset;
+    const { language } = dataset;
     const otherwise = tool("add-line");
     editor = new LineEditor(list, [...current.lines], { ends, language, player, tell, changed, otherwise });
   } catch (error) {
@@ -60,11 +62,11 @@ function showTools(isOpen) {
 async function beginAtLine() {
   if (!(await begin())) return;
   editor.open({ at: Math.max(0, player.playing()), caret: 0 });
-  tell(says("opened"));
+  tell(t("Correct the text and the times. The keys are listed at the end of the page."));
 }
 
 function end() {
-  if (isBusy || (isChanged() && !confirm(says("sure")))) return;
+  if (isBusy || (isChanged() && !confirm(t("Discard the changes that are not saved?")))) return;
   draft.remove();
   const closing = editor;
   editor = null;
@@ -81,7 +83,7 @@ function end() {
 // -- what is not saved ---------------------------------------------------------------------------------------
 
 const unsaved = () => ({ base, at: new Date().toISOString(), lines: editor.lines.map(saved) });
-const noDraft = () => fail(says("no-draft"));
+const noDraft = () => fail(t("This browser has no room to keep unsaved changes: save often."));
 
 function changed() {
   if (editor.history.isChanged) draft.keepSoon(unsaved, noDraft);
@@ -94,7 +96,14 @@ async function offerDraft() {
   const all = await versions.all().catch(() => []);
   const isOld = found.base !== (all[0]?.version ?? 0);
   if (editor) return;
-  kept.querySelector("p").textContent = says(isOld ? "old-draft" : "draft", { time: moment(found.at) });
+  const time = moment(found.at);
+  const text = kept.querySelector("p");
+  if (isOld)
+    text.textContent = t(
+      "This browser keeps changes that you have not saved, of {time}. A newer version was saved since.",
+      { time },
+    );
+  else text.textContent = t("This browser keeps changes that you have not saved, of {time}.", { time });
   kept.hidden = false;
 }
 
@@ -112,11 +121,11 @@ async function save(basedOn) {
   const empty = editor.lines.findIndex((line) => !line.text.trim());
   if (empty >= 0) {
     editor.open({ at: empty });
-    fail(says("no-text", { time: printed(editor.line.start_s) }));
+    fail(t("The line at {time} has no text: write some, or delete the line.", { time: printed(editor.line.start_s) }));
     return;
   }
   if (!editor.history.isChanged) {
-    tell(says("nothing-changed"));
+    tell(t("Nothing has changed since the last save."));
     return;
   }
   isBusy = true;
@@ -132,7 +141,7 @@ async function save(basedOn) {
     if (editor) changed();
     conflict.hidden = true;
     showNote(version);
-    tell(says("saved", { version: version.version }));
+    tell(t("Saved as version {version}. The files are being written again.", { version: version.version }));
   } catch (error) {
     if (error.status !== 409) fail(error.message);
     else await tellConflict(error);
@@ -157,8 +166,13 @@ async function tellConflict(error) {
   }
   const values = { author: newest.author, time: moment(newest.saved_at), version: newest.version };
   conflict.hidden = false;
-  conflict.querySelector("p").textContent = says(newest.author ? "conflict-by" : "conflict", values);
-  conflict.querySelector("a").href = `/jobs/${list.dataset.job}#version=${newest.version}`;
+  conflict.querySelector("p").textContent = newest.author
+    ? t(
+        "{author} saved version {version} meanwhile, {time}. Your changes are not saved; this browser keeps them.",
+        values,
+      )
+    : t("Version {version} was saved meanwhile, {time}. Your changes are not saved; this browser keeps them.", values);
+  conflict.querySelector("a").href = `/jobs/${dataset.job}#version=${newest.version}`;
   conflict.querySelector("button").onclick = () => save(newest.version);
   conflict.querySelector("a").focus();
 }
@@ -246,7 +260,7 @@ tools.addEventListener("click", (event) => acts[event.target.closest("[data-do]"
 open.addEventListener("click", beginAtLine);
 kept.querySelector("[data-do=take-up]").addEventListener("click", takeUp);
 kept.querySelector("[data-do=forget]").addEventListener("click", () => {
-  if (!confirm(says("sure"))) return;
+  if (!confirm(t("Discard the changes that are not saved?"))) return;
   draft.remove();
   kept.hidden = true;
   open.focus();

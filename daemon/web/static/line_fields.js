@@ -1,7 +1,7 @@
 // The fields of the line that is open: its times and its text.
 
 import { parsed, printed } from "/static/edit_lines.js";
-import { says } from "/static/says.js";
+import { t } from "/static/texts.js";
 
 const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
 const LINE_ENDS = /\s*[\r\n]+\s*/g;
@@ -87,6 +87,9 @@ export class LineFields {
 
 export function complaint(line, ends, wrong) {
   // What to say of wrong times.
-  if (Number.isNaN(line.start_s) || Number.isNaN(line.end_s)) return says("time-form");
-  return says(wrong, { time: printed(ends) });
+  if (Number.isNaN(line.start_s) || Number.isNaN(line.end_s))
+    return t("Write the time like {long} or {short}.", { long: "1:02:03.45", short: "2:03" });
+  return wrong === "order"
+    ? t("The end must be later than the start.")
+    : t("The recording ends at {time}.", { time: printed(ends) });
 }

@@ -1,5 +1,7 @@
 // Records from the microphone into a file.
 
+import { t } from "./texts.js";
+
 const KINDS = [
   ["audio/webm;codecs=opus", ".webm"],
   ["audio/mp4", ".m4a"],
@@ -13,7 +15,7 @@ function named(begun, extension) {
   const two = (number) => String(number).padStart(2, "0");
   const date = [begun.getFullYear(), two(begun.getMonth() + 1), two(begun.getDate())].join("-");
   const time = [begun.getHours(), begun.getMinutes(), begun.getSeconds()].map(two).join(".");
-  return `Recording ${date} ${time}${extension}`;
+  return `${t("Recording {date} {time}", { date, time })}${extension}`;
 }
 
 export async function record() {

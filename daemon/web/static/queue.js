@@ -1,6 +1,7 @@
 // Keeps the queue as it is now; what somebody has selected stays selected.
 
 import { oneAtATime, renew, whenChanged } from "/static/live.js";
+import { tn } from "/static/texts.js";
 
 const now = document.querySelector("#now");
 const many = document.querySelector("#many");
@@ -10,7 +11,7 @@ const chosen = new Set();
 const boxes = () => [...now.querySelectorAll('input[name="job"]')];
 
 function tell() {
-  told.textContent = chosen.size ? `${chosen.size} selected` : "";
+  told.textContent = chosen.size ? tn("{count} selected", "{count} selected", chosen.size) : "";
   wholePage.firstElementChild.checked = boxes().length > 0 && boxes().every((box) => box.checked);
 }
 

@@ -1,7 +1,7 @@
 // The rows of the list of lines in the page, and the lines that they show.
 
 import { clock, heard } from "/static/edit_lines.js";
-import { says } from "/static/says.js";
+import { t } from "/static/texts.js";
 
 const CHANNEL_COLOURS = 6;
 const keyOf = (start, end, text) => `${Number(start)} ${Number(end)} ${text.trim()}`;
@@ -36,7 +36,7 @@ export function writeText(row, line) {
 export class Rows {
   constructor(list) {
     this.list = list;
-    this.isOfChannels = "channels" in list.dataset;
+    this.isOfChannels = list.querySelector(".who") !== null;
     this.none = list.querySelector("li:not([data-start])");
     this.all = [...list.querySelectorAll("li[data-start]")];
   }
@@ -84,7 +84,7 @@ export class Rows {
     Object.assign(row.dataset, { start: line.start_s, end: line.end_s });
     const time = row.querySelector(".time");
     time.textContent = clock(line.start_s);
-    time.setAttribute("aria-label", says("play-from", { time: clock(line.start_s) }));
+    time.setAttribute("aria-label", t("Play from {time}", { time: clock(line.start_s) }));
   }
 
   edit(isEdited) {

@@ -1,5 +1,7 @@
 // Sends recordings one after another by the tus protocol; what breaks off goes on where it was.
 
+import { t } from "./texts.js";
+
 const ENDPOINT = "/api/uploads";
 const PART_BYTES = 32 * 1024 * 1024;
 const DELAYS_MS = [0, 500, 1000, 2000, 5000, ...Array(60).fill(10_000)];
@@ -9,12 +11,13 @@ const status = (error) => error.originalResponse?.getStatus() ?? 0;
 
 function reason(error) {
   // What the server says of it, in words.
-  if (status(error) === 401) return "You are logged out: load this page again, log in, and choose the file again.";
+  if (status(error) === 401) return t("You are logged out: load this page again, log in, and choose the file again.");
   try {
     const { message, hint } = JSON.parse(error.originalResponse.getBody()).error;
     return hint ? `${message}; ${hint}` : message;
   } catch {
-    return status(error) ? `The server answered ${status(error)}.` : "The server cannot be reached.";
+    if (!status(error)) return t("The server cannot be reached.");
+    return t("The server answered {status}.", { status: status(error) });
   }
 }
 

@@ -36,15 +36,16 @@ function scale(unit) {
   return { range: (_plot, _low, high) => [0, high > 0 ? high * 1.05 : 1] };
 }
 
-function point(figure, chart) {
+function point(figure) {
   // Say in words what is under the pointer.
+  const unit = figure.querySelector(".unit").textContent;
   return (plot) => {
     const at = plot.cursor.idx;
     const value = at === null || at === undefined ? null : plot.data.at(-1)[at];
     figure.querySelector(".pointed").textContent =
       value === null || value === undefined
         ? ""
-        : `${new Date(plot.data[0][at] * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "short" })}: ${value} ${chart.unit}`;
+        : `${new Date(plot.data[0][at] * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "short" })}: ${value} ${unit}`;
   };
 }
 
@@ -63,7 +64,7 @@ function options(figure, chart, bars) {
     axes: [{ ...axis, values: TIMES }, { ...axis, size: 48 }],
     series: [{}, ...(chart.least ? [edge, edge] : []), line],
     bands: chart.least ? [{ series: [1, 2], fill: colour.band }] : [],
-    hooks: { setCursor: [point(figure, chart)] },
+    hooks: { setCursor: [point(figure)] },
   };
 }
 

@@ -3,6 +3,7 @@
 import { dropped, isRecording } from "./dropped.js";
 import { canRecord, record } from "./microphone.js";
 import { addressOf, Queue, remove, Sending, unfinished } from "./sending.js";
+import { t, tn } from "./texts.js";
 
 const zone = document.querySelector("#drop");
 const list = document.querySelector("#sending");
@@ -18,16 +19,18 @@ let arrived = 0;
 const say = (text) => (said.textContent = text);
 const wish = (name) => document.querySelector(`#wish-${name}`).value;
 const amount = (bytes) =>
-  new Intl.NumberFormat("en", { style: "unit", unit: "megabyte", maximumFractionDigits: bytes < 1e7 ? 1 : 0 }).format(
-    bytes / 1e6,
-  );
+  new Intl.NumberFormat(document.documentElement.lang, {
+    style: "unit",
+    unit: "megabyte",
+    maximumFractionDigits: bytes < 1e7 ? 1 : 0,
+  }).format(bytes / 1e6);
 
 function button(text, name, act) {
   const made = document.createElement("button");
   made.type = "button";
   made.className = "plain";
   made.textContent = text;
-  made.setAttribute("aria-label", `${text} ${name}`);
+  made.setAttribute("aria-label", t("{command} {path}", { command: text, path: name }));
   made.addEventListener("click", act);
   return made;
 }
@@ -43,7 +46,7 @@ class Row {
     this.bar = document.createElement("progress");
     this.bar.max = 1;
     this.bar.value = 0;
-    this.bar.setAttribute("aria-label", `How much of ${name} has arrived`);
+    this.bar.setAttribute("aria-label", t("How much of {name} has arrived", { name }));
     this.text = document.createElement("span");
     this.text.className = "faint";
     this.text.textContent = text;
@@ -79,25 +82,28 @@ function send(file, wishes, address = null) {
   let sending = null;
   const cancel = async () => {
     row.remove();
-    say(`${file.name} is cancelled.`);
+    say(t("{name} is cancelled.", { name: file.name }));
     await queue.cancel(sending);
   };
   sending = new Sending(file, wishes, {
-    progress: (sent, all) => row.progress(sent / all, `${amount(sent)} of ${amount(all)}`),
-    waits: (why) => row.progress(row.bar.value, `${why} Trying again…`),
+    progress: (sent, all) => row.progress(sent / all, t("{part} of {whole}", { part: amount(sent), whole: amount(all) })),
+    waits: (why) => row.progress(row.bar.value, t("{reason} Trying again…", { reason: why })),
     done: () => {
       arrived += 1;
       row.remove();
       const more = queue.waiting.length;
-      say(`${file.name} has arrived${arrived > 1 ? `, as have ${arrived - 1} before` : ""}${more ? `; ${more} to go` : ""}.`);
+      const parts = [t("{name} has arrived.", { name: file.name })];
+      if (arrived > 1) parts.push(t("{count} have arrived in all.", { count: arrived }));
+      if (more) parts.push(tn("{count} is still to go.", "{count} are still to go.", more));
+      say(parts.join(" "));
     },
     failed: (why) => {
       const again = () => {
         row.remove();
         send(file, wishes, sending.url);
       };
-      row.failed(why, button("try again", file.name, again), button("remove", file.name, cancel));
-      say(`${file.name} could not be sent: ${why}`);
+      row.failed(why, button(t("try again"), file.name, again), button(t("remove"), file.name, cancel));
+      say(t("{name} could not be sent: {reason}", { name: file.name, reason: why }));
     },
   });
   sending.url = address;
@@ -109,7 +115,7 @@ function send(file, wishes, address = null) {
       break;
     }
   }
-  row = new Row(file.name, sending.url ? "goes on soon" : "waits", button("cancel", file.name, cancel));
+  row = new Row(file.name, sending.url ? t("goes on soon") : t("waits"), button(t("cancel"), file.name, cancel));
   queue.add(sending);
 }
 
@@ -122,11 +128,23 @@ function add(files) {
   const wishes = { folder: wish("folder"), language: wish("language"), task: wish("task") };
   for (const file of fresh) send(file, wishes);
   const parts = [];
-  if (fresh.length) parts.push(fresh.length === 1 ? `${fresh[0].name} is being sent.` : `${fresh.length} are being sent.`);
-  if (large.length) parts.push(`Too large (at most ${amount(most)}): ${large.map((file) => file.name).join(", ")}.`);
+  if (fresh.length === 1) parts.push(t("{name} is being sent.", { name: fresh[0].name }));
+  else if (fresh.length) parts.push(tn("{count} is being sent.", "{count} are being sent.", fresh.length));
+  if (large.length) {
+    const names = large.map((file) => file.name).join(", ");
+    parts.push(t("Too large (at most {most}): {names}.", { most: amount(most), names }));
+  }
   const left = files.length - wanted.length;
-  if (left) parts.push(`${left} ${left === 1 ? "is" : "are"} left out: empty, or not named like a recording.`);
-  if (!files.length) parts.push("There is no file in it.");
+  if (left) {
+    parts.push(
+      tn(
+        "{count} is left out: empty, or not named like a recording.",
+        "{count} are left out: empty, or not named like a recording.",
+        left,
+      ),
+    );
+  }
+  if (!files.length) parts.push(t("There is no file in it."));
   if (parts.length) say(parts.join(" "));
 }
 
@@ -136,15 +154,20 @@ async function showUnfinished() {
     const forget = () => {
       begun.delete(address);
       row.remove();
-      say(`${upload.name} is removed.`);
+      say(t("{name} is removed.", { name: upload.name }));
       remove(address);
     };
-    const text = `${amount(upload.offset)} of ${amount(upload.size)}: choose or drop this file again, and it goes on`;
-    const row = new Row(upload.name, "", button("remove", upload.name, forget));
+    const text = t("{part} of {whole}: choose or drop this file again, and it goes on", {
+      part: amount(upload.offset),
+      whole: amount(upload.size),
+    });
+    const row = new Row(upload.name, "", button(t("remove"), upload.name, forget));
     row.progress(upload.offset / upload.size, text);
     begun.set(address, { upload, row });
   }
-  if (begun.size) say(`${begun.size === 1 ? "A recording" : `${begun.size} recordings`} did not arrive as a whole.`);
+  if (begun.size) {
+    say(tn("A recording did not arrive as a whole.", "{count} recordings did not arrive as a whole.", begun.size));
+  }
 }
 
 async function toggleRecording() {
@@ -155,12 +178,12 @@ async function toggleRecording() {
   try {
     recording = await record();
   } catch (error) {
-    say(`The microphone cannot be used: ${error.message}`);
+    say(t("The microphone cannot be used: {reason}", { reason: error.message }));
     return;
   }
   recordButton.setAttribute("aria-pressed", "true");
-  recordButton.textContent = "stop, and add it";
-  say("Recording.");
+  recordButton.textContent = t("stop, and add it");
+  say(t("Recording."));
   const { begun: since } = recording;
   const clock = setInterval(() => {
     const seconds = Math.floor((Date.now() - since) / 1000);
@@ -171,7 +194,7 @@ async function toggleRecording() {
   recording = null;
   recorded.textContent = "";
   recordButton.setAttribute("aria-pressed", "false");
-  recordButton.textContent = "record from the microphone";
+  recordButton.textContent = t("record from the microphone");
   add([file]);
 }
 
@@ -213,7 +236,7 @@ function takeDrops() {
     try {
       add(await dropped(event.dataTransfer));
     } catch (error) {
-      say(`What was dropped cannot be read: ${error.message}`);
+      say(t("What was dropped cannot be read: {reason}", { reason: error.message }));
     }
   });
 }

@@ -1,28 +1,33 @@
 // The versions of a transcript: who saved when; one can be looked at, and made the newest again.
 
 import { clock } from "/static/edit_lines.js";
-import { says, told } from "/static/says.js";
+import { t } from "/static/texts.js";
+import { told } from "/static/told.js";
 import { moment, Versions } from "/static/versions_api.js";
 
-const lines = document.querySelector("#lines");
 const details = document.querySelector("#versions");
 const rows = details.querySelector("#versions-list");
 const shown = details.querySelector("#version-shown");
 const fail = told(details.querySelector("[role=alert]"));
-export const versions = new Versions(lines.dataset.job);
+export const versions = new Versions(document.querySelector("#transcript").dataset.job);
 let newest = 0;
 
 function named({ version, author, saved_at, as_machine }) {
   // "Version 2, by ada, 2026-11-29 13:02 UTC"; 0 is the machine's.
-  if (version === 0) return says("version-machine");
-  const name = as_machine ? "version-as-machine" : "version";
-  return says(author ? `${name}-by` : name, { version, author, time: moment(saved_at) });
+  if (version === 0) return t("The machine's");
+  const values = { version, author, time: moment(saved_at) };
+  if (as_machine)
+    return author
+      ? t("Version {version}, as the machine had it, by {author}, {time}", values)
+      : t("Version {version}, as the machine had it, {time}", values);
+  return author ? t("Version {version}, by {author}, {time}", values) : t("Version {version}, {time}", values);
 }
 
 export function showNote({ author, saved_at }) {
   // Above the lines: who has corrected them.
   const note = document.querySelector("#edited");
-  note.textContent = says(author ? "corrected-by" : "corrected", { author, time: moment(saved_at) });
+  const time = moment(saved_at);
+  note.textContent = author ? t("Corrected by {author}, {time}", { author, time }) : t("Corrected {time}", { time });
   note.hidden = false;
 }
 
@@ -30,12 +35,12 @@ function rowFor(version) {
   const row = document.querySelector("#version-row").content.cloneNode(true).firstElementChild;
   const name = named(version);
   row.querySelector("span").textContent = name;
-  for (const [act, button] of [["look", () => look(version)], ["restore", () => restore(version)]]) {
-    const element = row.querySelector(`[data-do=${act}]`);
-    element?.setAttribute("aria-label", says(act, { name }));
-    element?.addEventListener("click", button);
-    if (act === "restore" && version.version === newest) element?.remove();
-  }
+  const [shows, restores] = ["look", "restore"].map((act) => row.querySelector(`[data-do=${act}]`));
+  shows.setAttribute("aria-label", t("Look at it: {name}", { name }));
+  shows.addEventListener("click", () => look(version));
+  restores?.setAttribute("aria-label", t("Make it current again: {name}", { name }));
+  restores?.addEventListener("click", () => restore(version));
+  if (version.version === newest) restores?.remove();
   return row;
 }
 
@@ -60,7 +65,7 @@ async function look({ version }) {
       Object.assign(row.dataset, { start: line.start_s, end: line.end_s });
       const time = row.querySelector(".time");
       time.textContent = clock(line.start_s);
-      time.setAttribute("aria-label", says("play-from", { time: clock(line.start_s) }));
+      time.setAttribute("aria-label", t("Play from {time}", { time: clock(line.start_s) }));
       if (line.channel) row.querySelector(".who").textContent = line.channel;
       else row.querySelector(".who").remove();
       Object.assign(row.querySelector(".text"), { textContent: line.text, lang: line.language });
@@ -78,7 +83,7 @@ async function look({ version }) {
 }
 
 async function restore(version) {
-  if (!confirm(says("sure-restore", { name: named(version) }))) return;
+  if (!confirm(t("Make this the current version again? {name}", { name: named(version) }))) return;
   try {
     await versions.restore(version.version, newest);
   } catch (error) {

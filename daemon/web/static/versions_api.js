@@ -1,6 +1,6 @@
 // Asks the server about the versions of a transcript.
 
-import { says } from "/static/says.js";
+import { t } from "/static/texts.js";
 
 export class Refused extends Error {
   constructor(status, message) {
@@ -11,12 +11,14 @@ export class Refused extends Error {
 
 async function answered(answer) {
   if (answer.ok) return answer.json();
-  if (answer.status === 401) throw new Refused(401, says("logged-out"));
+  const { status } = answer;
+  if (status === 401)
+    throw new Refused(status, t("You are logged out: log in again in another tab, then try again here."));
   try {
     const { message, hint } = (await answer.json()).error;
-    throw new Refused(answer.status, hint ? `${message}; ${hint}` : message);
+    throw new Refused(status, hint ? `${message}; ${hint}` : message);
   } catch (error) {
-    throw error instanceof Refused ? error : new Refused(answer.status, says("wrong-answer", { status: answer.status }));
+    throw error instanceof Refused ? error : new Refused(status, t("The server answered {status}.", { status }));
   }
 }
 
@@ -26,7 +28,7 @@ async function ask(address, options) {
   try {
     answer = await fetch(address, options);
   } catch {
-    throw new Refused(0, says("no-answer"));
+    throw new Refused(0, t("The server cannot be reached."));
   }
   return answered(answer);
 }

@@ -1,9 +1,4 @@
-// What scripts say stands in the page's templates: <p data-says="NAME">…{value}…</p>.
-
-export function says(name, values = {}) {
-  const text = document.querySelector("#says").content.querySelector(`[data-says="${name}"]`).textContent;
-  return text.replace(/\{(\w+)\}/g, (_, value) => values[value]);
-}
+// Says something to screen readers.
 
 export function told(element) {
   // Returns a function that says something where screen readers listen, also twice the same.
