@@ -26,6 +26,7 @@ DRAWN = {
     "gpu_load_percent": "GPU load",
     "memory_percent": "Memory",
     "cpu_percent": "CPU",
+    "cpu_temperature_c": "CPU temperature",
     "batch_fill_percent": "Batch fill",
     "audio_hours_per_hour": "Throughput",
     "error_rate_percent": "Errors",
