@@ -22,6 +22,7 @@ from daemon.web.problems import Problem, body
 from daemon.web.sessions import Sessions, Tries
 from daemon.web.shared import Shared
 from daemon.web.unfinished import Unfinished
+from daemon.web.upload_files import NoRoom
 from daemon.web.waiting import Waiting
 
 DESCRIPTION = "Recordings, jobs and transcripts. Every request to change something becomes a request to the daemon."
@@ -69,7 +70,8 @@ async def _health() -> dict[str, str]:
 
 def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TranscribedError)
-    return _answer(request, 503 if isinstance(error, Unavailable) else 400, error.message, error.hint)
+    status = 507 if isinstance(error, NoRoom) else 503 if isinstance(error, Unavailable) else 400
+    return _answer(request, status, error.message, error.hint)
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:

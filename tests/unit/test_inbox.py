@@ -17,7 +17,7 @@ from daemon.watch.names import Kind, Names
 from daemon.web import inbox
 from daemon.web.inbox import Incoming, folders_for
 from daemon.web.people import ANYBODY, Person
-from daemon.web.upload_files import Busy, NoUpload, TooLarge, WrongOffset, upload_file
+from daemon.web.upload_files import Busy, NoRoom, NoUpload, TooLarge, WrongOffset, upload_file
 
 DATA = bytes(range(256)) * 40
 
@@ -303,7 +303,7 @@ def test_a_recording_that_has_no_room_is_refused_at_once(
     status = os.statvfs(folder)
     small = os.statvfs_result((*status[:2], 4, 4, 1, *status[5:10]))
     monkeypatch.setattr(os, "fstatvfs", lambda _fd: small)
-    with pytest.raises(Unavailable, match="has room for"):
+    with pytest.raises(NoRoom, match="has room for"):
         begin(settings)
     assert names(folder) == []
 
