@@ -21,6 +21,7 @@ from daemon.web.people import Users
 from daemon.web.problems import Problem, body
 from daemon.web.sessions import Sessions, Tries
 from daemon.web.shared import Shared
+from daemon.web.turns import Turns
 from daemon.web.unfinished import Unfinished
 from daemon.web.upload_files import NoRoom
 from daemon.web.waiting import Waiting
@@ -53,6 +54,7 @@ def make_app(settings: Settings, host: str) -> ASGIApp:
     app.state.feed = Feed(settings.database_path)
     app.state.unfinished = Unfinished(settings)
     app.state.waiting = Waiting(settings.database_path)
+    app.state.zips = Turns(taking.ZIPS_MAX, taking.ZIPS_AT_ONCE)
     for part in PARTS:
         app.include_router(part.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)
