@@ -11,7 +11,7 @@ import pytest
 from daemon.config.settings import Model, Settings, Watch
 from daemon.config.web import Web, WebUser
 from daemon.errors import TranscribedError, Unavailable
-from daemon.web import inbox
+from daemon.web import inbox, upload_files
 from daemon.web import unfinished as unfinished_module
 from daemon.web.inbox import LASTS_S, Incoming
 from daemon.web.people import ANYBODY, Person
@@ -86,7 +86,7 @@ def test_who_may_only_read_drops_nothing(unfinished: Unfinished) -> None:
 
 def test_there_is_a_limit_for_each_person(unfinished: Unfinished) -> None:
     keys = [begun(unfinished) for _ in range(UNFINISHED_MAX)]
-    with pytest.raises(TooMany, match="on their way into .* already"):
+    with pytest.raises(TooMany, match=r"on their way into .* already"):
         begun(unfinished)
     begun(unfinished, Person("carol"))
     with unfinished.resume(ADA, keys[0]) as incoming:
@@ -97,7 +97,7 @@ def test_there_is_a_limit_for_each_person(unfinished: Unfinished) -> None:
 def test_a_folder_that_hangs_holds_up_no_upload_into_another(
     unfinished: Unfinished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there, released, look = threading.Event(), threading.Event(), unfinished_module.opened
+    there, released, look = threading.Event(), threading.Event(), upload_files.opened
 
     def hanging(settings: Settings, folder: Path) -> int:
         if folder == tmp_path / "a":
