@@ -19,6 +19,7 @@ from daemon.config.settings import Settings
 from daemon.errors import TranscribedError
 from daemon.filesystem import give_new_name
 from daemon.watch.names import Names
+from daemon.watch.own_options import remove_left, signed
 from daemon.web.people import Person
 from daemon.web.upload_files import (
     NEW,
@@ -306,13 +307,15 @@ class Incoming:
         Raises:
             FileExistsError: The name is taken, or that of its options.
         """
+        # Those of an earlier recording, which has gone, would count for this one.
+        remove_left(self._where, os.fsencode(name))
         content = settings_file(self._settings, self.folder / name, self.wanted.options)
         beside = settings_name(os.fsencode(name))
         if content is not None:
             hidden = self._file("toml")
             with suppress(FileNotFoundError):
                 os.unlink(hidden, dir_fd=self._where)
-            write_new(self._where, hidden, content)
+            write_new(self._where, hidden, signed(content, self.key))
             try:
                 give_new_name(hidden, beside, self._where)
             finally:
