@@ -18,6 +18,7 @@ from daemon.errors import TranscribedError, Unavailable
 from daemon.store.queries import Queries
 from daemon.store.records import Job, StoredChunk
 from daemon.store.schema import CANCELLED, DEAD, DONE, IGNORED, REJECTED, VANISHED
+from daemon.web.arrived import Arrived, tell_complete
 from daemon.web.feed import SIGN_OF_LIFE_S, STILL_HERE
 from daemon.web.forms import FILE, read_form
 from daemon.web.house import House, HouseOf, Reader, Writer
@@ -28,7 +29,7 @@ from daemon.web.openai_request import ALIASES, Wanted, recording_name, wanted
 from daemon.web.people import Person
 from daemon.web.problems import OPENAI, Problem, body
 from daemon.web.upload_files import NoRoom
-from daemon.web.waiting import FORGOTTEN, Arrived, Waiting
+from daemon.web.waiting import FORGOTTEN, Waiting
 
 SEEN_S = 5.0
 """How long who wants no answer yet waits for the number of the job."""
@@ -123,7 +124,12 @@ class _Upload:
         if not self.incoming.offset:
             raise Problem(400, "the recording is empty", FILE)
         self.incoming.wanted.options.update(asked.options)
-        return await to_thread.run_sync(self.incoming.finish)
+        return await to_thread.run_sync(self._finish, self.incoming)
+
+    def _finish(self, incoming: Incoming) -> Path:
+        path = incoming.finish()
+        tell_complete(self._settings, path)
+        return path
 
     def drop(self) -> None:
         """Remove what is no recording yet."""

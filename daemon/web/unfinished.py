@@ -15,6 +15,7 @@ from pathlib import Path
 from daemon.config.settings import Settings
 from daemon.errors import TranscribedError, Unavailable
 from daemon.watch.names import UPLOAD
+from daemon.web.arrived import tell_complete
 from daemon.web.inbox import LASTS_S, Incoming, folders_for
 from daemon.web.people import ANYBODY, Person
 from daemon.web.upload_files import NoUpload, no_upload, opened, read_wanted, upload_file
@@ -144,6 +145,7 @@ class Unfinished:
         """
         wanted, key = incoming.wanted, incoming.key
         path = incoming.finish()
+        tell_complete(self._settings, path)
         log.info("received %s from %s", path, wanted.person or "the page")
         with self._turn:
             self._finished[key] = _Finished(wanted.person, wanted.size or 0, wanted.told)
