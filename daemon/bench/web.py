@@ -29,7 +29,7 @@ from daemon.filesystem import fingerprint
 
 DONE_S = 3600.0
 SETTLE_S = 2.0
-"""The default of watching.settle_seconds: what is copied into a folder waits for it, what arrives by the page does not."""
+"""The default of watching.settle_seconds, for which what is copied into a folder waits."""
 RUNS = 50
 """Of each page that is timed."""
 MEMO_S = 60.0

@@ -6,7 +6,9 @@ import os
 import socket
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,7 @@ import pytest
 
 from daemon.filesystem import fingerprint
 from daemon.web import connections
+from tests.browser import chromium
 from tests.integration.web_clients import served
 from tests.integration.web_house import WebHouse, said
 from tests.support import wait_until
@@ -136,17 +139,45 @@ def test_a_recording_that_is_never_read_is_let_go(dial: Dial, address: str, web:
     job = long_recording(web)
     page = f"GET /api/jobs/{job}/recording HTTP/{version}\nHost: 127.0.0.1\n\n"
     readers = [dial(page, receives=4096) for _ in range(10)]
-    wait_until(lambda: opened(web.inbox / "talk.mp3") >= 10, 20, "the recording being sent")
+    wait_until(lambda: opened(web.inbox / "talk.wav") >= 10, 20, "the recording being sent")
     assert httpx.get(f"{address}/").status_code == 200, "others are served meanwhile"
-    wait_until(lambda: opened(web.inbox / "talk.mp3") == 0, 20, "the recording being let go")
+    wait_until(lambda: opened(web.inbox / "talk.wav") == 0, 20, "the recording being let go")
     assert all(len(rest(reader)) < 50_000_000 for reader in readers)
 
 
-def long_recording(web: WebHouse) -> int:
+def test_a_player_that_was_paused_gets_the_rest(address: str, web: WebHouse) -> None:
+    """While it is paused it reads nothing, and its connection ends; it asks again by itself."""
+    job = long_recording(web, seconds=7200)
+    with chromium("--autoplay-policy=no-user-gesture-required") as browser:
+        page = browser.new_page()
+        page.goto(f"{address}/jobs/{job}")
+        page.evaluate("async () => { await document.querySelector('#media').play() }")
+
+        def has_passed(seconds: float) -> bool:
+            return bool(page.evaluate("document.querySelector('#media').currentTime") > seconds)
+
+        wait_until(partial(has_passed, 0.5), 30, "its beginning")
+        page.evaluate("document.querySelector('#media').pause()")
+        wait_until(lambda: opened(web.inbox / "talk.wav") == 0, 20, "the recording being let go")
+        ahead = "(ranges => ranges.end(ranges.length - 1))(document.querySelector('#media').buffered)"
+        buffered = page.evaluate(ahead)
+        assert buffered < 7000, "it has not got it all before"
+        for place in (buffered - 2, 5000):
+            page.evaluate(f"document.querySelector('#media').currentTime = {place}")
+            page.evaluate("async () => { await document.querySelector('#media').play() }")
+            wait_until(partial(has_passed, place + 4), 30, "it going on")
+
+
+def long_recording(web: WebHouse, seconds: float = 1600) -> int:
     """Add a recording that no buffer between server and client can hold."""
-    job = web.add("talk.mp3", said("hello", 0, 1))
-    os.truncate(web.inbox / "talk.mp3", 50_000_000)
-    version = fingerprint((web.inbox / "talk.mp3").stat())
+    job = web.add("talk.wav", said("hello", 0, 1))
+    with wave.open(str(web.inbox / "talk.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        for _ in range(int(seconds)):
+            file.writeframes(bytes(32_000))
+    version = fingerprint((web.inbox / "talk.wav").stat())
     web.store._write(lambda db: db.exec_driver_sql("UPDATE jobs SET fingerprint = ?", (version,)))
     return job
 
