@@ -12,7 +12,7 @@ from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from fastapi import APIRouter, Form, HTTPException, Query, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from daemon.chunk import BOTH, ENGLISH
 from daemon.config.formats import FORMATS
@@ -74,7 +74,7 @@ def _done(job: JobDetail, queries: Queries) -> Transcript:
     return _transcript(queries, record)
 
 
-@router.post("/api/transcripts.zip", tags=["jobs"], response_class=InTurns)
+@router.post("/api/transcripts.zip", tags=["jobs"], response_class=StreamingResponse)
 @router.post("/jobs/zip", include_in_schema=False)
 def transcripts(
     request: Request,
