@@ -22,13 +22,13 @@ export async function copy(text) {
   if (!done) throw new Error("the browser refuses");
 }
 
-export function offerCopies(lines) {
+export function offerCopies(linesNow) {
   const told = document.querySelector("#copied");
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.addEventListener("click", async () => {
       told.textContent = "";
       try {
-        await copy(textOf(lines, button.dataset.copy));
+        await copy(textOf(linesNow(), button.dataset.copy));
         told.textContent = t("Copied.");
       } catch {
         told.textContent = t("This browser does not let the page copy: select the text, or take a file.");

@@ -3,15 +3,15 @@
 import { offerCopies } from "/static/copy.js";
 import { show } from "/static/waveform.js";
 
-const media = document.querySelector("#media");
+export const media = document.querySelector("#media");
 const speed = document.querySelector("#speed");
 const skip = document.querySelector("#skip");
 const follow = document.querySelector("#follow");
 const leftOut = document.querySelector("#left-out");
-const lines = [...document.querySelectorAll("#lines li[data-start]")];
-const starts = lines.map((line) => Number(line.dataset.start));
 const GAP_S = 1;
 const STEP_S = 5;
+let lines = [...document.querySelectorAll("#lines li[data-start]")];
+let starts = lines.map((line) => Number(line.dataset.start));
 let current = -1;
 let word = null;
 
@@ -27,6 +27,8 @@ function before(time) {
   return low - 1;
 }
 
+const isTyping = () => ["TEXTAREA", "INPUT"].includes(document.activeElement?.tagName);
+
 function mark() {
   const time = media.currentTime;
   const at = before(time);
@@ -35,7 +37,8 @@ function mark() {
     current = at;
     const line = lines[current];
     line?.setAttribute("aria-current", "true");
-    if (follow.checked && !media.paused) line?.scrollIntoView({ block: "nearest" });
+    // Whoever writes in a line keeps it before the eyes.
+    if (follow.checked && !media.paused && !isTyping()) line?.scrollIntoView({ block: "nearest" });
   }
   const words = lines[current]?.querySelectorAll("[data-start]") ?? [];
   const sounding = [...words].findLast((each) => Number(each.dataset.start) <= time) ?? null;
@@ -51,9 +54,27 @@ function mark() {
   }
 }
 
-function playFrom(element) {
-  media.currentTime = Number(element.dataset.start);
-  media.play();
+export function renew(rows, startsOfRows) {
+  // From now on these are the lines, in the order of time.
+  lines[current]?.removeAttribute("aria-current");
+  [lines, starts, current] = [rows, startsOfRows, -1];
+  mark();
+}
+
+export const playing = () => current;
+
+function play() {
+  // Whoever stops it before it has begun means that; what cannot be played is told by the event `error`.
+  media.play().catch(() => {});
+}
+
+export const playOrPause = () => (media.paused ? play() : media.pause());
+
+export const move = (steps) => (media.currentTime += steps * STEP_S);
+
+export function playFrom(seconds) {
+  media.currentTime = seconds;
+  play();
 }
 
 function toLine(step) {
@@ -67,12 +88,12 @@ function changeSpeed(step) {
 }
 
 const keys = {
-  " ": () => (media.paused ? media.play() : media.pause()),
-  k: () => (media.paused ? media.play() : media.pause()),
-  j: () => (media.currentTime -= STEP_S),
-  l: () => (media.currentTime += STEP_S),
-  ArrowLeft: () => (media.currentTime -= STEP_S),
-  ArrowRight: () => (media.currentTime += STEP_S),
+  " ": playOrPause,
+  k: playOrPause,
+  j: () => move(-1),
+  l: () => move(1),
+  ArrowLeft: () => move(-1),
+  ArrowRight: () => move(1),
   ArrowUp: () => toLine(-1),
   ArrowDown: () => toLine(1),
   "<": () => changeSpeed(-1),
@@ -80,7 +101,7 @@ const keys = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const busy = event.target.closest("input, select, textarea, button, summary, a, audio, video");
+  const busy = event.target.closest("input, select, textarea, button, [role=button], summary, a, audio, video");
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (busy || event.ctrlKey || event.altKey || event.metaKey || !keys[key]) return;
   event.preventDefault();
@@ -90,7 +111,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   if (!getSelection().isCollapsed) return; // somebody selects text
   const place = event.target.closest(".text [data-start]") ?? event.target.closest(".lines li[data-start]");
-  if (place) playFrom(place);
+  if (place) playFrom(Number(place.dataset.start));
 });
 
 function fromAddress() {
@@ -114,4 +135,4 @@ media.addEventListener("error", () => (document.querySelector("#trouble").hidden
 addEventListener("hashchange", fromAddress);
 fromAddress();
 show(document.querySelector("#waveform"), media);
-offerCopies(lines);
+offerCopies(() => lines);

@@ -2,4 +2,5 @@
 
 import { offerCopies } from "/static/copy.js";
 
-offerCopies([...document.querySelectorAll("#lines li[data-start]")]);
+const lines = [...document.querySelectorAll("#lines li[data-start]")];
+offerCopies(() => lines);

@@ -1,0 +1,50 @@
+// What somebody has not saved yet, kept in the browser, so that a crash of it loses nothing.
+
+const EVERY_MS = 500;
+
+export class Draft {
+  #waits = 0;
+
+  constructor(name) {
+    // Of whom and of which recording: others may use the same browser.
+    this.key = `transcribed.draft.${name}`;
+  }
+
+  read() {
+    // { base, at, lines }; null where there is none.
+    try {
+      const draft = JSON.parse(localStorage.getItem(this.key));
+      return Array.isArray(draft?.lines) && Number.isInteger(draft.base) ? draft : null;
+    } catch {
+      return null;
+    }
+  }
+
+  keepSoon(make, failed) {
+    // Not with every key: six hours of text take some milliseconds to write.
+    this.#waits ||= setTimeout(() => this.keep(make, failed), EVERY_MS);
+  }
+
+  keep(make, failed) {
+    this.#forget();
+    try {
+      localStorage.setItem(this.key, JSON.stringify(make()));
+    } catch {
+      failed(); // the browser keeps nothing, or has no room left
+    }
+  }
+
+  remove() {
+    this.#forget();
+    try {
+      localStorage.removeItem(this.key);
+    } catch {
+      // then there is none
+    }
+  }
+
+  #forget() {
+    clearTimeout(this.#waits);
+    this.#waits = 0;
+  }
+}

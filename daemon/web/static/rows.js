@@ -1,0 +1,108 @@
+// The rows of the list of lines in the page, and the lines that they show.
+
+import { clock, heard } from "/static/edit_lines.js";
+import { t } from "/static/texts.js";
+
+const CHANNEL_COLOURS = 6;
+const keyOf = (start, end, text) => `${Number(start)} ${Number(end)} ${text.trim()}`;
+
+export function wordsOf(row) {
+  // The words in a row, with their times; none where the machine gave none.
+  return [...row.querySelectorAll(".text [data-start]")].map((word) => ({
+    start_s: Number(word.dataset.start),
+    end_s: Number(word.dataset.end),
+    word: word.textContent,
+    unsure: word.classList.contains("unsure"),
+  }));
+}
+
+function wordElement({ start_s, end_s, word, unsure }) {
+  const element = document.createElement("span");
+  Object.assign(element.dataset, { start: start_s, end: end_s });
+  element.textContent = word;
+  element.classList.toggle("unsure", unsure);
+  return element;
+}
+
+export function writeText(row, line) {
+  // Show the text of a line: word by word where it is what was heard.
+  const text = row.querySelector(".text");
+  if (text.textContent.trim() === line.text.trim()) return;
+  text.classList.remove("unsure");
+  if (line.words?.length && heard(line.words) === line.text) text.replaceChildren(...line.words.map(wordElement));
+  else text.textContent = line.text;
+}
+
+export class Rows {
+  constructor(list) {
+    this.list = list;
+    this.isOfChannels = "channels" in list.dataset;
+    this.none = list.querySelector("li:not([data-start])");
+    this.all = [...list.querySelectorAll("li[data-start]")];
+  }
+
+  arrange(lines) {
+    // Show these lines. A row that shows one already stays, with its words.
+    const there = new Map();
+    for (const row of this.all) {
+      const key = keyOf(row.dataset.start, row.dataset.end, row.querySelector(".text").textContent);
+      there.set(key, [...(there.get(key) ?? []), row]);
+    }
+    const before = this.all;
+    this.all = lines.map((line) => there.get(keyOf(line.start_s, line.end_s, line.text))?.shift() ?? this.made(line));
+    const isAsBefore = before.length === this.all.length && before.every((row, at) => row === this.all[at]);
+    if (!isAsBefore) this.list.replaceChildren(...this.all);
+    if (!this.all.length && this.none) this.list.replaceChildren(this.none);
+  }
+
+  splice(at, count, lines) {
+    // Show other lines in the place of some.
+    this.none?.remove();
+    const fresh = lines.map((line) => this.made(line));
+    const old = this.all.splice(at, count, ...fresh);
+    const next = old[0] ?? this.all[at + fresh.length] ?? null;
+    for (const row of fresh) this.list.insertBefore(row, next);
+    for (const row of old) row.remove();
+  }
+
+  made(line) {
+    const row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
+    this.writeTimes(row, line);
+    const text = row.querySelector(".text");
+    text.lang = line.language;
+    const who = row.querySelector(".who");
+    if (this.isOfChannels) {
+      who.textContent = line.channel;
+      row.className = `channel-${line.channel % CHANNEL_COLOURS}`;
+    } else who.remove();
+    writeText(row, line);
+    if (this.isEdited) this.offer(row);
+    return row;
+  }
+
+  writeTimes(row, line) {
+    Object.assign(row.dataset, { start: line.start_s, end: line.end_s });
+    const time = row.querySelector(".time");
+    time.textContent = clock(line.start_s);
+    time.setAttribute("aria-label", t("Play from {time}", { time: clock(line.start_s) }));
+  }
+
+  edit(isEdited) {
+    // Whether the text of each row may be opened.
+    this.isEdited = isEdited;
+    for (const row of this.all) this.offer(row);
+  }
+
+  offer(row) {
+    const text = row.querySelector(".text");
+    if (this.isEdited) {
+      row.tabIndex = -1;
+      text.tabIndex = 0;
+      text.setAttribute("role", "button");
+    } else {
+      row.removeAttribute("tabindex");
+      text.removeAttribute("tabindex");
+      text.removeAttribute("role");
+    }
+  }
+}

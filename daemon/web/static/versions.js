@@ -1,0 +1,108 @@
+// The versions of a transcript: who saved when; one can be looked at, and made the newest again.
+
+import { clock } from "/static/edit_lines.js";
+import { t } from "/static/texts.js";
+import { told } from "/static/told.js";
+import { moment, Versions } from "/static/versions_api.js";
+
+const lines = document.querySelector("#lines");
+const details = document.querySelector("#versions");
+const rows = details.querySelector("#versions-list");
+const shown = details.querySelector("#version-shown");
+const fail = told(details.querySelector("[role=alert]"));
+export const versions = new Versions(lines.dataset.job);
+let newest = 0;
+
+function named({ version, author, saved_at, as_machine }) {
+  // "Version 2, by ada, 2026-11-29 13:02 UTC"; 0 is the machine's.
+  if (version === 0) return t("The machine's");
+  const values = { version, author, time: moment(saved_at) };
+  if (as_machine && author) return t("Version {version}, as the machine had it, by {author}, {time}", values);
+  if (as_machine) return t("Version {version}, as the machine had it, {time}", values);
+  return author ? t("Version {version}, by {author}, {time}", values) : t("Version {version}, {time}", values);
+}
+
+export function showNote({ author, saved_at }) {
+  // Above the lines: who has corrected them.
+  const note = document.querySelector("#edited");
+  const time = moment(saved_at);
+  note.textContent = author ? t("Corrected by {author}, {time}", { author, time }) : t("Corrected {time}", { time });
+  note.hidden = false;
+}
+
+function rowFor(version) {
+  const row = document.querySelector("#version-row").content.cloneNode(true).firstElementChild;
+  const name = named(version);
+  row.querySelector("span").textContent = name;
+  const button = (what, label, act) => {
+    const element = row.querySelector(`[data-do=${what}]`);
+    element?.setAttribute("aria-label", label);
+    element?.addEventListener("click", act);
+    return element;
+  };
+  button("look", t("Look at it: {name}", { name }), () => look(version));
+  const again = button("restore", t("Make it current again: {name}", { name }), () => restore(version));
+  if (version.version === newest) again?.remove();
+  return row;
+}
+
+export async function renewVersions() {
+  // Only where somebody looks.
+  if (!details.open) return;
+  try {
+    const all = await versions.all();
+    newest = all[0]?.version ?? 0;
+    rows.replaceChildren(...[...all, { version: 0 }].map(rowFor));
+    fail("");
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+async function look({ version }) {
+  try {
+    const whole = await versions.one(version);
+    const made = whole.lines.map((line) => {
+      const row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
+      Object.assign(row.dataset, { start: line.start_s, end: line.end_s });
+      const time = row.querySelector(".time");
+      time.textContent = clock(line.start_s);
+      time.setAttribute("aria-label", t("Play from {time}", { time: clock(line.start_s) }));
+      if (line.channel) row.querySelector(".who").textContent = line.channel;
+      else row.querySelector(".who").remove();
+      Object.assign(row.querySelector(".text"), { textContent: line.text, lang: line.language });
+      return row;
+    });
+    const title = shown.querySelector("h3");
+    title.textContent = named(whole);
+    shown.querySelector("ol").replaceChildren(...made);
+    shown.hidden = false;
+    fail("");
+    title.focus();
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+async function restore(version) {
+  if (!confirm(t("Make this the current version again? {name}", { name: named(version) }))) return;
+  try {
+    await versions.restore(version.version, newest);
+  } catch (error) {
+    fail(error.message);
+    if (error.status === 409) await renewVersions();
+    return;
+  }
+  location.reload();
+}
+
+async function fromAddress() {
+  const asked = /^#version=(\d{1,9})$/.exec(location.hash);
+  if (!asked) return;
+  details.open = true;
+  await look({ version: Number(asked[1]) });
+}
+
+details.addEventListener("toggle", renewVersions);
+addEventListener("hashchange", fromAddress);
+fromAddress();

@@ -1,0 +1,63 @@
+// Asks the server about the versions of a transcript.
+
+import { t } from "/static/texts.js";
+
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function answered(answer) {
+  if (answer.ok) return answer.json();
+  const { status } = answer;
+  if (status === 401)
+    throw new Refused(status, t("You are logged out: log in again in another tab, then try again here."));
+  try {
+    const { message, hint } = (await answer.json()).error;
+    throw new Refused(status, hint ? `${message}; ${hint}` : message);
+  } catch (error) {
+    throw error instanceof Refused ? error : new Refused(status, t("The server answered {status}: try again.", { status }));
+  }
+}
+
+async function ask(address, options) {
+  // Raises Refused, with status 0 where there is no answer.
+  let answer;
+  try {
+    answer = await fetch(address, options);
+  } catch {
+    throw new Refused(0, t("The server cannot be reached: try again."));
+  }
+  return answered(answer);
+}
+
+export class Versions {
+  constructor(job) {
+    this.address = `/api/jobs/${job}/versions`;
+  }
+
+  all() {
+    return ask(this.address);
+  }
+
+  one(version) {
+    return ask(`${this.address}/${version}`);
+  }
+
+  #post(address, content) {
+    const headers = { "Content-Type": "application/json" };
+    return ask(address, { method: "POST", headers, body: JSON.stringify(content) });
+  }
+
+  save(basedOn, lines) {
+    return this.#post(this.address, { based_on: basedOn, lines });
+  }
+
+  restore(version, basedOn) {
+    return this.#post(`${this.address}/${version}/restore`, { based_on: basedOn });
+  }
+}
+
+export const moment = (time) => `${time.slice(0, 16).replace("T", " ")} UTC`;
