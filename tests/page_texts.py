@@ -147,7 +147,7 @@ NO_WORDS = re.compile(r"querySelector|closest|matchMedia|import |new Error")
 """Lines whose strings nobody sees."""
 SENTENCE = re.compile(r"[^\W\d_]{2,} [^\W\d_]{2,}|^.[A-Z][a-z]+ ?[.…!?]?.$")
 """Two words side by side, or one with a capital."""
-NO_SENTENCES = {'"Files"', '"Enter"'}
+NO_SENTENCES = {'"Files"', '"Enter"', '"Mod"', '"Alt"', '"Shift"'}
 """What browsers call things."""
 
 

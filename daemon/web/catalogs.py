@@ -28,7 +28,7 @@ class Catalog:
     scripts: Mapping[str, Entry]
     """The same for what scripts say."""
     terms: Mapping[str, Mapping[str, str]]
-    """Kinds of words, such as the states of jobs -> the words of the database -> what people call them."""
+    """Kinds of words, such as the states of jobs -> the words of the database -> what people call them; and keys."""
 
     def text(self, english: str) -> str:
         """Return the translation of a text."""

@@ -60,6 +60,7 @@ def shared(token: str, found: OpenedBy, queries: Reads) -> Response:
         "at": f"{SHARED}{token}",
         "job": job,
         "plays": plays,
+        "can_edit": False,
         "expires_at": found.link["expires_at"],
         "is_done": job["state"] == DONE,
         "suppressed": (),

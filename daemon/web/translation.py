@@ -129,13 +129,18 @@ def ngettext(one: str, other: str, count: int, /, **values: Any) -> str:
 
 
 def term(kind: str, word: str) -> str:
-    """Return what people call a word of the database, such as the state of a job.
+    """Return what people call a word of the database, such as the state of a job, or a key of the keyboard.
 
     Args:
         kind: One of the tables `terms` in the catalogs, such as `states`.
         word: The word; one that is not there stays as it is.
     """
     return catalog().term(kind, word)
+
+
+def keys(together: str) -> str:
+    """Return how keyboards name keys, such as "Shift+Enter"."""
+    return "+".join(term("keys", key) for key in together.split("+"))
 
 
 def shown(message: str) -> str:
@@ -152,6 +157,7 @@ FOR_TEMPLATES: dict[str, Any] = {
     "_": gettext,
     "ngettext": ngettext,
     "term": term,
+    "keys": keys,
     "shown_message": shown,
     "is_english": is_english,
     "catalog": catalog,

@@ -146,5 +146,5 @@ def test_what_goes_wrong_is_said(contexts: tuple[BrowserContext, BrowserContext]
     expect(page.get_by_text("30 are the most")).to_be_visible()
     contexts[0].set_offline(True)
     page.get_by_role("button", name="Make a link").click()
-    expect(page.get_by_text("The page cannot be reached")).to_be_visible()
+    expect(page.get_by_text("The server cannot be reached")).to_be_visible()
     assert page.get_by_label("The link").is_hidden()

@@ -25,6 +25,7 @@ from tests.page_texts import (
     unmarked_in_templates,
 )
 
+KEYS = {"Alt", "Backspace", "Ctrl", "Delete", "Enter", "Escape", "Shift"}
 TERMS = {
     "states": set(STATES),
     "commands": {*COMMANDS, "priority"},
@@ -32,6 +33,7 @@ TERMS = {
     "rules": {rule.name for rule in RULES},
     "deliveries": {outbox.COMMAND, outbox.WEBHOOK, outbox.NOTIFY, outbox.RECORDING},
     "delivered": {outbox.WAITING, outbox.SENT, outbox.UNSENT, outbox.DROPPED},
+    "keys": KEYS,
 }
 TRANSLATED = sorted(set(CATALOGS) - {ENGLISH})
 translated = pytest.mark.parametrize("code", TRANSLATED)
@@ -121,7 +123,7 @@ def test_nothing_stays_english_and_the_same_text_is_the_same_everywhere(code: st
 
 def test_french_has_its_spaces_before_signs() -> None:
     for _, form in sentences(CATALOGS["fr"]):
-        assert not re.search(r"(?<!\u00a0):|(?<!\u202f)[;?!]|«(?!\u00a0)|(?<!\u00a0)»", form), form
+        assert not re.search(r"(?<![\u00a0\d]):|(?<!\u202f)[;?!]|«(?!\u00a0)|(?<!\u00a0)»", form), form
         assert "'" not in form, form
 
 

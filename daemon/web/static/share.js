@@ -1,6 +1,8 @@
 // Links by which somebody without a login may read this transcript.
 
 import { copy } from "/static/copy.js";
+import { t } from "/static/texts.js";
+import { moment } from "/static/versions_api.js";
 
 const part = document.querySelector("#share");
 const form = document.querySelector("#share-form");
@@ -9,7 +11,7 @@ const address = document.querySelector("#share-address");
 const told = document.querySelector("#share-said");
 const list = document.querySelector("#share-links");
 const row = document.querySelector("#share-link");
-const texts = part.dataset;
+const from = part.dataset.from;
 
 async function ask(path, method = "GET", wish = undefined) {
   // The answer to a request; null once it is told that there is none.
@@ -21,7 +23,7 @@ async function ask(path, method = "GET", wish = undefined) {
     if (answer.ok) return found;
     told.textContent = found.error.message;
   } catch {
-    told.textContent = texts.failed;
+    told.textContent = t("The server cannot be reached: try again.");
   }
   return null;
 }
@@ -31,7 +33,7 @@ function shown(link) {
   item.querySelector(".who").textContent = link.created_by;
   const time = item.querySelector("time");
   time.dateTime = link.expires_at;
-  time.textContent = `${link.expires_at.slice(0, 16).replace("T", " ")} UTC`;
+  time.textContent = t("Expires: {time}", { time: moment(link.expires_at) });
   item.querySelector(".heard").hidden = !link.with_recording;
   item.querySelector(".broken").hidden = link.works;
   const button = item.querySelector("button");
@@ -42,18 +44,18 @@ function shown(link) {
 }
 
 async function listAgain() {
-  const links = await ask(texts.from);
+  const links = await ask(from);
   if (links) list.replaceChildren(...links.map(shown));
 }
 
 async function withdraw(link, button) {
   button.disabled = true;
-  if ((await ask(`${texts.from}/${link.id}`, "DELETE")) === null) {
+  if ((await ask(`${from}/${link.id}`, "DELETE")) === null) {
     button.disabled = false;
     return;
   }
   if (address.dataset.link === String(link.id)) made.hidden = true;
-  told.textContent = texts.withdrawn;
+  told.textContent = t("The link is withdrawn.");
   await listAgain();
   form.elements.days.focus();
 }
@@ -61,23 +63,23 @@ async function withdraw(link, button) {
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const wish = { days: form.elements.days.valueAsNumber, with_recording: form.elements.with_recording.checked };
-  const link = await ask(texts.from, "POST", wish);
+  const link = await ask(from, "POST", wish);
   if (!link) return;
   address.value = new URL(link.address, location.origin);
   address.dataset.link = link.id;
   made.hidden = false;
   address.focus();
   address.select();
-  told.textContent = texts.made;
+  told.textContent = t("The link is made. Copy it now: it is not shown again.");
   await listAgain();
 });
 
 document.querySelector("#share-copy").addEventListener("click", async () => {
   try {
     await copy(address.value);
-    told.textContent = texts.copied;
+    told.textContent = t("Copied.");
   } catch {
-    told.textContent = texts.notCopied;
+    told.textContent = t("This browser does not let the page copy: select the link.");
     address.select();
   }
 });
