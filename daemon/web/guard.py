@@ -1,6 +1,7 @@
 """What every request passes: which names the page is served under, other sites, and who somebody is."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -27,7 +28,10 @@ PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 """What a proxy adds."""
 LARGE = ("/api/uploads", "/v1/audio/")
 BODY_BYTES_MAX = 1_000_000
-"""Of any other request."""
+"""Of any other request, but for a whole transcript."""
+TRANSCRIPT = re.compile(r"/api/jobs/\d+/versions")
+TRANSCRIPT_BYTES_MAX = 8_000_000
+"""A day of speech has five."""
 READS = ("GET", "HEAD", "OPTIONS")
 BEARER = "Bearer "
 BY_TOKEN = {"WWW-Authenticate": "Bearer"}
@@ -154,9 +158,10 @@ class Guard:
                 return _refusal(request, 401, f"the request comes from another site: {NEEDS_A_TOKEN}", BY_TOKEN)
             return _refusal(request, 403, "the request comes from another site")
         length = request.headers.get("content-length", "0")
-        is_large = "transfer-encoding" in request.headers or not length.isdigit() or int(length) > BODY_BYTES_MAX
+        most = TRANSCRIPT_BYTES_MAX if TRANSCRIPT.fullmatch(request.url.path) else BODY_BYTES_MAX
+        is_large = "transfer-encoding" in request.headers or not length.isdigit() or int(length) > most
         if is_large and not request.url.path.startswith(LARGE):
-            return _refusal(request, 413, f"a request may have at most {BODY_BYTES_MAX} bytes, and must say how many")
+            return _refusal(request, 413, f"this request may have at most {most} bytes, and must say how many")
         return None
 
     def _has_token(self, request: HTTPConnection) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from daemon.chunk import Segment
-from daemon.publish.corrections import LINES_MAX, TEXT_MAX, Typed, corrected
+from daemon.publish.corrections import LINES_MAX, Typed, corrected
 from daemon.publish.formats import transcript_of
 from daemon.store.queries import Queries
 from daemon.store.records import Job
@@ -53,7 +53,7 @@ class NewLine(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     start_s: float = Field(ge=0)
     end_s: float = Field(gt=0)
-    text: str = Field(max_length=TEXT_MAX)
+    text: str
     channel: int = Field(0, ge=0, le=1000)
     language: str = Field("", max_length=20)
 
@@ -152,8 +152,9 @@ def _version(job: JobDetail, number: int, queries: Queries) -> Version | None:
 
 
 def _lines_now(record: Job, queries: Queries) -> Sequence[Segment]:
-    version, lines = queries.edition(record.id), queries.transcript(record.id)
-    return transcript_of(record, lines, version=version).segments
+    if queries.edition(record.id) is not None:
+        return queries.transcript(record.id)
+    return _machines_lines(record, queries)
 
 
 def _machines_lines(record: Job, queries: Queries) -> Sequence[Segment]:

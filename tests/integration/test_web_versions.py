@@ -112,6 +112,20 @@ def test_what_cannot_be_is_refused_and_nothing_changes(
     assert client.get(f"/api/jobs/{talk}/versions").json() == [] and web.store.unpublished() == []
 
 
+def test_lines_that_overlap_come_back_as_they_were_saved(web: WebHouse, talk: int) -> None:
+    client = web.client()
+    save(client, talk, current(client, talk), start_s=1.5)
+    assert [line["start_s"] for line in current(client, talk)["lines"]] == [0.0, 1.5]
+
+
+def test_a_day_of_speech_can_be_saved_and_nothing_larger(web: WebHouse) -> None:
+    talk, client = web.add("talk.opus", said("good morning", 0.0, 1.0)), web.client()
+    lines = [{"start_s": 0.0, "end_s": 50.0, "text": "what was said " * 32}] * 8_000
+    assert client.post(f"/api/jobs/{talk}/versions", json={"based_on": 0, "lines": lines}).status_code == 201
+    assert client.post(f"/api/jobs/{talk}/versions", json={"based_on": 0, "lines": lines * 3}).status_code == 413
+    assert client.post(f"/api/jobs/{talk}/versions/0/restore", content=b" " * 1_000_001).status_code == 413
+
+
 def test_a_transcript_may_lose_all_of_its_lines(web: WebHouse, talk: int) -> None:
     client = web.client()
     assert client.post(f"/api/jobs/{talk}/versions", json={"based_on": 0, "lines": []}).status_code == 201
