@@ -159,6 +159,28 @@ def test_the_live_update_and_the_scripts_speak_the_language_of_the_page(
         expect(page.locator("#copied")).to_have_text("Kopiert.")
 
 
+def test_what_the_server_refuses_is_marked_as_english(full: WebHouse, browser: Browser) -> None:
+    with served(full.settings) as address, opened(browser, address, "fr") as page:
+        page.goto("/jobs/1")
+        page.locator("#correct").click()
+        page.locator(".editor textarea").fill("a" * 10_001)
+        page.keyboard.press("Control+s")
+        trouble = page.locator("#correct-trouble")
+        expect(trouble).to_contain_text("at most 10000 characters")
+        expect(trouble).to_have_attribute("lang", "en")
+        page.route("**/versions", lambda route: route.abort())
+        page.keyboard.press("Control+s")
+        expect(trouble).to_have_text("Le serveur est injoignable\u00a0: réessayez.")
+        expect(trouble).to_have_attribute("lang", "fr")
+        page.locator("#share summary").click()
+        page.locator("#share-form").evaluate("(form) => (form.noValidate = true)")
+        page.locator("#share-form [name=days]").fill("31")
+        page.locator("#share-form button").click()
+        said = page.locator("#share-said")
+        expect(said).to_contain_text("30 are the most")
+        expect(said).to_have_attribute("lang", "en")
+
+
 def test_the_texts_of_scripts_are_no_code(full: WebHouse, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     scripts = {**CATALOGS["de"].scripts, "{count} selected": {"one": "</script><b>$& {count}", "other": "x"}}
     monkeypatch.setitem(CATALOGS, "de", replace(CATALOGS["de"], scripts=scripts))

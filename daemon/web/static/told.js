@@ -1,10 +1,11 @@
 // Says something where screen readers listen.
 
 export function told(element) {
-  // A function that says a text in an element, also twice the same.
+  // A function that says a text in an element, also twice the same; what is not in the language of the page has its own.
   let waits = 0;
-  return (text) => {
+  return (text, language = document.documentElement.lang) => {
     clearTimeout(waits);
+    element.lang = language;
     if (element.textContent === text) element.textContent = "";
     waits = setTimeout(() => (element.textContent = text));
   };

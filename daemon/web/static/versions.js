@@ -55,7 +55,7 @@ export async function renewVersions() {
     rows.replaceChildren(...[...all, { version: 0 }].map(rowFor));
     fail("");
   } catch (error) {
-    fail(error.message);
+    fail(error.message, error.language);
   }
 }
 
@@ -80,7 +80,7 @@ async function look({ version }) {
     fail("");
     title.focus();
   } catch (error) {
-    fail(error.message);
+    fail(error.message, error.language);
   }
 }
 
@@ -89,7 +89,7 @@ async function restore(version) {
   try {
     await versions.restore(version.version, newest);
   } catch (error) {
-    fail(error.message);
+    fail(error.message, error.language);
     if (error.status === 409) await renewVersions();
     return;
   }
