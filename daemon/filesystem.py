@@ -106,27 +106,29 @@ def enter(folder: int, name: bytes, mode: int) -> tuple[int, bool]:
     return open_inner(folder, name), made
 
 
-def give_new_name(old: bytes | Path, new: bytes | Path, folder: int | None = None) -> None:
+def give_new_name(old: bytes | Path, new: bytes | Path, folder: int | None = None, target: int | None = None) -> None:
     """Give a file another name unless that is taken; where there are hard links, it keeps the old one as well.
 
     Args:
         old: Its name.
         new: Its new name, on the same file system.
         folder: Descriptor of the folder that they are in; None for paths.
+        target: Descriptor of the folder for the new name, if that is another one.
 
     Raises:
         FileExistsError: The name is taken.
         OSError: The folder cannot be written.
     """
+    into = folder if target is None else target
     try:
-        os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        os.link(old, new, src_dir_fd=folder, dst_dir_fd=into, follow_symlinks=False)
     except OSError as error:
         if error.errno not in NO_HARD_LINKS:
             raise
         with suppress(FileNotFoundError):
-            os.stat(new, dir_fd=folder, follow_symlinks=False)
+            os.stat(new, dir_fd=into, follow_symlinks=False)
             raise FileExistsError(errno.EEXIST, "file exists") from error
-        os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename(old, new, src_dir_fd=folder, dst_dir_fd=into)
 
 
 def open_folder(root: str, path: bytes) -> int:

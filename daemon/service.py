@@ -153,6 +153,7 @@ class Service:
         self.monitor.watch_silence(elapsed_s)
         if self.store.take_compare():
             self.scanner.compare_everything()
+        self.scanner.complete(self.store.take_complete())
         if not self.announced:
             notify(f"EXTEND_TIMEOUT_USEC={LOADING_EXTENSION_S * 1_000_000}")
         if not self.liveness.hanging:

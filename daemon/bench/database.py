@@ -33,10 +33,7 @@ RUNS = 21
 def database(jobs: int, segments: int, folder: Path) -> Report:
     """Make a database of finished recordings with made-up texts, and measure what people ask of it."""
     inbox, path = folder / "inbox", folder / "jobs.db"
-    inbox.mkdir()
-    migrate(path)
-    words = _words(Random(0))
-    _fill(path, inbox, jobs, segments, words)
+    words = large_database(folder, jobs, segments)
     settings = Settings(watch=(Watch(path=inbox, formats=("txt",)),), database=Database(url=f"sqlite:///{path}"))
     report = Report("database", "", [], ["query", "found", "median ms", "slowest ms"])
     with Queries(path) as queries:
@@ -68,6 +65,16 @@ def database(jobs: int, segments: int, folder: Path) -> Report:
             report.rows.append(dict(zip(report.columns, row, strict=True)))
     report.notes.append(f"{jobs} jobs, {segments} segments, {path.stat().st_size / 1e6:.0f} MB")
     return report
+
+
+def large_database(folder: Path, jobs: int, segments: int) -> list[str]:
+    """Make `inbox/` and `jobs.db` of finished recordings in a folder; return the words, the most frequent one first."""
+    inbox, path = folder / "inbox", folder / "jobs.db"
+    inbox.mkdir()
+    migrate(path)
+    words = _words(Random(0))
+    _fill(path, inbox, jobs, segments, words)
+    return words
 
 
 def _words(random: Random) -> list[str]:

@@ -170,6 +170,24 @@ def database(
 
 
 @bench_app.command()
+def web(
+    config_file: ConfigOption = None,
+    model: ModelOption = None,
+    memos: Count = 60,
+    jobs: Annotated[int, typer.Option(min=1, help="How many finished recordings.")] = 100_000,
+    segments: Annotated[int, typer.Option(min=1, help="How many lines of text in all.")] = 1_000_000,
+    repeats: Repeats = 3,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure what the page costs the daemon, and how fast it answers: watched, searched, sent to, read slowly."""
+    from daemon.bench.web import Sizes
+    from daemon.bench.web import web as run
+
+    study = StudyOptions(config_file, model, json_file)
+    _study(study, repeats, lambda bench: run(bench, Sizes(memos, jobs, segments)))
+
+
+@bench_app.command()
 @option_groups
 def folder(
     path: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Recordings; nothing is written there.")],

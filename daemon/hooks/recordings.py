@@ -15,6 +15,7 @@ from daemon.store.outbox import Letter
 from daemon.store.records import Moved, Seen, Whereabouts, readable, seconds_until
 from daemon.store.schema import DONE
 from daemon.store.store import Store
+from daemon.watch import own_options
 from daemon.watch.resolver import Resolver
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class Recordings:
                     path = moved
                 else:
                     path = letter.moved_to
+                _move_options(source, name, target, os.path.basename(path))
                 os.fsync(target)
                 os.fsync(source)
                 return self._recorded(job, path, os.stat(os.path.basename(path), dir_fd=target, follow_symlinks=False))
@@ -160,6 +162,7 @@ class Recordings:
                 rename_new(folder, hidden, folder, name)
                 return Later(CHANGED)
             os.unlink(hidden, dir_fd=folder)
+            _delete_options(folder, name)
             os.fsync(folder)
         finally:
             os.close(folder)
@@ -177,6 +180,21 @@ class Recordings:
             if not stat.S_ISREG(status.st_mode) or (file.size_bytes and not status.st_size):
                 return f"its {file.format} file is empty, or no file any more"
         return "" if files else "it has no transcript"
+
+
+def _move_options(source: int, name: bytes, target: int, new: bytes) -> None:
+    """Have the options follow a recording if the page wrote them for it, lest they count for the next of its name."""
+    try:
+        own_options.move_left(source, name, target, new)
+    except OSError as error:  # The next upload of that name removes them.
+        log.warning("the options of %s cannot follow it: %s", readable(name), error.strerror)
+
+
+def _delete_options(folder: int, name: bytes) -> None:
+    try:
+        own_options.remove_left(folder, name)
+    except OSError as error:
+        log.warning("the options of %s cannot be deleted: %s", readable(name), error.strerror)
 
 
 def _refusal(folder: int, name: bytes, version: str) -> Later | Unwanted | None:

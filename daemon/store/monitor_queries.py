@@ -63,13 +63,13 @@ class MonitorQueries(ReadAccess):
         """List what the monitor saw in a time, oldest first; samples that are less than a step apart become one.
 
         Args:
-            metrics: Columns of `samples`.
+            metrics: Columns of `samples`, or keys of its `detail`.
             since: The beginning.
             length: How long.
             step_s: The time is divided into steps of this length; those in which there is no sample are left out.
         """
         number = cast((TAKEN - since.timestamp()) / step_s, Integer)
-        figures = [fold(samples.c[name]) for name in metrics for fold in (func.avg, func.min, func.max)]
+        figures = [fold(_figure(name)) for name in metrics for fold in (func.avg, func.min, func.max)]
         statement = select(func.avg(TAKEN), func.count(), *figures).where(_taken(since, length)).group_by(number)
         return [
             Stretch(row[0], row[1], [Folded(*row[at : at + 3]) for at in range(2, len(row), 3)])
@@ -81,7 +81,7 @@ class MonitorQueries(ReadAccess):
         taken = _taken(since, length)
         newest = samples.c.sampled_at.desc()
         wanted: list[ColumnElement[Any]] = []
-        for figure in (samples.c[name] for name in metrics):
+        for figure in map(_figure, metrics):
             last = select(figure).where(taken, figure.is_not(None)).order_by(newest).limit(1)
             wanted += [last.correlate(None).scalar_subquery(), func.avg(figure), func.min(figure), func.max(figure)]
         (row,) = self._rows(select(*wanted).where(taken))
@@ -92,6 +92,11 @@ class MonitorQueries(ReadAccess):
         first, end = timestamp(since)[:13], timestamp(since + length)[:16]
         wanted = select(THROUGHPUT).where(THROUGHPUT.c.hour >= first, THROUGHPUT.c.hour < end)
         return self._typed(HourRow, wanted.order_by(THROUGHPUT.c.hour))
+
+
+def _figure(name: str) -> ColumnElement[Any]:
+    """Return the figure of a metric in each sample, be it in a column of its own or in `detail`."""
+    return samples.c[name] if name in samples.c else func.json_extract(samples.c.detail, f"$.{name}")
 
 
 def _taken(since: datetime, length: timedelta) -> ColumnElement[bool]:

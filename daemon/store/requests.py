@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, and_, delete, not_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.store.access import Access
@@ -12,6 +12,8 @@ from daemon.store.schema import PAUSABLE, PAUSED, PENDING, QUEUED, REVIVABLE, RU
 EXPORT = "export"
 COMPARE = "compare"
 """Asks the scanner to compare every watched folder now."""
+COMPLETE = "complete"
+"""Tells the scanner of a version of a file that whoever wrote it is done with it."""
 
 
 def export_command(formats: Sequence[str]) -> str:
@@ -63,6 +65,11 @@ def _number(command: str, name: str) -> int | None:
     return int(value) if given == name else None
 
 
+def complete_command(version: str) -> str:
+    """Return the command that tells that a version is complete: `complete:DEV:INO:SIZE:MTIME_NS`."""
+    return f"{COMPLETE}:{version}"
+
+
 def acts_on(command: str) -> tuple[str, ...]:
     """Return the states of the jobs for which a request has a meaning."""
     match command.partition(":")[0]:
@@ -80,6 +87,9 @@ def acts_on(command: str) -> tuple[str, ...]:
             return STATES
 
 
+TOLD_COMPLETE = requests.c.command.startswith(f"{COMPLETE}:")
+
+
 class Requests(Access):
     """Requests, taken by the dispatcher; pauses, shown to people and kept over a restart."""
 
@@ -91,11 +101,15 @@ class Requests(Access):
         Args:
             limit: How many are taken at most; -1 for all.
         """
-        return self._take(requests.c.command != COMPARE, limit)
+        return self._take(and_(requests.c.command != COMPARE, not_(TOLD_COMPLETE)), limit)
 
     def take_compare(self) -> bool:
         """Return whether somebody has asked for a comparison of the folders since the last call."""
         return bool(self._take(requests.c.command == COMPARE, -1))
+
+    def take_complete(self) -> list[str]:
+        """Return the versions of files of which it was told since the last call that they are complete."""
+        return [command.partition(":")[2] for command, _ in self._take(TOLD_COMPLETE, -1)]
 
     def _take(self, which: ColumnElement[bool], limit: int) -> list[tuple[str, int | None]]:
         if not self._read(lambda db: db.execute(select(requests.c.id).where(which).limit(1)).first()):

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
@@ -69,6 +70,7 @@ class Scanner(threading.Thread):
         self._comparison = Comparison(resolver, store, self._roots, self._settler, take_along)
         self._completion = Completion(resolver, store, self._roots, self._settler)
         self._hints: set[bytes] = set()
+        self._complete: deque[str] = deque()
         self._everything = False
         self._woken = threading.Event()
         self._stopping = False
@@ -90,6 +92,12 @@ class Scanner(threading.Thread):
         """Have every folder compared now; may be called from any thread."""
         self._everything = True
         self._woken.set()
+
+    def complete(self, versions: Iterable[str]) -> None:
+        """Note versions of files that are complete, so that they need not settle; may be called from any thread."""
+        if told := tuple(versions):
+            self._complete.extend(told)
+            self._woken.set()
 
     @property
     def missing(self) -> dict[str, bool]:
@@ -135,6 +143,8 @@ class Scanner(threading.Thread):
 
     def _round(self) -> None:
         hints, self._hints = self._hints, set()
+        while self._complete:
+            self._settler.complete(self._complete.popleft())
         if self._everything:
             self._everything = False
             hints = set()

@@ -12,6 +12,7 @@ from daemon.store.requests import acts_on, priority_command
 from daemon.store.rows import AlertRow, JobDetail, JobPage
 from daemon.store.schema import STATES
 from daemon.store.search_queries import Hit
+from daemon.web.feed import Feed
 from daemon.web.house import JobOf, Reader, Reads, Writer, filter_for
 from daemon.web.searching import Sought
 
@@ -89,5 +90,8 @@ def alerts(person: Reader, queries: Reads, ended: bool = False) -> list[AlertRow
 def events(person: Reader, request: Request) -> StreamingResponse:
     """An event `change` whenever something has changed, at most every second (server-sent events)."""
     del person
+    feed: Feed = request.app.state.feed
+    if feed.is_full:
+        raise HTTPException(503, "too many are listening already: try again later", {"Retry-After": "60"})
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(request.app.state.feed.listen(), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(feed.listen(), media_type="text/event-stream", headers=headers)

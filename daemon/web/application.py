@@ -36,7 +36,9 @@ from daemon.web.problems import Problem, body
 from daemon.web.sessions import Sessions, Tries
 from daemon.web.shared import Shared
 from daemon.web.translation import Message, shown
+from daemon.web.turns import Turns
 from daemon.web.unfinished import Unfinished
+from daemon.web.upload_files import NoRoom
 from daemon.web.waiting import Waiting
 
 DESCRIPTION = "Recordings, jobs and transcripts. Every request to change something becomes a request to the daemon."
@@ -82,6 +84,7 @@ def make_app(settings: Settings, host: str) -> ASGIApp:
     app.state.feed = Feed(settings.database_path)
     app.state.unfinished = Unfinished(settings)
     app.state.waiting = Waiting(settings.database_path)
+    app.state.zips = Turns(taking.ZIPS_MAX, taking.ZIPS_AT_ONCE)
     for part in PARTS:
         app.include_router(part.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)
@@ -99,7 +102,8 @@ async def _health() -> dict[str, str]:
 
 def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TranscribedError)
-    return _answer(request, 503 if isinstance(error, Unavailable) else 400, error.message, error.hint)
+    status = 507 if isinstance(error, NoRoom) else 503 if isinstance(error, Unavailable) else 400
+    return _answer(request, status, error.message, error.hint)
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:

@@ -27,6 +27,7 @@ DRAWN = {
     "gpu_load_percent": Message("GPU load"),
     "memory_percent": Message("Memory"),
     "cpu_percent": Message("CPU"),
+    "cpu_temperature_c": Message("CPU temperature"),
     "batch_fill_percent": Message("Batch fill"),
     "audio_hours_per_hour": Message("Throughput"),
     "error_rate_percent": Message("Errors"),

@@ -14,6 +14,8 @@ LOOK_S = 1.0
 """The database is looked at this often while somebody listens; it is one small read of shared memory."""
 SIGN_OF_LIFE_S = 15.0
 """Proxies close connections on which nothing comes."""
+LISTENERS_MAX = 1500
+"""Less than there may be connections, so that listeners never keep out who asks for something."""
 STILL_HERE = b": still here\n\n"
 
 
@@ -38,6 +40,11 @@ class Feed:
         async with contextlib.aclosing(self.changes()) as changes:
             async for is_change in changes:
                 yield f"event: change\ndata: {self.number}\n\n".encode() if is_change else STILL_HERE
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else may listen for now."""
+        return self._listeners >= LISTENERS_MAX
 
     @property
     def number(self) -> int:

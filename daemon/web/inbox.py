@@ -16,14 +16,15 @@ from typing import Any, Self
 
 from daemon.config.options import locate
 from daemon.config.settings import Settings
-from daemon.errors import TranscribedError, Unavailable
+from daemon.errors import TranscribedError
 from daemon.filesystem import give_new_name
 from daemon.watch.names import Names
+from daemon.watch.own_options import remove_left, signed
 from daemon.web.people import Person
 from daemon.web.upload_files import (
     NEW,
     WrongOffset,
-    gb,
+    check_room,
     hold,
     let_go,
     lock,
@@ -103,6 +104,7 @@ class Incoming:
         person: str = "",
         options: Mapping[str, Any] | None = None,
         told: str = "",
+        at_most: int = 0,
     ) -> Self:
         """Make room for a recording.
 
@@ -116,11 +118,13 @@ class Incoming:
             person: Whose it is.
             options: What else is wanted, by the names of `NAME.toml`.
             told: What else a client wants to be told of it.
+            at_most: For what there must be room where the size is not known, in bytes.
 
         Raises:
             TranscribedError: It cannot have this name, or be transcribed like that.
             TooLarge: It is larger than allowed.
-            Unavailable: The folder is missing, may not be written or has no room for it.
+            NoRoom: There is no room for it.
+            Unavailable: The folder is missing, or may not be written.
         """
         name = checked_name(settings, folder, name)
         given = checked_options(settings, folder, name, {"language": language, "task": task, **(options or {})})
@@ -133,6 +137,7 @@ class Incoming:
         made.wanted = Wanted(name, size, person, given, told)
         try:
             with trouble(folder):
+                check_room(settings, folder, made._where, name, size or at_most)
                 made._make()
         except BaseException:
             made._discard()
@@ -185,7 +190,8 @@ class Incoming:
         Raises:
             WrongOffset: It does not go on where the file ends.
             TooLarge: It is more than was told beforehand, or than is allowed.
-            Unavailable: There is no room for it; `offset` says how much of it there was.
+            NoRoom: There is no room for it; `offset` says how much of it there was.
+            Unavailable: The folder cannot be written.
         """
         if offset != self.offset:
             raise WrongOffset(f"the upload has {self.offset} bytes, and cannot go on at {offset}", "ask for its offset")
@@ -194,6 +200,7 @@ class Incoming:
             raise too_large(self._settings, self.wanted.name, self.wanted.size)
         view = memoryview(data)
         with self._turn, trouble(self.folder):
+            check_room(self._settings, self.folder, self._where, self.wanted.name, len(data))
             while view:
                 written = os.pwrite(self._fd, view, self.offset)
                 self.offset += written
@@ -246,10 +253,6 @@ class Incoming:
                 let_go(self.key)
 
     def _make(self) -> None:
-        status = os.fstatvfs(self._where)
-        if (self.wanted.size or 0) > (free := status.f_bavail * status.f_frsize):
-            text = f"{self.wanted.name} has {gb(self.wanted.size or 0)}, and {self.folder} has room for {gb(free)}"
-            raise Unavailable(text, "free space there")
         self._hold()
         write_new(self._where, self._file("json"), self.wanted.to_json())
         self._fd = os.open(self._file("part"), NEW, 0o666, dir_fd=self._where)
@@ -304,13 +307,15 @@ class Incoming:
         Raises:
             FileExistsError: The name is taken, or that of its options.
         """
+        # Those of an earlier recording, which has gone, would count for this one.
+        remove_left(self._where, os.fsencode(name))
         content = settings_file(self._settings, self.folder / name, self.wanted.options)
         beside = settings_name(os.fsencode(name))
         if content is not None:
             hidden = self._file("toml")
             with suppress(FileNotFoundError):
                 os.unlink(hidden, dir_fd=self._where)
-            write_new(self._where, hidden, content)
+            write_new(self._where, hidden, signed(content, self.key))
             try:
                 give_new_name(hidden, beside, self._where)
             finally:

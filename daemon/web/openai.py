@@ -18,6 +18,7 @@ from daemon.errors import TranscribedError, Unavailable
 from daemon.store.queries import Queries
 from daemon.store.records import Job, StoredChunk
 from daemon.store.schema import CANCELLED, DEAD, DONE, IGNORED, REJECTED, VANISHED
+from daemon.web.arrived import Arrived, tell_complete
 from daemon.web.feed import SIGN_OF_LIFE_S, STILL_HERE
 from daemon.web.forms import FILE, read_form
 from daemon.web.house import House, HouseOf, Reader, Writer
@@ -27,7 +28,8 @@ from daemon.web.openai_page import FORM
 from daemon.web.openai_request import ALIASES, Wanted, recording_name, wanted
 from daemon.web.people import Person
 from daemon.web.problems import OPENAI, Problem, body
-from daemon.web.waiting import FORGOTTEN, Arrived, Waiting
+from daemon.web.upload_files import NoRoom
+from daemon.web.waiting import FORGOTTEN, Waiting
 
 SEEN_S = 5.0
 """How long who wants no answer yet waits for the number of the job."""
@@ -90,6 +92,8 @@ class _Upload:
     def __init__(self, request: Request, settings: Settings, person: Person, waiting: Waiting) -> None:
         self._settings, self._person, self._waiting = settings, person, waiting
         self._is_patient = is_async(request)
+        length = request.headers.get("content-length", "")
+        self._at_most = int(length) if length.isdigit() else 0
         self.incoming: Incoming | None = None
 
     async def begin(self, name: str, media_type: str) -> None:
@@ -101,7 +105,9 @@ class _Upload:
 
     def _begin(self, folder: Path, name: str) -> Incoming:
         try:
-            return Incoming.begin(folder, name, None, settings=self._settings, person=self._person.name)
+            return Incoming.begin(
+                folder, name, None, settings=self._settings, person=self._person.name, at_most=self._at_most
+            )
         except TranscribedError as error:
             if type(error) is TranscribedError:
                 raise Problem(400, str(error), FILE) from error
@@ -118,7 +124,12 @@ class _Upload:
         if not self.incoming.offset:
             raise Problem(400, "the recording is empty", FILE)
         self.incoming.wanted.options.update(asked.options)
-        return await to_thread.run_sync(self.incoming.finish)
+        return await to_thread.run_sync(self._finish, self.incoming)
+
+    def _finish(self, incoming: Incoming) -> Path:
+        path = incoming.finish()
+        tell_complete(self._settings, path)
+        return path
 
     def drop(self) -> None:
         """Remove what is no recording yet."""
@@ -164,6 +175,8 @@ async def _answered(request: Request, house: House, person: Person, task: str) -
         arrived = await to_thread.run_sync(Arrived.at, house.settings, await upload.finish(asked))
     except ClientDisconnect:
         return Response(status_code=GONE)
+    except NoRoom as error:
+        raise Problem(507, f"{error.message}; free space there, and send it again", FILE) from error
     except FileNotFoundError as error:
         raise Problem(409, "somebody has taken the recording away", FILE) from error
     finally:

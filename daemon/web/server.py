@@ -11,6 +11,7 @@ import uvicorn
 from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
 from daemon.web.application import make_app
+from daemon.web.connections import Connection
 from daemon.web.guard import is_for_others
 from daemon.web.people import Users
 
@@ -54,6 +55,7 @@ def serve(settings: Settings, address: str, *, attached: bool = False) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
         ws="none",
+        http=Connection,
     )
     server = uvicorn.Server(config)
     if attached:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from enum import Enum
 from io import RawIOBase
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from fastapi import APIRouter, Form, HTTPException, Query
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from daemon.chunk import BOTH, ENGLISH
@@ -27,9 +27,14 @@ from daemon.web.many import Ids, More, selected
 from daemon.web.pages import DOCX, TAKEN
 from daemon.web.shown import Shown
 from daemon.web.translation import Message
+from daemon.web.turns import InTurns, Turns
 
 DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 JOBS_MAX = 500
+ZIPS_MAX = 20
+"""So many zip files may be on their way at once."""
+ZIPS_AT_ONCE = 2
+"""Of those, so many are being worked on: there is little to win by more, and all others are served meanwhile."""
 LEFT_OUT = "left-out.txt"
 """The file in a zip that says what is not in it, and why."""
 NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
@@ -87,6 +92,7 @@ def transcript_of_job(job: JobDetail, queries: Queries) -> Transcript:
 @router.post("/api/transcripts.zip", tags=["jobs"], response_class=StreamingResponse)
 @router.post("/jobs/zip", include_in_schema=False)
 def transcripts(
+    request: Request,
     house: HouseOf,
     person: Reader,
     queries: Reads,
@@ -95,7 +101,7 @@ def transcripts(
     more: More = "",
     everything: Annotated[bool, Form(description="All that `here` matches, instead of `job`.")] = False,
     here: Annotated[str, Form(max_length=9000, description="A filter as the queue's page has it.")] = "",
-) -> StreamingResponse:
+) -> InTurns:
     """The transcripts of up to 500 jobs as a zip file; a file in it says which are not there, and why."""
     shown = Shown.parse(here)
     ids = queries.matching(shown.filter(person)) if everything else selected(job, more)
@@ -116,7 +122,8 @@ def transcripts(
         raise HTTPException(409, Message("there is no transcript to take: {why}", why="; ".join(left_out)[:500]))
     headers = {"Content-Disposition": 'attachment; filename="transcripts.zip"'}
     pieces = _zipped(house.database, done, names, left_out)
-    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+    turns: Turns = request.app.state.zips
+    return InTurns(turns, pieces, media_type="application/zip", headers=headers)
 
 
 def _transcript(queries: Queries, record: Job) -> Transcript:
@@ -133,7 +140,7 @@ def _docx(transcript: Transcript, *, times: bool = True) -> bytes:
     return docx(transcript, times=times)
 
 
-def _zipped(database: Path, ids: list[int], names: list[str], left_out: list[str]) -> Iterator[bytes]:
+def _zipped(database: Path, ids: list[int], names: list[str], left_out: list[str]) -> Generator[bytes, None, None]:
     """Yield a zip file as it is made: subtitles of hundreds of hours take minutes, and proxies do not wait so long."""
     sink = _Sink()
     with Queries(database) as queries, ZipFile(sink, "w", ZIP_DEFLATED) as packed:

@@ -15,14 +15,15 @@ from pathlib import Path
 from daemon.config.settings import Settings
 from daemon.errors import TranscribedError, Unavailable
 from daemon.watch.names import UPLOAD
+from daemon.web.arrived import tell_complete
 from daemon.web.inbox import LASTS_S, Incoming, folders_for
 from daemon.web.people import ANYBODY, Person
 from daemon.web.upload_files import NoUpload, no_upload, opened, read_wanted, upload_file
 
 UNFINISHED_MAX = 20
-"""Uploads that a person may have begun and not ended."""
-FINISHED_MAX = 1000
-"""So many are remembered, for who did not hear that all has arrived."""
+"""Uploads into a folder that a person may have begun and not ended."""
+REMEMBERED_MAX = 1000
+"""So many are remembered: where they are, and, for who did not hear it, that all has arrived."""
 KEY = re.compile(r"[0-9a-f]{32}")
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,12 @@ class Unfinished:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._turn = threading.Lock()
+        """Held while nothing but memory is touched: the drive of a folder may hang."""
+        self._turns: dict[Path, threading.Lock] = {}
+        """Those who begin uploads into a folder take turns, so that nobody begins too many; other folders go on."""
         self._finished: OrderedDict[str, _Finished] = OrderedDict()
+        self._places: OrderedDict[str, Path] = OrderedDict()
+        """Where uploads are that were begun lately, so that no other folder is asked for them."""
 
     def begin(self, person: Person, size: int, told: str) -> Incoming:
         """Begin an upload.
@@ -79,7 +85,8 @@ class Unfinished:
         Raises:
             TranscribedError: It cannot be taken like that.
             TooMany: This person has too many on their way.
-            Unavailable: The folder is missing, may not be written or has no room.
+            NoRoom: The disk has no room for it.
+            Unavailable: The folder is missing, or may not be written.
         """
         metadata = metadata_of(told)
         folders = folders_for(self._settings, person)
@@ -90,15 +97,19 @@ class Unfinished:
             raise TranscribedError(
                 f"nothing may be dropped into {place}", f"choose one of {', '.join(by_name) or 'none'}"
             )
-        with self._turn:
-            if len(self.of(person)) >= UNFINISHED_MAX:
-                raise TooMany(
-                    f"{UNFINISHED_MAX} recordings are on their way already", "send them to their end, or cancel some"
-                )
-            return Incoming.begin(
+        with self._turns.setdefault(folder, threading.Lock()):
+            if sum(whose == person.name for _, whose in self._in(folder)) >= UNFINISHED_MAX:
+                text = f"{UNFINISHED_MAX} recordings are on their way into {folder} already"
+                raise TooMany(text, "send them to their end, or cancel some")
+            begun = Incoming.begin(
                 folder, metadata.get("filename", ""), size, metadata.get("language", ""), metadata.get("task", ""),
                 settings=self._settings, person=person.name, told=told,
             )  # fmt: skip
+        with self._turn:
+            self._places[begun.key] = folder
+            while len(self._places) > REMEMBERED_MAX:
+                self._places.popitem(last=False)
+        return begun
 
     def resume(self, person: Person, key: str) -> Incoming:
         """Take an upload of somebody, to go on with it; one that was left for too long is removed instead.
@@ -109,7 +120,10 @@ class Unfinished:
             Unavailable: A folder or the file cannot be read.
         """
         trouble: TranscribedError = no_upload(key)
-        for folder in folders_for(self._settings, person) if KEY.fullmatch(key) else ():
+        folders = folders_for(self._settings, person) if KEY.fullmatch(key) else []
+        if (place := self._places.get(key)) in folders:
+            folders.sort(key=lambda folder: folder != place)
+        for folder in folders:
             try:
                 incoming = Incoming.resume(self._settings, folder, key, person.name)
             except NoUpload:
@@ -131,10 +145,11 @@ class Unfinished:
         """
         wanted, key = incoming.wanted, incoming.key
         path = incoming.finish()
+        tell_complete(self._settings, path)
         log.info("received %s from %s", path, wanted.person or "the page")
         with self._turn:
             self._finished[key] = _Finished(wanted.person, wanted.size or 0, wanted.told)
-            while len(self._finished) > FINISHED_MAX:
+            while len(self._finished) > REMEMBERED_MAX:
                 self._finished.popitem(last=False)
         return path
 

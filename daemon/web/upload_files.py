@@ -20,9 +20,9 @@ NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 """What a file system answers that knows no locks; then only one process may serve the page."""
 BUSY = "wait until that ends, or is broken off"
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+MAKE_ROOM = "free space there; what has arrived is kept, and the upload can go on"
 CURES = {
-    errno.ENOSPC: "free space there; what has arrived is kept, and the upload can go on",
-    errno.EDQUOT: "free space there; what has arrived is kept, and the upload can go on",
     errno.ENOENT: "make the folder, or mount its drive",
     errno.ENOTDIR: "make the folder, or mount its drive; links below a watched folder are not followed",
 }
@@ -48,6 +48,10 @@ class WrongOffset(TranscribedError):
 
 class TooLarge(TranscribedError):
     """It is more than may be sent."""
+
+
+class NoRoom(Unavailable):
+    """The disk has no room for it, or only what the daemon needs itself."""
 
 
 def no_upload(key: str) -> NoUpload:
@@ -153,8 +157,32 @@ def trouble(folder: Path) -> Generator[None, None, None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
+        if error.errno in FULL:
+            raise NoRoom(f"{folder} cannot take the recording: {reason.lower()}", MAKE_ROOM) from error
         cure = CURES.get(error.errno or 0, "let the user that the page runs as write there")
         raise Unavailable(f"{folder} cannot take the recording: {reason.lower()}", cure) from error
+
+
+def check_room(settings: Settings, folder: Path, where: int, name: str, size: int) -> None:
+    """Return if there is room for so much more, with what the daemon and other programs need left free.
+
+    Args:
+        settings: Say how much that is: `monitor.disk_free_mb`, below which the monitor raises an alert.
+        folder: Where the recording goes.
+        where: Descriptor of the folder.
+        name: That of the recording.
+        size: In bytes.
+
+    Raises:
+        NoRoom: There is not.
+        OSError: The file system does not answer.
+    """
+    status = os.fstatvfs(where)
+    least_mb = settings.monitor.disk_free_mb
+    room = max(0, status.f_bavail * status.f_frsize - int(least_mb * 1e6))
+    if size > room:
+        kept = f", as {least_mb:g} MB stay free (monitor.disk_free_mb)" if least_mb else ""
+        raise NoRoom(f"{folder} has room for {gb(room)}, and {name} needs {gb(size)} more{kept}", MAKE_ROOM)
 
 
 def too_large(settings: Settings, name: str, told: int | None = None) -> TooLarge:

@@ -17,7 +17,7 @@ from daemon.errors import TranscribedError, Unavailable
 from daemon.web.house import HouseOf, Writer
 from daemon.web.inbox import Incoming
 from daemon.web.unfinished import TooMany, Unfinished, Upload
-from daemon.web.upload_files import Busy, NoUpload, TooLarge, WrongOffset
+from daemon.web.upload_files import Busy, NoRoom, NoUpload, TooLarge, WrongOffset
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration"
@@ -31,7 +31,7 @@ IDLE_S = 60.0
 SWEEP_S = 3600.0
 METADATA_CHARS = 4096
 STATUS: dict[type[TranscribedError], int] = {
-    NoUpload: 404, WrongOffset: 409, TooLarge: 413, Busy: 423, TooMany: 429, Unavailable: 503,
+    NoUpload: 404, WrongOffset: 409, TooLarge: 413, Busy: 423, TooMany: 429, NoRoom: 507, Unavailable: 503,
 }  # fmt: skip
 
 log = logging.getLogger(__name__)

@@ -1,21 +1,18 @@
 """Waits for jobs, on behalf of programs that wait for an answer: no thread and no query is spent on each of them."""
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 
 from anyio import to_thread
 
-from daemon.config.options import locate
-from daemon.config.settings import Settings
 from daemon.errors import Unavailable
-from daemon.filesystem import fingerprint, inode_of
+from daemon.filesystem import inode_of
 from daemon.store.queries import Queries
 from daemon.store.schema import CANCELLED, DEAD, DONE, IGNORED, REJECTED, VANISHED
+from daemon.web.arrived import Arrived
 from daemon.web.feed import Feed
 
 LOOK_S = 0.2
@@ -31,28 +28,6 @@ async def _never() -> bool:
 
 class NoDaemon(Unavailable):
     """Nobody would take the recording."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A recording that was put into a watched folder, by which its job is found."""
-
-    root: str
-    path: bytes
-    version: str
-
-    @classmethod
-    def at(cls, settings: Settings, path: Path) -> "Arrived":
-        """Return the file at a path below a watched folder.
-
-        Raises:
-            OSError: There is none.
-            LookupError: It is below no watched folder.
-        """
-        place = locate(settings, os.fsencode(path))
-        if place is None:
-            raise LookupError(f"{path} is below no watched folder")
-        return cls(str(settings.watch[place.folder].path), place.below, fingerprint(os.lstat(path)))
 
 
 class Waiting:

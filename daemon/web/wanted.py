@@ -15,6 +15,7 @@ from daemon.config.settings import Settings
 from daemon.config.validation import validate
 from daemon.errors import TranscribedError
 from daemon.watch.names import Kind, Names
+from daemon.watch.own_options import HEAD_BYTES
 
 NAME_BYTES = 200
 """Of a file name, at most: a number, `.toml`, and the extensions of transcripts still have room in the 255 of Linux."""
@@ -106,8 +107,8 @@ def checked_options(settings: Settings, folder: Path, name: str, options: Mappin
     """
     given = {key: value for key, value in options.items() if value not in ("", None)}
     _, wrong = validate(OPTIONS, dict(given), Path())
-    if not wrong and len(_toml(given)) > BYTES_MAX:
-        wrong = {", ".join(given): f"are longer than {BYTES_MAX} bytes together"}
+    if not wrong and len(_toml(given)) > (most := BYTES_MAX - HEAD_BYTES):
+        wrong = {", ".join(given): f"are longer than {most} bytes together"}
     if wrong:
         raise TranscribedError("; ".join(f"{key}: {reason}" for key, reason in wrong.items()))
     resolved = _resolved(settings, folder / name)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.monitor.metrics import row
-from daemon.monitor.sample import Gpu, Probe
+from daemon.monitor.sample import Gpu, Probe, Sensor
 from daemon.store.monitoring import History
 from daemon.store.records import timestamp
 from daemon.store.store import Store
@@ -72,6 +72,17 @@ def test_what_cannot_be_read_here_is_left_out(history: History, tmp_path: Path) 
     found = asked(tmp_path)
     assert chart(found, "gpu_temperature_c")["mean"] == [None, 66.0]
     assert not any(each["name"] == "gpu_load_percent" for each in found["charts"])
+
+
+def test_the_temperature_of_the_cpu_is_drawn_where_there_is_a_sensor(history: History, tmp_path: Path) -> None:
+    for minute, celsius in enumerate((60.0, 80.0, None)):
+        sensors = () if celsius is None else (Sensor("coretemp", celsius), Sensor("other", celsius - 20))
+        at = timestamp(BEGIN + timedelta(minutes=minute))
+        history.sample(row(sample(sampled_at=at, host=host(sensors=sensors))))
+    cpu = chart(asked(tmp_path), "cpu_temperature_c")
+    assert (cpu["title"], cpu["unit"], cpu["mean"]) == ("CPU temperature", "°C", [60.0, 80.0, None])
+    assert cpu["summary"] == {"last": 80, "least": 60, "mean": 70, "largest": 80}
+    assert chart(asked(tmp_path, hours=720), "cpu_temperature_c")["largest"] == [80.0]
 
 
 def test_no_line_leads_over_the_time_in_which_the_daemon_was_not_running(history: History, tmp_path: Path) -> None:

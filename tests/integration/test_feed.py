@@ -78,3 +78,10 @@ def test_a_database_that_comes_later_or_is_replaced_is_found(web: WebHouse) -> N
         assert b"change" in await waiting
 
     asyncio.run(listen())
+
+
+def test_only_so_many_may_listen(web: WebHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LISTENERS_MAX", 0)
+    answer = web.client().get("/api/events")
+    assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
+    assert "try again later" in answer.json()["error"]["message"]

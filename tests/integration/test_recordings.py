@@ -23,6 +23,8 @@ from daemon.store.outbox import Letter
 from daemon.store.queries import Queries
 from daemon.store.records import Output, Seen
 from daemon.store.store import Store
+from daemon.watch import own_options
+from daemon.watch.own_options import signed
 from daemon.watch.resolver import Resolver
 from tests.builders import settings
 
@@ -278,3 +280,54 @@ def test_a_folder_without_permission_is_tried_again(house: House, monkeypatch: p
 
     monkeypatch.setattr(recordings, "rename_new", refuse)
     assert house.deliver([letter]) == Later("sub/talk.mp3 cannot be moved: permission denied")
+
+
+# -- the options that the page wrote beside it --------------------------------------------------------------------
+
+PAGES = signed(b'language = "de"\n', "a" * 32)
+
+
+def test_options_that_the_page_wrote_go_where_the_recording_goes(house: House) -> None:
+    letter = house.done()
+    (house.inbox / "sub/talk.mp3.toml").write_bytes(PAGES)
+    assert isinstance(house.deliver([letter]), Delivered)
+    assert house.files() == ["done/sub/talk.mp3", "done/sub/talk.mp3.toml", "done/sub/talk.txt"]
+    assert (house.inbox / "done/sub/talk.mp3.toml").read_bytes() == PAGES
+    second = house.done(content="another")
+    (house.inbox / "sub/talk.mp3.toml").write_bytes(PAGES)
+    assert isinstance(house.deliver([second]), Delivered)
+    assert {"done/sub/talk.1.mp3", "done/sub/talk.1.mp3.toml"} <= set(house.files())
+    assert "sub/talk.mp3.toml" not in house.files()
+
+
+def test_options_that_the_page_wrote_are_deleted_with_the_recording(house: House) -> None:
+    house.configure(DELETING)
+    letter = house.done()
+    (house.inbox / "sub/talk.mp3.toml").write_bytes(PAGES)
+    assert isinstance(house.deliver([letter]), Delivered)
+    assert house.files() == ["sub/talk.txt"]
+
+
+@pytest.mark.parametrize("how", [MOVING, DELETING])
+@pytest.mark.parametrize("mine", [b'language = "de"\n', PAGES + b"priority = 5\n", b"", b"\xff" * 20_000])
+def test_options_of_a_user_stay_for_the_next_recording_of_that_name(house: House, how: str, mine: bytes) -> None:
+    house.configure(how)
+    letter = house.done()
+    (house.inbox / "sub/talk.mp3.toml").write_bytes(mine)
+    assert isinstance(house.deliver([letter]), Delivered)
+    assert (house.inbox / "sub/talk.mp3.toml").read_bytes() == mine
+
+
+@pytest.mark.parametrize("how", [MOVING, DELETING])
+def test_a_recording_goes_even_if_its_options_cannot(
+    house: House, how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_given: object) -> bool:
+        raise OSError(5, "Input/output error")
+
+    house.configure(how)
+    letter = house.done()
+    for name in ("move_left", "remove_left"):
+        monkeypatch.setattr(own_options, name, failing)
+    assert isinstance(house.deliver([letter]), Delivered)
+    assert "sub/talk.mp3" not in house.files() and "the options of talk.mp3 cannot" in caplog.text

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from daemon.store.queries import Queries
+from daemon.store.requests import complete_command
 from daemon.store.store import Store
 from tests.support import queue
 
@@ -24,6 +25,13 @@ def test_of_many_requests_the_oldest_come_first(store: Store, queries: Queries) 
     assert store.take_requests(2) == [("cancel", 1), ("cancel", 2)]
     assert store.take_compare() and not store.take_compare()
     assert store.take_requests(2) == [("cancel", 3), ("cancel", 4)] and store.take_requests() == [("cancel", 5)]
+
+
+def test_what_the_scanner_is_told_is_not_for_the_dispatcher(store: Store, queries: Queries) -> None:
+    for command in (complete_command("1:2:3:4"), "pause", complete_command("5:6:7:8"), "compare"):
+        queries.request_all(command)
+    assert store.take_requests() == [("pause", None)] and store.take_compare()
+    assert store.take_complete() == ["1:2:3:4", "5:6:7:8"] and store.take_complete() == []
 
 
 def test_a_pause_keeps_its_beginning_when_its_reason_changes(store: Store, queries: Queries) -> None:

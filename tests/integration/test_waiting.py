@@ -14,7 +14,8 @@ from daemon.store.database import lock
 from daemon.store.records import Seen
 from daemon.store.store import Store
 from daemon.web import feed
-from daemon.web.waiting import FORGOTTEN, Arrived, NoDaemon, Waiting
+from daemon.web.arrived import Arrived
+from daemon.web.waiting import FORGOTTEN, NoDaemon, Waiting
 from tests import builders
 
 MANY = 50

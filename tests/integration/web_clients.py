@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from daemon.config.settings import Settings
 from daemon.web.application import make_app
+from daemon.web.connections import Connection
 from daemon.web.people import Users
 from tests import builders
 from tests.browser import chromium, watched
@@ -43,7 +44,9 @@ def people(folder: Path) -> dict[str, TestClient]:
 def served(settings: Settings) -> Iterator[str]:
     """Serve the page as long as the context lasts; the value is its address."""
     with socket.create_server((HOST, 0)) as listener:
-        config = uvicorn.Config(make_app(settings, HOST), log_config=None, ws="none", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            make_app(settings, HOST), log_config=None, ws="none", http=Connection, timeout_graceful_shutdown=1
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -14,10 +14,11 @@ from daemon.config.web import Web
 from daemon.errors import TranscribedError, Unavailable
 from daemon.watch.listing import walk
 from daemon.watch.names import Kind, Names
+from daemon.watch.own_options import signed
 from daemon.web import inbox
 from daemon.web.inbox import Incoming, folders_for
 from daemon.web.people import ANYBODY, Person
-from daemon.web.upload_files import Busy, NoUpload, TooLarge, WrongOffset, upload_file
+from daemon.web.upload_files import Busy, NoRoom, NoUpload, TooLarge, WrongOffset, upload_file
 
 DATA = bytes(range(256)) * 40
 
@@ -170,6 +171,34 @@ def test_another_with_the_same_name_does_not_get_its_wishes(settings: Settings, 
     assert (folder / "talk.mp3.toml").read_text() == 'language = "fr"\n'
 
 
+def test_wishes_of_a_recording_that_has_gone_do_not_count_for_the_next(settings: Settings, folder: Path) -> None:
+    received(settings, language="de").unlink()
+    assert received(settings).name == "talk.mp3" and names(folder) == ["talk.mp3"]
+    (folder / "talk.mp3").unlink()
+    received(settings, language="de").unlink()
+    assert received(settings, language="it").name == "talk.mp3"
+    assert 'language = "it"' in (folder / "talk.mp3.toml").read_text()
+
+
+def test_wishes_that_somebody_has_changed_are_theirs(settings: Settings, folder: Path) -> None:
+    received(settings, language="de").unlink()
+    with (folder / "talk.mp3.toml").open("a") as file:
+        file.write("priority = 5\n")
+    mine = (folder / "talk.mp3.toml").read_text()
+    assert received(settings, language="it").name == "talk (2).mp3"
+    assert received(settings).name == "talk.mp3" and (folder / "talk.mp3.toml").read_text() == mine
+
+
+def test_wishes_of_one_that_is_about_to_get_its_name_stay(settings: Settings, folder: Path) -> None:
+    """Another server has put the options there, and gives the recording its name in the next moment."""
+    other = begin(settings, language="de")
+    other.write(0, DATA)
+    (folder / "talk.mp3.toml").write_bytes(signed(b'language = "de"\n', other.key))
+    assert received(settings, language="it").name == "talk (2).mp3"
+    assert b'"de"' in (folder / "talk.mp3.toml").read_bytes()
+    other.close()
+
+
 def test_wishes_are_gone_if_the_recording_gets_no_name(
     settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,7 +332,7 @@ def test_a_recording_that_has_no_room_is_refused_at_once(
     status = os.statvfs(folder)
     small = os.statvfs_result((*status[:2], 4, 4, 1, *status[5:10]))
     monkeypatch.setattr(os, "fstatvfs", lambda _fd: small)
-    with pytest.raises(Unavailable, match="has room for"):
+    with pytest.raises(NoRoom, match="has room for"):
         begin(settings)
     assert names(folder) == []
 

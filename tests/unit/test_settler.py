@@ -1,4 +1,4 @@
-from daemon.watch.settler import Settler
+from daemon.watch.settler import TOLD_MAX, Settler
 
 
 def test_a_file_is_due_once_nothing_changed_for_the_settle_time() -> None:
@@ -58,3 +58,43 @@ def test_what_changes_or_is_open_for_long_is_told_of_now_and_then() -> None:
     settler.seen("d", "1", now=40.0)
     settler.seen("d", "2", now=41.0)
     assert settler.changing(51.0, for_s=10.0) == ["b", "c", "d"]
+
+
+# -- what is known to be complete ---------------------------------------------------------------------------------
+
+
+def test_what_is_complete_does_not_wait() -> None:
+    """Be it told before or after it is seen; another version of it waits."""
+    settler: Settler[str] = Settler(60.0)
+    settler.complete("1:2:3:4")
+    settler.seen("a", "1:2:3:4:5", now=10.0)
+    settler.seen("b", "1:9:3:4:5", now=10.0)
+    assert settler.due(10.0) == ["a"] and settler.next_due() == 10.0
+    settler.seen("a", "1:2:3:4:6", now=11.0)
+    assert settler.due(11.0) == ["a"], "only its name has changed"
+    settler.seen("a", "1:2:4:5:6", now=12.0)
+    assert settler.due(13.0) == [] and settler.next_due() == 70.0
+    settler.complete("1:9:3:4")
+    assert settler.due(13.0) == ["b"]
+
+
+def test_what_is_complete_waits_if_somebody_has_it_open() -> None:
+    settler: Settler[str] = Settler(60.0)
+    settler.complete("1:2:3:4")
+    settler.seen("a", "1:2:3:4:5", now=10.0)
+    settler.again("a", now=11.0)
+    assert settler.due(12.0) == [] and settler.next_due() == 71.0
+
+
+def test_what_was_told_is_forgotten_with_the_file() -> None:
+    settler: Settler[str] = Settler(60.0)
+    settler.complete("1:2:3:4")
+    settler.seen("a", "1:2:3:4:5", now=10.0)
+    settler.drop("a")
+    settler.seen("a", "1:2:3:4:5", now=20.0)
+    assert settler.due(20.0) == []
+    for number in range(TOLD_MAX + 1):
+        settler.complete(f"0:0:0:{number}")
+    settler.seen("old", "0:0:0:0:0", now=20.0)
+    settler.seen("new", f"0:0:0:{TOLD_MAX}:0", now=20.0)
+    assert settler.due(20.0) == ["new"]

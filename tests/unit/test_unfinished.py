@@ -2,6 +2,7 @@
 
 import base64
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from daemon.config.settings import Model, Settings, Watch
 from daemon.config.web import Web, WebUser
 from daemon.errors import TranscribedError, Unavailable
+from daemon.web import inbox, upload_files
+from daemon.web import unfinished as unfinished_module
 from daemon.web.inbox import LASTS_S, Incoming
 from daemon.web.people import ANYBODY, Person
-from daemon.web.unfinished import FINISHED_MAX, UNFINISHED_MAX, TooMany, Unfinished, metadata_of
+from daemon.web.unfinished import REMEMBERED_MAX, UNFINISHED_MAX, TooMany, Unfinished, metadata_of
 from daemon.web.upload_files import Busy, NoUpload, upload_file
 
 ADA = Person("ada")
@@ -83,12 +86,61 @@ def test_who_may_only_read_drops_nothing(unfinished: Unfinished) -> None:
 
 def test_there_is_a_limit_for_each_person(unfinished: Unfinished) -> None:
     keys = [begun(unfinished) for _ in range(UNFINISHED_MAX)]
-    with pytest.raises(TooMany, match="on their way already"):
+    with pytest.raises(TooMany, match=r"on their way into .* already"):
         begun(unfinished)
     begun(unfinished, Person("carol"))
     with unfinished.resume(ADA, keys[0]) as incoming:
         incoming.drop()
     begun(unfinished)
+
+
+def test_a_folder_that_hangs_holds_up_no_upload_into_another(
+    unfinished: Unfinished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, released, look = threading.Event(), threading.Event(), upload_files.opened
+
+    def hanging(settings: Settings, folder: Path) -> int:
+        if folder == tmp_path / "a":
+            there.set()
+            released.wait(30)
+        return look(settings, folder)
+
+    monkeypatch.setattr(unfinished_module, "opened", hanging)
+    monkeypatch.setattr(inbox, "opened", hanging)
+    slow = threading.Thread(target=begun, args=(unfinished,), daemon=True)
+    slow.start()
+    assert there.wait(30)
+
+    def into_the_other() -> None:
+        key = begun(unfinished, folder=str(tmp_path / "b"))
+        with unfinished.resume(ADA, key) as incoming:
+            incoming.write(2, b"cd")
+            unfinished.finish(incoming)
+
+    other = threading.Thread(target=into_the_other, daemon=True)
+    other.start()
+    other.join(10)
+    arrived = files(tmp_path / "b")
+    released.set()
+    slow.join(10)
+    assert arrived == ["talk.mp3"] and len(files(tmp_path / "a")) == 2
+
+
+def test_many_at_once_are_no_more_than_one_after_another(unfinished: Unfinished) -> None:
+    refused = []
+
+    def one() -> None:
+        try:
+            begun(unfinished)
+        except TooMany as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(UNFINISHED_MAX + 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(unfinished.of(ADA)), len(refused)) == (UNFINISHED_MAX, 5)
 
 
 def test_only_who_began_it_goes_on(unfinished: Unfinished, tmp_path: Path) -> None:
@@ -181,4 +233,4 @@ def test_who_lost_the_last_answer_hears_that_all_has_arrived(unfinished: Unfinis
     found = unfinished.finished(ADA, key)
     assert found is not None and found[0] == 4 and "filename" in found[1]
     assert unfinished.finished(Person("carol"), key) is None and unfinished.finished(ADA, "0" * 32) is None
-    assert FINISHED_MAX >= UNFINISHED_MAX
+    assert REMEMBERED_MAX >= UNFINISHED_MAX

@@ -106,7 +106,8 @@ def test_a_recording_arrives_with_the_request_that_begins_it(client: TestClient,
 
 def test_wishes_arrive_with_it(client: TestClient, folder: Path) -> None:
     create(client, 2, b"ab", language="de", task="both", folder=str(folder))
-    assert (folder / "talk.mp3.toml").read_text() == 'language = "de"\ntask = "both"\n'
+    head, _, options = (folder / "talk.mp3.toml").read_text().partition("\n")
+    assert "moved or deleted with the recording" in head and options == 'language = "de"\ntask = "both"\n'
 
 
 @pytest.mark.parametrize(
@@ -212,10 +213,31 @@ def test_a_full_disk_is_told_and_the_upload_goes_on_later(
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", filling)
         answer = patch(client, where, 0, DATA)
-    assert answer.status_code == 503 and "no space left" in answer.json()["error"]["message"]
+    assert answer.status_code == 507 and "no space left" in answer.json()["error"]["message"]
     assert offset(client, where) == 1_500_000
     assert patch(client, where, 1_500_000, DATA[1_500_000:]).status_code == 204
     assert (folder / "talk.mp3").read_bytes() == DATA
+
+
+def test_what_the_daemon_needs_stays_free(client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is not full, but would be with more than that: by default under 500 MB, where the monitor warns."""
+    status, where = os.statvfs(folder), begun(client)
+    blocks = {"free": 0}
+
+    def with_free(_fd: int) -> os.statvfs_result:
+        return os.statvfs_result((1, 1, 10_000_000_000, blocks["free"], blocks["free"], *status[5:10]))
+
+    monkeypatch.setattr(os, "fstatvfs", with_free)
+    blocks["free"] = 500_000_000 + 1_000_000
+    answer = patch(client, where, 0, DATA)
+    told = answer.json()["error"]
+    assert answer.status_code == 507 and "500 MB stay free (monitor.disk_free_mb)" in told["message"]
+    assert "can go on" in told["hint"] and offset(client, where) < len(DATA) and names(folder)[0].startswith(".upload-")
+    assert create(client, filename="other.mp3").status_code == 507, "said before anything is sent"
+    blocks["free"] += len(DATA)
+    there = offset(client, where)
+    assert patch(client, where, there, DATA[there:]).status_code == 204
+    assert names(folder) == ["talk.mp3"] and (folder / "talk.mp3").read_bytes() == DATA
 
 
 def test_a_folder_that_is_away_is_told(client: TestClient, folder: Path) -> None:
@@ -234,8 +256,8 @@ def test_what_has_only_its_name_to_get_gets_it_when_it_is_asked_for(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "link", full)
-        assert patch(client, where, 0, b"abcd").status_code == 503
-        assert client.head(where, headers=TUS).status_code == 503
+        assert patch(client, where, 0, b"abcd").status_code == 507
+        assert client.head(where, headers=TUS).status_code == 507
     assert offset(client, where) == 4 and names(folder) == ["talk.mp3"]
 
 

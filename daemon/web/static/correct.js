@@ -11,6 +11,7 @@ import { renewVersions, showNote, versions } from "/static/versions.js";
 import { moment } from "/static/versions_api.js";
 
 const list = document.querySelector("#lines");
+const { dataset } = document.querySelector("#transcript");
 const open = document.querySelector("#correct");
 const tools = document.querySelector("#correcting");
 const conflict = document.querySelector("#conflict");
@@ -19,8 +20,8 @@ const trouble = document.querySelector("#correct-trouble");
 const tool = (name) => tools.querySelector(`[data-do="${name}"]`);
 const tell = told(document.querySelector("#correct-said"));
 const fail = told(trouble);
-const draft = new Draft(list.dataset.draft);
-const ends = Number(list.dataset.ends) || Infinity;
+const draft = new Draft(dataset.draft);
+const ends = Number(dataset.ends) || Infinity;
 let editor = null;
 let base = 0;
 let savedLines = [];
@@ -38,7 +39,7 @@ async function begin() {
   try {
     const current = await versions.one("current");
     [base, savedLines] = [current.version, current.lines];
-    const { language } = list.dataset;
+    const { language } = dataset;
     const otherwise = tool("add-line");
     editor = new LineEditor(list, [...current.lines], { ends, language, player, tell, changed, otherwise });
   } catch (error) {
@@ -89,18 +90,20 @@ function changed() {
   else draft.remove();
 }
 
-const draftText = (isOld, time) =>
-  isOld
-    ? t("This browser keeps changes that you have not saved, of {time}. A newer version was saved since.", { time })
-    : t("This browser keeps changes that you have not saved, of {time}.", { time });
-
 async function offerDraft() {
   const found = draft.read();
   if (!found || location.hash.startsWith("#version=")) return;
   const all = await versions.all().catch(() => []);
   const isOld = found.base !== (all[0]?.version ?? 0);
   if (editor) return;
-  kept.querySelector("p").textContent = draftText(isOld, moment(found.at));
+  const time = moment(found.at);
+  const text = kept.querySelector("p");
+  if (isOld)
+    text.textContent = t(
+      "This browser keeps changes that you have not saved, of {time}. A newer version was saved since.",
+      { time },
+    );
+  else text.textContent = t("This browser keeps changes that you have not saved, of {time}.", { time });
   kept.hidden = false;
 }
 
@@ -148,14 +151,6 @@ async function save(basedOn) {
   await renewVersions();
 }
 
-function conflictText({ version, author, saved_at }) {
-  const values = { version, author, time: moment(saved_at) };
-  const what = author
-    ? t("{author} saved version {version} meanwhile, {time}.", values)
-    : t("Version {version} was saved meanwhile, {time}.", values);
-  return `${what} ${t("Your changes are not saved; this browser keeps them.")}`;
-}
-
 async function tellConflict(error) {
   // Somebody else has saved meanwhile.
   let newest;
@@ -169,9 +164,15 @@ async function tellConflict(error) {
     fail(error.message, error.language);
     return;
   }
+  const values = { author: newest.author, time: moment(newest.saved_at), version: newest.version };
   conflict.hidden = false;
-  conflict.querySelector("p").textContent = conflictText(newest);
-  conflict.querySelector("a").href = `/jobs/${list.dataset.job}#version=${newest.version}`;
+  conflict.querySelector("p").textContent = newest.author
+    ? t(
+        "{author} saved version {version} meanwhile, {time}. Your changes are not saved; this browser keeps them.",
+        values,
+      )
+    : t("Version {version} was saved meanwhile, {time}. Your changes are not saved; this browser keeps them.", values);
+  conflict.querySelector("a").href = `/jobs/${dataset.job}#version=${newest.version}`;
   conflict.querySelector("button").onclick = () => save(newest.version);
   conflict.querySelector("a").focus();
 }

@@ -1,6 +1,6 @@
 // Keys by name, as editors of subtitles have them: "Mod+S", "Alt+Enter", "Shift+Enter", "Escape".
-// "Mod" is Ctrl, on a Mac Cmd. "Alt" is Alt, on a Mac Control: there Option writes characters, and Option+Backspace takes
-// words away. Both together are AltGr on Windows, which writes characters, and so stand for nothing.
+// "Mod" is Ctrl, on a Mac Cmd. "Alt" is Alt, on a Mac Control: there Option writes characters, and Option+Backspace
+// takes words away. Both together are AltGr on Windows, which writes characters, and so stand for nothing.
 
 const IS_MAC = /Mac|iPhone|iPad/.test(navigator.platform);
 const BRACKETS = { BracketLeft: "[", BracketRight: "]" };
@@ -20,7 +20,7 @@ export function named(event) {
     ? [event.metaKey, event.ctrlKey, event.altKey]
     : [event.ctrlKey, event.altKey, event.metaKey];
   if (other || (mod && alt)) return "";
-  return [mod && "Mod", alt && "Alt", event.shiftKey && "Shift", nameOf(event)].filter(Boolean).join("+");
+  return `${mod ? "Mod+" : ""}${alt ? "Alt+" : ""}${event.shiftKey ? "Shift+" : ""}${nameOf(event)}`;
 }
 
 export function actOnKeys(keys, event) {

@@ -29,10 +29,11 @@ export function printed(seconds) {
 }
 
 export function parsed(text) {
-  // Seconds from 1:02:03.45, 2:03, or 123.45, with a comma as well, also as input methods write it; NaN if it is no time.
+  // Seconds from 1:02:03.45, 2:03, or 123.45, also with a comma, or as input methods write it; NaN if it is no time.
   const parts = text.normalize("NFKC").trim().replace(",", ".").split(":");
   const last = parts.at(-1);
-  const isTime = parts.length <= 3 && /^\d+(\.\d*)?$/.test(last) && parts.slice(0, -1).every((part) => /^\d+$/.test(part));
+  const areWhole = parts.slice(0, -1).every((part) => /^\d+$/.test(part));
+  const isTime = parts.length <= 3 && areWhole && /^\d+(\.\d*)?$/.test(last);
   if (!isTime || parts.slice(1).some((part) => Number(part) >= 60)) return NaN;
   return rounded(parts.reduce((sum, part) => sum * 60 + Number(part), 0));
 }
@@ -132,6 +133,17 @@ export function overlaps(lines, at) {
   const before = lines.slice(0, at).findLast((line) => line.channel === channel);
   const after = lines.slice(at + 1).find((line) => line.channel === channel);
   return before?.end_s > start_s || after?.start_s < end_s;
+}
+
+export function difference(before, after) {
+  // The change that makes other lines of some; what is the same at the start and at the end stays, with its words.
+  const isKept = (one, other) =>
+    one.start_s === other.start_s && one.end_s === other.end_s && one.text.trim() === other.text.trim();
+  const most = Math.min(before.length, after.length);
+  let [first, last] = [0, 0];
+  while (first < most && isKept(before[first], after[first])) first += 1;
+  while (last < most - first && isKept(before.at(-1 - last), after.at(-1 - last))) last += 1;
+  return { at: first, count: before.length - last - first, added: after.slice(first, after.length - last) };
 }
 
 export function blankAfter(line, next, ends) {

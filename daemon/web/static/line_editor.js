@@ -1,16 +1,17 @@
 // The lines while somebody corrects them. One of them is open, with fields for its times and its text.
-// A place is { at, field, caret }: a line, and what is in focus there: "start", "end", "text", or "row" for none of them.
+// A place is { at, field, caret }: a line, and what is in focus there: "start", "end", "text", or else "row".
 
-import { blankAfter, blankAt, join, overlaps, placeFor, printed, split, trouble } from "/static/edit_lines.js";
+import { blankAfter, blankAt, difference, join, overlaps } from "/static/edit_lines.js";
+import { placeFor, printed, split, trouble } from "/static/edit_lines.js";
 import { History } from "/static/history.js";
-import { complaint, LineFields, noLine, overlapping, settled } from "/static/line_fields.js";
+import { complaint, LineFields } from "/static/line_fields.js";
 import { Rows, wordsOf, writeText } from "/static/rows.js";
 import { t } from "/static/texts.js";
 
 export class LineEditor {
   constructor(list, lines, { ends, language, player, tell, changed, otherwise }) {
-    // `ends`: the seconds of the recording; `language`: where no line tells it; `tell` says something; `changed` is called
-    // after each change; `otherwise` is focused when no line is left.
+    // `ends`: the seconds of the recording; `language`: where no line tells it; `tell` says something; `changed` is
+    // called after each change; `otherwise` is focused when no line is left.
     Object.assign(this, { ends, language, player, tell, changed, otherwise });
     this.history = new History(lines);
     this.rows = new Rows(list);
@@ -50,8 +51,8 @@ export class LineEditor {
     return Boolean(this.line) && ["start", "end"].includes(this.fields.focused) && this.fields.isTyped(this.line);
   }
 
-  #renewPlayer() {
-    const starts = this.lines.map((line) => line.start_s);
+  #renewPlayer(lines = this.lines) {
+    const starts = lines.map((line) => line.start_s);
     this.player.renew(this.rows.all, starts);
   }
 
@@ -70,7 +71,8 @@ export class LineEditor {
     // To a line before or after, and there to the same field.
     if (!this.commit()) return;
     const to = this.at + step;
-    if (to < 0 || to >= this.lines.length) this.tell(noLine(to < 0));
+    if (to < 0) this.tell(t("This is the first line."));
+    else if (to >= this.lines.length) this.tell(t("This is the last line."));
     else this.#show({ ...this.place, at: to, caret: null });
   }
 
@@ -135,7 +137,8 @@ export class LineEditor {
     // The start or the end of the line is what plays now.
     if (!this.line || !this.commit()) return;
     const seconds = Math.round(this.player.media.currentTime * 1000) / 1000;
-    this.tell(settled(field, printed(seconds)));
+    const time = printed(seconds);
+    this.tell(field === "start" ? t("The line starts at {time}.", { time }) : t("The line ends at {time}.", { time }));
     if (!this.#retime({ ...this.line, [`${field}_s`]: seconds }, false)) this.tell("");
   }
 
@@ -176,7 +179,10 @@ export class LineEditor {
     this.#renewPlayer();
     this.fields.fill(line);
     this.changed();
-    if (overlaps(this.lines, to)) this.tell(overlapping());
+    if (overlaps(this.lines, to))
+      this.tell(
+        t("The line overlaps another one: in the files, the later of the two begins when the earlier one ends."),
+      );
   }
 
   // -- whole lines -------------------------------------------------------------------------------------------
@@ -207,8 +213,8 @@ export class LineEditor {
     let to = at + 1;
     while (this.lines[to]?.start_s < parts[1].start_s) to += 1;
     const added = [parts[0], ...this.lines.slice(at + 1, to), parts[1]];
-    const text = t("Split in two at {time}.", { time: printed(parts[1].start_s) });
-    this.#change(at, to - at, added, { at: to, caret: 0 }, text);
+    const time = printed(parts[1].start_s);
+    this.#change(at, to - at, added, { at: to, caret: 0 }, t("Split in two at {time}.", { time }));
   }
 
   join(step) {
@@ -217,7 +223,7 @@ export class LineEditor {
     const at = step < 0 ? this.at - 1 : this.at;
     const [first, second] = [this.lines[at], this.lines[at + 1]];
     if (!first || !second) {
-      this.tell(noLine(!first));
+      this.tell(first ? t("This is the last line.") : t("This is the first line."));
       return;
     }
     for (const [nth, line] of [first, second].entries()) line.words ??= wordsOf(this.rows.all[at + nth]);
@@ -262,16 +268,9 @@ export class LineEditor {
   }
 
   replaceAll(lines) {
-    // Other lines, as one step. What is the same at the start and at the end stays, with its words.
-    const isSame = (one, other) => one.start_s === other.start_s && one.end_s === other.end_s && one.text === other.text;
-    const most = Math.min(lines.length, this.lines.length);
-    let [first, last] = [0, 0];
-    while (first < most && isSame(lines[first], this.lines[first])) first += 1;
-    while (last < most - first && isSame(lines.at(-1 - last), this.lines.at(-1 - last))) last += 1;
-    const added = lines.slice(first, lines.length - last);
-    const after = { at: Math.min(first, lines.length - 1), caret: null };
-    const text = t("Your changes are here again; they are not saved yet.");
-    this.#change(first, this.lines.length - last - first, added, after, text);
+    const { at, count, added } = difference(this.lines, lines);
+    const after = { at: Math.min(at, lines.length - 1), caret: null };
+    this.#change(at, count, added, after, t("Your changes are here again; they are not saved yet."));
   }
 
   undo() {
@@ -295,7 +294,6 @@ export class LineEditor {
     this.close();
     this.rows.arrange(lines);
     this.rows.edit(false);
-    const starts = lines.map((line) => line.start_s);
-    this.player.renew(this.rows.all, starts);
+    this.#renewPlayer(lines);
   }
 }

@@ -87,15 +87,9 @@ export class LineFields {
 
 export function complaint(line, ends, wrong) {
   // What to say of wrong times.
-  if (Number.isNaN(line.start_s) || Number.isNaN(line.end_s)) return t("Write the time like 1:02:03.45 or 2:03.");
-  if (wrong === "order") return t("The end must be later than the start.");
-  return t("The recording ends at {time}.", { time: printed(ends) });
+  if (Number.isNaN(line.start_s) || Number.isNaN(line.end_s))
+    return t("Write the time like {long} or {short}.", { long: "1:02:03.45", short: "2:03" });
+  return wrong === "order"
+    ? t("The end must be later than the start.")
+    : t("The recording ends at {time}.", { time: printed(ends) });
 }
-
-export const overlapping = () =>
-  t("The line overlaps another one: in the files, the later of the two begins when the earlier one ends.");
-
-export const noLine = (isBefore) => (isBefore ? t("This is the first line.") : t("This is the last line."));
-
-export const settled = (field, time) =>
-  field === "start" ? t("The line starts at {time}.", { time }) : t("The line ends at {time}.", { time });

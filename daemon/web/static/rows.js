@@ -36,7 +36,7 @@ export function writeText(row, line) {
 export class Rows {
   constructor(list) {
     this.list = list;
-    this.isOfChannels = "channels" in list.dataset;
+    this.isOfChannels = list.querySelector(".who") !== null;
     this.none = list.querySelector("li:not([data-start])");
     this.all = [...list.querySelectorAll("li[data-start]")];
   }

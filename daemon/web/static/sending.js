@@ -5,7 +5,7 @@ import { t } from "./texts.js";
 const ENDPOINT = "/api/uploads";
 const PART_BYTES = 32 * 1024 * 1024;
 const DELAYS_MS = [0, 500, 1000, 2000, 5000, ...Array(60).fill(10_000)];
-const AGAIN = new Set([0, 408, 409, 423, 429, 500, 502, 503, 504]);
+const AGAIN = new Set([0, 408, 409, 423, 429, 500, 502, 503, 504, 507]);
 
 const status = (error) => error.originalResponse?.getStatus() ?? 0;
 

@@ -2,5 +2,4 @@
 
 import { offerCopies } from "/static/copy.js";
 
-const lines = [...document.querySelectorAll("#lines li[data-start]")];
-offerCopies(() => lines);
+offerCopies(() => [...document.querySelectorAll("#lines li[data-start]")]);

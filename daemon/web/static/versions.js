@@ -5,20 +5,21 @@ import { t } from "/static/texts.js";
 import { told } from "/static/told.js";
 import { moment, Versions } from "/static/versions_api.js";
 
-const lines = document.querySelector("#lines");
 const details = document.querySelector("#versions");
 const rows = details.querySelector("#versions-list");
 const shown = details.querySelector("#version-shown");
 const fail = told(details.querySelector("[role=alert]"));
-export const versions = new Versions(lines.dataset.job);
+export const versions = new Versions(document.querySelector("#transcript").dataset.job);
 let newest = 0;
 
 function named({ version, author, saved_at, as_machine }) {
   // "Version 2, by ada, 2026-11-29 13:02 UTC"; 0 is the machine's.
   if (version === 0) return t("The machine's");
   const values = { version, author, time: moment(saved_at) };
-  if (as_machine && author) return t("Version {version}, as the machine had it, by {author}, {time}", values);
-  if (as_machine) return t("Version {version}, as the machine had it, {time}", values);
+  if (as_machine)
+    return author
+      ? t("Version {version}, as the machine had it, by {author}, {time}", values)
+      : t("Version {version}, as the machine had it, {time}", values);
   return author ? t("Version {version}, by {author}, {time}", values) : t("Version {version}, {time}", values);
 }
 
@@ -34,15 +35,12 @@ function rowFor(version) {
   const row = document.querySelector("#version-row").content.cloneNode(true).firstElementChild;
   const name = named(version);
   row.querySelector("span").textContent = name;
-  const button = (what, label, act) => {
-    const element = row.querySelector(`[data-do=${what}]`);
-    element?.setAttribute("aria-label", label);
-    element?.addEventListener("click", act);
-    return element;
-  };
-  button("look", t("Look at it: {name}", { name }), () => look(version));
-  const again = button("restore", t("Make it current again: {name}", { name }), () => restore(version));
-  if (version.version === newest) again?.remove();
+  const [shows, restores] = ["look", "restore"].map((act) => row.querySelector(`[data-do=${act}]`));
+  shows.setAttribute("aria-label", t("Look at it: {name}", { name }));
+  shows.addEventListener("click", () => look(version));
+  restores?.setAttribute("aria-label", t("Make it current again: {name}", { name }));
+  restores?.addEventListener("click", () => restore(version));
+  if (version.version === newest) restores?.remove();
   return row;
 }
 

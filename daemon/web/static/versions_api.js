@@ -19,7 +19,7 @@ async function answered(answer) {
     const { message, hint } = (await answer.json()).error;
     throw new Refused(status, hint ? `${message}; ${hint}` : message, "en");
   } catch (error) {
-    throw error instanceof Refused ? error : new Refused(status, t("The server answered {status}: try again.", { status }));
+    throw error instanceof Refused ? error : new Refused(status, t("The server answered {status}.", { status }));
   }
 }
 
@@ -29,7 +29,7 @@ async function ask(address, options) {
   try {
     answer = await fetch(address, options);
   } catch {
-    throw new Refused(0, t("The server cannot be reached: try again."));
+    throw new Refused(0, t("The server cannot be reached."));
   }
   return answered(answer);
 }
