@@ -1,7 +1,7 @@
 // Says something where screen readers listen.
 
 export function told(element) {
-  // A function that says a text in an element, also twice the same; what is not in the language of the page has its own.
+  // A function that says a text in an element, also twice the same, in the language of the page or another one.
   let waits = 0;
   return (text, language = document.documentElement.lang) => {
     clearTimeout(waits);
