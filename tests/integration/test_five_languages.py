@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from daemon.store.store import Store
 from daemon.web.catalogs import CATALOGS
 from tests.browser import SIZES, chromium, watched
 from tests.integration.test_browser import SERIOUS
-from tests.integration.test_language_menu import full
+from tests.integration.test_language_menu import HEARD, READ, UNREAD, full
 from tests.integration.web_clients import served
 from tests.integration.web_house import WebHouse
 from tests.support import queue
@@ -28,8 +28,22 @@ PAGES = (
     "/service?hours=24&asked=pause",
     "/login",
     "/jobs/99",
+    f"/shared/{HEARD}",
+    f"/shared/{READ}",
+    f"/shared/{UNREAD}",
+    "/shared/wrong",
 )
 LOCALES = {"en": "en-GB", "de": "de-AT", "fr": "fr-CA", "es": "es-MX", "zh": "zh-CN"}
+
+
+PHONE: dict[str, Any] = {"viewport": {"width": SIZES[-1][0], "height": SIZES[-1][1]}, "color_scheme": "dark"}
+
+
+def in_script(code: str, english: str) -> str:
+    """What a script says."""
+    said = CATALOGS[code].scripts.get(english, english)
+    assert isinstance(said, str)
+    return said
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +63,48 @@ def opened(browser: Browser, address: str, code: str = "en", **options: Any) -> 
     assert wrong == []
 
 
+def is_for_everybody(page: Page, code: str) -> None:
+    """All that is folded up is open; nothing is wider than the page, nor a serious finding of axe-core."""
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.lang") == CATALOGS[code].tag
+    wide = page.evaluate(
+        "[...document.querySelectorAll('body *')].filter((each) => each.getBoundingClientRect().right > innerWidth + 1"
+        " && !each.closest('.hidden, .skip, .plot')).map((each) => each.outerHTML.slice(0, 200))"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and wide == [], (page.url, wide)
+    found = Axe().run(page).response["violations"]
+    assert [(page.url, each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS] == []
+
+
 @pytest.mark.parametrize("code", LOCALES)
 def test_every_page_fits_a_phone_and_everybody_can_use_it(full: WebHouse, browser: Browser, code: str) -> None:
-    width, height = SIZES[-1]
-    axe = Axe()
-    with (
-        served(full.settings) as address,
-        opened(browser, address, code, viewport={"width": width, "height": height}, color_scheme="dark") as page,
-    ):
+    with served(full.settings) as address, opened(browser, address, code, **PHONE) as page:
         for path in PAGES:
             page.goto(path)
-            page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-            assert page.evaluate("document.documentElement.lang") == CATALOGS[code].tag
-            wide = page.evaluate(
-                "[...document.querySelectorAll('body *')].filter((each) => each.getBoundingClientRect().right > innerWidth + 1"
-                " && !each.closest('.hidden, .skip, .plot')).map((each) => each.outerHTML.slice(0, 200))"
-            )
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and wide == [], (path, wide)
-            found = axe.run(page).response["violations"]
-            assert [(path, each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS] == []
+            is_for_everybody(page, code)
+
+
+@pytest.mark.parametrize("code", LOCALES)
+def test_whoever_corrects_on_a_phone_can_do_so_in_each_language(full: WebHouse, browser: Browser, code: str) -> None:
+    with served(full.settings) as address, opened(browser, address, code, **PHONE) as page:
+        page.goto("/jobs/1")
+        page.locator("#correct").click()
+        page.locator(".editor textarea").press("Alt+Backspace")
+        expect(page.locator("#correct-said")).to_have_text(in_script(code, "This is the first line."))
+        for name, wrong in (("start", "nonsense"), ("end", "9:00:00")):
+            page.locator(f".editor [name={name}]").fill(wrong)
+        page.locator(".editor [name=end]").press("Enter")
+        complaint = in_script(code, "Write the time like {long} or {short}.").format(long="1:02:03.45", short="2:03")
+        expect(page.locator("#wrong-time")).to_have_text(complaint)
+        page.locator("#versions summary").click()
+        page.locator("#versions-list [data-do=look]").last.click()
+        expect(page.locator("#version-shown h3")).to_have_text(in_script(code, "The machine's"))
+        page.locator("#share summary").click()
+        page.locator("#share-form button").click()
+        made = in_script(code, "The link is made. Copy it now: it is not shown again.")
+        expect(page.locator("#share-said")).to_have_text(made)
+        is_for_everybody(page, code)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
@@ -120,6 +157,28 @@ def test_the_live_update_and_the_scripts_speak_the_language_of_the_page(
         page.wait_for_load_state()
         page.get_by_role("button", name="Text kopieren").click()
         expect(page.locator("#copied")).to_have_text("Kopiert.")
+
+
+def test_what_the_server_refuses_is_marked_as_english(full: WebHouse, browser: Browser) -> None:
+    with served(full.settings) as address, opened(browser, address, "fr") as page:
+        page.goto("/jobs/1")
+        page.locator("#correct").click()
+        page.locator(".editor textarea").fill("a" * 10_001)
+        page.keyboard.press("Control+s")
+        trouble = page.locator("#correct-trouble")
+        expect(trouble).to_contain_text("at most 10000 characters")
+        expect(trouble).to_have_attribute("lang", "en")
+        page.route("**/versions", lambda route: route.abort())
+        page.keyboard.press("Control+s")
+        expect(trouble).to_have_text("Le serveur est injoignable.")
+        expect(trouble).to_have_attribute("lang", "fr")
+        page.locator("#share summary").click()
+        page.locator("#share-form").evaluate("(form) => (form.noValidate = true)")
+        page.locator("#share-form [name=days]").fill("31")
+        page.locator("#share-form button").click()
+        said = page.locator("#share-said")
+        expect(said).to_contain_text("30 are the most")
+        expect(said).to_have_attribute("lang", "en")
 
 
 def test_the_texts_of_scripts_are_no_code(full: WebHouse, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

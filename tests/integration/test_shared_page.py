@@ -62,6 +62,21 @@ def test_the_page_has_the_text_the_player_and_all_formats_and_leads_nowhere_else
     assert 'download="talk (1).srt"' in page
 
 
+def test_nobody_corrects_there(web: WebHouse, address: str) -> None:
+    page = web.client().get(address).text
+    for word in ("correct", "version", "data-job", "data-draft", "data-do", "Alt+Enter", "share.js"):
+        assert word not in page, word
+
+
+def test_it_has_the_language_of_the_browser_and_a_refusal_too(web: WebHouse, address: str) -> None:
+    client = web.client(headers={"Accept-Language": "fr"})
+    assert "Partagé avec vous jusqu’au" in (page := client.get(address).text) and "Shared with you" not in page
+    refusal = client.get("/shared/wrong")
+    assert "<h1>Ce lien ne fonctionne pas</h1>" in refusal.text and refusal.headers["Content-Language"] == "fr"
+    client.cookies.set("language", "es")
+    assert "Este enlace no funciona" in client.get("/shared/wrong").text
+
+
 def test_nothing_of_the_house_is_in_it(web: WebHouse, address: str) -> None:
     client = web.client()
     for more in ("", *(f"/transcript.{form}" for form in FORMATS)):

@@ -43,7 +43,7 @@ async function begin() {
     const otherwise = tool("add-line");
     editor = new LineEditor(list, [...current.lines], { ends, language, player, tell, changed, otherwise });
   } catch (error) {
-    fail(error.message);
+    fail(error.message, error.language);
     return false;
   } finally {
     isBusy = false;
@@ -143,7 +143,7 @@ async function save(basedOn) {
     showNote(version);
     tell(t("Saved as version {version}. The files are being written again.", { version: version.version }));
   } catch (error) {
-    if (error.status !== 409) fail(error.message);
+    if (error.status !== 409) fail(error.message, error.language);
     else await tellConflict(error);
   } finally {
     isBusy = false;
@@ -157,11 +157,11 @@ async function tellConflict(error) {
   try {
     [newest] = await versions.all();
   } catch (failure) {
-    fail(failure.message);
+    fail(failure.message, failure.language);
     return;
   }
   if (!newest) {
-    fail(error.message);
+    fail(error.message, error.language);
     return;
   }
   const values = { author: newest.author, time: moment(newest.saved_at), version: newest.version };

@@ -2,13 +2,14 @@
 
 import { copy } from "/static/copy.js";
 import { t } from "/static/texts.js";
+import { told } from "/static/told.js";
 import { moment } from "/static/versions_api.js";
 
 const part = document.querySelector("#share");
 const form = document.querySelector("#share-form");
 const made = document.querySelector("#share-made");
 const address = document.querySelector("#share-address");
-const told = document.querySelector("#share-said");
+const tell = told(document.querySelector("#share-said"));
 const list = document.querySelector("#share-links");
 const row = document.querySelector("#share-link");
 const from = part.dataset.from;
@@ -21,9 +22,9 @@ async function ask(path, method = "GET", wish = undefined) {
     const answer = await fetch(path, options);
     const found = answer.status === 204 ? {} : await answer.json();
     if (answer.ok) return found;
-    told.textContent = found.error.message;
+    tell(found.error.message, "en");
   } catch {
-    told.textContent = t("The server cannot be reached: try again.");
+    tell(t("The server cannot be reached: try again."));
   }
   return null;
 }
@@ -55,7 +56,7 @@ async function withdraw(link, button) {
     return;
   }
   if (address.dataset.link === String(link.id)) made.hidden = true;
-  told.textContent = t("The link is withdrawn.");
+  tell(t("The link is withdrawn."));
   await listAgain();
   form.elements.days.focus();
 }
@@ -70,16 +71,16 @@ form.addEventListener("submit", async (event) => {
   made.hidden = false;
   address.focus();
   address.select();
-  told.textContent = t("The link is made. Copy it now: it is not shown again.");
+  tell(t("The link is made. Copy it now: it is not shown again."));
   await listAgain();
 });
 
 document.querySelector("#share-copy").addEventListener("click", async () => {
   try {
     await copy(address.value);
-    told.textContent = t("Copied.");
+    tell(t("Copied."));
   } catch {
-    told.textContent = t("This browser does not let the page copy: select the link.");
+    tell(t("This browser does not let the page copy: select the link."));
     address.select();
   }
 });

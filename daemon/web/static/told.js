@@ -1,10 +1,11 @@
-// Says something to screen readers.
+// Says something where screen readers listen.
 
 export function told(element) {
-  // Returns a function that says something where screen readers listen, also twice the same.
+  // A function that says a text in an element, also twice the same, in the language of the page or another one.
   let waits = 0;
-  return (text) => {
+  return (text, language = document.documentElement.lang) => {
     clearTimeout(waits);
+    element.lang = language;
     if (element.textContent === text) element.textContent = "";
     waits = setTimeout(() => (element.textContent = text));
   };

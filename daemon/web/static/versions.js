@@ -53,7 +53,7 @@ export async function renewVersions() {
     rows.replaceChildren(...[...all, { version: 0 }].map(rowFor));
     fail("");
   } catch (error) {
-    fail(error.message);
+    fail(error.message, error.language);
   }
 }
 
@@ -78,7 +78,7 @@ async function look({ version }) {
     fail("");
     title.focus();
   } catch (error) {
-    fail(error.message);
+    fail(error.message, error.language);
   }
 }
 
@@ -87,7 +87,7 @@ async function restore(version) {
   try {
     await versions.restore(version.version, newest);
   } catch (error) {
-    fail(error.message);
+    fail(error.message, error.language);
     if (error.status === 409) await renewVersions();
     return;
   }

@@ -3,9 +3,10 @@
 import { t } from "/static/texts.js";
 
 export class Refused extends Error {
-  constructor(status, message) {
+  // `language` is that of the message: what the server says is in English, as it says it to programs.
+  constructor(status, message, language = document.documentElement.lang) {
     super(message);
-    this.status = status;
+    Object.assign(this, { status, language });
   }
 }
 
@@ -16,7 +17,7 @@ async function answered(answer) {
     throw new Refused(status, t("You are logged out: log in again in another tab, then try again here."));
   try {
     const { message, hint } = (await answer.json()).error;
-    throw new Refused(status, hint ? `${message}; ${hint}` : message);
+    throw new Refused(status, hint ? `${message}; ${hint}` : message, "en");
   } catch (error) {
     throw error instanceof Refused ? error : new Refused(status, t("The server answered {status}.", { status }));
   }
