@@ -1,11 +1,13 @@
 """What the handlers of requests share: the database, who is asking, and what they may see."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from anyio import Semaphore
 from fastapi import Depends, HTTPException, Request
+from fastapi.concurrency import contextmanager_in_threadpool
 
 from daemon.config.settings import Settings
 from daemon.store.job_queries import JobFilter
@@ -18,6 +20,8 @@ from daemon.web.translation import Message
 
 PATIENCE_S = 3.0
 """The daemon writes for milliseconds; whoever waits longer for it keeps a thread from all the others."""
+READING_MAX = 40
+"""Requests that have the database open at the same time, as many as there are threads; others wait for their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class House:
     shared: Shared
     is_private: bool
     """Whether it is for whoever is on this machine, as long as nobody has a password."""
+    reading: Semaphore = field(default_factory=lambda: Semaphore(READING_MAX))
 
     @property
     def database(self) -> Path:
@@ -63,8 +68,9 @@ def _overseer(person: "Reader") -> Person:
     return person
 
 
-def _queries(house: "HouseOf") -> Iterator[Queries]:
-    with Queries(house.database, PATIENCE_S) as queries:
+async def _queries(house: "HouseOf") -> AsyncIterator[Queries]:
+    # All that came would open the database before the first is done with it, and a thousand take 300 MB.
+    async with house.reading, contextmanager_in_threadpool(Queries(house.database, PATIENCE_S)) as queries:
         yield queries
 
 
@@ -75,7 +81,8 @@ Writer = Annotated[Person, Depends(_writer)]
 """Somebody who may change something."""
 Overseer = Annotated[Person, Depends(_overseer)]
 """Somebody who sees all folders, and so the service as a whole."""
-Reads = Annotated[Queries, Depends(_queries)]
+Reads = Annotated[Queries, Depends(_queries, scope="function")]
+"""The database, until the handler has returned: who reads the answer slowly keeps no place."""
 
 
 def _job(job_id: int, person: Reader, queries: Reads) -> JobDetail:

@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from daemon.filesystem import fingerprint
-from daemon.web import connections
+from daemon.store.queries import Queries
+from daemon.web import connections, house
 from tests.browser import chromium
 from tests.integration.web_clients import served
 from tests.integration.web_house import WebHouse, said
@@ -137,34 +138,67 @@ def test_one_connection_may_ask_for_as_much_as_it_likes(address: str) -> None:
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_a_recording_that_is_never_read_is_let_go(dial: Dial, address: str, web: WebHouse, version: str) -> None:
     job = long_recording(web)
-    page = f"GET /api/jobs/{job}/recording HTTP/{version}\nHost: 127.0.0.1\n\n"
-    readers = [dial(page, receives=4096) for _ in range(10)]
+    request = f"GET /api/jobs/{job}/recording HTTP/{version}\nHost: 127.0.0.1\n\n"
+    readers = [dial(request, receives=4096) for _ in range(10)]
     wait_until(lambda: opened(web.inbox / "talk.wav") >= 10, 20, "the recording being sent")
     assert httpx.get(f"{address}/").status_code == 200, "others are served meanwhile"
     wait_until(lambda: opened(web.inbox / "talk.wav") == 0, 20, "the recording being let go")
     assert all(len(rest(reader)) < 50_000_000 for reader in readers)
 
 
+def test_more_slow_readers_than_may_use_the_database_keep_nobody_out(
+    dial: Dial, address: str, web: WebHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "UNREAD_S", 60.0)
+    request = f"GET /api/jobs/{long_recording(web)}/recording HTTP/1.1\nHost: 127.0.0.1\n\n"
+    readers = [dial(request, receives=4096) for _ in range(house.READING_MAX + 5)]
+    assert all(reader.recv(100).startswith(b"HTTP/1.1 200") for reader in readers)
+    assert httpx.get(f"{address}/", timeout=20).status_code == 200
+
+
+def test_only_so_many_have_the_database_open_at_the_same_time(dial: Dial, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn, now, most = threading.Lock(), 0, 0
+
+    class Counted(Queries):
+        def __init__(self, path: Path, patience_s: float) -> None:
+            nonlocal now, most
+            super().__init__(path, patience_s)
+            with turn:
+                now += 1
+                most = max(most, now)
+
+        def close(self) -> None:
+            nonlocal now
+            super().close()
+            with turn:
+                now -= 1
+
+    monkeypatch.setattr(house, "Queries", Counted)
+    asking = [dial("GET /api/jobs HTTP/1.1\nHost: 127.0.0.1\nConnection: close\n\n") for _ in range(150)]
+    assert all(rest(each).startswith(b"HTTP/1.1 200") for each in asking)
+    assert 0 < most <= house.READING_MAX and now == 0
+
+
 def test_a_player_that_was_paused_gets_the_rest(address: str, web: WebHouse) -> None:
     """While it is paused it reads nothing, and its connection ends; it asks again by itself."""
     job = long_recording(web, seconds=7200)
     with chromium("--autoplay-policy=no-user-gesture-required") as browser:
-        page = browser.new_page()
-        page.goto(f"{address}/jobs/{job}")
-        page.evaluate("async () => { await document.querySelector('#media').play() }")
+        tab = browser.new_page()
+        tab.goto(f"{address}/jobs/{job}")
+        tab.evaluate("async () => { await document.querySelector('#media').play() }")
 
         def has_passed(seconds: float) -> bool:
-            return bool(page.evaluate("document.querySelector('#media').currentTime") > seconds)
+            return bool(tab.evaluate("document.querySelector('#media').currentTime") > seconds)
 
         wait_until(partial(has_passed, 0.5), 30, "its beginning")
-        page.evaluate("document.querySelector('#media').pause()")
+        tab.evaluate("document.querySelector('#media').pause()")
         wait_until(lambda: opened(web.inbox / "talk.wav") == 0, 20, "the recording being let go")
         ahead = "(ranges => ranges.end(ranges.length - 1))(document.querySelector('#media').buffered)"
-        buffered = page.evaluate(ahead)
+        buffered = tab.evaluate(ahead)
         assert buffered < 7000, "it has not got it all before"
         for place in (buffered - 2, 5000):
-            page.evaluate(f"document.querySelector('#media').currentTime = {place}")
-            page.evaluate("async () => { await document.querySelector('#media').play() }")
+            tab.evaluate(f"document.querySelector('#media').currentTime = {place}")
+            tab.evaluate("async () => { await document.querySelector('#media').play() }")
             wait_until(partial(has_passed, place + 4), 30, "it going on")
 
 
@@ -194,8 +228,8 @@ def opened(path: Path) -> int:
 def test_a_page_that_is_never_read_is_let_go_although_it_has_been_sent(dial: Dial, web: WebHouse) -> None:
     """For the application it is over: only the connection knows that nobody has taken it."""
     job = web.add("talk.mp3", *(said("word " * 2000, number, number + 1) for number in range(1000)))
-    page = f"GET /api/jobs/{job}/transcript.txt HTTP/1.0\nHost: 127.0.0.1\n\n"
-    before, reader = sockets(), dial(page, receives=4096)
+    request = f"GET /api/jobs/{job}/transcript.txt HTTP/1.0\nHost: 127.0.0.1\n\n"
+    before, reader = sockets(), dial(request, receives=4096)
     wait_until(lambda: sockets() > before + 1, 20, "the connection")
     wait_until(lambda: sockets() == before + 1, 20, "its end on this side alone")
     assert 0 < len(rest(reader)) < 10_000_000
