@@ -45,9 +45,23 @@ def remove_left(folder: int, name: bytes) -> bool:
     Raises:
         OSError: The folder cannot be written.
     """
-    if (key := _left(folder, name)) is None:
-        return False
-    options, hidden = name + RECORDING_SUFFIX, f".transcribed-{key}-options.tmp".encode()
+    key = _left(folder, name)
+    return key is not None and remove(folder, name + RECORDING_SUFFIX, key)
+
+
+def remove(folder: int, options: bytes, key: str) -> bool:
+    """Remove options if the page wrote them for an upload; return whether it did.
+
+    Args:
+        folder: Descriptor of the folder that they are in.
+        options: The name of the file.
+        key: The random part of the names of the upload's files.
+
+    Raises:
+        FileNotFoundError: There are none.
+        OSError: The folder cannot be written.
+    """
+    hidden = f".transcribed-{key}-options.tmp".encode()
     # Under that name nobody edits it between the last look and the end.
     os.rename(options, hidden, src_dir_fd=folder, dst_dir_fd=folder)
     if _read(folder, hidden) == key:
@@ -71,12 +85,12 @@ def move_left(folder: int, name: bytes, target: int, new: bytes) -> bool:
     Raises:
         OSError: A folder cannot be written, or there is a file of that name.
     """
-    if _left(folder, name) is None:
+    if (key := _left(folder, name)) is None:
         return False
     options, new_options = name + RECORDING_SUFFIX, new + RECORDING_SUFFIX
     give_new_name(options, new_options, folder, target)
     with suppress(FileNotFoundError):
-        os.unlink(options, dir_fd=folder)
+        remove(folder, options, key)  # Somebody may have put their own there meanwhile.
     return True
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from daemon.config.options import locate
 from daemon.config.settings import Settings
 from daemon.errors import Unavailable
-from daemon.filesystem import fingerprint, inode_of
+from daemon.filesystem import fingerprint
 from daemon.store.queries import Queries
 from daemon.store.requests import complete_command
 
@@ -38,7 +38,7 @@ class Arrived:
         return cls(str(settings.watch[place.folder].path), place.below, fingerprint(os.lstat(path)))
 
 
-def tell_complete(settings: Settings, path: Path) -> None:
+def tell_complete(settings: Settings, version: str) -> None:
     """Tell the daemon that a recording is whole, so that it need not wait to see whether it grows.
 
     The daemon believes that of this very version of the file alone, and looks itself whether anybody has it open. If
@@ -46,10 +46,8 @@ def tell_complete(settings: Settings, path: Path) -> None:
 
     Args:
         settings: The whole configuration.
-        path: The recording, which has its name.
+        version: `Incoming.version` of the recording, which has its name by now; not what is there under that name.
     """
-    with suppress(OSError, Unavailable):
-        version = inode_of(fingerprint(os.lstat(path)))
-        with Queries(settings.database_path, PATIENCE_S) as queries:
-            if queries.pid is not None:
-                queries.request_all(complete_command(version))
+    with suppress(Unavailable), Queries(settings.database_path, PATIENCE_S) as queries:
+        if queries.pid is not None:
+            queries.request_all(complete_command(version))

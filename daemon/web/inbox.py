@@ -17,9 +17,9 @@ from typing import Any, Self
 from daemon.config.options import locate
 from daemon.config.settings import Settings
 from daemon.errors import TranscribedError
-from daemon.filesystem import give_new_name
+from daemon.filesystem import fingerprint, give_new_name, inode_of
 from daemon.watch.names import Names
-from daemon.watch.own_options import remove_left, signed
+from daemon.watch.own_options import remove, remove_left, signed
 from daemon.web.people import Person
 from daemon.web.upload_files import (
     NEW,
@@ -84,6 +84,8 @@ class Incoming:
         self.folder = folder
         self.key = key
         self.offset = 0
+        self.version = ""
+        """`inode_of` the recording as it has arrived, once it is finished: what is added to it later is another one."""
         self.wanted = Wanted("", None, "")
         self._settings = settings
         self._where = where
@@ -231,8 +233,10 @@ class Incoming:
         with self._turn:
             with trouble(self.folder):
                 os.fsync(self._fd)
+                version = inode_of(fingerprint(os.fstat(self._fd)))
                 name = self._name(wanted)
                 os.fsync(self._where)
+            self.version = version
             self._discard()
         return self.folder / name
 
@@ -326,7 +330,8 @@ class Incoming:
             give_new_name(self._file("part"), os.fsencode(name), self._where)
         except OSError:
             if content is not None:
-                os.unlink(beside, dir_fd=self._where)
+                with suppress(FileNotFoundError):
+                    remove(self._where, beside, self.key)  # Somebody may have put their own there meanwhile.
             raise
 
     def _discard(self) -> None:

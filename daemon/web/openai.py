@@ -128,7 +128,7 @@ class _Upload:
 
     def _finish(self, incoming: Incoming) -> Path:
         path = incoming.finish()
-        tell_complete(self._settings, path)
+        tell_complete(self._settings, incoming.version)
         return path
 
     def drop(self) -> None:

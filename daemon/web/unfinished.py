@@ -145,7 +145,7 @@ class Unfinished:
         """
         wanted, key = incoming.wanted, incoming.key
         path = incoming.finish()
-        tell_complete(self._settings, path)
+        tell_complete(self._settings, incoming.version)
         log.info("received %s from %s", path, wanted.person or "the page")
         with self._turn:
             self._finished[key] = _Finished(wanted.person, wanted.size or 0, wanted.told)

@@ -12,6 +12,7 @@ from daemon.config.folder_settings import FolderSettings
 from daemon.config.settings import Model, Settings, Watch
 from daemon.config.web import Web
 from daemon.errors import TranscribedError, Unavailable
+from daemon.filesystem import fingerprint, inode_of
 from daemon.watch.listing import walk
 from daemon.watch.names import Kind, Names
 from daemon.watch.own_options import signed
@@ -218,6 +219,36 @@ def test_wishes_are_gone_if_the_recording_gets_no_name(
         assert names(folder) == [f".upload-{incoming.key}.json", f".upload-{incoming.key}.part"]
         assert incoming.finish().read_bytes() == DATA
     assert names(folder) == ["talk.mp3", "talk.mp3.toml"]
+
+
+def test_what_somebody_puts_there_meanwhile_is_kept(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program copies a recording of this name, and its options, in the moment before."""
+    link = os.link
+
+    def copied(old: Any, new: Any, **options: Any) -> None:
+        if new == b"talk.mp3":
+            (folder / "talk.mp3").write_bytes(b"theirs")
+            (folder / "theirs").write_text("theirs")
+            (folder / "theirs").rename(folder / "talk.mp3.toml")
+        link(old, new, **options)
+
+    monkeypatch.setattr(os, "link", copied)
+    assert received(settings, language="de").name == "talk (2).mp3"
+    assert names(folder) == ["talk (2).mp3", "talk (2).mp3.toml", "talk.mp3", "talk.mp3.toml"]
+    assert {(folder / name).read_text() for name in ("talk.mp3", "talk.mp3.toml")} == {"theirs"}
+
+
+def test_its_version_is_what_has_arrived_and_not_what_others_make_of_it(settings: Settings) -> None:
+    with begin(settings) as incoming:
+        incoming.write(0, DATA)
+        assert not incoming.version
+        path = incoming.finish()
+    assert incoming.version == inode_of(fingerprint(path.stat()))
+    with path.open("ab") as file:
+        file.write(b"more")
+    assert incoming.version != inode_of(fingerprint(path.stat()))
 
 
 # -- broken off -------------------------------------------------------------------------------------------------

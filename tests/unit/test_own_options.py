@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.filesystem import give_new_name
+from daemon.watch import own_options
 from daemon.watch.own_options import HEAD_BYTES, move_left, remove_left, signed, upload_of
 
 KEY = "0123456789abcdef" * 2
@@ -87,3 +89,19 @@ def test_options_follow_a_recording_and_replace_nothing(where: int, tmp_path: Pa
     finally:
         os.close(target)
     assert files(tmp_path) == {"done/a.mp3.toml": b"mine", "done/a.1.mp3.toml": signed(OPTIONS, KEY)}
+
+
+def test_what_somebody_puts_there_while_options_follow_is_kept(
+    where: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.mp3.toml").write_bytes(signed(OPTIONS, KEY))
+
+    def with_another(old: bytes, new: bytes, folder: int, target: int | None = None) -> None:
+        give_new_name(old, new, folder, target)
+        if new == b"b.mp3.toml":
+            (tmp_path / "theirs").write_text("theirs")
+            (tmp_path / "theirs").rename(tmp_path / "a.mp3.toml")
+
+    monkeypatch.setattr(own_options, "give_new_name", with_another)
+    assert move_left(where, b"a.mp3", where, b"b.mp3")
+    assert files(tmp_path) == {"a.mp3.toml": b"theirs", "b.mp3.toml": signed(OPTIONS, KEY)}
