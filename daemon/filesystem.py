@@ -65,6 +65,19 @@ def exists(root: str, path: bytes) -> bool:
     return True
 
 
+def is_there(folder: int, name: bytes) -> bool:
+    """Return whether a folder, given by its descriptor, has anything of this name, even a dangling link.
+
+    Raises:
+        OSError: It may not be looked at.
+    """
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def away(root: str, path: bytes, version: str) -> bool:
     """Return whether the file system that a version was found on is missing, so that nothing is known about the file.
 

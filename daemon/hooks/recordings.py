@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from daemon.filesystem import being_written, fingerprint, inode_of, open_folder, open_in
+from daemon.filesystem import being_written, fingerprint, inode_of, is_there, open_folder, open_in
 from daemon.hooks.answers import Answer, Delivered, Later, NotYet, Unwanted
 from daemon.hooks.orders import DAY_S, MOVE
 from daemon.hooks.renames import modes_down, open_made, rename_new, shell_word
@@ -114,7 +114,7 @@ class Recordings:
             return refusal
         for new in _names(name):
             path = os.path.join(done, below, new)
-            if _is_there(target, new):
+            if is_there(target, new):
                 continue
             self.store.will_move_to(letter.id, path)
             now, then = (shell_word(os.path.join(os.fsencode(job.root), each)) for each in (job.path_bytes, path))
@@ -154,7 +154,7 @@ class Recordings:
         name, hidden = os.path.basename(job.path_bytes), f".transcribed-{job.job_id}-delete.tmp".encode()
         folder = open_folder(job.root, job.path_bytes)
         try:
-            if not _is_there(folder, hidden):
+            if not is_there(folder, hidden):
                 if (refusal := _refusal(folder, name, job.fingerprint)) is not None:
                     return refusal
                 rename_new(folder, name, folder, hidden)
@@ -231,14 +231,6 @@ def _arrived(source: int, name: bytes, target: int, path: bytes, version: str) -
     with suppress(OSError):
         if os.path.samestat(status, os.stat(name, dir_fd=source, follow_symlinks=False)):
             os.unlink(name, dir_fd=source)
-    return True
-
-
-def _is_there(folder: int, name: bytes) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
     return True
 
 

@@ -10,7 +10,7 @@ import re
 from contextlib import suppress
 
 from daemon.config.folder_settings import BYTES_MAX, RECORDING_SUFFIX
-from daemon.filesystem import give_new_name, open_in
+from daemon.filesystem import give_new_name, is_there, open_in
 
 HEAD = "# Written by the page for one upload; unless you change it, it is moved or deleted with the recording: {} {}\n"
 FIRST_LINE = re.compile(re.escape(HEAD).replace(r"\{\}", "([0-9a-f]+)", 2).encode())
@@ -97,10 +97,10 @@ def move_left(folder: int, name: bytes, target: int, new: bytes) -> bool:
 def _left(folder: int, name: bytes) -> str | None:
     """Return for which upload the options were written that are there without their recording; None if none are."""
     key = _read(folder, name + RECORDING_SUFFIX)
-    if key is None or _is_there(folder, name):
+    if key is None or is_there(folder, name):
         return None
     # The options are there before the recording has its name, and the hidden file until it has.
-    return None if _is_there(folder, f".upload-{key}.part".encode()) or _is_there(folder, name) else key
+    return None if is_there(folder, f".upload-{key}.part".encode()) or is_there(folder, name) else key
 
 
 def _read(folder: int, name: bytes) -> str | None:
@@ -109,14 +109,6 @@ def _read(folder: int, name: bytes) -> str | None:
             return upload_of(file.read(BYTES_MAX + 1))
     except OSError:
         return None
-
-
-def _is_there(folder: int, name: bytes) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _checksum(content: bytes) -> str:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from daemon.store.migrate import migrate
 from daemon.store.monitoring import History
 from daemon.store.queries import Queries
 from daemon.store.store import Store
+from tests.browser import chromium
+from tests.integration.correct_desk import Desk, desk_in
 from tests.integration.monitor_house import Bench
 from tests.integration.web_house import WebHouse
 
@@ -60,3 +63,16 @@ def web(tmp_path: Path) -> Iterator[WebHouse]:
     made = WebHouse(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """The page in a browser, for correcting, over a database without a daemon."""
+    with desk_in(tmp_path_factory.mktemp("desk")) as made:
+        yield made

@@ -9,17 +9,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from daemon.clips import CLIPS
-from tests.browser import SIZES, chromium, watched
+from tests.browser import SIZES, watched
 from tests.integration.web_process import free_port, is_served
 from tests.support import Daemon, wait_until
 
 SERIOUS = ("serious", "critical")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from tests.integration.correct_desk import (
     Desk,
     caret,
     correct,
-    desk_in,
     focus_is_in_line,
     open_line,
     saved,
@@ -27,12 +26,6 @@ from tests.integration.test_browser import SERIOUS, becomes, fits
 from tests.integration.web_house import said
 from tests.integration.web_process import free_port, is_served
 from tests.support import Daemon, wait_until
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk_in(tmp_path_factory.mktemp("desk")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from tests.integration.correct_desk import (
     Desk,
     caret,
     correct,
-    desk_in,
     focus_is_in_line,
     open_line,
     pure,
@@ -21,12 +20,6 @@ from tests.integration.correct_desk import (
     texts,
 )
 from tests.integration.test_browser import becomes
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk_in(tmp_path_factory.mktemp("desk")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from tests.integration.correct_desk import (
     Desk,
     caret,
     correct,
-    desk_in,
     focus_is_in_line,
     saved,
     shown,
@@ -22,12 +21,6 @@ from tests.integration.correct_desk import (
 from tests.integration.test_browser import becomes
 from tests.integration.web_clients import served
 from tests.integration.web_house import WebHouse
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk_in(tmp_path_factory.mktemp("desk")) as made:
-        yield made
 
 
 @pytest.fixture
@@ -124,7 +117,7 @@ def test_what_cannot_be_saved_is_told_and_kept(page: Page) -> None:
     assert focus_is_in_line(page, 0)
     page.keyboard.insert_text("a" * 10_001)
     page.keyboard.press("Control+s")
-    expect(page.get_by_role("alert").filter(has_text="at most 10000 characters")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="line 1: its text has 10001 characters")).to_be_visible()
     page.route("**/versions", lambda route: route.abort())
     page.keyboard.press("Control+s")
     expect(page.get_by_role("alert").filter(has_text="The server cannot be reached")).to_be_visible()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from daemon.store.store import Store
 from daemon.web.catalogs import CATALOGS
-from tests.browser import SIZES, chromium, watched
+from tests.browser import SIZES, watched
 from tests.integration.test_browser import SERIOUS
 from tests.integration.test_language_menu import HEARD, READ, UNREAD, full
 from tests.integration.web_clients import served
@@ -44,12 +44,6 @@ def in_script(code: str, english: str) -> str:
     said = CATALOGS[code].scripts.get(english, english)
     assert isinstance(said, str)
     return said
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @contextmanager

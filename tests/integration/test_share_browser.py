@@ -8,18 +8,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser import SIZES, chromium, watched
+from tests.browser import SIZES, watched
 from tests.integration.test_browser import SERIOUS, becomes, fits
 from tests.integration.web_clients import served
 from tests.integration.web_house import PASSWORD, WebHouse, said
 
 MEDIA = "document.querySelector('#media')"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
