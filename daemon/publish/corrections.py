@@ -1,5 +1,6 @@
 """Turns what somebody has typed into the lines of a transcript: checked, and in step with the recording. Pure."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,6 +19,8 @@ LATE_S = 1.0
 """How far behind the end of the recording a line may end: players and decoders differ about its length."""
 TICKS_PER_S = 100
 """People set times to hundredths of a second, the finest that all formats have; smaller differences are none."""
+NOT_TEXT = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What stands for no letter, and what neither subtitles nor the database or the marks of the search take as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Typed:
     language: str
 
 
-def corrected(typed: Sequence[Typed], before: Sequence[Segment], job: Job) -> list[Line]:
+def corrected(typed: Sequence[Typed], before: Sequence[Segment], job: Job, channels: Iterable[int] = ()) -> list[Line]:
     """Return the lines of a new version of a transcript.
 
     A line that is as it was keeps what the model says of it. The words of others get their times from those that were
@@ -40,7 +43,8 @@ def corrected(typed: Sequence[Typed], before: Sequence[Segment], job: Job) -> li
     Args:
         typed: The lines as they are to be, in any order.
         before: Those of the version that was changed.
-        job: The job, for the length of its recording and its language.
+        job: The job, for the length of its recording, its channels and its language.
+        channels: Further channels that lines may have, besides these and those of the version that was changed.
 
     Returns:
         The lines in order of time.
@@ -50,19 +54,20 @@ def corrected(typed: Sequence[Typed], before: Sequence[Segment], job: Job) -> li
     """
     if len(typed) > LINES_MAX:
         raise ValueError(f"{len(typed)} lines are too many: {LINES_MAX} are the most")
-    channels = {channel: _Before(lines) for channel, lines in _by_channel(before)} or {0: _Before(())}
+    known = {channel: _Before(lines) for channel, lines in _by_channel(before)}
+    # Those of which all lines were deleted may have some again.
+    there = {channel: _Before(()) for channel in (*job.sound.channels, *channels)} | known or {0: _Before(())}
     for number, line in enumerate(typed, 1):
-        if trouble := _trouble(line, job.duration_s, channels):
+        if trouble := _trouble(line, job.duration_s, sorted(there)):
             raise ValueError(f"line {number}: {trouble}")
     has_words = any(line.words for line in before)
     in_order = sorted(typed, key=lambda line: (line.start_s, line.end_s))
-    told = (line if line.language else replace(line, language=job.language or "") for line in in_order)
-    return [channels[line.channel].line(line, has_words=has_words) for line in told]
+    return [there[line.channel].line(line, job.language or "", has_words=has_words) for line in in_order]
 
 
 def _trouble(line: Typed, duration_s: float | None, channels: Collection[int]) -> str:
     """Return what is wrong with a line; an empty text if nothing is."""
-    if not line.text.strip():
+    if not _plain(line.text):
         return "it has no text; delete it instead"
     if len(line.text) > TEXT_MAX:
         return f"its text has {len(line.text)} characters, and {TEXT_MAX} are the most"
@@ -91,17 +96,18 @@ class _Before:
         """Whether somebody has set the times of the line that is there."""
         self._words = sorted((word for line in lines for word in line.words or ()), key=_middle)
 
-    def line(self, typed: Typed, *, has_words: bool) -> Line:
-        """Return a line of the new version."""
+    def line(self, typed: Typed, language: str, *, has_words: bool) -> Line:
+        """Return a line of the new version; what was not there has this language if it has none."""
         text = _plain(typed.text)
         if (same := self._same(typed, text)) is not None:
+            kept = replace(_kept(same), language=typed.language or same.language)
             if _place(same) == _place(typed):
-                return _kept(same)
-            moved = replace(_kept(same), start_s=typed.start_s, end_s=typed.end_s, fixed=True)
+                return kept
+            moved = replace(kept, start_s=typed.start_s, end_s=typed.end_s, fixed=True)
             return replace(moved, words=_in_step(moved, same.words or ()) if has_words else None)
         words = self._between(typed.start_s, typed.end_s)
         new = Line(
-            typed.start_s, typed.end_s, text, 0.0, 0.0, 0.0, 0.0, typed.language, None, typed.channel,
+            typed.start_s, typed.end_s, text, 0.0, 0.0, 0.0, 0.0, typed.language or language, None, typed.channel,
             edited=True, fixed=self._is_fixed(typed),
         )  # fmt: skip
         return replace(new, words=_in_step(new, words) if has_words else None)
@@ -124,7 +130,7 @@ class _Before:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(NOT_TEXT.sub(" ", text).split())
 
 
 def _place(line: Segment | Typed) -> tuple[int, int]:

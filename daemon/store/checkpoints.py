@@ -41,7 +41,7 @@ from daemon.store.schema import (
     waveforms,
 )
 from daemon.store.stages import keep_stages
-from daemon.store.versions import carry_over
+from daemon.store.versions import IS_CURRENT, carry_over
 
 JOB_COLUMNS = [jobs.c[name] for name in (*Job.__dataclass_fields__, "recorded_at", "warnings")]
 STARTED_OVER = {
@@ -219,7 +219,7 @@ class Checkpoints(Access):
 
     def owner(self, path: bytes) -> Written | None:
         """Return what the daemon last wrote at an absolute path, if it did."""
-        people = exists().where(versions.c.job_id == jobs.c.id, versions.c.current)
+        people = exists().where(versions.c.job_id == jobs.c.id, IS_CURRENT)
         statement = (
             select(outputs.c.sha256, jobs.c.root, jobs.c.path_bytes, jobs.c.id, people)
             .join(jobs, jobs.c.id == outputs.c.job_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
@@ -23,6 +23,7 @@ from daemon.store.schema import (
     UNSETTLED,
     VANISHED,
     jobs,
+    versions,
 )
 
 
@@ -75,7 +76,8 @@ class Intake(Access):
     def leave_alone(self, ready: Iterable[tuple[Seen, Options, int]], reason: str) -> None:
         """Move settling | recording → done without work: recordings that came with a transcript of their own.
 
-        A row of an earlier version that was left alone, too, is replaced. `jobs retry` transcribes them after all.
+        A row of an earlier version that was left alone, too, is replaced, unless somebody has written a transcript for
+        it. `jobs retry` transcribes them after all.
         """
         items = list(ready)
 
@@ -86,6 +88,7 @@ class Intake(Access):
                     jobs.c.path_bytes == seen.path_bytes,
                     jobs.c.state == DONE,
                     jobs.c.content_hash.is_(None),
+                    not_(exists().where(versions.c.job_id == jobs.c.id)),
                 )
                 db.execute(delete(jobs).where(earlier))
                 db.execute(update(jobs).where(*_path(seen), *_unwanted(seen)).values(queued_at=timestamp()))

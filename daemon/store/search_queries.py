@@ -1,8 +1,7 @@
 """Queries over what was said, for `transcribed search`."""
 
 from dataclasses import dataclass, field
-from heapq import merge
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +23,7 @@ from daemon.store.job_queries import WHOLE_PATH, below
 from daemon.store.read_access import ReadAccess
 from daemon.store.replaced import replaced
 from daemon.store.schema import VANISHED, corrected, jobs, segments, versions
+from daemon.store.versions import IS_CURRENT
 
 OPEN, CLOSE = "\x02", "\x03"
 """What stands around the words that were found, while their places are looked up."""
@@ -77,10 +77,10 @@ class SearchQueries(ReadAccess):
         What was said in an earlier version of a recording that has been done since is left out, and so is the machine's
         text where somebody has corrected it.
         """
-        # The two indexes number their lines each for itself.
-        found = [self._rows(_lines_with(asked, said)) for said in (corrected, segments)]
-        newest = merge(*found, key=lambda row: row.at or "", reverse=True)
-        return [_hit(row) for row in islice(newest, asked.limit)]
+        # The two indexes number their lines each for itself, and that of corrections as they were saved.
+        found = [row for said in (corrected, segments) for row in self._rows(_lines_with(asked, said))]
+        newest = sorted(found, key=lambda row: row.at or "", reverse=True)
+        return [_hit(row) for row in newest[: asked.limit]]
 
 
 def _lines_with(asked: Asked, said: Table) -> Select[Any]:
@@ -104,7 +104,7 @@ def _lines_with(asked: Asked, said: Table) -> Select[Any]:
         .limit(asked.limit)
     )  # fmt: skip
     if said is segments:
-        statement = statement.where(~exists().where(versions.c.job_id == said.c.job_id, versions.c.current))
+        statement = statement.where(~exists().where(versions.c.job_id == said.c.job_id, IS_CURRENT))
     if asked.folder is not None:
         statement = statement.where(below([asked.folder]))
     if asked.within:

@@ -37,7 +37,7 @@ from daemon.store.schema import (
 )
 from daemon.store.stages import Stages
 from daemon.store.transcripts import Transcripts
-from daemon.store.versions import Versions, unpublished
+from daemon.store.versions import IS_LATE, Versions, unpublished
 
 NOT_EXPORTED = "not exported"
 """How the reason of a finished job begins of which further formats could not be written."""
@@ -104,7 +104,7 @@ class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Versions, Stages, 
 
     def version_published(self, job_id: int, number: int) -> None:
         """Note that the files of a job say what a version of its transcript says."""
-        these = (versions.c.job_id == job_id, versions.c.number <= number)
+        these = (versions.c.job_id == job_id, versions.c.number <= number, IS_LATE)
         self._write(lambda db: db.execute(update(versions).where(*these).values(published=True)))
 
     def release(self, job_id: int, reason: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, insert, literal, literal_column, or_, select, update
 
 from daemon.chunk import Segment, Word
 from daemon.store.full_text import parted
@@ -20,6 +20,12 @@ MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
 """What a model says of its own text, and of no other."""
 GROUP = 20
 """Transcripts that are written again in one round."""
+# SQLite takes an index of some rows only for a condition that is written as the index has it, and `published = 0`
+# would have it read every version, each with all of its lines.
+IS_CURRENT: ColumnElement[bool] = literal_column("versions.current")
+"""The condition that a version counts."""
+IS_LATE: ColumnElement[bool] = literal_column("NOT versions.published")
+"""The condition that the files do not say yet what a version says."""
 KEPT = ("start_s", "end_s", "text", "channel", "language", "edited", "fixed")
 """What is kept of the lines of each version; words and measures only of the one that counts."""
 
@@ -76,14 +82,19 @@ class Versions(Reading):
         found = self._read(lambda db: db.execute(select(versions.c.lines).where(*mine)).scalar())
         return None if found is None else [_line(values) for values in json.loads(found)]
 
-    def unpublished(self) -> list[int]:
-        """Return the jobs whose files do not say yet what the newest version says; not of recordings that are gone."""
-        return list(self._read(lambda db: db.execute(unpublished().limit(GROUP)).scalars().all()))
+    def unpublished(self, after: int = 0) -> list[int]:
+        """Return the jobs whose files do not say yet what the newest version says; not of recordings that are gone.
+
+        Args:
+            after: Only jobs with larger numbers than this, in their order, and at most `GROUP` of them.
+        """
+        some = unpublished().where(jobs.c.id > after).order_by(jobs.c.id).limit(GROUP)
+        return list(self._read(lambda db: db.execute(some).scalars().all()))
 
 
 def unpublished() -> Select[Any]:
     """Return the query for the ids of those jobs."""
-    late = select(versions.c.job_id).where(~versions.c.published)
+    late = select(versions.c.job_id).where(IS_LATE)
     return select(jobs.c.id).where(jobs.c.id.in_(late), jobs.c.state != VANISHED, ~replaced())
 
 
@@ -117,7 +128,9 @@ def save(db: Connection, job_id: int, based_on: int, author: str, found: Sequenc
     if newest is None and based_on != MACHINE:
         raise ValueError(f"there is no version {based_on}")
     made = Version(based_on + 1, timestamp(), author, as_machine=found is None)
-    db.execute(update(versions).where(versions.c.job_id == job_id).values(current=False, published=True))
+    # Of the others none changes: each would be written again with all of its lines.
+    before = (versions.c.job_id == job_id, or_(IS_CURRENT, IS_LATE))
+    db.execute(update(versions).where(*before).values(current=False, published=True))
     written = None if found is None else json.dumps([_kept(line) for line in found], ensure_ascii=False)
     row = {"number": made.number, "saved_at": made.saved_at, "author": author, "lines": written}
     db.execute(insert(versions).values(job_id=job_id, current=found is not None, published=False, **row))

@@ -16,6 +16,7 @@ from daemon.store.outbox import Order
 from daemon.store.records import Job, StageProgress
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
+from daemon.store.versions import GROUP
 from daemon.watch.resolver import Resolver
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class Outcomes:
         self._shown = store.with_live_file()
         self._held_up: dict[int, tuple[float, float]] = {}
         """Of corrected transcripts that could not be written: when they are tried again, and the wait after that."""
+        self._corrected_until = 0
+        """The last job whose corrections had their turn; 0 to begin with the first one."""
 
     def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
         """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
@@ -92,7 +95,10 @@ class Outcomes:
         What cannot be written now is tried again later.
         """
         now = time.monotonic()
-        for job_id in self._store.unpublished():
+        late = self._store.unpublished(self._corrected_until)
+        # All have their turn, however many cannot be written.
+        self._corrected_until = late[-1] if len(late) == GROUP else 0
+        for job_id in late:
             again, wait_s = self._held_up.get(job_id, (now, CORRECTED_AGAIN_S))
             if now < again:
                 continue

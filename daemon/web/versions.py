@@ -55,7 +55,7 @@ class NewLine(BaseModel):
     end_s: float = Field(gt=0)
     text: str
     channel: int = Field(0, ge=0, le=1000)
-    language: str = Field("", max_length=20)
+    language: str = Field("", max_length=20, pattern="^[A-Za-z0-9-]*$")
 
 
 class Based(BaseModel):
@@ -111,7 +111,9 @@ def restore(job: JobOf, number: Number, based: Based, person: Writer, queries: R
     lines: list[Line] | None = None
     if version is not None and not version.as_machine:
         earlier = [_typed(line) for line in _lines_of(record, version, queries)]
-        lines = corrected(earlier, _machines_lines(record, queries), record)
+        # A later retry may have mixed the channels, or have parted them.
+        channels = {line.channel for line in earlier}
+        lines = corrected(earlier, _machines_lines(record, queries), record, channels)
     return _save(queries, record.id, based.based_on, person.name, lines)
 
 

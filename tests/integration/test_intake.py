@@ -8,6 +8,7 @@ import pytest
 from daemon.chunk import Options
 from daemon.store.queries import Queries
 from daemon.store.store import Store
+from daemon.store.versions import Line
 from tests.builders import seen
 from tests.support import queue
 
@@ -46,3 +47,12 @@ def test_a_recording_that_is_left_alone_is_done_and_can_be_retried(store: Store,
     store.retry(row["id"])
     (job,) = store.claim(1)
     assert (job.options.language, job.priority) == ("de", 3)
+
+
+def test_what_somebody_has_written_for_a_recording_that_is_left_alone_stays(store: Store, queries: Queries) -> None:
+    store.leave_alone([(seen("a.wav", "1:2:3:4:5"), Options(), 0)], "has a transcript already")
+    (before,) = queries.jobs(limit=9)
+    queries.save_version(before["id"], 0, "ada", [Line(0.0, 1.0, "mine", 0.0, 0.0, 0.0, 0.0, "en", edited=True)])
+    store.leave_alone([(seen("a.wav", "1:2:3:4:6"), Options(), 0)], "has a transcript already")
+    assert [line.text for line in queries.transcript(before["id"])] == ["mine"]
+    assert len(queries.jobs(limit=9)) == 2

@@ -11,6 +11,7 @@ from daemon.store.queries import Queries
 from daemon.store.records import MadeWith, timestamp_in
 from daemon.store.search_queries import Asked, Hit
 from daemon.store.store import Store
+from daemon.store.versions import Line
 from tests.builders import result
 from tests.support import MakeDaemon, queue
 
@@ -138,3 +139,16 @@ def test_the_command_prints_lines_for_people_and_json_for_programs(make_daemon: 
     for wrong in (("?!",), ("budget", "--since", "yesterday"), ("budget", "--since", "9" * 400 + "w")):
         refused = daemon.run("search", *wrong)
         assert refused.returncode == 2 and "Traceback" not in refused.stderr, refused.stderr
+
+
+def test_what_was_corrected_last_comes_first_only_if_it_was_transcribed_last(store: Store, queries: Queries) -> None:
+    made = []
+    for number in range(4):
+        made.append(said(store, f"{number}.wav", f"a budget {number}"))
+        with store._engine.begin() as db:
+            finished = f"2026-01-0{number + 1}T00:00:00.000Z"
+            db.exec_driver_sql("UPDATE jobs SET finished_at = ? WHERE id = ?", (finished, made[-1]))
+    for job_id in (made[3], made[0]):
+        line = Line(0.0, 1.0, "the budget", 0.0, 0.0, 0.0, 0.0, "en", edited=True)
+        queries.save_version(job_id, 0, "ada", [line])
+    assert [hit.job_id for hit in find(queries, "budget")] == made[::-1]

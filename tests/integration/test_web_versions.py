@@ -1,5 +1,6 @@
 """Corrections through the API, on a database without a daemon."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from starlette.testclient import TestClient
 from tests.integration.web_house import WebHouse, said
 
 LINES = (said("good morning Ida", 0.0, 2.0, timed=True), said("the budget is to large", 2.5, 6.0, timed=True))
+
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -101,6 +104,7 @@ def test_an_earlier_version_and_the_machines_can_count_again(web: WebHouse, talk
         ({"text": "a" * 10_001}, "10000"),
         ({"start_s": -1}, "greater than or equal to 0"),
         ({"speaker": "Ada"}, "speaker"),
+        ({"language": "e\0n"}, "lines.1.language"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_changes(
@@ -110,6 +114,28 @@ def test_what_cannot_be_is_refused_and_nothing_changes(
     refused = save(client, talk, current(client, talk), **changes)
     assert refused.status_code == 422 and why in refused.text, refused.text
     assert client.get(f"/api/jobs/{talk}/versions").json() == [] and web.store.unpublished() == []
+
+
+def test_signs_that_no_file_can_have_are_left_out_of_all(web: WebHouse, talk: int) -> None:
+    client = web.client()
+    # What a browser sends for half of a sign that it writes as two.
+    body = json.dumps({"based_on": 0, "lines": [{"start_s": 0.0, "end_s": 2.0, "text": "the\0 bud\x02get\ud83d is"}]})
+    assert client.post(f"/api/jobs/{talk}/versions", content=body, headers=JSON).status_code == 201
+    assert texts(client, talk)[-1] == "the bud get is"
+    (hit,) = client.get("/api/search", params={"q": "get"}).json()
+    assert (hit["text"], hit["highlights"]) == ("the bud get is", [[8, 11]])
+
+
+def test_an_earlier_version_can_count_again_after_the_channels_were_mixed(web: WebHouse) -> None:
+    job = web.add("call.opus", said("left", 0.0, 1.0, channel=1), said("right", 0.0, 1.0, channel=2))
+    client = web.client()
+    assert save(client, job, current(client, job), text="night").status_code == 201
+    web.store.retry(job)
+    web.store.claim(1)
+    web.store.restart(job)
+    restored = client.post(f"/api/jobs/{job}/versions/1/restore", json={"based_on": 1})
+    assert restored.status_code == 201, restored.text
+    assert texts(client, job) == ["left", "night"]
 
 
 def test_lines_that_overlap_come_back_as_they_were_saved(web: WebHouse, talk: int) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.chunk import Segment, Word
-from daemon.publish.corrections import Typed, corrected
+from daemon.publish.corrections import NOT_TEXT, Typed, corrected
 from daemon.publish.subtitles import cues
 from daemon.store.records import Job
 from daemon.store.versions import Line
@@ -133,7 +133,7 @@ LINE = st.builds(
     lambda start, length, text: Typed(start / 100, (start + length) / 100, text, 0, ""),
     st.integers(0, 5500),
     st.integers(1, 500),
-    st.text(min_size=1, max_size=60).filter(str.strip),
+    st.text(min_size=1, max_size=60).filter(lambda text: NOT_TEXT.sub(" ", text).strip()),
 )
 
 
@@ -148,3 +148,26 @@ def test_whatever_is_typed_has_words_in_its_own_time_and_cues_that_do_not_overla
     shown = cues(found, duration_s=60.0)
     assert all(cue.start_s < cue.end_s for cue in shown)
     assert all(one.end_s <= other.start_s for one, other in pairwise(shown))
+
+
+def test_the_language_of_a_line_can_be_corrected_alone() -> None:
+    first, second = of([typed(BEFORE[0], language="de"), typed(BEFORE[1], language="")])
+    assert (first.language, first.edited, first.words) == ("de", False, BEFORE[0].words)
+    assert second.language == BEFORE[1].language
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x02", "\x1b", "\x7f", "\x85", "\ud83d", "\udc00"])
+def test_signs_that_are_no_text_part_words_and_are_left_out(sign: str) -> None:
+    (line,) = of([typed(BEFORE[0], text=f"{sign}one{sign}two {sign}three{sign}")])
+    assert line.text == "one two three"
+    with pytest.raises(ValueError, match="line 1: it has no text"):
+        of([typed(BEFORE[0], text=f"{sign} {sign}")])
+
+
+def test_a_channel_without_lines_can_have_some_again() -> None:
+    apart = replace(JOB, sound=replace(JOB.sound, channels=(1, 2)))
+    lines = [Typed(0.0, 1.0, "left", 1, "en"), Typed(0.0, 1.0, "right", 2, "en")]
+    for before in ([spoken("left", 0.0, 1.0, channel=1)], []):
+        assert [line.channel for line in corrected(lines, before, apart)] == [1, 2]
+    with pytest.raises(ValueError, match="line 1: there is no channel 0: it is one of 1, 2"):
+        corrected([typed(BEFORE[0])], [], apart)
