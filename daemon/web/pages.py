@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,8 +54,9 @@ def clock(seconds: float | None) -> str:
     """Return a length, or a place in a recording, as 1:02:03 or 2:03."""
     if seconds is None:
         return ""
-    text = str(timedelta(seconds=int(seconds)))
-    return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def moment(time: str | None) -> str:

@@ -22,6 +22,8 @@ from tests.integration.test_browser import becomes
 from tests.integration.web_clients import served
 from tests.integration.web_house import WebHouse
 
+KEPT = "Object.values(localStorage).some((each) => each.includes('So, good morning'))"
+
 
 @pytest.fixture
 def page(desk: Desk) -> Iterator[Page]:
@@ -35,7 +37,7 @@ def page(desk: Desk) -> Iterator[Page]:
 def test_what_was_not_saved_is_there_again_after_the_page_was_lost(page: Page) -> None:
     correct(page)
     page.keyboard.type("So, ")
-    becomes(page, "Object.values(localStorage).some((each) => each.includes('So, good morning'))")
+    becomes(page, KEPT)
     page.reload()
     expect(page.get_by_text("This browser keeps changes that you have not saved")).to_be_visible()
     page.get_by_role("button", name="Take them up again").click()
@@ -77,6 +79,42 @@ def test_whoever_leaves_or_discards_is_asked(page: Page) -> None:
     assert len(asked) == 2
 
 
+def test_what_is_kept_is_taken_up_or_discarded_before_anything_else(page: Page) -> None:
+    correct(page)
+    page.keyboard.type("So, ")
+    becomes(page, KEPT)
+    page.reload()
+    notice = page.get_by_text("This browser keeps changes that you have not saved")
+    for name in ("Correct", "Restore the line at 0:05"):
+        page.evaluate("document.querySelector('#suppressed').hidden = false")
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.get_by_role("button", name="Take them up again")).to_be_focused()
+        expect(notice).to_be_visible()
+    expect(page.locator(".editor")).to_have_count(0)
+    page.keyboard.press("Enter")
+    tells(page, "Your changes are here again")
+    assert texts(page)[0] == "So, good morning Ida"
+    page.reload()
+    page.get_by_role("button", name="Discard them").click()
+    assert page.evaluate("localStorage.length") == 0
+    correct(page)
+    assert texts(page)[0] == "good morning Ida"
+
+
+def test_another_tab_takes_nothing_away(page: Page) -> None:
+    other = page.context.new_page()
+    other.on("dialog", lambda dialog: dialog.accept())
+    other.goto(page.url)
+    correct(other)
+    correct(page)
+    page.keyboard.type("So, ")
+    becomes(page, KEPT)
+    other.get_by_role("button", name="Close").click()
+    assert page.evaluate(KEPT), "nothing was typed there"
+    page.get_by_role("button", name="Close").click()
+    assert page.evaluate("localStorage.length") == 0
+
+
 def test_who_saves_later_is_told_and_may_save_over_it(web: WebHouse, desk: Desk) -> None:
     talk = web.add("talk.opus", *LINES)
     eve, bea = web.of("eve"), web.of("bea")
@@ -100,6 +138,7 @@ def test_who_saves_later_is_told_and_may_save_over_it(web: WebHouse, desk: Desk)
         opened.value.close()
         page.get_by_role("button", name="Save mine as a newer version").click()
         tells(page, "Saved as version 2.")
+        expect(page.get_by_role("button", name="Save", exact=True)).to_be_focused()
         expect(page.locator("#conflict")).to_be_hidden()
         expect(page.locator("#edited")).to_contain_text("Corrected by bea, 20")
         first = [saved(page, version)[0]["text"] for version in (0, 1, 2)]

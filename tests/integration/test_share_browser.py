@@ -132,6 +132,19 @@ def test_a_link_to_the_text_alone_has_no_player_and_its_text_can_be_copied(
     assert fits(visitor) and serious(visitor) == [] and wrong == []
 
 
+def test_a_double_click_makes_one_link(contexts: tuple[BrowserContext, BrowserContext], address: str) -> None:
+    page = opened_reader(contexts[0], address)
+    before = page.locator("#share-links li")
+    page.wait_for_load_state("networkidle")
+    count = before.count()
+    page.get_by_role("button", name="Make a link").dblclick()
+    expect(page.get_by_label("The link")).to_be_focused()
+    page.wait_for_load_state("networkidle")
+    expect(before).to_have_count(count + 1)
+    page.get_by_role("button", name="Make a link").click()
+    expect(before).to_have_count(count + 2)
+
+
 def test_what_goes_wrong_is_said(contexts: tuple[BrowserContext, BrowserContext], address: str) -> None:
     page = opened_reader(contexts[0], address)
     page.get_by_label("Days").fill("31")

@@ -114,7 +114,7 @@ def test_errors_are_pages_for_people(web: WebHouse) -> None:
 
 
 def test_times_and_marks() -> None:
-    assert [clock(at) for at in (None, 0.0, 59.9, 61.0, 3599.0, 3600.0, 36_061.0)] == [
+    assert [clock(at) for at in (None, 0.0, 59.9, 61.0, 3599.0, 3600.0, 36_061.0, 90_000.0)] == [
         "",
         "0:00",
         "0:59",
@@ -122,6 +122,7 @@ def test_times_and_marks() -> None:
         "59:59",
         "1:00:00",
         "10:01:01",
+        "25:00:00",
     ]
     assert marked("a budget b", [(2, 8)]) == [("a ", False), ("budget", True), (" b", False)]
     assert marked("budget", [(0, 6)]) == [("budget", True)] and marked("none", []) == [("none", False)]

@@ -31,9 +31,15 @@ const isChanged = () => editor !== null && (editor.history.isChanged || editor.i
 
 // -- begin and end -------------------------------------------------------------------------------------------
 
-async function begin() {
+async function begin({ takesUp = false } = {}) {
   // Open the editor on the newest version; the value is whether it is open.
   if (editor || isBusy) return editor !== null;
+  if (!takesUp && draft.read()) {
+    // Whatever is typed now would take its place.
+    await offerDraft();
+    kept.querySelector("button").focus();
+    return false;
+  }
   isBusy = true;
   fail("");
   try {
@@ -92,7 +98,7 @@ function changed() {
 
 async function offerDraft() {
   const found = draft.read();
-  if (!found || location.hash.startsWith("#version=")) return;
+  if (!found) return;
   const all = await versions.all().catch(() => []);
   const isOld = found.base !== (all[0]?.version ?? 0);
   if (editor) return;
@@ -109,7 +115,7 @@ async function offerDraft() {
 
 async function takeUp() {
   const found = draft.read();
-  if (!found || !(await begin())) return;
+  if (!found || !(await begin({ takesUp: true }))) return;
   base = found.base; // where somebody else has saved since, saving will tell
   editor.replaceAll(found.lines);
 }
@@ -139,7 +145,9 @@ async function save(basedOn) {
     [base, savedLines] = [version.version, lines];
     history.saved(mark);
     if (editor) changed();
+    const hadFocus = conflict.contains(document.activeElement);
     conflict.hidden = true;
+    if (hadFocus) tool("save").focus();
     showNote(version);
     tell(t("Saved as version {version}. The files are being written again.", { version: version.version }));
   } catch (error) {
@@ -284,4 +292,4 @@ new ResizeObserver(([{ target }]) => {
   // What stands above the lines must not hide the one that is in focus.
   document.documentElement.style.setProperty("--above", `${target.offsetHeight}px`);
 }).observe(document.querySelector(".player"));
-offerDraft();
+if (!location.hash.startsWith("#version=")) offerDraft();

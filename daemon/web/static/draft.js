@@ -4,6 +4,7 @@ const EVERY_MS = 500;
 
 export class Draft {
   #waits = 0;
+  #known = null; // as this page has read or written it last; another one may have written since
 
   constructor(name) {
     // Of whom and of which recording: others may use the same browser.
@@ -13,7 +14,8 @@ export class Draft {
   read() {
     // { base, at, lines }; null where there is none.
     try {
-      const draft = JSON.parse(localStorage.getItem(this.key));
+      this.#known = localStorage.getItem(this.key);
+      const draft = JSON.parse(this.#known);
       return Array.isArray(draft?.lines) && Number.isInteger(draft.base) ? draft : null;
     } catch {
       return null;
@@ -28,16 +30,19 @@ export class Draft {
   keep(make, failed) {
     this.#forget();
     try {
-      localStorage.setItem(this.key, JSON.stringify(make()));
+      const whole = JSON.stringify(make());
+      localStorage.setItem(this.key, whole);
+      this.#known = whole;
     } catch {
       failed(); // the browser keeps nothing, or has no room left
     }
   }
 
   remove() {
+    // What somebody types in another tab stays.
     this.#forget();
     try {
-      localStorage.removeItem(this.key);
+      if (localStorage.getItem(this.key) === this.#known) localStorage.removeItem(this.key);
     } catch {
       // then there is none
     }

@@ -13,6 +13,7 @@ const tell = told(document.querySelector("#share-said"));
 const list = document.querySelector("#share-links");
 const row = document.querySelector("#share-link");
 const from = part.dataset.from;
+let isMaking = false;
 
 async function ask(path, method = "GET", wish = undefined) {
   // The answer to a request; null once it is told that there is none.
@@ -63,8 +64,11 @@ async function withdraw(link, button) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (isMaking) return; // a double click makes one link
+  isMaking = true;
   const wish = { days: form.elements.days.valueAsNumber, with_recording: form.elements.with_recording.checked };
   const link = await ask(from, "POST", wish);
+  isMaking = false;
   if (!link) return;
   address.value = new URL(link.address, location.origin);
   address.dataset.link = link.id;
