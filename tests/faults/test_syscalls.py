@@ -66,7 +66,7 @@ def outcome(daemon: Daemon) -> dict[str, bytes]:
 
 
 KILLS = [
-    pytest.param(["linkat"], 2, id="one link in 2"),
+    pytest.param(["linkat"], 4, id="one link in 4"),
     pytest.param(["write"], 8, id="one write in 8"),
     pytest.param(CALLS, 1, id="every call", marks=pytest.mark.faults),
 ]
@@ -98,7 +98,7 @@ def test_a_kill_at_each_system_call(once_started: tuple[Daemon, Path], calls: li
 
 
 FAILURES = [
-    pytest.param(["linkat", "fdatasync"], 10, id="one link and sync of the database in 10"),
+    pytest.param(["linkat", "fdatasync"], 16, id="one link and sync of the database in 16"),
     pytest.param([*CALLS, "openat"], 1, id="every call", marks=pytest.mark.faults),
 ]
 

@@ -34,6 +34,8 @@ PAGES = (
     "/shared/wrong",
 )
 LOCALES = {"en": "en-GB", "de": "de-AT", "fr": "fr-CA", "es": "es-MX", "zh": "zh-CN"}
+AXED = "de"
+"""What axe looks for does not depend on the language, and it takes a second for each page."""
 
 
 PHONE: dict[str, Any] = {"viewport": {"width": SIZES[-1][0], "height": SIZES[-1][1]}, "color_scheme": "dark"}
@@ -67,6 +69,8 @@ def is_for_everybody(page: Page, code: str) -> None:
         " && !each.closest('.hidden, .skip, .plot')).map((each) => each.outerHTML.slice(0, 200))"
     )
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and wide == [], (page.url, wide)
+    if code != AXED:
+        return
     found = Axe().run(page).response["violations"]
     assert [(page.url, each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS] == []
 
@@ -160,7 +164,7 @@ def test_what_the_server_refuses_is_marked_as_english(full: WebHouse, browser: B
         page.locator(".editor textarea").fill("a" * 10_001)
         page.keyboard.press("Control+s")
         trouble = page.locator("#correct-trouble")
-        expect(trouble).to_contain_text("at most 10000 characters")
+        expect(trouble).to_contain_text("line 1: its text has 10001 characters")
         expect(trouble).to_have_attribute("lang", "en")
         page.route("**/versions", lambda route: route.abort())
         page.keyboard.press("Control+s")
