@@ -66,7 +66,7 @@ def outcome(daemon: Daemon) -> dict[str, bytes]:
 
 
 KILLS = [
-    pytest.param(["linkat"], 4, id="one link in 4"),
+    pytest.param(["linkat"], 2, id="one link in 2"),
     pytest.param(["write"], 8, id="one write in 8"),
     pytest.param(CALLS, 1, id="every call", marks=pytest.mark.faults),
 ]
