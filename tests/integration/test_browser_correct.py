@@ -294,3 +294,16 @@ def test_what_sounds_is_seen_where_the_system_sets_the_colours(page: Page) -> No
     other_word, other_line = page.locator("#lines .text [data-start]").first, page.locator("#lines > li").last
     assert word.evaluate(looks)[1] != other_word.evaluate(looks)[1]
     assert (line.evaluate(looks)[0], other_line.evaluate(looks)[0]) == ("solid", "none")
+
+
+@pytest.mark.parametrize("size", [(640, 400), (320, 256), SIZES[1]], ids=["200 %", "400 %", "a phone"])
+def test_nothing_hides_the_text_that_is_open(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    correct(page)
+    is_seen = """(each) => {
+        const { left, top, width, height } = each.getBoundingClientRect();
+        return document.elementFromPoint(left + width / 2, top + height / 2) === each;
+    }"""
+    for key in ("Enter", "Enter", "Enter", "Shift+Enter", "Shift+Enter"):
+        page.keyboard.press(key)
+        assert page.locator(".editor textarea").evaluate(is_seen)
