@@ -282,3 +282,28 @@ def test_everybody_can_correct(page: Page, scheme: Any, size: tuple[int, int]) -
     assert fits(page)
     found = Axe().run(page).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS] == []
+
+
+def test_what_sounds_is_seen_where_the_system_sets_the_colours(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    page.locator("#lines .text [data-start]", has_text="budget").click()
+    becomes(page, "document.querySelector('#lines .sounds') !== null")
+    page.keyboard.press("k")
+    looks = "(each) => [getComputedStyle(each).outlineStyle, getComputedStyle(each).backgroundColor]"
+    word, line = page.locator("#lines .sounds"), page.locator("#lines > [aria-current]")
+    other_word, other_line = page.locator("#lines .text [data-start]").first, page.locator("#lines > li").last
+    assert word.evaluate(looks)[1] != other_word.evaluate(looks)[1]
+    assert (line.evaluate(looks)[0], other_line.evaluate(looks)[0]) == ("solid", "none")
+
+
+@pytest.mark.parametrize("size", [(640, 400), (320, 256), SIZES[1]], ids=["200 %", "400 %", "a phone"])
+def test_nothing_hides_the_text_that_is_open(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    correct(page)
+    is_seen = """(each) => {
+        const { left, top, width, height } = each.getBoundingClientRect();
+        return document.elementFromPoint(left + width / 2, top + height / 2) === each;
+    }"""
+    for key in ("Enter", "Enter", "Enter", "Shift+Enter", "Shift+Enter"):
+        page.keyboard.press(key)
+        assert page.locator(".editor textarea").evaluate(is_seen)

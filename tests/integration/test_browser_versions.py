@@ -160,8 +160,28 @@ def test_what_cannot_be_saved_is_told_and_kept(page: Page) -> None:
     page.route("**/versions", lambda route: route.abort())
     page.keyboard.press("Control+s")
     expect(page.get_by_role("alert").filter(has_text="The server cannot be reached")).to_be_visible()
+    page.route("**/versions", lambda route: route.fulfill(status=200, content_type="text/html", body="Log in"))
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("alert").filter(has_text="Unexpected")).to_have_count(0)
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("alert").filter(has_text="The server cannot be reached")).to_be_visible()
     assert page.evaluate("localStorage.length") == 1 and texts(page)[0] == "a" * 10_001
     page.unroute("**/versions")
+
+
+def test_a_server_that_never_answers_is_not_waited_for_for_ever(page: Page) -> None:
+    page.add_init_script(
+        "{ const wait = AbortSignal.timeout; AbortSignal.timeout = () => wait.call(AbortSignal, 300) }"
+    )
+    page.reload()
+    correct(page)
+    page.keyboard.type("So, ")
+    page.route("**/versions", lambda _: None)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("alert").filter(has_text="The server cannot be reached")).to_be_visible()
+    page.unroute("**/versions")
+    page.keyboard.press("Control+s")
+    tells(page, "Saved as version 1.")
 
 
 # -- what was left out, and versions -------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import { t } from "/static/texts.js";
 
+const PATIENCE_MS = 150_000; // longer than the server waits for what is sent
+
 export class Refused extends Error {
   // `language` is that of the message: what the server says is in English, as it says it to programs.
   constructor(status, message, language = document.documentElement.lang) {
@@ -10,8 +12,7 @@ export class Refused extends Error {
   }
 }
 
-async function answered(answer) {
-  if (answer.ok) return answer.json();
+async function refused(answer) {
   const { status } = answer;
   if (status === 401)
     throw new Refused(status, t("You are logged out: log in again in another tab, then try again here."));
@@ -27,11 +28,13 @@ async function ask(address, options) {
   // Raises Refused, with status 0 where there is no answer.
   let answer;
   try {
-    answer = await fetch(address, options);
+    answer = await fetch(address, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (answer.ok) return await answer.json();
   } catch {
+    // There is no answer, it broke off, or somebody between has answered.
     throw new Refused(0, t("The server cannot be reached."));
   }
-  return answered(answer);
+  return refused(answer);
 }
 
 export class Versions {
