@@ -21,7 +21,7 @@ MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
 GROUP = 20
 """Transcripts that are written again in one round."""
 # SQLite takes an index of some rows only for a condition that is written as the index has it, and `published = 0`
-# would have it read every version, each with all of its lines.
+# would have it read every version.
 IS_CURRENT: ColumnElement[bool] = literal_column("versions.current")
 """The condition that a version counts."""
 IS_LATE: ColumnElement[bool] = literal_column("NOT versions.published")
