@@ -89,7 +89,7 @@ def test_no_lines_are_read_but_those_of_the_jobs_that_are_wanted(folder: Path) -
             "before_cursor_execute",
             lambda _db, _cursor, statement, parameters, _context, _many: asked.append((statement, parameters)),
         )
-        assert list(queries.table("segments", [1]))
+        assert list(queries.table("segments", [1, 2]))
         ((statement, parameters),) = [each for each in asked if "FROM lines" in each[0]]
         with queries._engine.connect() as db:
             plan = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
