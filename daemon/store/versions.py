@@ -18,6 +18,8 @@ MACHINE = 0
 """The number of the version that the machine made, which nobody has saved."""
 MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
 """What a model says of its own text, and of no other."""
+NOT_EXPORTED = "not exported"
+"""How the reason of a finished job begins of which further formats could not be written."""
 GROUP = 20
 """Transcripts that are written again in one round."""
 # SQLite takes an index of some rows only for a condition that is written as the index has it, and `published = 0`
