@@ -133,8 +133,9 @@ class Recordings:
     def _recorded(self, job: Whereabouts, path: bytes, status: os.stat_result) -> Delivered:
         """Have job and transcript follow a recording that was moved."""
         seen = Seen(job.root, path, fingerprint(status), status.st_size)
-        files, reason = self.take_along(self.store, job, seen)
-        self.store.follow([Moved(job.job_id, *self.resolver.of(seen), files, reason)])
+        with self.store.files_turn:
+            files, reason = self.take_along(self.store, job, seen)
+            self.store.follow([Moved(job.job_id, *self.resolver.of(seen), files, reason)])
         if reason:
             log.warning("job %d %s: %s", job.job_id, readable(path), reason)
         return Delivered(f"moved to {readable(path)}")

@@ -27,6 +27,9 @@ class Access(Reading):
         self._turn = Lock()
         """Threads that write take turns: SQLite would let a waiting one sleep while another keeps writing."""
         self._keep_waiting = keep_waiting
+        self.files_turn = Lock()
+        """Held by who moves the files of jobs that are done, until the database says where they are now, and by who
+        writes them again: otherwise what was written there lies where nobody knows of it."""
 
     def close(self) -> None:
         """Close the connections to the database."""

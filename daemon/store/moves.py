@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, not_, or_, select, update
 
 from daemon.chunk import BESIDE
 from daemon.filesystem import file_of, inode_of
@@ -35,6 +35,7 @@ from daemon.store.schema import (
     jobs,
     outputs,
 )
+from daemon.store.versions import NOT_EXPORTED
 
 RESOLVED_AGAIN = (QUEUED, PAUSED, FAILED, VANISHED)
 """States in which a job takes the options of the place to which its file was moved."""
@@ -133,7 +134,9 @@ class Moves(Access):
             between = and_(jobs.c.id > before.id, jobs.c.state == VANISHED, not_(_published()))
             same_path = and_(jobs.c.root == touched.root, jobs.c.path_bytes == touched.path_bytes)
             db.execute(delete(jobs).where(or_(jobs.c.id == job_id, and_(same_path, between))))
-            seen = {"fingerprint": touched.fingerprint, "size_bytes": touched.size_bytes}
+            # That it had changed is why its corrections could not be written.
+            reason = case((jobs.c.reason.startswith(NOT_EXPORTED), None), else_=jobs.c.reason)
+            seen = {"fingerprint": touched.fingerprint, "size_bytes": touched.size_bytes, "reason": reason}
             db.execute(update(jobs).where(jobs.c.id == before.id).values(**seen))
             return int(before.id)
 

@@ -37,10 +37,7 @@ from daemon.store.schema import (
 )
 from daemon.store.stages import Stages
 from daemon.store.transcripts import Transcripts
-from daemon.store.versions import IS_LATE, Versions, unpublished
-
-NOT_EXPORTED = "not exported"
-"""How the reason of a finished job begins of which further formats could not be written."""
+from daemon.store.versions import IS_LATE, NOT_EXPORTED, Versions, unpublished
 
 
 class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Versions, Stages, Measurements, Requests, Outbox):

@@ -40,10 +40,13 @@ class TableQueries(ReadAccess):
         if name == "segments":
             said = lines.join(jobs, jobs.c.id == lines.c.job_id)
             rows = rows.select_from(said).order_by(lines.c.job_id, *in_order(lines))
+            # Of the view SQLite reads only these jobs if they are named as it names them, else all there are.
+            of = lines.c.job_id
         else:
             rows = rows.order_by(jobs.c.id)
+            of = jobs.c.id
         for group in self._groups(job_ids):
-            for row in self._rows(rows.where(jobs.c.id.in_(group))):
+            for row in self._rows(rows.where(of.in_(group))):
                 yield tuple(value.hex() if isinstance(value, bytes) else value for value in row)
 
     def _groups(self, job_ids: Sequence[int]) -> Iterator[list[int]]:

@@ -18,10 +18,12 @@ MACHINE = 0
 """The number of the version that the machine made, which nobody has saved."""
 MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
 """What a model says of its own text, and of no other."""
+NOT_EXPORTED = "not exported"
+"""How the reason of a finished job begins of which further formats could not be written."""
 GROUP = 20
 """Transcripts that are written again in one round."""
 # SQLite takes an index of some rows only for a condition that is written as the index has it, and `published = 0`
-# would have it read every version, each with all of its lines.
+# would have it read every version.
 IS_CURRENT: ColumnElement[bool] = literal_column("versions.current")
 """The condition that a version counts."""
 IS_LATE: ColumnElement[bool] = literal_column("NOT versions.published")

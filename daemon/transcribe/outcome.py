@@ -94,6 +94,15 @@ class Outcomes:
 
         What cannot be written now is tried again later.
         """
+        # Never waits for who moves files: the next round comes soon.
+        if not self._store.files_turn.acquire(blocking=False):
+            return
+        try:
+            self._publish_late()
+        finally:
+            self._store.files_turn.release()
+
+    def _publish_late(self) -> None:
         now = time.monotonic()
         late = self._store.unpublished(self._corrected_until)
         # All have their turn, however many cannot be written.

@@ -99,6 +99,10 @@ class Comparison:
 
     def _take(self, unknown: Sequence[tuple[int, Seen, Known | None]]) -> bool:
         """Follow the files that belong to jobs which are there already, and begin to settle the others."""
+        with self._store.files_turn:
+            return self._take_now(unknown)
+
+    def _take_now(self, unknown: Sequence[tuple[int, Seen, Known | None]]) -> bool:
         fresh: list[Seen] = []
         moves: list[Moved] = []
         candidates = self._store.by_inode({seen.fingerprint for _, seen, _ in unknown})

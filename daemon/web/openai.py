@@ -230,7 +230,8 @@ def _whole(database: Path, job_id: int, asked: Wanted) -> tuple[bytes, str]:
         row = queries.record(job_id)
         state = queries.states([job_id]).get(job_id, FORGOTTEN)
         if row is not None and state == DONE:
-            return answer(row, queries.transcript(job_id), asked)
+            version = queries.edition(job_id)
+            return answer(row, queries.transcript(job_id), asked, version)
         detail = queries.job(job_id)
     reason = (detail and (detail["reason"] or detail["error"])) or HINTS.get(state, "")
     hint = HINTS.get(state, "") if state == DEAD else ""

@@ -6,10 +6,11 @@ from math import ceil
 from typing import Any
 
 from daemon.chunk import ENGLISH, Segment
-from daemon.publish.formats import render
+from daemon.publish.formats import rendered, transcript_of
 from daemon.publish.scripts import joined
 from daemon.publish.spelling import spellings
 from daemon.store.records import Job, StoredChunk
+from daemon.store.versions import MEASURES, Version
 from daemon.web.language_names import name_of
 from daemon.web.openai_request import Wanted
 
@@ -17,17 +18,19 @@ TYPES = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 JSON = "application/json"
 
 
-def answer(job: Job, segments: Sequence[Segment], wanted: Wanted) -> tuple[bytes, str]:
+def answer(job: Job, segments: Sequence[Segment], wanted: Wanted, version: Version | None = None) -> tuple[bytes, str]:
     """Return the body of the answer for a job that is done, and its type.
 
     Args:
         job: The job.
         segments: What was said, as it is stored.
         wanted: What was asked for.
+        version: The version that the segments are, if somebody has saved them.
     """
+    transcript = transcript_of(job, segments, version=version)
     if wanted.form in ("srt", "vtt"):
-        return render(job, segments, formats=[wanted.form])[wanted.form], f"{TYPES[wanted.form]}; charset=utf-8"
-    document = json.loads(render(job, segments, formats=["json"])["json"])
+        return rendered(transcript, [wanted.form])[wanted.form], f"{TYPES[wanted.form]}; charset=utf-8"
+    document = json.loads(rendered(transcript, ["json"])["json"])
     if wanted.form == "text":
         return f"{document['text']}\n".encode(), f"{TYPES['text']}; charset=utf-8"
     short = {"text": document["text"], "usage": {"type": "duration", "seconds": ceil(job.duration_s or 0)}}
@@ -54,7 +57,10 @@ def _word(word: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _segment(line: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a line as OpenAI has it; `seek` is in hundredths of a second, and no tokens are kept."""
+    """Return a line as OpenAI has it; `seek` is in hundredths of a second, and no tokens are kept.
+
+    Its clients want numbers even for what somebody has corrected, of which no model says how sure it is.
+    """
     return {
         "id": line["id"],
         "seek": round(line["start_s"] * 100),
@@ -62,7 +68,7 @@ def _segment(line: Mapping[str, Any]) -> dict[str, Any]:
         "end": line["end_s"],
         "text": line["text"],
         "tokens": [],
-        **{name: line[name] for name in ("temperature", "avg_logprob", "compression_ratio", "no_speech_prob")},
+        **{name: line.get(name, 0.0) for name in MEASURES},
     }
 
 

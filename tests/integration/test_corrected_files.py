@@ -1,6 +1,7 @@
 """What people have corrected is what the files say, whatever happens to daemon and recording."""
 
 import json
+import os
 import shutil
 from typing import Any
 
@@ -135,3 +136,16 @@ def test_it_waits_for_a_folder_that_is_away(daemon: Daemon) -> None:
     away.rename(daemon.inbox)
     wait_until(lambda: is_published(daemon), 30, "the next try")
     assert says(daemon, "mine") and daemon.reasons()["talk.wav"] == ""
+
+
+def test_it_is_written_although_the_recording_was_touched_or_moved_before(daemon: Daemon) -> None:
+    correct(daemon, "mine")
+    os.utime(daemon.inbox / "talk.wav")
+    assert daemon.once() == 0
+    assert says(daemon, "mine") and daemon.reasons()["talk.wav"] == ""
+    correct(daemon, "ours")
+    (daemon.inbox / "kept").mkdir()
+    (daemon.inbox / "talk.wav").rename(daemon.inbox / "kept" / "board.wav")
+    assert daemon.once() == 0
+    assert says(daemon, "ours", "kept/board") and daemon.reasons()["kept/board.wav"] == ""
+    assert len(list(daemon.inbox.rglob("*.*"))) == 4

@@ -97,3 +97,16 @@ def test_corrections_that_cannot_be_written_hold_up_no_others(
         outcomes.publish_corrections()
     assert written == [jobs[-1]] and store.nothing_left(), "`run --once` ends then"
     assert store.unpublished() == jobs[:GROUP]
+
+
+def test_nothing_is_written_while_files_are_moved(
+    store: Store, queries: Queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries.save_version(done(store, "a.wav"), 0, "ada", [LINE])
+    monkeypatch.setattr(outcome, "export_job", lambda *_: None)
+    outcomes = outcome.Outcomes(store, Resolver(Settings()), Counters())
+    with store.files_turn:
+        outcomes.publish_corrections()
+        assert store.unpublished() == [1]
+    outcomes.publish_corrections()
+    assert store.unpublished() == [] and not store.files_turn.locked()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from typer.testing import CliRunner
 
 from daemon.cli.app import app
@@ -78,6 +79,22 @@ def test_tables_are_read_in_groups_of_jobs(folder: Path, monkeypatch: pytest.Mon
         groups = list(queries._groups(ids))
         assert len(groups) > 3 and [job_id for group in groups for job_id in group] == ids
         assert list(queries.table("segments", ids)) == whole
+
+
+def test_no_lines_are_read_but_those_of_the_jobs_that_are_wanted(folder: Path) -> None:
+    asked: list[tuple[str, Any]] = []
+    with Queries(folder / "jobs.db") as queries:
+        event.listen(
+            queries._engine,
+            "before_cursor_execute",
+            lambda _db, _cursor, statement, parameters, _context, _many: asked.append((statement, parameters)),
+        )
+        assert list(queries.table("segments", [1, 2]))
+        ((statement, parameters),) = [each for each in asked if "FROM lines" in each[0]]
+        with queries._engine.connect() as db:
+            plan = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    for table in ("segments", "corrected"):
+        assert [step for step in plan if step.startswith(f"SEARCH {table} USING INDEX")], plan
 
 
 def test_a_table_is_written_into_a_file(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Answers in the shapes of OpenAI's API."""
 
 import json
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 
 from daemon.chunk import Options, Word
 from daemon.store.records import Job, StoredChunk
+from daemon.store.versions import MEASURES, Line, Version
 from daemon.web.openai_answer import Said, answer, event
 from daemon.web.openai_request import Wanted
-from tests.builders import job, segment
+from tests.builders import MOMENT, job, segment
 
 WORDS = (Word(0.5, 0.9, " Good", 0.9), Word(0.9, 1.4, " morning.", 0.8))
 LINES = [segment("Good morning.", 0.5, 1.4, words=WORDS), segment("你好。", 2.0, 3.0, language="zh")]
@@ -102,3 +104,13 @@ def test_of_a_text_that_begins_in_another_way_nothing_more_is_told() -> None:
     said = Said()
     said.more(DONE, CHUNKS[:1])
     assert said.rest("another text") == "" and said.rest("text 0, and more") == ", and more"
+
+
+def test_what_somebody_has_corrected_is_not_spelled_again_and_has_all_numbers() -> None:
+    line = Line(0.0, 1.0, "um, good mourning", -0.2, 0.1, 1.0, 0.0, "en", edited=True)
+    spelled = replace(DONE, options=Options(replace={"mourning": "morning"}, suppress_words=("um",)))
+    body, _ = answer(spelled, [line], Wanted("verbose_json", has_segments=True), Version(1, MOMENT, "ada", False))
+    found = json.loads(body)
+    assert found["text"] == "um, good mourning"
+    (only,) = found["segments"]
+    assert {only[name] for name in MEASURES} == {0.0}
