@@ -13,8 +13,10 @@ from daemon.store.versions import Line
 
 LINES_MAX = 50_000
 """A day of speech has half as many."""
-TEXT_MAX = 10_000
-"""Characters in a line; the longest that a model has made have some hundreds."""
+TEXT_MAX = 2_000
+"""Characters in a line, two minutes of speech; the longest that a model has made have some hundreds."""
+WORDS_MAX = 1_000
+"""More words than a line has were said while it lasts: then they do not tell when its own are said."""
 LATE_S = 1.0
 """How far behind the end of the recording a line may end: players and decoders differ about its length."""
 TICKS_PER_S = 100
@@ -120,9 +122,9 @@ class _Before:
         return min(there, key=lambda line: abs(line.start_s - typed.start_s), default=None)
 
     def _between(self, start_s: float, end_s: float) -> list[Word]:
-        """Return the words that were said in a stretch of time."""
-        first = bisect_left(self._words, start_s, key=_middle)
-        return self._words[first : bisect_left(self._words, end_s, key=_middle)]
+        """Return the words that were said in a stretch of time; none if there are far too many."""
+        first, last = (bisect_left(self._words, time, key=_middle) for time in (start_s, end_s))
+        return self._words[first:last] if last - first <= WORDS_MAX else []
 
     def _is_fixed(self, typed: Typed) -> bool:
         """Return whether somebody has set the times of a line: now, or in the version that was changed."""
