@@ -35,6 +35,7 @@ GUARANTEES = {
     28: "the unit stays hardened",
     29: "what can be heard is in the transcript, at its time",
     30: "what is to follow a transcript is done, in order, and harms nothing",
+    31: "what people correct is kept, and reaches the files",
 }
 
 

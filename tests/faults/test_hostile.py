@@ -86,7 +86,7 @@ def nothing_secret(daemon: Daemon, secret: Path) -> None:
 
 @pytest.mark.guarantee(12)
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("seconds", [6, pytest.param(60, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.faults)])
 def test_files_and_folders_that_are_swapped_for_links(make_daemon: MakeDaemon, seconds: int) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
@@ -166,7 +166,7 @@ class Decoding:
 
 @pytest.mark.guarantee(14, 15, 20)
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("seconds", [8, pytest.param(1200, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("seconds", [4, pytest.param(1200, marks=pytest.mark.faults)])
 def test_a_fuzzer_over_the_decoder(tmp_path: Path, seconds: int) -> None:
     """Real recordings, mutated. Whatever happens, happens in the child; and never is it an exception of our own."""
     sources = [path.read_bytes()[:300_000] for path in corpus()]

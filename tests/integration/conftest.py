@@ -11,6 +11,7 @@ from daemon.store.migrate import migrate
 from daemon.store.monitoring import History
 from daemon.store.queries import Queries
 from daemon.store.store import Store
+from daemon.web import people
 from tests.browser import chromium
 from tests.integration.correct_desk import Desk, desk_in
 from tests.integration.monitor_house import Bench
@@ -59,7 +60,9 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[WebHouse]:
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebHouse]:
+    """A page in this process. Passwords are hashed as always, but quickly."""
+    monkeypatch.setitem(people.SCRYPT, "n", 16)
     made = WebHouse(tmp_path)
     yield made
     made.close()

@@ -12,6 +12,8 @@ from daemon.publish.formats import transcript_of
 from daemon.store.queries import Queries
 from tests.support import Daemon, MakeDaemon, wait_until, write_wav
 
+pytestmark = pytest.mark.guarantee(31)
+
 FORMATS = ("txt", "srt", "json")
 
 

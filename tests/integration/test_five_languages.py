@@ -62,7 +62,7 @@ def opened(browser: Browser, address: str, code: str = "en", **options: Any) -> 
 def is_for_everybody(page: Page, code: str) -> None:
     """All that is folded up is open; nothing is wider than the page, nor a serious finding of axe-core."""
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("networkidle" if code == AXED else "load")
     assert page.evaluate("document.documentElement.lang") == CATALOGS[code].tag
     wide = page.evaluate(
         "[...document.querySelectorAll('body *')].filter((each) => each.getBoundingClientRect().right > innerWidth + 1"

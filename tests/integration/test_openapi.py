@@ -28,7 +28,7 @@ from tests.support import Daemon, queue
 from tests.webs import Web
 
 ENDLESS = "/api/events"
-EXAMPLES = 12
+EXAMPLES = 8
 """Of each operation; all together take about 20 s."""
 JOBS = 3
 UNTIL_A_DAEMON_RUNS = 503

@@ -21,6 +21,8 @@ from daemon.watch.resolver import Resolver
 from tests.builders import result
 from tests.support import queue
 
+pytestmark = pytest.mark.guarantee(31)
+
 LINE = Line(0.0, 1.0, "as it was said", 0.0, 0.0, 0.0, 0.0, "en", edited=True)
 
 

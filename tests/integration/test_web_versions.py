@@ -8,6 +8,8 @@ from starlette.testclient import TestClient
 
 from tests.integration.web_house import WebHouse, said
 
+pytestmark = pytest.mark.guarantee(31)
+
 LINES = (said("good morning Ida", 0.0, 2.0, timed=True), said("the budget is to large", 2.5, 6.0, timed=True))
 
 JSON = {"Content-Type": "application/json"}
