@@ -12,6 +12,11 @@ from daemon.store.changes import Changes
 
 LOOK_S = 1.0
 """The database is looked at this often while somebody listens; it is one small read of shared memory."""
+CROWD = 20
+"""Whenever so many more listen, the pause between two looks is as much longer: each change has all of them ask for the
+page anew, on the cores that transcribe."""
+LONGEST = 5.0
+"""So many times as long it is at most."""
 SIGN_OF_LIFE_S = 15.0
 """Proxies close connections on which nothing comes."""
 LISTENERS_MAX = 1500
@@ -94,4 +99,4 @@ class Feed:
                 async with self._changed:
                     self._number += 1
                     self._changed.notify_all()
-            await asyncio.sleep(self._look_s)
+            await asyncio.sleep(self._look_s * min(1 + self._listeners / CROWD, LONGEST))
