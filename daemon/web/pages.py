@@ -15,13 +15,14 @@ from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
 from daemon.config.values import PRIORITY_MAX
 from daemon.publish.formats import transcript_of
+from daemon.store.queries import Queries
 from daemon.store.requests import acts_on
 from daemon.store.schema import DONE
 from daemon.store.search_queries import Hit
 from daemon.web import translation
 from daemon.web.api import Command
 from daemon.web.drop_zone import drop_zone
-from daemon.web.house import House, HouseOf, JobOf, Reader, Reads, Writer
+from daemon.web.house import PATIENCE_S, House, HouseOf, JobOf, Reader, Reads, Writer
 from daemon.web.people import Person
 from daemon.web.playback import is_video
 from daemon.web.searching import Sought
@@ -116,17 +117,20 @@ def queue(
 
 
 @router.get("/now")
-def now(
-    request: Request, house: HouseOf, person: Reader, queries: Reads, shown: Annotated[Shown, Depends()]
-) -> Response:
+def now(request: Request, house: HouseOf, person: Reader, shown: Annotated[Shown, Depends()]) -> Response:
     """The part of that page that changes; everybody who looks asks for it after each change."""
+
+    def make() -> str:
+        # Only the first who asks after a change needs the database, and to open it takes longer than all the rest.
+        with Queries(house.database, PATIENCE_S) as queries:
+            return text("now.html", person, _queue(person, queries, shown))
+
     change: int = request.app.state.feed.number
     question = (person.folders, person.read_only, shown, translation.language())
-    content = house.shared.get(question, change, lambda: text("now.html", person, _queue(person, queries, shown)))
-    return HTMLResponse(content)
+    return HTMLResponse(house.shared.get(question, change, make))
 
 
-def _queue(person: Person, queries: Reads, shown: Shown) -> dict[str, Any]:
+def _queue(person: Person, queries: Queries, shown: Shown) -> dict[str, Any]:
     try:
         found = queries.page(shown.filter(person), limit=50, cursor=shown.cursor)
     except ValueError as error:

@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
@@ -71,3 +72,14 @@ def test_an_address_that_is_taken_says_so(web: WebHouse) -> None:
 
 def test_there_is_no_page_where_none_is_asked_for() -> None:
     assert Settings().web.listen == ""
+
+
+def test_no_answer_waits_for_a_sign_from_the_other_side(web: WebHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_on: list[int] = []
+
+    def run(_server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        set_on.extend(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in sockets)
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    serve(web.settings, "127.0.0.1:0")
+    assert set_on == [1]
