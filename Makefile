@@ -18,7 +18,7 @@ demo: $(VENV)/run.stamp ## transcribe the shipped clip once and print the transc
 	@echo && cat demo/inbox/demo.txt
 
 test: $(VENV)/test.stamp lint ## check and test everything but the full fault doses (under 20 minutes)
-	$(BIN)/pytest -m "not faults and not soak and not systemd" -n 2 --dist worksteal
+	$(BIN)/pytest -m "not faults and not soak and not systemd" -n 3 --dist worksteal
 
 unit: $(VENV)/test.stamp ## run the unit tests but the slow ones (under a minute)
 	$(BIN)/pytest tests/unit -m "not slow" -n 2

@@ -7,15 +7,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import wave
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 from daemon.chunk import Options
+from daemon.store.migrate import migrate
 from daemon.store.store import Store
 from tests.builders import seen
 
@@ -280,6 +283,19 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def new_database(path: Path) -> None:
+    """An empty database as the migrations make it; they run once, for that takes a tenth of a second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_empty_database())
+
+
+@cache
+def _empty_database() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        migrate(path := Path(folder) / "jobs.db")
+        return path.read_bytes()
 
 
 def queue(store: Store, *names: str | bytes, root: str = "/root", priority: int = 0) -> None:

@@ -177,7 +177,7 @@ def test_very_many_files_at_once(make_daemon: MakeDaemon, files: int) -> None:
 
 
 @pytest.mark.guarantee(4, 5)
-@pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.faults)])
 def test_a_storm_of_touches_and_comparisons(make_daemon: MakeDaemon, seconds: int) -> None:
     """Ten files are touched, renamed and replaced all the time, and compared five times a second."""
     rng = random.Random(3)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from daemon.store.migrate import migrate
 from daemon.store.monitoring import History
 from daemon.store.queries import Queries
 from daemon.store.store import Store
@@ -16,13 +15,14 @@ from tests.browser import chromium
 from tests.integration.correct_desk import Desk, desk_in
 from tests.integration.monitor_house import Bench
 from tests.integration.web_house import WebHouse
+from tests.support import new_database
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """The database."""
     database = tmp_path / "var" / "jobs.db"
-    migrate(database)
+    new_database(database)
     return database
 
 

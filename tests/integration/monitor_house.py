@@ -10,9 +10,8 @@ import pytest
 from daemon.config import reader
 from daemon.monitor.counters import Counters
 from daemon.monitor.sampling import Monitor
-from daemon.store import migrate
 from daemon.store.monitoring import History
-from tests.support import monitored
+from tests.support import monitored, new_database
 
 MINUTE_S = 60.0
 A, B = "RTX 4090 GPU-aaaaaaaa", "RTX 4090 GPU-bbbbbbbb"
@@ -46,7 +45,7 @@ class Bench:
         settings = reader.load(file)
         monitor = settings.monitor.model_copy(update={"probe_timeout_seconds": probe_s})
         self.settings = settings.model_copy(update={"monitor": monitor})
-        migrate.migrate(settings.database_path)
+        new_database(settings.database_path)
         self.history = History(settings.database_path, lambda _reason: False)
         self.counters = Counters()
         self.now = 1000.0

@@ -42,6 +42,7 @@ def test_everything_is_measured_on_a_real_daemon(tmp_path: Path, monkeypatch: py
     assert json.loads(report.to_json(None))["workloads"][0]["recordings"] == 3
 
 
+@pytest.mark.faults
 def test_a_recording_that_is_not_transcribed_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSCRIBED_FAKE", json.dumps({"unready_after": 0}))
     monkeypatch.setattr(workload, "memos", broken)

@@ -11,7 +11,6 @@ import pytest
 
 from daemon.filesystem import fingerprint
 from daemon.publish.relocation import take_along
-from daemon.store import migrate
 from daemon.store.queries import Queries
 from daemon.store.records import Output, Seen
 from daemon.store.store import Store
@@ -22,6 +21,7 @@ from daemon.watch.names import Names
 from daemon.watch.resolver import Resolver
 from daemon.watch.settler import Settler
 from tests.builders import settings
+from tests.support import new_database
 
 
 class Folders:
@@ -32,7 +32,7 @@ class Folders:
         self.settings = settings(folder, text, inboxes=("inbox", "german"))
         self.inbox, self.german = folder / "inbox", folder / "german"
         self.database = self.settings.database_path
-        migrate.migrate(self.database)
+        new_database(self.database)
         self.store = Store(self.database)
         self.watch_again()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from daemon.config import reader
-from daemon.store import migrate
 from daemon.store.queries import Queries
 from daemon.store.store import Store
 from daemon.watch import completion as room
@@ -19,6 +18,7 @@ from daemon.watch.listing import walk
 from daemon.watch.names import Names
 from daemon.watch.resolver import Resolver
 from daemon.watch.settler import Settler
+from tests.support import new_database
 
 
 class Folder:
@@ -30,7 +30,7 @@ class Folder:
         text = f'[[watch]]\npath = "inbox"\ngrowing = "{growing}"\nwhen_transcript_exists = "skip"'
         (folder / "config.toml").write_text(text)
         settings = reader.load(folder / "config.toml")
-        migrate.migrate(settings.database_path)
+        new_database(settings.database_path)
         self.path = settings.database_path
         self.store = Store(self.path)
         self.settler: Settler[Key] = Settler(0.0)

@@ -10,14 +10,13 @@ import pytest
 
 from daemon.config import reader
 from daemon.signals import Wakeup
-from daemon.store import migrate
 from daemon.store.queries import Queries
 from daemon.store.store import Store
 from daemon.watch import scanner as room
 from daemon.watch.listing import Found, walk
 from daemon.watch.resolver import Resolver
 from daemon.watch.scanner import GROUP, Scanner
-from tests.support import wait_until
+from tests.support import new_database, wait_until
 
 
 def fill(folder: Path, count: int) -> None:
@@ -33,7 +32,7 @@ def test_of_many_recordings_the_first_are_queued_while_the_last_are_still_to_be_
     fill(tmp_path / "moved", GROUP + 1)
     (tmp_path / "config.toml").write_text("[watching]\nsettle_seconds = 0\nrescan_seconds = 3600\n")
     settings = reader.load(tmp_path / "config.toml")
-    migrate.migrate(settings.database_path)
+    new_database(settings.database_path)
 
     def queued() -> int:
         with Queries(settings.database_path) as queries:

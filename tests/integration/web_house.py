@@ -12,13 +12,13 @@ from daemon.clips import CLIPS
 from daemon.config import reader
 from daemon.config.settings import Settings
 from daemon.filesystem import fingerprint
-from daemon.store.migrate import migrate
 from daemon.store.queries import Queries
 from daemon.store.records import MadeWith, Seen
 from daemon.store.store import Store
 from daemon.web.application import make_app
 from daemon.web.people import Users
 from tests.builders import result, segment
+from tests.support import new_database
 
 BASE = "http://127.0.0.1:8642"
 PASSWORD = "correct horse battery"
@@ -38,7 +38,7 @@ class WebHouse:
         (self.inbox / "ada").mkdir(parents=True)
         self._web = web
         self.settings, self.users = self._load(f"[web]\n{web}\n{PEOPLE}" if web else "")
-        migrate(self.settings.database_path)
+        new_database(self.settings.database_path)
         self.store = Store(self.settings.database_path)
 
     def _load(self, text: str) -> tuple[Settings, Users]:

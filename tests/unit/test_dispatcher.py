@@ -18,7 +18,6 @@ from daemon.processes.engine import BatchEnded, Engine, EngineReady
 from daemon.processes.model_pools import ModelUnavailable
 from daemon.processes.protocol import BatchDone, BatchFailed, Open, Opened, Refused, Window
 from daemon.signals import Wakeup
-from daemon.store.migrate import migrate
 from daemon.store.queries import Queries
 from daemon.store.records import Seen
 from daemon.store.schema import stages
@@ -30,6 +29,7 @@ from daemon.transcribe.places import LONG_BYTES, LONG_OPEN_MAX
 from daemon.watch.resolver import Resolver
 from tests.builders import chunk, heard, load_model, ready
 from tests.fakes import KilledEngines
+from tests.support import new_database
 
 READY = ready()
 
@@ -168,7 +168,7 @@ class House:
         self.inbox = folder / "inbox"
         self.inbox.mkdir()
         self.path = folder / "jobs.db"
-        migrate(self.path)
+        new_database(self.path)
         self.store = Store(self.path)
         self.decoders, self.engines, self.tuner = FakeDecoders(), FakeEngines(), FakeAutotuner()
         watch = Watch(path=self.inbox, language="en")
