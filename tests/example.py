@@ -150,7 +150,7 @@ def _correct(path: Path) -> None:
     with Queries(path) as queries:
         record, heard = queries.record(number), queries.transcript(number)
         assert record is not None
-        typed = [Typed(line.start_s, line.end_s, line.text, line.channel, line.language) for line in heard]
+        typed = [Typed.of(line) for line in heard]
         typed[0] = replace(typed[0], text="The entropy of a source is the mean of what its signs tell us,")
         _at("2026-03-03T16:20:00")
         queries.save_version(number, MACHINE, "ada", corrected(typed, heard, record))

@@ -4,10 +4,10 @@ import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import groupby
+from typing import Self
 
 from daemon.chunk import Segment, Word
-from daemon.publish.utterances import timed
+from daemon.publish.utterances import by_channel, timed
 from daemon.store.records import Job
 from daemon.store.versions import Line
 
@@ -35,6 +35,11 @@ class Typed:
     channel: int
     language: str
 
+    @classmethod
+    def of(cls, line: Segment) -> Self:
+        """Return a line that nobody has touched."""
+        return cls(line.start_s, line.end_s, line.text, line.channel, line.language)
+
 
 def corrected(typed: Sequence[Typed], before: Sequence[Segment], job: Job, channels: Iterable[int] = ()) -> list[Line]:
     """Return the lines of a new version of a transcript.
@@ -56,7 +61,7 @@ def corrected(typed: Sequence[Typed], before: Sequence[Segment], job: Job, chann
     """
     if len(typed) > LINES_MAX:
         raise ValueError(f"{len(typed)} lines are too many: {LINES_MAX} are the most")
-    known = {channel: _Before(lines) for channel, lines in _by_channel(before)}
+    known = {channel: _Before(lines) for channel, lines in by_channel(before).items()}
     # Those of which all lines were deleted may have some again.
     there = {channel: _Before(()) for channel in (*job.sound.channels, *channels)} | known or {0: _Before(())}
     for number, line in enumerate(typed, 1):
@@ -80,11 +85,6 @@ def _trouble(line: Typed, duration_s: float | None, channels: Collection[int]) -
     if duration_s is not None and line.end_s > duration_s + LATE_S:
         return f"it ends at {line.end_s:g} s, and the recording at {duration_s:g} s"
     return ""
-
-
-def _by_channel(lines: Sequence[Segment]) -> Iterable[tuple[int, list[Segment]]]:
-    ordered = sorted(lines, key=lambda line: line.channel)
-    return ((channel, list(group)) for channel, group in groupby(ordered, key=lambda line: line.channel))
 
 
 class _Before:

@@ -8,13 +8,14 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
-from daemon.chunk import BOTH, Segment
+from daemon.chunk import Segment
 from daemon.config.formats import LIVE
 from daemon.errors import RecordingGone, Unavailable
 from daemon.filesystem import open_beneath
 from daemon.publish.files import Owner, Planned, content_hash, plan, publish
-from daemon.publish.formats import render, rendered, transcript_of
+from daemon.publish.formats import render, rendered
 from daemon.publish.readers import Access, access
+from daemon.publish.stored import stored_transcript
 from daemon.publish.target import Target
 from daemon.recording import current_file, growing_file, unreadable
 from daemon.store.records import Job, Output, StageProgress
@@ -160,10 +161,7 @@ def export_job(store: Store, job: Job, formats: Collection[str]) -> str | None:
 
 def _rendered(store: Store, job: Job, stages: Sequence[StageProgress], formats: Collection[str]) -> dict[str, bytes]:
     results = {stage.name: stage.result for stage in stages}
-    translation = store.translation(job.id) if job.options.task == BOTH else ()
-    # First the version: if another one is saved in between, the files are written again.
-    version, lines = store.edition(job.id), store.transcript(job.id)
-    return rendered(transcript_of(job, lines, store.suppressed(job.id), results, translation, version), formats)
+    return rendered(stored_transcript(store, job, results), formats)
 
 
 def _readers(job: Job) -> Access:

@@ -40,11 +40,16 @@ class Utterance:
 
 def utterances(segments: Iterable[Segment]) -> Iterator[Utterance]:
     """Yield what was said, channel by channel, each in the order of time."""
+    for heard in by_channel(segments).values():
+        yield from _of_channel(heard)
+
+
+def by_channel(segments: Iterable[Segment]) -> dict[int, list[Segment]]:
+    """Return the segments of each channel, in their order."""
     channels: dict[int, list[Segment]] = {}
     for segment in segments:
         channels.setdefault(segment.channel, []).append(segment)
-    for heard in channels.values():
-        yield from _of_channel(heard)
+    return channels
 
 
 def _of_channel(segments: Sequence[Segment]) -> Iterator[Utterance]:

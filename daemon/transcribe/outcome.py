@@ -50,7 +50,6 @@ class Outcomes:
     def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
         """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
         job = self._store.job(job_id)
-        version = next(iter(self._store.saved_versions(job_id)), None)
         warnings = warnings_of(job, *self._store.unheard(job_id))
         job = replace(job, sound=replace(job.sound, warnings=warnings))
         try:
@@ -62,8 +61,6 @@ class Outcomes:
         for warning in warnings:
             log.warning("job %d %s: %s", job_id, job.path, warning)
         self._store.finish(job_id, warnings, self._orders(job, SUCCESS))
-        if version is not None:
-            self._store.version_published(job_id, version.number)
         self._counters.suspect += bool(warnings)
         self._counters.ended(DONE, job.duration_s or 0.0, job.processing_s)
         log.info("done job %d %s (%.1f s of audio)", job_id, job.path, job.duration_s or 0.0)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from daemon.web.catalogs import CATALOGS
-from daemon.web.pages import inside
+from daemon.web.pages import inside, is_secure
 from daemon.web.translation import ADDRESS_MAX, COOKIE
 
 LASTS_S = 400 * 86_400
@@ -23,6 +23,5 @@ def choose(
 ) -> Response:
     """Remember the language in this browser, and go back to the page."""
     answer = RedirectResponse(inside(here), 303)
-    is_secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
-    answer.set_cookie(COOKIE, language.value, max_age=LASTS_S, httponly=True, samesite="lax", secure=is_secure)
+    answer.set_cookie(COOKIE, language.value, max_age=LASTS_S, httponly=True, samesite="lax", secure=is_secure(request))
     return answer

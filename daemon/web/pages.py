@@ -177,7 +177,7 @@ def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Respon
         "share_days_max": house.settings.web.share_days_max,
         "lines": lines,
         "edited": None if version is None else row_of(version),
-        "can_edit": not person.read_only and may_be_changed(job, queries),
+        "can_edit": not person.read_only and may_be_changed(job, version),
         "suppressed": queries.suppressed(job["id"]),
         "translation": queries.translation(job["id"]),
         "unsure": UNSURE,
@@ -234,8 +234,7 @@ def log_in(
     if person is None:
         trouble = Message("this name and password do not go together")
         return page("login.html", None, {"wanted": wanted, "trouble": trouble}, 403)
-    is_secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
-    return _with_session(RedirectResponse(wanted, 303), house, person, is_secure=is_secure)
+    return _with_session(RedirectResponse(wanted, 303), house, person, secure=is_secure(request))
 
 
 @router.post("/logout")
@@ -246,13 +245,18 @@ def log_out() -> Response:
     return answer
 
 
-def _with_session(answer: Response, house: House, person: Person, *, is_secure: bool) -> Response:
+def _with_session(answer: Response, house: House, person: Person, *, secure: bool) -> Response:
     # Lax, so that a link in a mail leads to the page; other sites' requests that change something are refused anyway.
     sessions = house.sessions
     answer.set_cookie(
-        COOKIE, sessions.begin(person), max_age=sessions.lasts_s, httponly=True, samesite="lax", secure=is_secure
+        COOKIE, sessions.begin(person), max_age=sessions.lasts_s, httponly=True, samesite="lax", secure=secure
     )
     return answer
+
+
+def is_secure(request: Request) -> bool:
+    """Return whether a browser asks by TLS, perhaps of a proxy in front; then its cookies go no other way."""
+    return request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
 
 
 def inside(address: str) -> str:

@@ -16,7 +16,8 @@ from starlette.responses import Response, StreamingResponse
 
 from daemon.chunk import BOTH, ENGLISH
 from daemon.config.formats import FORMATS
-from daemon.publish.formats import rendered, transcript_of
+from daemon.publish.formats import rendered
+from daemon.publish.stored import stored_transcript
 from daemon.publish.transcript import Transcript
 from daemon.store.queries import Queries
 from daemon.store.records import Job
@@ -128,9 +129,7 @@ def transcripts(
 
 def _transcript(queries: Queries, record: Job) -> Transcript:
     stages = {stage["name"]: stage["result"] for stage in queries.stages(record.id)}
-    version, lines = queries.edition(record.id), queries.transcript(record.id)
-    translation = queries.translation(record.id)
-    return transcript_of(record, lines, queries.suppressed(record.id), stages, translation, version)
+    return stored_transcript(queries, record, stages)
 
 
 def _docx(transcript: Transcript, *, times: bool = True) -> bytes:

@@ -110,7 +110,7 @@ def restore(job: JobOf, number: Number, based: Based, person: Writer, queries: R
     version = _version(job, number, queries)
     lines: list[Line] | None = None
     if version is not None and not version.as_machine:
-        earlier = [_typed(line) for line in _lines_of(record, version, queries)]
+        earlier = [Typed.of(line) for line in _lines_of(record, version, queries)]
         # A later retry may have mixed the channels, or have parted them.
         channels = {line.channel for line in earlier}
         lines = corrected(earlier, _machines_lines(record, queries), record, channels)
@@ -125,9 +125,14 @@ def row_of(version: Version | None) -> VersionRow:
     return {"version": values.pop("number"), **values, "author": version.author or None}  # type: ignore[typeddict-item]
 
 
-def may_be_changed(job: JobDetail, queries: Queries) -> bool:
-    """Return whether there is a transcript that can be corrected: a whole one, or one that somebody has saved."""
-    return job["state"] == DONE or queries.edition(job["id"]) is not None
+def may_be_changed(job: JobDetail, version: Version | None) -> bool:
+    """Return whether there is a transcript that can be corrected: a whole one, or one that somebody has saved.
+
+    Args:
+        job: The job.
+        version: The version of its transcript that counts; None if it is the machine's.
+    """
+    return job["state"] == DONE or version is not None
 
 
 def _record(job: JobDetail, queries: Queries) -> Job:
@@ -138,7 +143,7 @@ def _record(job: JobDetail, queries: Queries) -> Job:
 
 
 def _may_change(job: JobDetail, queries: Queries) -> Job:
-    if not may_be_changed(job, queries):
+    if not may_be_changed(job, queries.edition(job["id"])):
         raise HTTPException(409, f"the job is {job['state']}, and has no transcript yet that could be corrected")
     return _record(job, queries)
 
@@ -181,10 +186,6 @@ def _save(queries: Queries, job_id: int, based_on: int, author: str, lines: Sequ
         ) from error
     except ValueError as error:
         raise HTTPException(422, str(error)) from error
-
-
-def _typed(line: Segment) -> Typed:
-    return Typed(line.start_s, line.end_s, line.text, line.channel, line.language)
 
 
 def _rows(lines: Sequence[Segment]) -> list[LineRow]:

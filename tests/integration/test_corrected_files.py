@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,8 +33,8 @@ def correct(daemon: Daemon, text: str, job_id: int = 1) -> None:
         record, version = queries.record(job_id), queries.edition(job_id)
         assert record is not None
         before = transcript_of(record, queries.transcript(job_id), version=version).segments
-        typed = [Typed(line.start_s, line.end_s, line.text, line.channel, line.language) for line in before]
-        typed[0] = Typed(typed[0].start_s, typed[0].end_s, text, typed[0].channel, typed[0].language)
+        typed = [Typed.of(line) for line in before]
+        typed[0] = replace(typed[0], text=text)
         newest = next(iter(queries.saved_versions(job_id)), None)
         queries.save_version(job_id, newest.number if newest else 0, "ada", corrected(typed, before, record))
 

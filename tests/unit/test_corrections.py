@@ -32,7 +32,7 @@ BEFORE = (spoken("one two three four", 0.0, 4.0), spoken("five six seven eight",
 
 
 def typed(line: Segment, **changes: object) -> Typed:
-    return replace(Typed(line.start_s, line.end_s, line.text, line.channel, line.language), **changes)  # type: ignore[arg-type]
+    return replace(Typed.of(line), **changes)  # type: ignore[arg-type]
 
 
 def of(lines: Sequence[Typed], before: Sequence[Segment] = BEFORE) -> list[Line]:

@@ -5,7 +5,7 @@ import { blankAfter, blankAt, difference, join, overlaps } from "/static/edit_li
 import { placeFor, printed, split, trouble } from "/static/edit_lines.js";
 import { History } from "/static/history.js";
 import { complaint, LineFields } from "/static/line_fields.js";
-import { Rows, wordsOf, writeText } from "/static/rows.js";
+import { Rows, wordsOf, writeText, writeTimes } from "/static/rows.js";
 import { t } from "/static/texts.js";
 
 export class LineEditor {
@@ -170,7 +170,7 @@ export class LineEditor {
     this.history.seal();
     const after = { ...before, at: to };
     this.history.change({ at: first, count: added.length, added, before, after });
-    if (stays) this.rows.writeTimes(this.row, line);
+    if (stays) writeTimes(this.row, line);
     else {
       this.rows.splice(first, added.length, added);
       this.#attach(to);

@@ -33,6 +33,14 @@ export function writeText(row, line) {
   else text.textContent = line.text;
 }
 
+export function writeTimes(row, line) {
+  // Show when a line is said.
+  Object.assign(row.dataset, { start: line.start_s, end: line.end_s });
+  const time = row.querySelector(".time");
+  time.textContent = clock(line.start_s);
+  time.setAttribute("aria-label", t("Play from {time}", { time: clock(line.start_s) }));
+}
+
 export class Rows {
   constructor(list) {
     this.list = list;
@@ -67,7 +75,7 @@ export class Rows {
 
   made(line) {
     const row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
-    this.writeTimes(row, line);
+    writeTimes(row, line);
     const text = row.querySelector(".text");
     text.lang = line.language;
     const who = row.querySelector(".who");
@@ -78,13 +86,6 @@ export class Rows {
     writeText(row, line);
     if (this.isEdited) this.offer(row);
     return row;
-  }
-
-  writeTimes(row, line) {
-    Object.assign(row.dataset, { start: line.start_s, end: line.end_s });
-    const time = row.querySelector(".time");
-    time.textContent = clock(line.start_s);
-    time.setAttribute("aria-label", t("Play from {time}", { time: clock(line.start_s) }));
   }
 
   edit(isEdited) {

@@ -1,6 +1,6 @@
 // The versions of a transcript: who saved when; one can be looked at, and made the newest again.
 
-import { clock } from "/static/edit_lines.js";
+import { writeTimes } from "/static/rows.js";
 import { t } from "/static/texts.js";
 import { told } from "/static/told.js";
 import { moment, Versions } from "/static/versions_api.js";
@@ -62,10 +62,7 @@ async function look({ version }) {
     const whole = await versions.one(version);
     const made = whole.lines.map((line) => {
       const row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
-      Object.assign(row.dataset, { start: line.start_s, end: line.end_s });
-      const time = row.querySelector(".time");
-      time.textContent = clock(line.start_s);
-      time.setAttribute("aria-label", t("Play from {time}", { time: clock(line.start_s) }));
+      writeTimes(row, line);
       if (line.channel) row.querySelector(".who").textContent = line.channel;
       else row.querySelector(".who").remove();
       Object.assign(row.querySelector(".text"), { textContent: line.text, lang: line.language });
