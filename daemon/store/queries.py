@@ -75,8 +75,7 @@ class Queries(
             ValueError: There is no such version.
             Unavailable: The database cannot be written now.
         """
-        with self._writer() as writer, writer.begin() as db:
-            return save(db, job_id, based_on, author, lines)
+        return self._write(lambda db: save(db, job_id, based_on, author, lines))
 
     def _ask(self, command: str, job_ids: Sequence[int | None]) -> None:
         with self._writer() as writer:

@@ -76,6 +76,11 @@ class ReadAccess(Reading):
         finally:
             writer.dispose()
 
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        """Do something in a transaction of its own, and return what comes of it."""
+        with self._writer() as writer, writer.begin() as db:
+            return work(db)
+
     def _read(self, work: Callable[[Connection], T]) -> T:
         with self._engine.connect() as db:
             return work(db)

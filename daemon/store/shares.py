@@ -1,12 +1,9 @@
 """Links by which people without a login read a transcript: who made them, and until when they work."""
 
-from collections.abc import Callable
-
 from sqlalchemy import Connection, delete, insert, select
 from typing_extensions import TypedDict
 
 from daemon.store.read_access import ReadAccess
-from daemon.store.reading import T
 from daemon.store.records import timestamp, timestamp_in
 from daemon.store.schema import jobs, shares
 
@@ -80,7 +77,3 @@ class Shares(ReadAccess):
             Unavailable: The database cannot be written.
         """
         return self._write(lambda db: db.execute(delete(shares).where(shares.c.created_by == created_by)).rowcount)
-
-    def _write(self, work: Callable[[Connection], T]) -> T:
-        with self._writer() as writer, writer.begin() as db:
-            return work(db)

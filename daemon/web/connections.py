@@ -18,7 +18,7 @@ LOOK_S = 5.0
 HEAD_S = 30.0
 """The head of a request has come by then, or nobody is there."""
 BODY_S = 120.0
-"""So has a body that is no upload, and has a megabyte at most."""
+"""So has a body that is no upload, and has some megabytes at most."""
 UNREAD_S = 120.0
 """So long at most nothing is taken of what is sent. A player that is paused gets the rest when it asks again."""
 UNREAD_BYTES = 65_536

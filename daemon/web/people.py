@@ -104,7 +104,7 @@ class Users:
     def with_token(self, token: str) -> Person | None:
         """Return whose token this is."""
         self._read()
-        digest = _digest(token)
+        digest = hash_of(token)
         for name, account in self._accounts.items():
             if any(hmac.compare_digest(digest, known) for known in account.tokens.values()):
                 return self.person(name)
@@ -133,7 +133,7 @@ class Users:
         """
         self._read()
         token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
-        self._accounts.setdefault(name, _Account()).tokens[purpose] = _digest(token)
+        self._accounts.setdefault(name, _Account()).tokens[purpose] = hash_of(token)
         self._write()
         return token
 
@@ -188,5 +188,6 @@ def _scrypt(password: str, salt: bytes) -> str:
     return hashlib.scrypt(password.encode(), salt=salt, maxmem=SCRYPT_MEMORY, **SCRYPT).hex()
 
 
-def _digest(token: str) -> str:
+def hash_of(token: str) -> str:
+    """Return what is kept of a token, in hexadecimal; it is random, so that nothing slower is needed."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,6 +1,5 @@
 """Links by which somebody without a login may read a transcript for some days: who may make them, and which work."""
 
-import hashlib
 import logging
 import re
 import secrets
@@ -15,7 +14,7 @@ from daemon.store.schema import DONE
 from daemon.store.shares import ShareRow
 from daemon.web.guard import SHARED
 from daemon.web.house import House, HouseOf, JobOf, Reads, Writer
-from daemon.web.people import ANYBODY, Person
+from daemon.web.people import ANYBODY, Person, hash_of
 from daemon.web.sessions import DAY_S
 
 log = logging.getLogger(__name__)
@@ -87,11 +86,6 @@ def withdraw(job: JobOf, share_id: int, person: Writer, queries: Reads) -> Respo
         raise HTTPException(404, f"there is no link {share_id} to this recording")
     log.info("%s withdraws a link to %s", person.name or "the page", job["path"])
     return Response(status_code=204)
-
-
-def hash_of(token: str) -> str:
-    """Return what is kept of a token; it is random, so that nothing slower is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def may_share(house: House, person: Person) -> bool:

@@ -15,7 +15,7 @@ from daemon.store.monitoring import History
 from daemon.store.queries import Queries
 from daemon.web.catalogs import CATALOGS, Catalog
 from daemon.web.pages import TAKEN
-from daemon.web.sharing import hash_of
+from daemon.web.people import hash_of
 from tests.integration.test_service_page import looks
 from tests.integration.web_house import PASSWORD, WebHouse, said
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from daemon.store import shares
 from daemon.store.records import timestamp
-from daemon.web import sharing
+from daemon.web import people, sharing
 from daemon.web.application import make_app
 from daemon.web.sessions import COOKIE
 from tests.integration.test_guard import ANYONE, ROUTES, ask
@@ -72,7 +72,7 @@ def test_a_link_is_told_once_and_its_token_is_kept_nowhere(web: WebHouse, job: i
     assert carol.get(f"/api/jobs/{job}/shares").json() == [made]
     for file in web.settings.database_path.parent.iterdir():
         assert token.encode() not in file.read_bytes(), file
-    assert execute(web, "SELECT token_hash FROM shares") == [(sharing.hash_of(token),)]
+    assert execute(web, "SELECT token_hash FROM shares") == [(people.hash_of(token),)]
 
 
 def test_two_links_are_two(web: WebHouse, job: int) -> None:
