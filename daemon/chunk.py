@@ -31,6 +31,10 @@ BOTH = "both"
 ENGLISH = "en"
 """The language of translations."""
 
+GREEDY_FIRST, BEAM = "greedy-first", "beam"
+"""Values of `search`: with a beam only where a greedy search is unsure; with a beam always. A third one, `auto`, leaves
+it to the engine."""
+
 COVERAGE_GAP_S = 1.0
 """Speech this long after the end of the text was left out and is decoded as a part of its own."""
 
@@ -52,6 +56,7 @@ class Options:
     model: str = "tiny.en"
     context: str = "auto"
     beam_size: int = 5
+    search: str = "auto"
     word_timestamps: bool = False
     condition_on_previous_text: bool = False
     channels: str | int = "auto"
@@ -106,6 +111,8 @@ class Segment:
     words: tuple[Word, ...] | None = None
     channel: int = 0
     """The channel that it was heard on, from 1; 0 if the channels were mixed."""
+    beam_size: int | None = None
+    """The beam of the search that found it, 1 of a greedy one; None if it was drawn at random, or is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,7 @@ class Chunk:
     fallback_language: str = ""
     task: str = "transcribe"
     beam_size: int = 5
+    search: str = "auto"
     word_timestamps: bool = False
     temperature: float = 0.0
     full_context: bool = True
@@ -239,7 +247,9 @@ class Chunk:
     def head(self, until_s: float) -> "Chunk":
         """Return the chunk with only so many seconds to hear for now; what follows them is the first of its tail."""
         keep = round(until_s * SAMPLE_RATE) * 2
-        return replace(self, audio=self.audio[:keep], tail=(self.audio[keep:], *self.tail), whole_encoding=True)
+        return replace(
+            self, audio=self.audio[:keep], tail=(self.audio[keep:], *self.tail), whole_encoding=True, search=BEAM
+        )
 
     def rest(self, from_s: float) -> "Chunk":
         """Return what follows `from_s` seconds into the audio, as the next part of the same chunk.
@@ -286,5 +296,7 @@ class Decoded:
     """Whether the encoder heard all of the context; if not, the encoding of silence was put after the speech."""
     translation: "Decoded | None" = None
     """The same speech in English, of a chunk that is to have both; None where English is spoken."""
+    provisional: bool = False
+    """Whether it was found greedily where a beam was to be used if need be."""
     pause_s: float | None = None
     """Seconds into the chunk's audio where it is quietest, well inside: there it may be cut in two. None: too short."""

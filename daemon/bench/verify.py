@@ -10,6 +10,7 @@ from daemon.bench.report import Report, score
 from daemon.bench.scoring import agreement
 from daemon.bench.studies import Progress
 from daemon.bench.workload import Workload
+from daemon.chunk import BEAM
 from daemon.clips import references
 
 REFERENCE = "float32"
@@ -48,7 +49,7 @@ def verify(
     report = Report("verify", model["name"], [load])
     report.columns = ["model", "wall s", "peak MB", "WER %", "accuracy kept %", "words as float32 %", "speed-up"]
     steps = [
-        (REFERENCE, load, lambda: daemon(load, {**model, "compute_type": REFERENCE})),
+        (REFERENCE, load, lambda: daemon(load, {**model, "compute_type": REFERENCE, "search": BEAM})),
         (CONFIGURED, load, lambda: daemon(load, model)),
     ]
     runs = {}

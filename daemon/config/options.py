@@ -25,6 +25,7 @@ RECORDING = {
     "model": ("model", "name"),
     "context": ("model", "context"),
     "beam_size": ("model", "beam_size"),
+    "search": ("model", "search"),
     "word_timestamps": ("model", "word_timestamps"),
     "condition_on_previous_text": ("watch", "condition_on_previous_text"),
     "channels": ("watch", "channels"),

@@ -127,6 +127,7 @@ class Model(Table):
     ] = "auto"  # fmt: skip
     context: Literal["auto", "full"] = "auto"
     beam_size: int = Field(5, ge=1, le=20)
+    search: Literal["auto", "greedy-first", "beam"] = "auto"
     batch_size: AutoCount = "auto"
     workers: AutoCount = "auto"
     cpu_threads: AutoCount = "auto"

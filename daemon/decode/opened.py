@@ -273,6 +273,7 @@ class OpenRecording:
             language=self._order.language,
             task=options.task,
             beam_size=options.beam_size,
+            search=options.search,
             word_timestamps=options.word_timestamps,
             full_context=options.context == "full",
             channel=channel,

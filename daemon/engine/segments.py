@@ -3,13 +3,13 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from faster_whisper.tokenizer import Tokenizer
 from numpy.typing import NDArray
 
 from daemon.chunk import SAMPLE_RATE, Chunk, Decoded, Segment, Suppressed, Word
+from daemon.engine.search import GREEDY, Found
 
 TIMESTAMP_S = 0.02
 """Seconds per time-stamp token."""
@@ -68,7 +68,7 @@ def covering(cut: Cut, words: list[list[Word]] | None) -> Cut:
 
 def decoded(
     chunk: Chunk,
-    result: Any,
+    found: Found,
     tokenizer: Tokenizer,
     language: tuple[str, float],
     cut: Cut,
@@ -78,26 +78,24 @@ def decoded(
 
     Args:
         chunk: the chunk as it was ordered.
-        result: ctranslate2.models.WhisperGenerationResult.
+        found: what was found for it.
         tokenizer: for the chunk's language and task.
         language: code and probability.
         cut: the lines and how far they reach, from `split`.
         words: for each line its words, times in seconds of the chunk's audio.
     """
     lines, covered_s = cut
-    tokens = result.sequences_ids[0]
     whole = Decoded(
         segments=(),
-        # CTranslate2 divides the summed log-probability by length ** length_penalty (here 1); the mean also
-        # counts the end token, as in openai/whisper.
-        avg_logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
-        no_speech_prob=result.no_speech_prob,
-        compression_ratio=compression_ratio(tokenizer.decode(tokens).strip()),
+        avg_logprob=found.avg_logprob,
+        no_speech_prob=found.no_speech_prob,
+        compression_ratio=compression_ratio(tokenizer.decode(found.tokens).strip()),
         temperature=chunk.temperature,
         language=language[0],
         language_probability=round(language[1], 4),
         covered_s=covered_s,
         pause_s=pause_s(chunk.audio),
+        provisional=found.beam_size == GREEDY and chunk.beam_size != GREEDY,
     )
     floor_db = min(chunk.noise_db, quiet_db(chunk.audio))
     segments, suppressed = [], []
@@ -111,12 +109,14 @@ def decoded(
             suppressed.append(Suppressed(round(start_s, 3), round(end_s, 3), text, "no sound there"))
         else:
             segments.append(
-                _segment(whole, text, start_s, end_s, _in_recording(chunk, words[number]) if words else None)
+                _segment(whole, found, text, start_s, end_s, _in_recording(chunk, words[number]) if words else None)
             )
     return replace(whole, segments=tuple(segments), suppressed=tuple(suppressed))
 
 
-def _segment(whole: Decoded, text: str, start_s: float, end_s: float, words: tuple[Word, ...] | None) -> Segment:
+def _segment(
+    whole: Decoded, found: Found, text: str, start_s: float, end_s: float, words: tuple[Word, ...] | None
+) -> Segment:
     """Return a line with the figures of the whole chunk; times are seconds in the recording."""
     return Segment(
         start_s=round(start_s, 3),
@@ -128,6 +128,7 @@ def _segment(whole: Decoded, text: str, start_s: float, end_s: float, words: tup
         temperature=whole.temperature,
         language=whole.language,
         words=words,
+        beam_size=found.beam_size,
     )
 
 

@@ -4,35 +4,20 @@ The prompt, the thresholds and the search follow faster-whisper's sequential `tr
 used; what differs is that every item of the batch may belong to another recording, language and task.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import get_suppressed_tokens
 
 from daemon.chunk import BOTH, COVERAGE_GAP_S, ENGLISH, Chunk, Decoded, Word
 from daemon.engine.encoder import FRAMES_PER_S, Encoder, pick
-from daemon.engine.prompt import prompt
+from daemon.engine.search import Search, grouped
 from daemon.engine.segments import Cut, covering, decoded, split
 
-MAX_INITIAL_TIMESTAMP = 50
-"""The first text begins within 1 s, in units of 20 ms; faster-whisper's default."""
-MAX_NEW_TOKENS = 224
-"""Half of the decoder's positions; the other half is for the prompt (openai/whisper's `sample_len`)."""
-POSITIONS = 448
-"""Tokens that the decoder can hold, the prompt included (`n_text_ctx` of all Whisper models)."""
-NEW_TOKENS_PER_S = 15.0
-NEW_TOKENS_BASE = 48
-"""A chunk has at most this many tokens: three times what fast English has, and what scripts need that take several
-tokens for a character. A text that runs on in a loop ends there instead of holding up its batch to 224."""
-BEST_OF = 5
-"""Samples drawn at temperatures above 0, of which the likeliest is kept; faster-whisper's default."""
 LANGUAGE_SWITCH_PROBABILITY = 0.8
 """A chunk is transcribed in another language than its recording only if the model is this sure of it."""
 PREPENDED = "\"'“¿([{-"
@@ -81,6 +66,7 @@ class Whisper:
         self.languages: tuple[str, ...] = _languages_of(self._model)
         self._tokenizer = lru_cache(maxsize=None)(self._make_tokenizer)
         self._encoder = Encoder(self._model)
+        self._search = Search(self._model)
 
     def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:
         """Transcribe chunks that share a bucket: one encoder context and temperature.
@@ -116,18 +102,18 @@ class Whisper:
         tokenizers = [
             self._tokenizer(chunk.task, language) for chunk, (language, _) in zip(chunks, languages, strict=True)
         ]
-        generated = self._generate(chunks, tokenizers, encoded)
+        texts = self._search.run(chunks, tokenizers, encoded)
         cuts = [
-            split(result.sequences_ids[0], tokenizer.timestamp_begin, count / FRAMES_PER_S)
-            for result, tokenizer, count in zip(generated, tokenizers, frames, strict=True)
+            split(text.tokens, tokenizer.timestamp_begin, count / FRAMES_PER_S)
+            for text, tokenizer, count in zip(texts, tokenizers, frames, strict=True)
         ]
         words = self._words(chunks, cuts, tokenizers, encoded, frames)
         cuts = [covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
         asked = {position: found for position, found in words.items() if chunks[position].word_timestamps}
         return [
-            replace(decoded(chunk, result, tokenizer, language, cut, asked.get(position)), whole_encoding=heard.whole)
-            for position, (chunk, result, tokenizer, language, cut) in enumerate(
-                zip(chunks, generated, tokenizers, languages, cuts, strict=True)
+            replace(decoded(chunk, text, tokenizer, language, cut, asked.get(position)), whole_encoding=heard.whole)
+            for position, (chunk, text, tokenizer, language, cut) in enumerate(
+                zip(chunks, texts, tokenizers, languages, cuts, strict=True)
             )
         ]
 
@@ -142,32 +128,6 @@ class Whisper:
 
     def _make_tokenizer(self, task: str, language: str) -> Tokenizer:
         return Tokenizer(self._model.hf_tokenizer, self._multilingual, task=task, language=language)
-
-    def _generate(self, chunks: Sequence[Chunk], tokenizers: Sequence[Tokenizer], encoded: Any) -> list[Any]:
-        """Return a WhisperGenerationResult for each chunk.
-
-        CTranslate2 wants prompts of one length in a batch, and searches in one way.
-        """
-        prompts = [prompt(chunk, tokenizer) for chunk, tokenizer in zip(chunks, tokenizers, strict=True)]
-        alike = _grouped((len(prompt), chunk.beam_size) for prompt, chunk in zip(prompts, chunks, strict=True))
-        generated: list[Any] = [None] * len(chunks)
-        for (length, _), members in alike.items():
-            new_tokens = max(_new_tokens_max(chunks[at]) for at in members)
-            results = self._model.model.generate(
-                encoded if len(alike) == 1 else pick(encoded, members),
-                [prompts[at] for at in members],
-                # CTranslate2 generates at most half of max_length, and at most what the prompt leaves of it.
-                max_length=min(POSITIONS, max(2 * new_tokens, new_tokens + length)),
-                return_scores=True,
-                return_no_speech_prob=True,
-                suppress_blank=True,
-                suppress_tokens=list(get_suppressed_tokens(tokenizers[0], [-1])),
-                max_initial_timestamp_index=MAX_INITIAL_TIMESTAMP,
-                **_search(chunks[members[0]]),
-            )
-            for at, result in zip(members, results, strict=True):
-                generated[at] = result
-        return generated
 
     def _words(
         self,
@@ -188,7 +148,7 @@ class Whisper:
             if lines[at] and (chunk.word_timestamps or chunk.duration_s - cuts[at][1] > COVERAGE_GAP_S)
         ]
         found: dict[int, list[list[Word]]] = {}
-        for members in _grouped(tuple(tokenizers[at].sot_sequence) for at in wanted).values():
+        for members in grouped(tuple(tokenizers[at].sot_sequence) for at in wanted).values():
             batch = [wanted[member] for member in members]
             segments: list[list[dict[str, Any]]] = [
                 [
@@ -229,32 +189,9 @@ def _word(word: dict[str, Any], offset_s: float) -> Word:
     )
 
 
-def _new_tokens_max(chunk: Chunk) -> int:
-    return min(MAX_NEW_TOKENS, NEW_TOKENS_BASE + ceil(NEW_TOKENS_PER_S * chunk.duration_s))
-
-
-def _grouped(keys: Any) -> dict[Any, list[int]]:
-    """Return the positions of each key."""
-    groups: dict[Any, list[int]] = defaultdict(list)
-    for at, key in enumerate(keys):
-        groups[key].append(at)
-    return groups
-
-
 def _language(chunk: Chunk, detected: str, probability: float) -> tuple[str, float]:
     if chunk.language != "auto":
         return chunk.language, 1.0
     if chunk.fallback_language and probability < LANGUAGE_SWITCH_PROBABILITY:
         return chunk.fallback_language, probability
     return detected, probability
-
-
-def _search(chunk: Chunk) -> dict[str, Any]:
-    if chunk.temperature == 0:
-        return {"beam_size": chunk.beam_size, "patience": 1}
-    return {
-        "beam_size": 1,
-        "num_hypotheses": BEST_OF,
-        "sampling_topk": 0,
-        "sampling_temperature": chunk.temperature,
-    }

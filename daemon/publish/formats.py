@@ -170,6 +170,8 @@ def _segment(number: int, spelled: tuple[Segment, str]) -> dict[str, Any]:
         del values["words"]
     if not segment.channel:
         del values["channel"]
+    if segment.beam_size is None:
+        values.pop("beam_size", None)
     return values
 
 

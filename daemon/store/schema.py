@@ -115,6 +115,7 @@ def _of_lines(name: str, *more: Column[Any]) -> Table:
         Column("no_speech_prob", Float),
         Column("compression_ratio", Float),
         Column("temperature", Float),
+        Column("beam_size", Integer),
         Column("words", Text),
         Column("channel", Integer, nullable=False, server_default=text("0")),
         *more,

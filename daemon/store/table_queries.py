@@ -14,7 +14,8 @@ JOBS = tuple(jobs.c[name] for name in JobRow.__annotations__)
 LINES = (
     lines.c.job_id, jobs.c.root, jobs.c.path, jobs.c.recorded_at, lines.c.chunk, lines.c.idx,
     lines.c.start_s, lines.c.end_s, lines.c.channel, lines.c.language, lines.c.text,
-    lines.c.avg_logprob, lines.c.no_speech_prob, lines.c.compression_ratio, lines.c.temperature, lines.c.edited,
+    lines.c.avg_logprob, lines.c.no_speech_prob, lines.c.compression_ratio, lines.c.temperature, lines.c.beam_size,
+    lines.c.edited,
 )  # fmt: skip
 TABLES = {"segments": LINES, "jobs": JOBS}
 """The columns of each table, under the names that they have in the database."""

@@ -94,5 +94,5 @@ def _segment(row: Any) -> Segment:
     words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
     return Segment(
         row.start_s, row.end_s, row.text, row.avg_logprob, row.no_speech_prob, row.compression_ratio,
-        row.temperature, row.language, words, row.channel,
+        row.temperature, row.language, words, row.channel, row.beam_size,
     )  # fmt: skip

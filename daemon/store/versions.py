@@ -16,7 +16,7 @@ from daemon.store.schema import VANISHED, corrected, jobs, versions
 
 MACHINE = 0
 """The number of the version that the machine made, which nobody has saved."""
-MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
+MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature", "beam_size")
 """What a model says of its own text, and of no other."""
 NOT_EXPORTED = "not exported"
 """How the reason of a finished job begins of which further formats could not be written."""
@@ -105,7 +105,7 @@ def line_of(row: Any) -> Line:
     words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
     return Line(
         row.start_s, row.end_s, row.text, row.avg_logprob or 0.0, row.no_speech_prob or 0.0,
-        row.compression_ratio or 0.0, row.temperature or 0.0, row.language or "", words, row.channel,
+        row.compression_ratio or 0.0, row.temperature or 0.0, row.language or "", words, row.channel, row.beam_size,
         bool(row.edited), bool(row.fixed),
     )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Is a result good enough? Pure rules, applied to every chunk.
 
 The thresholds are those of openai/whisper's and faster-whisper's sequential mode; a result that fails them is
-decoded again at the next temperature. Unlike there, text that ends early is noticed by its time stamps too.
+decoded again, with a beam if that has not been tried yet, then at the next temperature. Unlike there, text that ends
+early is noticed by its time stamps too.
 """
 
 import string
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from daemon.chunk import COVERAGE_GAP_S, Chunk, Decoded, Segment, Suppressed
+from daemon.chunk import BEAM, COVERAGE_GAP_S, Chunk, Decoded, Segment, Suppressed
 from daemon.transcribe.hallucinations import is_hallucination
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -47,7 +48,7 @@ class Verdict:
     accepted: Decoded | None = None
     again: Chunk | None = None
     guarded: bool = False
-    """`again` is the guard's: with more for the encoder to hear, or the first half, not at the next temperature."""
+    """`again` is the guard's: with more to hear, with a beam, or the first half; not at the next temperature."""
     rest: Chunk | None = None
 
 
@@ -67,8 +68,10 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
     if chunk.is_cut and _is_suspect(chunk, result):
         # An encoder that hears the silence itself mends most of it, at a third of the price of the full context.
         full = result.whole_encoding
-        return Verdict(again=replace(chunk, full_context=full, whole_encoding=not full), guarded=True)
+        return Verdict(again=replace(chunk, full_context=full, whole_encoding=not full, search=BEAM), guarded=True)
     if not _is_good(result):
+        if result.provisional:
+            return Verdict(again=replace(chunk, search=BEAM), guarded=True)
         if chunk.doubtful:
             return _silent(chunk, result)
         hotter = [temperature for temperature in TEMPERATURES if temperature > result.temperature]

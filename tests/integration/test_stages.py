@@ -102,7 +102,7 @@ def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_r
         for event in ("insert", "delete", "update"):
             connection.execute(f"DROP TRIGGER segments_fts_{event}")
         of_jobs = ("jobs.recorded_at", "jobs.sound", "jobs.warnings", "jobs.retried")
-        for column in (*of_jobs, "segments.channel", "segments.parted", "chunks.digest"):
+        for column in (*of_jobs, "segments.channel", "segments.parted", "segments.beam_size", "chunks.digest"):
             table, _, name = column.partition(".")
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
         connection.execute("UPDATE alembic_version SET version_num = '0003'")

@@ -8,10 +8,11 @@ import jiwer
 import numpy as np
 import pytest
 
-from daemon.chunk import BYTES_PER_SECOND, COVERAGE_GAP_S, SAMPLE_RATE, Chunk, Decoded
+from daemon.chunk import BEAM, BYTES_PER_SECOND, COVERAGE_GAP_S, SAMPLE_RATE, Chunk, Decoded
 from daemon.clips import references
 from daemon.decode.media import samples
 from daemon.engine.model_files import resolve
+from daemon.engine.search import SURE_AVG_LOGPROB
 from daemon.engine.whisper import Whisper
 from daemon.transcribe.quality import judge
 from tests.sounds import sound
@@ -156,3 +157,18 @@ def test_a_prompt_that_is_full_leaves_room_for_what_is_said(base_model: str) -> 
     chunk = Chunk(1, 0, ((0.0, 28.0),), noise, language="en", beam_size=1, previous="la la la, " * 400)
     (result,) = model.run([chunk])
     assert result.language == "en"
+
+
+def test_what_a_greedy_search_is_unsure_of_is_as_with_a_beam(whisper: Whisper) -> None:
+    """And every line says which search it is from."""
+    rng = np.random.default_rng(1)
+    clear = clip("memo-4.opus", 1)
+    speech = np.frombuffer(clip("memo-5.opus", 2).audio, dtype="<i2")
+    noisy = (speech + rng.normal(0, 3 * speech.std(), len(speech))).clip(-32768, 32767).astype("<i2").tobytes()
+    chunks = [clear, replace(clear, job_id=2, audio=noisy, spans=((0.0, len(noisy) / BYTES_PER_SECOND),))]
+    sure, unsure = whisper.run(chunks)
+    assert sure.provisional and sure.avg_logprob >= SURE_AVG_LOGPROB
+    assert {line.beam_size for line in sure.segments} == {1}
+    assert not unsure.provisional and {line.beam_size for line in unsure.segments} == {5}
+    beam = whisper.run([replace(chunk, search=BEAM) for chunk in chunks])
+    assert text(beam[1]) == text(unsure) and {line.beam_size for line in beam[0].segments} == {5}

@@ -65,6 +65,7 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         name = "base"
         context = "full"
         beam_size = 2
+        search = "beam"
         word_timestamps = true
         [vad]
         enabled = false
@@ -96,6 +97,7 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         model="base",
         context="full",
         beam_size=2,
+        search="beam",
         word_timestamps=True,
         condition_on_previous_text=True,
         channels=2,

@@ -131,6 +131,12 @@ def test_a_segment_of_one_channel_names_it() -> None:
     assert json.loads(render(job(), [replace(SEGMENTS[0], channel=2)])["json"])["segments"][0]["channel"] == 2
 
 
+@pytest.mark.parametrize("beam_size", [1, 5, None])
+def test_a_segment_names_the_search_that_found_it(beam_size: int | None) -> None:
+    (said,) = json.loads(render(job(), [replace(SEGMENTS[0], beam_size=beam_size)])["json"])["segments"]
+    assert said.get("beam_size") == beam_size and ("beam_size" in said) == (beam_size is not None)
+
+
 def test_subtitles_keep_the_limits_of_their_job() -> None:
     options = Options(formats=("srt",), subtitle_max_lines=1, subtitle_line_columns=20)
     files = render(job(options=options), [segment("A sentence of more than twenty columns.", 0, 4)])

@@ -1,8 +1,9 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from daemon.chunk import BYTES_PER_SECOND, Decoded, Suppressed
+from daemon.chunk import BEAM, BYTES_PER_SECOND, Decoded, Suppressed
 from daemon.transcribe.quality import TEMPERATURES, judge
 from tests.builders import chunk, decoded, segment
 
@@ -23,6 +24,19 @@ def test_repetition_and_doubt_go_to_the_next_temperature() -> None:
         verdict = judge(CHUNK, bad, [])
         assert verdict.accepted is None
         assert verdict.again == replace(CHUNK, temperature=0.2)
+
+
+@pytest.mark.parametrize("doubts", [{"compression_ratio": 9.0}, {"avg_logprob": -1.1}])
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_a_greedy_text_that_is_doubted_gets_a_beam_before_any_temperature(
+    doubts: dict[str, Any], doubtful: bool
+) -> None:
+    of = replace(CHUNK, doubtful=doubtful)
+    greedy = replace(GOOD, segments=LOOP.segments, provisional=True, **doubts)
+    verdict = judge(of, greedy, [])
+    assert verdict.guarded and verdict.again == replace(of, search=BEAM)
+    after = judge(replace(of, search=BEAM), replace(greedy, provisional=False), [])
+    assert after.again is None if doubtful else after.again == replace(of, search=BEAM, temperature=0.2)
 
 
 def test_after_the_last_temperature_the_likeliest_steady_result_counts() -> None:
@@ -85,9 +99,9 @@ def spoken(*lines: str) -> Decoded:
 def test_what_looks_wrong_at_a_cut_context_is_decoded_at_the_full_one(result: Decoded) -> None:
     verdict = judge(CUT, result, [])
     assert verdict.accepted is None and verdict.guarded
-    assert verdict.again == replace(CUT, full_context=True)
+    assert verdict.again == replace(CUT, full_context=True, search=BEAM)
     # Where the encoder heard the speech alone, hearing the silence after it comes first.
-    assert judge(CUT, replace(result, whole_encoding=False), []).again == replace(CUT, whole_encoding=True)
+    assert judge(CUT, replace(result, whole_encoding=False), []).again == replace(CUT, whole_encoding=True, search=BEAM)
 
 
 def test_what_looks_right_at_a_cut_context_is_kept() -> None:
@@ -116,7 +130,7 @@ def test_little_text_for_much_speech_is_decoded_again(text: str, covered_s: floa
     )
     result = replace(spoken(*filter(None, [text])), covered_s=covered_s)
     verdict = judge(cut, result, [])
-    assert verdict.again == (replace(cut, full_context=True) if suspect else None)
+    assert verdict.again == (replace(cut, full_context=True, search=BEAM) if suspect else None)
     assert judge(replace(cut, full_context=True), result, []).accepted == result, "the full context has the last word"
 
 
@@ -133,7 +147,7 @@ def test_what_is_there_twice_on_a_second_look_was_said_twice() -> None:
     second = replace(CUT, whole_encoding=True)
     assert judge(second, spoken("The same again.", "The same again."), []).accepted is not None
     unsure = replace(spoken("The same again.", "The same again."), avg_logprob=-1.5)
-    assert judge(second, unsure, []).again == replace(CUT, full_context=True)
+    assert judge(second, unsure, []).again == replace(CUT, full_context=True, search=BEAM)
     assert second.rest(1.0) == replace(CUT.rest(1.0), whole_encoding=False), "its rest gets a second look of its own"
 
 
@@ -243,7 +257,7 @@ def test_a_text_that_runs_on_after_the_speech_is_first_heard_with_the_silence() 
     result = replace(
         spoken("The same again and again."), compression_ratio=3.0, pause_s=2.0, suppressed=aside, whole_encoding=False
     )
-    assert judge(CUT, result, []).again == replace(CUT, whole_encoding=True)
+    assert judge(CUT, result, []).again == replace(CUT, whole_encoding=True, search=BEAM)
     second = replace(result, whole_encoding=True)
     assert judge(replace(CUT, whole_encoding=True), second, []).again == CUT.head(2.0)
 

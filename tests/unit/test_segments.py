@@ -1,13 +1,14 @@
 """Tokens become timed lines."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
 from faster_whisper.tokenizer import Tokenizer
 
 from daemon.chunk import SAMPLE_RATE, Chunk, Segment, Suppressed, Word
+from daemon.engine.search import Found
 from daemon.engine.segments import compression_ratio, covering, decoded, loudest_db, pause_s
 from daemon.engine.segments import split as split_tokens
 from tests.builders import chunk
@@ -65,9 +66,9 @@ def test_the_level_of_a_line_is_that_of_its_loudest_tenth_of_a_second() -> None:
 
 def lines_of(of: Chunk) -> tuple[tuple[Segment, ...], tuple[Suppressed, ...]]:
     """What becomes of one line over the whole of a chunk."""
-    result: Any = SimpleNamespace(sequences_ids=[[1, 2]], scores=[-0.2], no_speech_prob=0.0)
+    text = Found([1, 2], -0.2, 0.0, 5)
     tokenizer = cast(Tokenizer, SimpleNamespace(decode=lambda _tokens: "a line"))
-    found = decoded(of, result, tokenizer, ("en", 1.0), ([(0.0, of.duration_s, [1, 2])], of.duration_s), None)
+    found = decoded(of, text, tokenizer, ("en", 1.0), ([(0.0, of.duration_s, [1, 2])], of.duration_s), None)
     return found.segments, found.suppressed
 
 
