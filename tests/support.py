@@ -109,7 +109,9 @@ class Daemon:
         self.log = folder / "daemon.log"
 
     def command(self, *arguments: str) -> list[str]:
-        program = ["-c", f"{self.patch}\nfrom daemon.cli.app import main; main()"] if self.patch else ["-m", "daemon"]
+        # With the fake engine not by `-m daemon`, which would load the libraries of the real one meanwhile.
+        patched = f"{self.patch}\nfrom daemon.cli.app import main; main()"
+        program = ["-c", patched] if self.patch or self.fake is not None else ["-m", "daemon"]
         return [sys.executable, *program, *arguments, "--config", str(self.config)]
 
     def start(self, *arguments: str, **environment: str) -> "Daemon":

@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from daemon.chunk import Chunk
 from daemon.config.parallelism import Parallelism
 from daemon.errors import ASK_THE_DOCTOR, Unavailable
+from daemon.processes import ahead
 from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
 from daemon.processes.engine import BatchEnded, Engine, EngineEvent, EngineReady, LostBatches
 from daemon.processes.protocol import BatchDone, BatchFailed, Downloading, LoadModel, Ready, RunBatch, Unready
@@ -108,7 +109,7 @@ class EnginePool:
                 log.info("engine %d is replaced after %d chunks", engine.child.pid, engine.chunks_run)
                 self._retire(engine)
             if engine.child is None and time.monotonic() >= engine.restart_at:
-                engine.child = Child(MODULE)
+                engine.child = ahead.take(engine.load.engine) or Child(MODULE)
                 engine.child.deadline = time.monotonic() + LOAD_DEADLINE_S
                 try:
                     engine.child.send(engine.load)

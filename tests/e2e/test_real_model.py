@@ -14,8 +14,9 @@ import jiwer
 import pytest
 
 from daemon.clips import CLIPS
+from daemon.processes import ahead, engine_pool
 from daemon.processes.environment import NO_TELEMETRY
-from tests.support import Daemon, MakeDaemon, reconcile, wait_until, words
+from tests.support import Daemon, MakeDaemon, children_of, reconcile, wait_until, words
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
 
@@ -58,6 +59,31 @@ def test_the_shipped_clips(make_daemon: MakeDaemon) -> None:
     assert wer(" ".join(references.values()), everything) <= 0.05
     document = json.loads((daemon.inbox / "demo.json").read_text())
     assert document["language"] == "en" and document["provenance"]["compute_type"] == "int8"
+
+
+def engines_of(daemon: Daemon) -> dict[int, str]:
+    """Return the process ids of the engine children that live, with their modules."""
+    assert daemon.process is not None
+    words = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in children_of(daemon.process.pid)}
+    return {pid: word for pid, each in words.items() for word in each if word.startswith("daemon.engine.")}
+
+
+def test_the_first_engine_is_the_one_that_was_started_ahead(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon().start().ready()
+    ((pid, module),) = engines_of(daemon).items()
+    assert module == ahead.MODULE
+    os.kill(pid, signal.SIGKILL)
+    shutil.copy(CLIPS / "memo-1.opus", daemon.inbox)
+    daemon.wait_for({"memo-1.opus": "done"})
+    assert list(engines_of(daemon).values()) == [engine_pool.MODULE], "the next one is an engine like any other"
+    assert daemon.stop() == 0
+
+
+def test_another_engine_has_no_child_of_whisper_beside_it(make_daemon: MakeDaemon) -> None:
+    daemon: Daemon = make_daemon(model='engine = "fake"\nworkers = 1\ncpu_threads = 1\nbatch_size = 1')
+    daemon.start().ready()
+    assert list(engines_of(daemon).values()) == [engine_pool.MODULE]
+    assert daemon.stop() == 0
 
 
 def test_the_libraries_report_to_nobody(make_daemon: MakeDaemon) -> None:

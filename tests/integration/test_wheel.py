@@ -26,7 +26,7 @@ def test_nothing_is_missing_and_nothing_too_much(installed: Path) -> None:
     assert {entry.name for entry in installed.iterdir() if not entry.name.endswith("dist-info")} == {"daemon"}
     assert (installed / "daemon" / "migrations" / "versions" / "0001_first_schema.py").is_file()
     (info,) = installed.glob("*.dist-info")
-    assert "transcribed = daemon.cli.app:main" in (info / "entry_points.txt").read_text()
+    assert "transcribed = daemon.__main__:main" in (info / "entry_points.txt").read_text()
     assert (info / "licenses" / "LICENSE").is_file()
 
 
