@@ -1,8 +1,6 @@
 """The engine `whisper`: what `auto` means on this machine, and a warm model (runs in the engine child)."""
 
-import os
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 
 import ctranslate2
@@ -12,6 +10,8 @@ from daemon.clips import CANARY
 from daemon.config.parallelism import Parallelism
 from daemon.decode.media import samples
 from daemon.engine.by_language import ByLanguage
+from daemon.engine.devices import Placement as Placement
+from daemon.engine.devices import device_of, layout
 from daemon.engine.model_files import resolve
 from daemon.engine.whisper import Whisper
 from daemon.errors import ASK_THE_DOCTOR, Unavailable
@@ -19,25 +19,6 @@ from daemon.processes.protocol import LoadModel, Ready
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("int8_float16", "int8_float32", "int8", "float16", "float32")}
 """What `auto` tries, in this order; the first one that the device supports is used."""
-BATCH_SIZE = {"cpu": 4, "cuda": 16}
-"""Chunks per batch. On a CPU more than 4 to 8 no longer pays (docs/performance.md)."""
-CUDA_WORKERS = 2
-"""One batch prepares and ends on the host while the other keeps the device busy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """A device as CTranslate2 names it, and the compute type on it."""
-
-    device: str
-    """cpu or cuda."""
-    index: int
-    compute_type: str
-
-    @property
-    def name(self) -> str:
-        """The device as `model.device` names it: cpu, cuda:0, cuda:1 and so on."""
-        return self.device if self.device == "cpu" else f"{self.device}:{self.index}"
 
 
 def place(device: str, compute_type: str) -> Placement:
@@ -46,14 +27,8 @@ def place(device: str, compute_type: str) -> Placement:
     Raises:
         Unavailable: the machine does not have this device, or the device not this compute type.
     """
-    name, index = _device(device)
+    name, index = device_of(device)
     return Placement(name, index, _compute_type(compute_type, name, index))
-
-
-def layout(order: LoadModel, device: str) -> Parallelism:
-    """Return what a model runs with: what the order says, else what is usual on the device, `cpu` or `cuda`."""
-    workers = len(os.sched_getaffinity(0)) if device == "cpu" else CUDA_WORKERS
-    return Parallelism(order.workers or workers, order.cpu_threads or 1, order.batch_size or BATCH_SIZE[device])
 
 
 def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
@@ -106,19 +81,6 @@ def _whisper(name: str, at: Placement, runs: Parallelism) -> Whisper:
             f"model {name!r} in {folder} cannot be loaded on {at.name}: {error}",
             f"{ASK_THE_DOCTOR}: damaged files, too little memory, a missing library",
         ) from error
-
-
-def _device(wanted: str) -> tuple[str, int]:
-    count = ctranslate2.get_cuda_device_count()
-    if wanted == "cpu" or (wanted == "auto" and not count):
-        return "cpu", 0
-    index = int(wanted.partition(":")[2] or 0)
-    if index >= count:
-        raise Unavailable(
-            f"model.device {wanted!r} is not there: {count} CUDA devices are visible",
-            "check nvidia-smi and the CUDA libraries, or set model.device = 'cpu'",
-        )
-    return "cuda", index
 
 
 def _compute_type(wanted: str, device: str, index: int) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import ctranslate2
 
-from daemon.engine.loader import layout, place
+from daemon.engine.devices import layout
+from daemon.engine.loader import place
 from daemon.engine.model_files import MODEL_FILE, PACKAGES, installed, sha256_of
 from daemon.errors import TranscribedError
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Survey, Surveyed, Unready

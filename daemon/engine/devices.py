@@ -1,0 +1,54 @@
+"""Devices as engines name them, and how many batches are usual on each (runs in the engine child)."""
+
+import os
+from dataclasses import dataclass
+
+import ctranslate2
+
+from daemon.config.parallelism import Parallelism
+from daemon.errors import Unavailable
+from daemon.processes.protocol import LoadModel
+
+BATCH_SIZE = {"cpu": 4, "cuda": 16}
+"""Chunks per batch. On a CPU more than 4 to 8 no longer pays (docs/performance.md)."""
+CUDA_WORKERS = 2
+"""One batch prepares and ends on the host while the other keeps the device busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A device as CTranslate2 names it, and the compute type on it."""
+
+    device: str
+    """cpu or cuda."""
+    index: int
+    compute_type: str
+
+    @property
+    def name(self) -> str:
+        """The device as `model.device` names it: cpu, cuda:0, cuda:1 and so on."""
+        return self.device if self.device == "cpu" else f"{self.device}:{self.index}"
+
+
+def device_of(wanted: str) -> tuple[str, int]:
+    """Return the kind of device, `cpu` or `cuda`, and its number, for `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        Unavailable: the machine does not have this device.
+    """
+    count = ctranslate2.get_cuda_device_count()
+    if wanted == "cpu" or (wanted == "auto" and not count):
+        return "cpu", 0
+    index = int(wanted.partition(":")[2] or 0)
+    if index >= count:
+        raise Unavailable(
+            f"model.device {wanted!r} is not there: {count} CUDA devices are visible",
+            "check nvidia-smi and the CUDA libraries, or set model.device = 'cpu'",
+        )
+    return "cuda", index
+
+
+def layout(order: LoadModel, device: str) -> Parallelism:
+    """Return what a model runs with: what the order says, else what is usual on the device, `cpu` or `cuda`."""
+    workers = len(os.sched_getaffinity(0)) if device == "cpu" else CUDA_WORKERS
+    return Parallelism(order.workers or workers, order.cpu_threads or 1, order.batch_size or BATCH_SIZE[device])
