@@ -143,7 +143,7 @@ class Ready:
     devices: int
     """How many of its kind this machine has; one more engine is started on each of the others."""
     languages: tuple[str, ...]
-    """Codes; with several, the engine can tell which one is spoken."""
+    """Codes."""
     tasks: tuple[str, ...]
     """Of `transcribe`, `translate` and `both`, those that it can do; for `both` it gives `Decoded.translation`."""
     word_times: bool
@@ -155,6 +155,10 @@ class Ready:
     load_s: float
     canary: str
     """Its text of a clip of speech: an engine that starts again and hears something else is not trusted."""
+    detects: bool = True
+    """Whether it can tell which of its languages is spoken; if not, each recording must say."""
+    prompts: bool = True
+    """Whether it can be told words and texts beforehand, and searches with a beam."""
 
     @property
     def layout(self) -> Parallelism:
@@ -219,6 +223,8 @@ class FindModel:
     name: str
     hashed: bool = True
     """Whether to hash its weights, which takes a second for each gigabyte, or many."""
+    engine: str = WHISPER
+    """Whose model it is: `whisper` or `onnx`."""
 
 
 @dataclass(frozen=True, slots=True)

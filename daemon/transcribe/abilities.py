@@ -33,12 +33,20 @@ class Abilities:
             raise BadRecording(
                 f"the engine cannot {what}", "change the folder's task or [model], then transcribed jobs retry"
             )
+        if language == "auto" and not ready.detects:
+            raise BadRecording(
+                "the engine cannot tell which language is spoken",
+                f"set the folder's language to one of {', '.join(ready.languages)}, then transcribed jobs retry",
+            )
         if options.word_timestamps and not ready.word_times:
             self._say("times of words: transcripts are made without them")
+        if not ready.prompts and (options.initial_prompt or options.hotwords or options.condition_on_previous_text):
+            self._say("prompts: initial_prompt, hotwords and condition_on_previous_text change nothing")
         return replace(
             options,
             language=language,
             word_timestamps=options.word_timestamps and ready.word_times,
+            condition_on_previous_text=options.condition_on_previous_text and ready.prompts,
             context=options.context if ready.cut_context else "full",
         )
 
