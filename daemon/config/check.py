@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.config.alert_limits import wrong_limits
-from daemon.config.engines import WHISPER
+from daemon.config.engines import ONNX, WHISPER
+from daemon.config.onnx_models import FOR_WHISPER, lacking
+from daemon.config.presets import PRESETS
 from daemon.config.secret import read_secret
 from daemon.config.settings import Settings
 
@@ -39,6 +41,7 @@ def check(settings: Settings, known_address: KnownAddress | None = None) -> Iter
     yield from _doubled_folders(settings)
     yield from _more_than_english(settings)
     yield from _models_of_languages(settings)
+    yield from _onnx(settings)
     yield from _crossed_subtitles(settings)
     monitor = settings.monitor
     if monitor.gpu_temperature_pause_c and monitor.resume_c >= monitor.gpu_temperature_pause_c:
@@ -145,5 +148,25 @@ def _more_than_english(settings: Settings) -> Iterator[Problem]:
                 f"the folder {watch.path} asks for language {watch.language!r}, task {watch.task!r}, but "
                 f"{place.removeprefix(f'watch[{index}].')} {name!r} knows English only; use a multilingual model such "
                 "as 'base'",
+                (place, "model.engine", f"watch[{index}].language", f"watch[{index}].task"),
+            )
+
+
+def _onnx(settings: Settings) -> Iterator[Problem]:
+    model = settings.model
+    if model.engine != ONNX:
+        return
+    if model.preset != "none" and PRESETS[model.preset].device == "cuda":
+        reason = f"is for Whisper models: with engine {ONNX!r} leave it out, or use 'cpu' or 'edge'"
+        yield Problem("model.preset", reason, ("model.engine",))
+    if model.compute_type in FOR_WHISPER:
+        reason = f"is for Whisper models: with engine {ONNX!r} it is auto, int8, float16 or float32"
+        yield Problem("model.compute_type", reason, ("model.engine",))
+    for index, watch in enumerate(settings.watch):
+        if reason := lacking(watch.model or model.name, watch.language, watch.task):
+            place = f"watch[{index}].model" if watch.model else "model.name"
+            yield Problem(
+                f"watch[{index}]",
+                f"the folder {watch.path} asks for language {watch.language!r}, task {watch.task!r}, but {reason}",
                 (place, "model.engine", f"watch[{index}].language", f"watch[{index}].task"),
             )

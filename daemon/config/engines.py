@@ -2,13 +2,15 @@
 
 from difflib import get_close_matches
 
-ENGINES = {"whisper": "daemon.engine.loader", "fake": "daemon.engine.fake"}
+ENGINES = {"whisper": "daemon.engine.loader", "onnx": "daemon.engine.onnx_loader", "fake": "daemon.engine.fake"}
 """Name -> module with a `load`; `fake`, for tests, hears noise as text. A name with a dot is a module of the user's."""
 
 WHISPER = "whisper"
 """The engine that is used unless another one is configured."""
+ONNX = "onnx"
+"""Models for ONNX Runtime, such as Parakeet and Canary; it needs `transcribed[onnx]`."""
 
-POLICIES = ("whisper", "accept")
+POLICIES = ("whisper", "greedy", "accept")
 """What is done when a result is bad: `daemon.transcribe.policies` has them under these names."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from daemon.config.engines import WHISPER
+from daemon.config.engines import ONNX, WHISPER
 from daemon.doctor.asking import SURVEY, NoAnswer, ask
 from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, failed, ok, warning
@@ -18,9 +18,9 @@ SHOWN = 12
 def examine(case: Case) -> Iterator[Finding]:
     """Check the model that the argument names."""
     engine = case.settings.model.engine
-    if engine != WHISPER:
+    if engine not in (WHISPER, ONNX):
         return iter((ok(SUBJECT, f"{case.argument}: where it is, only the engine {engine} knows"),))
-    return findings(case.argument, ask(SURVEY, FindModel(case.argument), HASHING_S))
+    return findings(case.argument, ask(SURVEY, FindModel(case.argument, engine=engine), HASHING_S))
 
 
 def findings(name: str, answer: object) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def findings(name: str, answer: object) -> Iterator[Finding]:
             yield warning(
                 SUBJECT,
                 f"{name} is not on this machine; the next start downloads it",
-                "start the daemon with a network, or copy a CTranslate2 model folder here and set model.name to it",
+                "start the daemon with a network, or copy the folder of the model here and set model.name to it",
             )
         case FoundModel():
             yield _weights(name, answer)

@@ -19,6 +19,7 @@ from daemon.config.paths import packaged
 from daemon.errors import Unavailable
 
 MODEL_FILE = "model.bin"
+CONVERT = "convert it with ct2-transformers-converter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,8 @@ def installed(name: str) -> Path | None:
     # A folder "base" that happens to be here does not hide the model of that name.
     if "/" in name and os.path.isdir(folder):
         if not (folder / MODEL_FILE).is_file():
-            raise Unavailable(
-                f"the model folder {folder} has no {MODEL_FILE}", "convert it with ct2-transformers-converter"
-            )
+            way_out = "set model.engine = 'onnx'" if any(folder.glob("*.onnx")) else CONVERT
+            raise Unavailable(f"the model folder {folder} has no {MODEL_FILE}", way_out)
         return folder
     if name in PACKAGES and (packaged := _packaged(name, PACKAGES[name])):
         return packaged

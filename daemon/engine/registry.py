@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from daemon.chunk import Chunk, Decoded
-from daemon.config.engines import POLICIES, module_of, qualified
+from daemon.config.engines import ENGINES, POLICIES, module_of, qualified
 from daemon.errors import Unavailable
 from daemon.processes.protocol import LoadModel, Ready
 
@@ -33,7 +33,9 @@ def load(order: LoadModel) -> tuple[Runner, Ready]:
     except ImportError as error:
         raise Unavailable(
             f"model.engine {order.engine!r} cannot be imported: {error}",
-            "a module of your own must be on PYTHONPATH or installed beside transcribed",
+            f"pip install 'transcribed[{order.engine}]'"
+            if order.engine in ENGINES
+            else "a module of your own must be on PYTHONPATH or installed beside transcribed",
         ) from error
     engine_load: Load | None = getattr(module, "load", None)
     if engine_load is None:

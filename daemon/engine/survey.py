@@ -6,10 +6,11 @@ from pathlib import Path
 
 import ctranslate2
 
+from daemon.config.engines import ONNX
 from daemon.engine.devices import layout
 from daemon.engine.loader import place
 from daemon.engine.model_files import MODEL_FILE, PACKAGES, installed, sha256_of
-from daemon.errors import TranscribedError
+from daemon.errors import TranscribedError, Unavailable
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Survey, Surveyed, Unready
 
 BLOB = re.compile(r"[0-9a-f]{64}")
@@ -32,12 +33,31 @@ def find(order: FindModel) -> FoundModel:
     Raises:
         Unavailable: no model can have this name, or an installed package is not the official model.
     """
+    if order.engine == ONNX:
+        return _find_onnx(order)
     folder = installed(order.name)
     if folder is None:
         return FoundModel(None, 0, "", None)
     weights = folder / MODEL_FILE
     sha256 = sha256_of(weights) if order.hashed else ""
     return FoundModel(str(folder), weights.stat().st_size, sha256, _expected(order.name, weights))
+
+
+def _find_onnx(order: FindModel) -> FoundModel:
+    # Whether there is a GPU does not matter here: what either would take is the model.
+    try:
+        from daemon.engine import onnx_files
+    except ImportError as error:
+        raise Unavailable(
+            f"model.engine {ONNX!r} cannot be imported: {error}", "pip install 'transcribed[onnx]'"
+        ) from error
+    found = onnx_files.installed(order.name, tuple(onnx_files.QUANTIZATIONS))
+    if found is None:
+        return FoundModel(None, 0, "", None)
+    weights = found.weights
+    sha256 = sha256_of(weights[0]) if order.hashed else ""
+    total = sum(each.stat().st_size for each in weights)
+    return FoundModel(str(found.folder), total, sha256, _expected(order.name, weights[0]))
 
 
 def survey(order: LoadModel) -> Surveyed:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from daemon.chunk import Chunk, Decoded
+from daemon.transcribe.greedy import greedy
 from daemon.transcribe.quality import Verdict, judge, rest_of
 
 Policy = Callable[[Chunk, Decoded, Sequence[Decoded]], Verdict]
@@ -15,5 +16,5 @@ def accept(chunk: Chunk, result: Decoded, _earlier: Sequence[Decoded]) -> Verdic
     return Verdict(accepted=result, rest=rest_of(chunk, result))
 
 
-POLICIES: dict[str, Policy] = {"whisper": judge, "accept": accept}
+POLICIES: dict[str, Policy] = {"whisper": judge, "greedy": greedy, "accept": accept}
 """By the names of `daemon.config.engines.POLICIES`."""

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from daemon.config.engines import WHISPER
+from daemon.config.engines import ONNX, WHISPER
 from daemon.config.folder_settings import BYTES_MAX, FAR_TOO_DEEP, OPTIONS, RECORDING_SUFFIX, FolderSettings
+from daemon.config.onnx_models import lacking
 from daemon.config.options import Resolved, locate
 from daemon.config.settings import Settings
 from daemon.config.validation import validate
@@ -119,6 +120,9 @@ def checked_options(settings: Settings, folder: Path, name: str, options: Mappin
             f"the model {wanted['model']} knows English only, and can neither hear another language nor translate",
             "choose English or what the folder has; or set model.name to a multilingual one such as 'base'",
         )
+    reason = lacking(wanted["model"], wanted["language"], wanted["task"]) if settings.model.engine == ONNX else ""
+    if reason and given:
+        raise TranscribedError(f"the model {reason}", "choose what it can, or what the folder has")
     return given
 
 
