@@ -9,6 +9,9 @@ from daemon.processes.protocol import Ready
 
 log = logging.getLogger(__name__)
 
+PROMPTS = ("initial_prompt", "hotwords", "condition_on_previous_text", "beam_size")
+"""Options that an engine without prompts and a beam does nothing with."""
+
 
 class Abilities:
     """Fits the options of jobs to the engine, and says once what it cannot do."""
@@ -40,8 +43,8 @@ class Abilities:
             )
         if options.word_timestamps and not ready.word_times:
             self._say("times of words: transcripts are made without them")
-        if not ready.prompts and (options.initial_prompt or options.hotwords or options.condition_on_previous_text):
-            self._say("prompts: initial_prompt, hotwords and condition_on_previous_text change nothing")
+        if not ready.prompts and (set_in_vain := ", ".join(_prompts(options))):
+            self._say(f"prompts and no beam, so this changes nothing: {set_in_vain}")
         return replace(
             options,
             language=language,
@@ -54,3 +57,13 @@ class Abilities:
         if what not in self._told:
             self._told.add(what)
             log.warning("the engine has no %s", what)
+
+
+def _prompts(options: Options) -> list[str]:
+    """Return which of PROMPTS are asked for, if only in one language."""
+    usual, of_languages = Options(), options.languages.values()
+    return [
+        name
+        for name in PROMPTS
+        if getattr(options, name) != getattr(usual, name) or any(name in values for values in of_languages)
+    ]

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.config.onnx_models import EUROPEAN
 from daemon.doctor.asking import ENGINE, SURVEY, ask
-from daemon.engine import devices, onnx_loader
+from daemon.engine import onnx_loader
 from daemon.engine.registry import load
 from daemon.errors import Unavailable
 from daemon.processes.child import Child
@@ -100,7 +100,7 @@ def test_a_gpu_that_is_not_there_is_never_replaced_by_the_cpu(parakeet: Path, de
 def test_a_gpu_that_onnx_runtime_cannot_use_is_not_passed_over(
     parakeet: Path, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices.ctranslate2, "get_cuda_device_count", lambda: 1)
+    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: 1)
     with pytest.raises(Unavailable, match="the installed ONNX Runtime has no CUDAExecutionProvider") as caught:
         load(order(parakeet, device=device))
     assert "onnxruntime-gpu" in caught.value.hint

@@ -181,7 +181,7 @@ def test_a_text_of_a_batch_that_has_ended_does_not_go_on_while_others_do(canary:
     assert [texts(each) for each in canary.run(chunks)] == [["Good morning. How are you?"], ["Good morning. How"]]
     # Without what we add, onnx-asr takes for text what comes after the end.
     theirs = Manager(None, ["CPUExecutionProvider"]).create_asr(None, tmp_path)
-    audio = [np.frombuffer(each.audio, "<i2").astype(np.float32) / np.float32(32768) for each in chunks]
+    audio: list[Any] = [np.frombuffer(each.audio, "<i2").astype(np.float32) / np.float32(32768) for each in chunks]
     assert theirs.recognize(audio)[1].startswith("Good morning. How Good")
 
 

@@ -38,6 +38,37 @@ def test_what_it_can_do_without_is_left_out_and_said_once(caplog: pytest.LogCapt
     assert caplog.text.count("no times of words") == 1
 
 
+def test_where_the_language_cannot_be_told_the_recording_must_say() -> None:
+    told = ready(languages=("en", "de"), detects=False)
+    with pytest.raises(BadRecording, match="cannot tell which language is spoken") as caught:
+        Abilities().fit(Options(), told)
+    assert "one of en, de" in caught.value.hint and "jobs retry" in caught.value.hint
+    assert Abilities().fit(Options(language="de"), told).language == "de"
+    assert Abilities().fit(Options(), ready(languages=("en",), detects=False)).language == "en"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(language="en", initial_prompt="Hello."),
+        Options(language="en", hotwords=("Kubernetes",)),
+        Options(language="en", condition_on_previous_text=True),
+        Options(language="en", beam_size=1),
+        Options(language="en", languages={"de": {"hotwords": ("Kubernetes",)}}),
+    ],
+)
+def test_prompts_that_change_nothing_are_said_once(options: Options, caplog: pytest.LogCaptureFixture) -> None:
+    abilities, plain = Abilities(), ready(prompts=False)
+    with caplog.at_level(logging.WARNING):
+        fitted = [abilities.fit(options, plain) for _ in range(2)]
+        abilities.fit(Options(), plain)
+    assert caplog.text.count("the engine has no prompts and no beam, so this changes nothing: ") == 1
+    assert not fitted[0].condition_on_previous_text, "chunks need not wait for each other"
+    with caplog.at_level(logging.WARNING):
+        assert abilities.fit(options, ready()) == options
+    assert caplog.text.count("the engine has no prompts and no beam, so this changes nothing: ") == 1
+
+
 def test_what_it_can_do_stays_as_it_is() -> None:
     options = Options(language="en", word_timestamps=True)
     assert Abilities().fit(options, ready()) == options

@@ -113,3 +113,38 @@ def test_the_secret_is_read_only_where_messages_are_sent(tmp_path: Path) -> None
     assert load(tmp_path, text).hooks.webhook_secret_file == str(tmp_path / "secret")
     with pytest.raises(BadConfig, match=r"hooks\.webhook_secret_file: .*secret cannot be read"):
         reader.load(tmp_path / "config.toml", lambda _url: True)
+
+
+@pytest.mark.parametrize(
+    ("model", "watch", "message"),
+    [
+        (
+            'preset = "rtx3090"',
+            "",
+            "model.preset: is for Whisper models: with engine 'onnx' leave it out, or use 'cpu'",
+        ),
+        ('compute_type = "int8_float16"', "", "model.compute_type: is for Whisper models"),
+        ("", 'language = "ja"', "language 'ja', task 'transcribe', but 'nemo-parakeet-tdt-0.6b-v3' knows no 'ja'"),
+        ("", 'task = "both"', "task 'both', but 'nemo-parakeet-tdt-0.6b-v3' cannot translate"),
+        ("", 'model = "nemo-canary-1b-v2"', "but 'nemo-canary-1b-v2' cannot tell which language is spoken"),
+    ],
+)
+def test_what_a_model_for_onnx_lacks_is_refused(tmp_path: Path, model: str, watch: str, message: str) -> None:
+    text = f'[model]\nengine = "{{}}"\nname = "nemo-parakeet-tdt-0.6b-v3"\n{model}\n[[watch]]\n{watch}'
+    with pytest.raises(BadConfig) as caught:
+        load(tmp_path, text.format("onnx"))
+    (line,) = caught.value.message.splitlines()
+    assert message in line
+    load(tmp_path, text.format("fake"))
+
+
+@pytest.mark.parametrize(
+    ("model", "watch"),
+    [
+        ('name = "nemo-parakeet-tdt-0.6b-v3"\npreset = "edge"', 'language = "uk"'),
+        ('name = "nemo-canary-1b-v2"\ncompute_type = "float32"', 'language = "de"\ntask = "both"'),
+        ('name = "somebody/a-model-of-mine"', 'language = "eu"'),
+    ],
+)
+def test_what_a_model_for_onnx_can_do_or_nobody_knows_is_taken(tmp_path: Path, model: str, watch: str) -> None:
+    load(tmp_path, f'[model]\nengine = "onnx"\n{model}\n[[watch]]\n{watch}')

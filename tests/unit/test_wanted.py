@@ -132,3 +132,12 @@ def test_a_wish_is_read_as_it_was_written() -> None:
 def test_a_damaged_wish_is_none(content: bytes) -> None:
     with pytest.raises(ValueError):
         Wanted.from_json(content)
+
+
+def test_a_model_for_onnx_is_not_asked_for_what_it_lacks(tmp_path: Path) -> None:
+    model = Model(name="nemo-parakeet-tdt-0.6b-v3", engine="onnx")
+    settings = Settings(watch=(Watch(path=tmp_path),), model=model)
+    for more, why in (({"language": "ja"}, "knows no 'ja'"), ({"task": "translate"}, "cannot translate")):
+        with pytest.raises(TranscribedError, match=f"the model 'nemo-parakeet-tdt-0.6b-v3' {why}"):
+            checked_options(settings, tmp_path, "a.mp3", more)
+    assert checked_options(settings, tmp_path, "a.mp3", {"language": "de"}) == {"language": "de"}

@@ -40,4 +40,5 @@ def test_where_the_model_of_another_engine_is_only_that_engine_knows(monkeypatch
     (found,) = examine(Case(None, Settings(model=Model(engine="fake")), "base", "pat", None))
     assert found.level == OK and asked == []
     list(examine(Case(None, Settings(), "base", "pat", None)))
-    assert asked == [FindModel("base")]
+    list(examine(Case(None, Settings(model=Model(engine="onnx")), "owner/name", "pat", None)))
+    assert asked == [FindModel("base"), FindModel("owner/name", engine="onnx")]
