@@ -202,9 +202,10 @@ def folder(bench: Bench, source: Path, presets: Sequence[str], language: str) ->
     load = workloads.of_user(source, bench.folder)
     report = Report("folder", bench.model["name"], [load])
     report.columns = ["settings", "wall s", "real-time factor", "peak MB", "GPU MB", "WER %", "speed-up"]
+    kept = {key: value for key, value in bench.model.items() if key in ("name", "engine")}
     settings = {
         "as configured": bench.model,
-        **{name: {"name": bench.model["name"], "preset": name} for name in presets},
+        **{name: {**kept, "preset": name} for name in presets},
     }
     steps = [(name, load, partial(daemon, load, model, language)) for name, model in settings.items()]
     bench.run(report, steps)

@@ -208,7 +208,8 @@ def folder(
 
     def run(bench: "Bench") -> "Report":
         report = studies.folder(bench, path, chosen, language)
-        report.notes += _advice(bench.model["name"], chosen, report)
+        if bench.model.get("engine", WHISPER) == WHISPER:  # presets and their memory are for Whisper models
+            report.notes += _advice(bench.model["name"], chosen, report)
         return report
 
     _study(study, repeats, run)
@@ -234,7 +235,7 @@ def verify(
         model = _model(settings, None)
         _fetch(model)
         verdict = run(model, Path(name), path, least, progress)
-    show(verdict.report, json_file, plot_file)
+    show(verdict.report, json_file, plot_file, model.get("engine", WHISPER))
     if settings is not None and settings.database_path.is_file():
         record_verification(settings.database_path, **verdict.row)
     word = "passed" if verdict.passed else "failed"
@@ -254,7 +255,7 @@ def _study(
         if transcribes:
             _fetch(model)
         report = run(Bench(model, Path(name), repeats, progress))
-    show(report, options.json_file, options.plot_file)
+    show(report, options.json_file, options.plot_file, model.get("engine", WHISPER))
     if not report.rows:
         sys.exit(EXIT_FAILED)
 
@@ -278,11 +279,10 @@ def _model(settings: Settings | None, name: str | None) -> dict[str, Any]:
 def _fetch(model: dict[str, Any]) -> None:
     """Download the model, if it is not here, so that no contender is measured while it waits for it."""
     from daemon.engine.downloads import told
-    from daemon.engine.model_files import resolve
+    from daemon.engine.weights_file import weights_file
 
-    if model.get("engine", WHISPER) == WHISPER:
-        with downloads() as tell, told(tell):
-            resolve(model["name"])
+    with downloads() as tell, told(tell):
+        weights_file(model["name"], model.get("engine", WHISPER))
 
 
 def _advice(name: str, presets: Sequence[str], report: "Report") -> list[str]:

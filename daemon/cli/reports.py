@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from daemon.config.engines import WHISPER
+
 if TYPE_CHECKING:  # the studies import PyAV and NumPy, which `transcribed run` must not
     from daemon.bench.report import Report
     from daemon.bench.studies import Step
@@ -27,11 +29,18 @@ def progress(steps: Sequence["Step"]) -> Iterator["Step"]:
             bar.advance(task)
 
 
-def show(report: "Report", json_file: Path | None, plot_file: Path | None) -> None:
-    """Print a report, and write what was measured and the plot into files, if there are to be any."""
+def show(report: "Report", json_file: Path | None, plot_file: Path | None, engine: str = WHISPER) -> None:
+    """Print a report, and write what was measured and the plot into files, if there are to be any.
+
+    Args:
+        report: What was measured.
+        json_file: Where all of it goes.
+        plot_file: Where the plot goes.
+        engine: Whose model it was measured with.
+    """
     from daemon.bench.plots import plot
     from daemon.bench.report import machine, versions
-    from daemon.engine.model_files import MODEL_FILE, resolve
+    from daemon.engine.weights_file import weights_file
 
     table = Table(*report.columns, box=None, pad_edge=False, header_style="bold")
     for row in report.rows:
@@ -48,7 +57,7 @@ def show(report: "Report", json_file: Path | None, plot_file: Path | None) -> No
     for note in report.notes:
         console.print(f"  {note}")
     if json_file is not None:
-        document = report.to_json(resolve(report.model) / MODEL_FILE if report.workloads else None)
+        document = report.to_json(weights_file(report.model, engine) if report.workloads else None)
         if json_file == STANDARD_OUTPUT:
             sys.stdout.write(document)
         else:

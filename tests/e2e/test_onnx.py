@@ -1,6 +1,8 @@
 """A whole daemon with `[model] engine = "onnx"`: recordings in, transcripts out, with models whose texts are known."""
 
+import hashlib
 import json
+import subprocess
 import wave
 from pathlib import Path
 
@@ -115,3 +117,21 @@ def test_a_model_that_is_not_here_and_cannot_be_had_is_said_and_recordings_wait(
     )
     assert "copy the folder of an ONNX export here" in daemon.log_text()
     assert set(daemon.states().values()) <= {"settling", "queued"}
+
+
+def test_verify_compares_the_files_of_int8_with_those_of_float32(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    folder = make_tdt(make_tdt(tmp_path / "parakeet-tdt-0.6b-v2", GREETING, ".int8"), GREETING)
+    (tmp_path / "speech").mkdir()
+    (tmp_path / "speech" / "a.opus").write_bytes((CLIPS / "memo-11.opus").read_bytes())
+    daemon = make_daemon(model=settings(folder))
+    arguments = ("verify", "--folder", str(tmp_path / "speech"), "--json", str(tmp_path / "report.json"))
+    done = subprocess.run(
+        daemon.command(*arguments), capture_output=True, text=True, timeout=250, env=daemon.environment, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "passed: keeps 100.00 % of float32's accuracy" in done.stdout
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [run["compute_type"] for run in report["runs"]] == ["float32", "int8"]
+    weights = folder / "encoder-model.int8.onnx"
+    largest = max((weights, folder / "decoder_joint-model.int8.onnx"), key=lambda file: file.stat().st_size)
+    assert report["model"]["sha256"] == hashlib.sha256(largest.read_bytes()).hexdigest()
