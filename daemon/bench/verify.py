@@ -31,7 +31,12 @@ class Verdict:
 
 
 def verify(
-    model: dict[str, Any], folder: Path, source: Path | None, least_percent: float, progress: Progress
+    model: dict[str, Any],
+    folder: Path,
+    source: Path | None,
+    least_percent: float,
+    progress: Progress,
+    language: str = "auto",
 ) -> Verdict:
     """Transcribe references with the configured model and with float32.
 
@@ -41,6 +46,7 @@ def verify(
         source: The user's recordings; the shipped clips if None.
         least_percent: How much of float32's accuracy must be kept.
         progress: Shows how far the runs are.
+        language: What is spoken; `auto` if the model is to tell.
 
     Raises:
         Unavailable: One of the two cannot run here.
@@ -49,8 +55,8 @@ def verify(
     report = Report("verify", model["name"], [load])
     report.columns = ["model", "wall s", "peak MB", "WER %", "accuracy kept %", "words as float32 %", "speed-up"]
     steps = [
-        (REFERENCE, load, lambda: daemon(load, {**model, "compute_type": REFERENCE, "search": BEAM})),
-        (CONFIGURED, load, lambda: daemon(load, model)),
+        (REFERENCE, load, lambda: daemon(load, {**model, "compute_type": REFERENCE, "search": BEAM}, language)),
+        (CONFIGURED, load, lambda: daemon(load, model, language)),
     ]
     runs = {}
     for contender, _, start in progress(steps):

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from daemon.chunk import ENGLISH
 from daemon.cli.common import EXIT_FAILED, option_groups
 from daemon.cli.progress import downloads
 from daemon.cli.reports import beside, progress, show
 from daemon.config import reader
-from daemon.config.engines import WHISPER
+from daemon.config.engines import ONNX, WHISPER
+from daemon.config.onnx_models import known
 from daemon.config.paths import located
 from daemon.config.presets import PRESETS, advice
 from daemon.config.settings import Model, Settings
@@ -234,7 +236,7 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="transcribed-verify-") as name:
         model = _model(settings, None)
         _fetch(model)
-        verdict = run(model, Path(name), path, least, progress)
+        verdict = run(model, Path(name), path, least, progress, _language(settings, path))
     show(verdict.report, json_file, plot_file, model.get("engine", WHISPER))
     if settings is not None and settings.database_path.is_file():
         record_verification(settings.database_path, **verdict.row)
@@ -274,6 +276,16 @@ def _model(settings: Settings | None, name: str | None) -> dict[str, Any]:
     model = Model() if settings is None else settings.model
     chosen = {"name": located(name, Path.cwd())} if name else {}
     return {"name": model.name, **model.model_dump(exclude_defaults=True), **chosen}
+
+
+def _language(settings: Settings | None, path: Path | None) -> str:
+    """Return what is spoken in the recordings that are verified with, for models that must be told."""
+    if settings is None or settings.model.engine != ONNX:
+        return "auto"
+    can = known(settings.model.name)
+    if path is None:
+        return ENGLISH if can is None or ENGLISH in can.languages else "auto"
+    return next((watch.language for watch in settings.watch if watch.language != "auto"), "auto")
 
 
 def _fetch(model: dict[str, Any]) -> None:
