@@ -96,6 +96,7 @@ def test_a_gpu_that_is_not_there_is_never_replaced_by_the_cpu(parakeet: Path, de
 @pytest.mark.skipif(
     "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this ONNX Runtime has CUDA"
 )
+@pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider' is not in available provider names")
 @pytest.mark.parametrize("device", ["auto", "cuda"])
 def test_a_gpu_that_onnx_runtime_cannot_use_is_not_passed_over(
     parakeet: Path, device: str, monkeypatch: pytest.MonkeyPatch
@@ -106,9 +107,7 @@ def test_a_gpu_that_onnx_runtime_cannot_use_is_not_passed_over(
     assert "onnxruntime-gpu" in caught.value.hint
     # With the provider but without its libraries, the sessions are on the CPU.
     monkeypatch.setattr(onnx_loader, "_check_provider", lambda _device: None)
-    with pytest.raises(
-        Unavailable, match=r"cannot use cuda:0, and would compute on the CPU|cannot be loaded on cuda:0"
-    ):
+    with pytest.raises(Unavailable, match="cannot use cuda:0, and would compute on the CPU"):
         load(order(parakeet, device=device))
 
 

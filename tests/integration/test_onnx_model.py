@@ -1,5 +1,6 @@
 """Batches through models of the shapes of Parakeet and Canary: texts, times, probabilities and languages, to the digit."""
 
+from concurrent.futures import ThreadPoolExecutor
 from math import log
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,9 @@ def test_too_little_memory_is_told_from_other_failures(
     monkeypatch.setattr(parakeet._model, "recognize", fail)
     with pytest.raises(expected, match=message):
         parakeet.run([TWO_SOUNDS])
+
+
+def test_workers_share_the_sessions(parakeet: OnnxModel) -> None:
+    alone = parakeet.run([TWO_SOUNDS])
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(parakeet.run, [[TWO_SOUNDS]] * 16)) == [alone] * 16
