@@ -43,7 +43,7 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
     Raises:
         Unavailable: The extra `bench` is not installed.
     """
-    psutil = _psutil()
+    psutil = psutil_or_refuse()
     with tempfile.TemporaryFile() as errors:
         began = time.monotonic()
         process = subprocess.Popen(
@@ -101,7 +101,12 @@ def _gpu() -> tuple[float, float] | None:
     return (sum(row[0] for row in rows), sum(row[1] for row in rows) / len(rows)) if rows else None
 
 
-def _psutil() -> Any:
+def psutil_or_refuse() -> Any:
+    """Return the package psutil.
+
+    Raises:
+        Unavailable: The extra `bench` is not installed.
+    """
     try:
         import psutil
     except ImportError as error:

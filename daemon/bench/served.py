@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from daemon.bench.contenders import READY
 from daemon.errors import Unavailable
 
 HOST = "127.0.0.1"
@@ -26,10 +27,10 @@ PART = {**TUS, "Content-Type": "application/offset+octet-stream"}
 
 
 @contextmanager
-def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def started(folder: Path, *arguments: str, module: str = "daemon") -> Iterator[subprocess.Popen[bytes]]:
     """Run a command of ours with the configuration in a folder, until the context ends; it logs to `COMMAND.log`."""
     with (folder / f"{arguments[0]}.log").open("wb") as log:
-        command = [sys.executable, "-m", "daemon", *arguments, "-c", "config.toml"]
+        command = [sys.executable, "-m", module, *arguments, "-c", "config.toml"]
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
         yield process
@@ -39,20 +40,23 @@ def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def transcribing(folder: Path) -> Iterator[None]:
-    """Run the daemon, and wait until it is ready.
+def transcribing(folder: Path, module: str = "daemon", engines: int = 1) -> Iterator[int]:
+    """Run the daemon, and wait until it is ready, with all of its engines; the value is its process id.
 
     Raises:
         Unavailable: It does not get ready.
     """
-    with started(folder, "run") as process:
+    with started(folder, "run", module=module) as process:
         log = folder / "run.log"
-        until(
-            lambda: "ready: drop" in log.read_text() or process.poll() is not None, READY_S, "the daemon is not ready"
-        )
+
+        def is_ready() -> bool:
+            told = log.read_text()
+            return "ready: drop" in told and told.count(READY) >= engines
+
+        until(lambda: is_ready() or process.poll() is not None, READY_S, "the daemon is not ready")
         if process.poll() is not None:
             raise Unavailable(f"the daemon has ended: {log.read_text().strip()[-500:]}")
-        yield
+        yield process.pid
 
 
 def until(condition: Callable[[], Any], limit_s: float, otherwise: str) -> Any:
