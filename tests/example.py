@@ -171,7 +171,7 @@ def _claim(store: Store, recording: Recording, number: int) -> Job:
         job.id, content_hash=digest, duration_s=recording.duration_s, made_with=MadeWith("base", "int8", "cpu"),
         language=None,
     )  # fmt: skip
-    store.detected(job.id, recording.chunks[0].lines[0][2], 0.97)
+    store.save([], languages={job.id: (recording.chunks[0].lines[0][2], 0.97)})
     return job
 
 

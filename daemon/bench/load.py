@@ -62,12 +62,14 @@ class Kind:
     name: str
     length_s: float
     ahead: int
-    """So many wait, besides those that the engines have."""
+    """So many have been dropped and are not done yet."""
+    ahead_of_engine: int
+    """So many more for each engine."""
     priority: int
     """Of the memos that are timed: behind hundreds of others they would wait for these."""
 
 
-KINDS = {kind.name: kind for kind in (Kind("memos", 8.0, 100, 1), Kind("hours", 3600.0, 8, 0))}
+KINDS = {kind.name: kind for kind in (Kind("memos", 8.0, 100, 16, 1), Kind("hours", 3600.0, 8, 1, 0))}
 
 
 def load(bench: Bench, kinds: Sequence[str], engines: Sequence[int], seconds: float) -> Report:
@@ -115,7 +117,7 @@ def _run(folder: Path, kind: Kind, engines: int, seconds: float) -> dict[str, An
         transcribing(folder, load_daemon.__name__, engines) as pid,
         closing(sqlite3.connect(f"file:{folder / 'jobs.db'}?mode=ro", uri=True)) as db,
     ):
-        feeder = Feeder(folder, kind, kind.ahead + engines * ENGINE.workers * ENGINE.batch_size)
+        feeder = Feeder(folder, kind, kind.ahead + engines * kind.ahead_of_engine)
         tree = Tree(pid)
         until(lambda: feeder.feed(db) and stored(db).chunks, FIRST_S, "nothing is transcribed")
         _keep_feeding(feeder, db, tree, WARM_UP_S)
@@ -191,10 +193,9 @@ class Feeder:
 
     def feed(self, db: sqlite3.Connection) -> bool:
         """Drop as many as were done meanwhile."""
-        while self._dropped < stored(db).done + self._ahead:
-            for _ in range(self._ahead):
-                drop(self._folder, f"inbox/{self._dropped:06d}.wav", self._kind.length_s)
-                self._dropped += 1
+        for number in range(self._dropped, stored(db).done + self._ahead):
+            drop(self._folder, f"inbox/{number:06d}.wav", self._kind.length_s)
+            self._dropped += 1
         return True
 
 

@@ -1,16 +1,14 @@
 """What a running job stores as it goes: its content, language, chunks, segments and files."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.sound import NOTHING_HEARD, Sound
 from daemon.store.access import Access
-from daemon.store.full_text import parted
 from daemon.store.records import (
     Batch,
     ChunkDone,
@@ -27,6 +25,7 @@ from daemon.store.records import (
     sound_to_json,
     timestamp,
 )
+from daemon.store.results import save_results
 from daemon.store.schema import (
     DONE,
     batches,
@@ -54,6 +53,11 @@ STARTED_OVER = {
 """What is set in the row of a job of which nothing is computed yet."""
 COMPUTED = (chunks, segments, translations, suppressed, stages, waveforms)
 """The tables of what was computed from a recording."""
+DETECTED = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("of_job"))
+    .values(language=bindparam("code"), language_probability=bindparam("sure"))
+)
 
 
 class Checkpoints(Access):
@@ -100,28 +104,31 @@ class Checkpoints(Access):
 
         self._write(work)
 
-    def detected(self, job_id: int, language: str, probability: float) -> None:
-        """Record the language of the recording, detected in its first speech."""
-        self._write(
-            lambda db: db.execute(
-                update(jobs).where(jobs.c.id == job_id).values(language=language, language_probability=probability)
-            )
-        )
-
     def chunks_done(self, job_id: int) -> dict[int, ChunkDone]:
         """Return the chunks that are done, by their number."""
         columns = (chunks.c.idx, chunks.c.start_s, chunks.c.end_s, chunks.c.digest)
         statement = select(*columns).where(chunks.c.job_id == job_id)
         return {idx: ChunkDone(*row) for idx, *row in self._read(lambda db: db.execute(statement).all())}
 
-    def save(self, results: Sequence[Result], batch: Batch | None = None) -> None:
-        """Save a checkpoint: the segments of finished chunks, which may be of any jobs, and their batch."""
+    def save(
+        self, results: Sequence[Result], *ran: Batch, languages: Mapping[int, tuple[str, float]] | None = None
+    ) -> None:
+        """Save a checkpoint.
+
+        Args:
+            results: Finished chunks, which may be of any jobs, with their segments.
+            ran: The batches that they come from.
+            languages: The languages of recordings, detected in their first speech, and their probabilities, by job.
+        """
+        found = [{"of_job": job_id, "code": code, "sure": sure} for job_id, (code, sure) in (languages or {}).items()]
+        now = timestamp()
 
         def work(db: Connection) -> None:
-            for result in results:
-                _save_chunk(db, result)
-            if batch is not None:
-                db.execute(insert(batches).values(finished_at=timestamp(), **asdict(batch)))
+            save_results(db, results)
+            if ran:
+                db.execute(insert(batches), [{"finished_at": now, **asdict(batch)} for batch in ran])
+            if found:
+                db.execute(DETECTED, found)
 
         self._write(work)
 
@@ -229,31 +236,6 @@ class Checkpoints(Access):
         )
         row = self._read(lambda db: db.execute(statement).first())
         return None if row is None else Written(*row)
-
-
-def _save_chunk(db: Connection, result: Result) -> None:
-    names = ("start_s", "end_s", "attempts", "guards", "fallbacks", "rests", "digest")
-    row = {"state": DONE, **{name: getattr(result, name) for name in names}}
-    fresh = db.execute(
-        upsert(chunks).values(job_id=result.job_id, idx=result.idx, **row).on_conflict_do_nothing()
-    ).rowcount
-    if not fresh:
-        return
-    for table, lines in ((segments, result.segments), (translations, result.translation)):
-        for idx, segment in enumerate(lines):
-            values = asdict(segment) | {"channel": result.channel}
-            words = values.pop("words")
-            values["words"] = None if words is None else json.dumps(words, ensure_ascii=False)
-            if table is segments:
-                values["parted"] = parted(segment.text)
-            db.execute(insert(table).values(job_id=result.job_id, chunk=result.idx, idx=idx, **values))
-    for dropped in result.suppressed:
-        db.execute(insert(suppressed).values(job_id=result.job_id, chunk=result.idx, **asdict(dropped)))
-    db.execute(
-        update(jobs)
-        .where(jobs.c.id == result.job_id)
-        .values(chunks_done=jobs.c.chunks_done + 1, processing_s=jobs.c.processing_s + result.run_s)
-    )
 
 
 def forget(db: Connection, job_id: int) -> None:

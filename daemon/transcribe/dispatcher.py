@@ -60,6 +60,8 @@ class Dispatcher:
         self._inference = Inference(store, self._engines, self._running, counters)
         self._queue = Queue(store, children, self._outcomes, self._running, self._inference)
         self._stages = StageRunner(store)
+        self._moved_on: dict[int, None] = {}
+        """Jobs that may be complete, as soon as what has come for them is saved."""
         self._requests_at = 0.0
         self.beat = time.monotonic()
         """When the loop last went round, on the monotonic clock."""
@@ -129,11 +131,18 @@ class Dispatcher:
         self._tuner.tick(idle=claiming and self.idle and self.ready and self._pauses.reason is None)
         for event in self._children.events(self._wakeup, 0.0 if self._stages.unfinished else TICK_S):
             self._apply(event)
+        self._save()
         if self._wakeup.take():
             self._queue.look()
 
+    def _save(self) -> None:
+        """Save what has come in this round, in one commit, and then publish what is complete: nothing before."""
+        moved_on, self._moved_on = self._moved_on | dict.fromkeys(self._inference.save()), {}
+        for job_id in moved_on:
+            self._publish_if_complete(job_id)
+
     def _apply(self, event: Event) -> None:
-        """Do what follows from an event of a child."""
+        """Do what follows from an event of a child; what is to be saved of it, `_save` saves."""
         match event:
             case EngineReady():
                 self._queue.look()
@@ -143,8 +152,6 @@ class Dispatcher:
                 self._store.hold_up(event.model, RETRY_S, event.reason)
             case BatchEnded() | LostBatches():
                 outcome = self._inference.receive(event)
-                for job_id in outcome.checkpointed:
-                    self._publish_if_complete(job_id)
                 for job_id, error in outcome.failed:
                     self._stop(job_id, error)
                 if outcome.shrunk is not None:
@@ -217,7 +224,7 @@ class Dispatcher:
                 self._store.adopt(job_id, source_id)
                 self._decoders.forget(job_id)
                 running.adopted()
-                self._publish_if_complete(job_id)
+                self._moved_on[job_id] = None
                 return
         done = self._store.chunks_done(job_id)
         if not done.keys() >= set(range(opened.given)):
@@ -233,6 +240,7 @@ class Dispatcher:
         running = self._running[window.job_id]
         chunks = running.add(window.chunks, last=window.last)
         if chunks is None:
+            self._moved_on |= dict.fromkeys(self._inference.save())
             self._store.restart(window.job_id)
             self._stop(window.job_id, FailedRecording("what was recorded has changed") if running.growing else None)
             return
@@ -251,7 +259,7 @@ class Dispatcher:
                 sound=window.sound,
                 waveform=window.waveform,
             )
-        self._publish_if_complete(window.job_id)
+        self._moved_on[window.job_id] = None
 
     # -- ends ------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 class InferenceOutcome:
     """What a batch has come to, for the jobs whose chunks were in it."""
 
-    checkpointed: tuple[int, ...] = ()
-    """Jobs of which chunks were saved."""
     failed: tuple[tuple[int, FailedRecording], ...] = ()
     """Jobs that are to blame for the death of an engine, or whose speech it cannot take."""
     shrunk: Engine | None = None
@@ -53,6 +51,10 @@ class Inference:
         """The chunks that wait for each model."""
         self._holds = True
         """Whether no batch may begin just now."""
+        self._finished: list[Result] = []
+        """What `save` is to save, and what it ran in."""
+        self._ran: list[Batch] = []
+        self._languages: dict[int, tuple[str, float]] = {}
         self.held_s = 0.0
         """Seconds of audio that wait for a batch."""
 
@@ -102,8 +104,20 @@ class Inference:
                 return self._batches_lost(event, "the engine died")
         raise AssertionError(event)
 
+    def save(self) -> tuple[int, ...]:
+        """Save the chunks that were finished since the last time, in one commit, and return the jobs that they are of.
+
+        What a batch costs the disk, and the index of the words, is then paid once for many batches: those that end while
+        the last commit is under way.
+        """
+        if not self._ran:
+            return ()
+        finished, ran, languages = self._finished, self._ran, self._languages
+        self._finished, self._ran, self._languages = [], [], {}
+        self._store.save(finished, *ran, languages=languages)
+        return tuple(dict.fromkeys(each.job_id for each in finished))
+
     def _batch_done(self, engine: Engine, answer: BatchDone, chunks: Sequence[Chunk]) -> InferenceOutcome:
-        finished: list[Result] = []
         audio_s = sum(chunk.duration_s for chunk in chunks)
         for chunk, result in zip(chunks, answer.results, strict=True):
             running = self._of(chunk)
@@ -112,10 +126,10 @@ class Inference:
             detecting = running.detects
             more, done = running.take(chunk, result, answer.run_s * chunk.duration_s / audio_s)
             if detecting and not running.detects:
-                self._store.detected(chunk.job_id, running.language, running.language_probability or 0.0)
+                self._languages[chunk.job_id] = (running.language, running.language_probability or 0.0)
             self.submit(running, more, first=done is None)
             if done is not None:
-                finished.append(done)
+                self._finished.append(done)
         # The device need not wait for the disk.
         self._fill_workers()
         batch = Batch(
@@ -126,9 +140,9 @@ class Inference:
             audio_s=round(audio_s, 3),
             run_s=round(answer.run_s, 4),
         )
-        self._store.save(finished, batch)
+        self._ran.append(batch)
         self._counters.batch(batch.size, batch.capacity)
-        return InferenceOutcome(checkpointed=tuple(dict.fromkeys(each.job_id for each in finished)))
+        return InferenceOutcome()
 
     def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> InferenceOutcome:
         if answer.out_of_memory and len(chunks) > 1:

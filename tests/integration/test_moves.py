@@ -178,7 +178,7 @@ def test_a_waiting_job_keeps_its_chunks_unless_other_options_apply_to_its_new_pl
 ) -> None:
     queue(store, "a.wav")
     (job,) = store.claim(1)
-    store.detected(job.id, "fr", 0.9)
+    store.save([], languages={job.id: ("fr", 0.9)})
     store.save([result(job.id)])
     store.release(job.id, "released")
     moved(store, job.id, options=Options(language=language), priority=7)

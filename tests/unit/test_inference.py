@@ -71,10 +71,12 @@ class House:
         at = engine or self.engine
         return at, at.batches.pop(min(at.batches))
 
-    def done(self, text: str = "what was said") -> InferenceOutcome:
+    def done(self, text: str = "what was said") -> tuple[int, ...]:
+        """The jobs of the chunks that the oldest batch has finished, once they are saved."""
         at, chunks = self.take()
         answer = BatchDone(1, tuple(heard(each, text) for each in chunks), 1.0)
-        return self.inference.receive(BatchEnded(at, answer, chunks))
+        assert self.inference.receive(BatchEnded(at, answer, chunks)) == InferenceOutcome()
+        return self.inference.save()
 
     def failed(self, message: str, *, out_of_memory: bool = False) -> InferenceOutcome:
         at, chunks = self.take()
@@ -150,10 +152,28 @@ def test_a_batch_is_a_checkpoint_of_all_its_recordings(house: House) -> None:
     house.submit(1, 2)
     house.submit(2, 1)
     house.inference.hand_out()
-    assert sorted(house.done("hello").checkpointed) == [1, 2]
+    assert sorted(house.done("hello")) == [1, 2]
     assert [line.text for line in house.store.transcript(1)] == ["hello", "hello"]
     assert house.store.chunks_done(2) == {0: ChunkDone(0.0, 10.0, "")}
     assert house.counters.rates().batch_fill_percent == 75.0
+
+
+def test_batches_that_end_meanwhile_are_saved_in_one_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(store, engine(workers=2))
+    house.submit(1, 1)
+    house.submit(2, 1)
+    house.inference.hand_out()
+    saved: list[tuple[int, ...]] = []
+    save = store.save
+    monkeypatch.setattr(store, "save", lambda results, *ran, languages: (
+        saved.append(tuple(each.job_id for each in results)), save(results, *ran, languages=languages)
+    ))  # fmt: skip
+    for _ in range(2):
+        at, chunks = house.take()
+        house.inference.receive(BatchEnded(at, BatchDone(1, tuple(map(heard, chunks)), 1.0), chunks))
+    assert store.chunks_done(1) == {}, "not before it is asked for"
+    assert house.inference.save() == (1, 2) and house.inference.save() == ()
+    assert saved == [(1, 2)] and store.chunks_done(1).keys() == store.chunks_done(2).keys() == {0}
 
 
 def test_results_for_a_job_that_has_ended_or_began_anew_are_void(house: House) -> None:
@@ -164,7 +184,7 @@ def test_results_for_a_job_that_has_ended_or_began_anew_are_void(house: House) -
     job = house.running[2].job
     house.running[2] = ActiveJob(job, detects=False, run=1)
     assert house.running[2].run != house.engine.batches[1][1].run
-    assert house.done().checkpointed == ()
+    assert house.done() == ()
     assert house.store.chunks_done(1) == house.store.chunks_done(2) == {}
 
 
@@ -173,8 +193,8 @@ def test_a_bad_result_goes_first_and_makes_no_checkpoint(house: House) -> None:
     house.inference.hand_out()
     at, chunks = house.take()
     results = tuple(decoded("text", avg_logprob=-2.0 if each.idx == 1 else -0.2) for each in chunks)
-    outcome = house.inference.receive(BatchEnded(at, BatchDone(1, results, 1.0), chunks))
-    assert outcome.checkpointed == (1,)
+    house.inference.receive(BatchEnded(at, BatchDone(1, results, 1.0), chunks))
+    assert house.inference.save() == (1,)
     assert house.take()[1][0].temperature == 0.2
 
 
@@ -186,6 +206,7 @@ def test_the_first_speech_tells_the_language_of_the_rest(store: Store) -> None:
     answer = BatchDone(1, (decoded("bonjour", language="fr"),), 1.0)
     assert len(chunks) == 1
     house.inference.receive(BatchEnded(at, answer, chunks))
+    house.inference.save()
     assert (store.job(1).language, store.job(1).language_probability) == ("fr", 0.97)
     assert [each.idx for each in house.take()[1]] == [1, 2]
 
