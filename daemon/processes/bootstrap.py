@@ -12,8 +12,9 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
+
+from daemon.processes.wire import Wire
 
 OOM_SCORE_ADJ = "500"
 """From -1000, never, to 1000, first of all; see proc(5)."""
@@ -33,7 +34,7 @@ def run(module: str, fd: int) -> None:
     gc.enable()
     # The end of the connection is how a child is told to end.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        program.main(Connection(fd))
+        program.main(Wire(fd))
 
 
 def _go_first() -> None:

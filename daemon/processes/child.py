@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from daemon.processes.environment import environment
 from daemon.processes.safe_pickle import MESSAGE_MAX_BYTES, Unreadable, message
+from daemon.processes.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Child:
                 # Ctrl-C in a terminal is for the daemon, which then ends its children in order.
                 start_new_session=True,
             )
-        self._conn = Connection(ours.detach())
+        self._conn = Wire(ours.detach())
         self.deadline: float | None = None
         self.unheard = False
         """A message to it was lost; it cannot be spoken to any more, and its last order is not to blame."""
@@ -104,7 +104,7 @@ class Child:
         if self.overdue:
             raise ChildDied("no answer within its time")
         try:
-            return message(self._conn.recv_bytes(MESSAGE_MAX_BYTES))
+            return self._conn.receive(message, MESSAGE_MAX_BYTES)
         except (OSError, EOFError, Unreadable) as error:
             self._hung_up = isinstance(error, EOFError | ConnectionResetError)
             raise ChildDied(str(error)) from error

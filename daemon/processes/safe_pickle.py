@@ -3,9 +3,11 @@
 A pickle may name any function to be called. Here it may name the messages of the protocol and nothing else.
 """
 
-import io
 import pickle
+from collections.abc import Sequence
 from typing import Any
+
+from daemon.processes.wire import Unpickler
 
 MESSAGE_MAX_BYTES = 64 << 20
 """A window of five minutes of speech is 10 MB."""
@@ -16,7 +18,7 @@ class Unreadable(Exception):
     """Not a message of the protocol."""
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         found = super().find_class(module, name) if module in MODULES else None
         if not isinstance(found, type) or found.__module__ != module:
@@ -24,13 +26,13 @@ class _Unpickler(pickle.Unpickler):
         return found
 
 
-def message(data: bytes) -> Any:
-    """Return the message that a child sent.
+def message(pickled: bytes, beside: Sequence[bytes] = ()) -> Any:
+    """Return the message that a child sent, with the large bytes that it sent beside it.
 
     Raises:
         Unreadable
     """
     try:
-        return _Unpickler(io.BytesIO(data)).load()
+        return _Unpickler(pickled, beside).load()
     except Exception as error:  # bad pickles raise nearly anything
         raise Unreadable(f"its answer cannot be read: {error}") from error
