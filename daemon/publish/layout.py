@@ -4,6 +4,7 @@ Every break has a cost (`breaks.py`), and so has what makes a cue hard to read. 
 kept, and the way to the last word is taken back: dynamic programming, as for the lines of a paragraph.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -122,6 +123,8 @@ class _Layout:
             self._first.append(at + len(word.glue))
             at = self._first[-1] + columns(word.text)
             self._last.append(at)
+        self._starts_s = [*(word.start_s for word in words), words[-1].end_s + PAUSE_S]
+        """When each word begins, and when what follows the last one would."""
         pauses = [0.0, *(b.start_s - a.end_s for a, b in pairwise(words))]
         self._pauses = list(accumulate(max(0.0, pause - PAUSE_LEAST_S) for pause in pauses))
         self._sentences = [0, *accumulate(cost == SENTENCE for cost in self._breaks[1:])]
@@ -137,14 +140,15 @@ class _Layout:
             return [whole[1]]
         best = [0.0] + [float("inf")] * count
         ways: list[tuple[int, Ends]] = [(0, ())] * (count + 1)
+        first = 0
         for end in range(1, count + 1):
-            for start in range(end - 1, -1, -1):
-                if not self._may_share(start, end):
-                    break
+            while not self._may_share(first, end):
+                first += 1
+            for start in range(end - 1, first - 1, -1):
                 if best[start] + CUE_COST >= best[end]:
                     continue
                 cost = best[start] + self._cue_cost(start, end)
-                if cost >= best[end]:
+                if cost + self._least_of_lines(start, end) >= best[end]:
                     continue
                 lines = self._lines(start, end, self._limits.max_lines)
                 if lines is not None and cost + lines[0] < best[end]:
@@ -171,22 +175,26 @@ class _Layout:
 
     def _cue_cost(self, start: int, end: int) -> float:
         """Return what a cue of these words costs, but for its lines."""
-        limits, words = self._limits, self._words
-        width = self._width(start, end)
-        until_s = words[end].start_s if end < len(words) else words[-1].end_s + PAUSE_S
-        shown_s = max(0.01, min(until_s - words[start].start_s, limits.cue_max_s))
+        limits = self._limits
+        width = self._last[end - 1] - self._first[start]
+        shown_s = max(0.01, min(self._starts_s[end] - self._starts_s[start], limits.cue_max_s))
         speed = width / shown_s
         cost = CUE_COST + CUE_BREAK_SHARE * self._breaks[end]
         if shown_s < limits.cue_min_s:
             cost += TOO_SHORT_COST + LACKING_COST * (limits.cue_min_s - shown_s)
-        cost += TOO_FAST_COST * max(0.0, speed - limits.columns_per_s)
-        cost += FAR_TOO_FAST_COST * max(0.0, speed - limits.columns_per_s_max)
+        if speed > limits.columns_per_s:
+            cost += TOO_FAST_COST * (speed - limits.columns_per_s)
+            cost += FAR_TOO_FAST_COST * max(0.0, speed - limits.columns_per_s_max)
         cost += PAUSE_COST * (self._pauses[end - 1] - self._pauses[start])
         if end - start == 1 and width <= LONELY_CUE_COLUMNS:
             cost += LONELY_CUE_COST
         is_mixed = self._sentences[end - 1] > self._sentences[start]
         is_whole = self._breaks[start] == SENTENCE and self._breaks[end] == SENTENCE
         return cost + (FRAGMENT_COST if is_mixed and not is_whole else 0.0)
+
+    def _least_of_lines(self, start: int, end: int) -> float:
+        """Return what these words cost at least for their lines."""
+        return 0.0 if end - start == 1 or self._width(start, end) <= self._line else LINE_COST
 
     def _lines(self, start: int, end: int, most: int) -> tuple[float, Ends] | None:
         """Return the cost of the best way to put words on up to `most` lines, and their ends; None if there is none."""
@@ -195,9 +203,10 @@ class _Layout:
         if most == 1:
             return None
         found: tuple[float, Ends] | None = None
-        for middle in range(start + 1, end):
-            upper = self._width(start, middle)
-            if upper > self._line and middle - start > 1:
+        # Before that, what is left is too wide for the other lines.
+        fits = bisect_left(self._first, self._last[end - 1] - (most - 1) * (self._line + 1), start + 1, end - 1)
+        for middle in range(fits, end):
+            if self._width(start, middle) > self._line and middle - start > 1:
                 break
             rest = self._lines(middle, end, most - 1)
             if rest is None:
