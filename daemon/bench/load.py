@@ -27,9 +27,11 @@ CONFIG = """\
 [[watch]]
 path = "inbox"
 language = "en"
+formats = ["txt"]
 [[watch]]
 path = "urgent"
 language = "en"
+formats = ["txt"]
 priority = {priority}
 [watching]
 settle_seconds = 0

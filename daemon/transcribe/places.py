@@ -6,8 +6,12 @@ LONG_BYTES = 4_000_000
 """Larger files are taken for long recordings: four minutes of 128 kbit/s."""
 LONG_OPEN_MAX = 4
 """Long recordings open at once; the other places are kept for short ones, so a memo never waits for a place."""
-HELD_MAX_S = 600.0
-"""Seconds of audio in the daemon above which only recordings that have nothing waiting are decoded on (19 MB)."""
+LONG_OPEN_SHARE = 1 / 32
+"""There are more of them where the engines compute on more than 128 chunks at once: one decoder for each of these decodes
+some ten chunks a second, as fast as a GPU transcribes them."""
+HELD_MAX_S, HELD_OF_CHUNK_S = 600.0, 15.0
+"""Seconds of audio in the daemon above which only recordings that have nothing waiting are decoded on (19 MB), or more
+where so many chunks of the usual length do not fill a batch for each worker."""
 
 
 def free_places(sizes: Iterable[int], capacity: int) -> tuple[int, int]:
@@ -22,7 +26,7 @@ def free_places(sizes: Iterable[int], capacity: int) -> tuple[int, int]:
     """
     running = list(sizes)
     long = sum(size > LONG_BYTES for size in running)
-    return LONG_OPEN_MAX - long, 2 * capacity + 4 - (len(running) - long)
+    return max(LONG_OPEN_MAX, int(LONG_OPEN_SHARE * capacity)) - long, 2 * capacity + 4 - (len(running) - long)
 
 
 def needs_window(open_chunks: int, capacity: int, held_s: float) -> bool:
@@ -34,4 +38,5 @@ def needs_window(open_chunks: int, capacity: int, held_s: float) -> bool:
             rest of four times as many fills batches.
         held_s: seconds of audio that wait, of all recordings.
     """
-    return not open_chunks or (open_chunks < 4 * capacity and held_s < HELD_MAX_S)
+    enough_s = max(HELD_MAX_S, HELD_OF_CHUNK_S * capacity)
+    return not open_chunks or (open_chunks < 4 * capacity and held_s < enough_s)
