@@ -1,7 +1,7 @@
 """The connection between the daemon and a child: a message, and beside it the audio that it carries.
 
-Half a minute of samples is a megabyte. Within a pickle it would be copied four times on each side; beside it, once: into
-the kernel here, out of it there.
+Half a minute of samples is a megabyte. Within a pickle it would be copied four times on each side; beside it, once:
+into the kernel here, out of it there.
 """
 
 import io

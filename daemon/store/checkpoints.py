@@ -53,10 +53,54 @@ STARTED_OVER = {
 """What is set in the row of a job of which nothing is computed yet."""
 COMPUTED = (chunks, segments, translations, suppressed, stages, waveforms)
 """The tables of what was computed from a recording."""
-DETECTED = (
+# Statements that run for every recording are made once: SQLAlchemy takes longer to make one than SQLite to run it.
+OF_JOB = jobs.c.id == bindparam("of_job")
+DETECTED = update(jobs).where(OF_JOB).values(language=bindparam("code"), language_probability=bindparam("sure"))
+MADE_BEFORE = select(jobs.c.content_hash, jobs.c.retried, jobs.c.model, jobs.c.compute_type).where(OF_JOB)
+BEGUN = (
     update(jobs)
-    .where(jobs.c.id == bindparam("of_job"))
-    .values(language=bindparam("code"), language_probability=bindparam("sure"))
+    .where(OF_JOB)
+    .values(
+        {name: bindparam(name) for name in ("content_hash", "duration_s", "model", "compute_type", "device")}
+        | {"language": func.coalesce(jobs.c.language, bindparam("only_language"))}
+    )
+)
+CHUNKS_DONE = select(chunks.c.idx, chunks.c.start_s, chunks.c.end_s, chunks.c.digest).where(
+    chunks.c.job_id == bindparam("of_job")
+)
+NEW_WAVEFORM = upsert(waveforms)
+NEW_WAVEFORM = NEW_WAVEFORM.on_conflict_do_update(
+    index_elements=["job_id"], set_={"levels": NEW_WAVEFORM.excluded.levels}
+)
+SAME_CONTENT = (
+    select(jobs.c.id, jobs.c.root, jobs.c.path_bytes)
+    .where(
+        jobs.c.content_hash == bindparam("content"),
+        jobs.c.model == bindparam("with_model"),
+        jobs.c.state == DONE,
+        jobs.c.id != bindparam("of_job"),
+        jobs.c.options == bindparam("with_options"),
+    )
+    .order_by(jobs.c.id.desc())
+)
+JOB = select(*JOB_COLUMNS).where(OF_JOB)
+NEW_OUTPUT = upsert(outputs)
+NEW_OUTPUT = NEW_OUTPUT.on_conflict_do_update(
+    index_elements=["job_id", "format"],
+    set_={name: NEW_OUTPUT.excluded[name] for name in ("path", "path_bytes", "sha256", "bytes", "published")},
+)
+OWNER = (
+    select(
+        outputs.c.sha256,
+        jobs.c.root,
+        jobs.c.path_bytes,
+        jobs.c.id,
+        exists().where(versions.c.job_id == jobs.c.id, IS_CURRENT),
+    )
+    .join(jobs, jobs.c.id == outputs.c.job_id)
+    .where(outputs.c.path_bytes == bindparam("at_path"))
+    .order_by(outputs.c.job_id.desc())
+    .limit(1)
 )
 
 
@@ -85,30 +129,21 @@ class Checkpoints(Access):
         """
 
         def work(db: Connection) -> None:
-            columns = (jobs.c.content_hash, jobs.c.retried, jobs.c.model, jobs.c.compute_type)
-            before = db.execute(select(*columns).where(jobs.c.id == job_id)).one()
+            before = db.execute(MADE_BEFORE, {"of_job": job_id}).one()
             grew = before.content_hash is None and not before.retried
             by_same = (before.model, before.compute_type) == (made_with.model, made_with.compute_type)
-            if not by_same or not (grew or before.content_hash == content_hash):
+            is_first = before.model is None
+            if not is_first and (not by_same or not (grew or before.content_hash == content_hash)):
                 forget(db, job_id)
-            db.execute(
-                update(jobs)
-                .where(jobs.c.id == job_id)
-                .values(
-                    content_hash=content_hash,
-                    duration_s=duration_s,
-                    **asdict(made_with),
-                    language=func.coalesce(jobs.c.language, language),
-                )
-            )
+            found = {"content_hash": content_hash, "duration_s": duration_s, "only_language": language}
+            db.execute(BEGUN, {"of_job": job_id, **found, **asdict(made_with)})
 
         self._write(work)
 
     def chunks_done(self, job_id: int) -> dict[int, ChunkDone]:
         """Return the chunks that are done, by their number."""
-        columns = (chunks.c.idx, chunks.c.start_s, chunks.c.end_s, chunks.c.digest)
-        statement = select(*columns).where(chunks.c.job_id == job_id)
-        return {idx: ChunkDone(*row) for idx, *row in self._read(lambda db: db.execute(statement).all())}
+        rows = self._read(lambda db: db.execute(CHUNKS_DONE, {"of_job": job_id}).all())
+        return {idx: ChunkDone(*row) for idx, *row in rows}
 
     def save(
         self, results: Sequence[Result], *ran: Batch, languages: Mapping[int, tuple[str, float]] | None = None
@@ -145,29 +180,18 @@ class Checkpoints(Access):
     ) -> None:
         """Record that the whole recording has been decoded, and what that has shown."""
         found = {"chunks_total": chunks_total, "duration_s": duration_s, "speech_s": speech_s, "damaged": damaged}
-        levels = upsert(waveforms).values(job_id=job_id, levels=waveform)
 
         def work(db: Connection) -> None:
-            db.execute(update(jobs).where(jobs.c.id == job_id).values(**found, **sound_to_json(sound)))
+            db.execute(update(jobs).where(OF_JOB), {"of_job": job_id, **found, **sound_to_json(sound)})
             if waveform:
-                db.execute(levels.on_conflict_do_update(index_elements=["job_id"], set_={"levels": waveform}))
+                db.execute(NEW_WAVEFORM, {"job_id": job_id, "levels": waveform})
 
         self._write(work)
 
     def same_content(self, job: Job, content_hash: str, model: str) -> list[tuple[int, str, bytes]]:
         """Return (id, root, path) of finished jobs with this content and these options, newest first."""
-        statement = (
-            select(jobs.c.id, jobs.c.root, jobs.c.path_bytes)
-            .where(
-                jobs.c.content_hash == content_hash,
-                jobs.c.model == model,
-                jobs.c.state == DONE,
-                jobs.c.id != job.id,
-                jobs.c.options == options_to_json(job.options),
-            )
-            .order_by(jobs.c.id.desc())
-        )
-        return [tuple(row) for row in self._read(lambda db: db.execute(statement).all())]
+        same = {"content": content_hash, "with_model": model, "with_options": options_to_json(job.options)}
+        return [tuple(row) for row in self._read(lambda db: db.execute(SAME_CONTENT, {"of_job": job.id, **same}).all())]
 
     def adopt(self, job_id: int, source_id: int) -> None:
         """Take over the chunks, segments and stages of a finished job with the same content, and what was corrected."""
@@ -198,24 +222,22 @@ class Checkpoints(Access):
 
     def job(self, job_id: int) -> Job:
         """Return the job as it is now."""
-        statement = select(*JOB_COLUMNS).where(jobs.c.id == job_id)
-        return job_from(self._read(lambda db: db.execute(statement).one()))
+        return job_from(self._read(lambda db: db.execute(JOB, {"of_job": job_id}).one()))
 
     def plan_outputs(self, job_id: int, files: Sequence[Output], finished: Sequence[StageProgress] = ()) -> None:
         """Record the files about to be published and the finished stages, so that after a crash they count as ours."""
+        rows = [
+            {
+                "job_id": job_id, "format": file.format, "path": readable(file.path_bytes),
+                "path_bytes": file.path_bytes, "sha256": file.sha256, "bytes": file.size_bytes, "published": False,
+            }
+            for file in files
+        ]  # fmt: skip
 
         def work(db: Connection) -> None:
             keep_stages(db, job_id, finished)
-            for file in files:
-                values = {
-                    "path": readable(file.path_bytes), "path_bytes": file.path_bytes, "sha256": file.sha256,
-                    "bytes": file.size_bytes, "published": False,
-                }  # fmt: skip
-                db.execute(
-                    upsert(outputs)
-                    .values(job_id=job_id, format=file.format, **values)
-                    .on_conflict_do_update(index_elements=["job_id", "format"], set_=values)
-                )
+            if rows:
+                db.execute(NEW_OUTPUT, rows)
 
         self._write(work)
 
@@ -226,15 +248,7 @@ class Checkpoints(Access):
 
     def owner(self, path: bytes) -> Written | None:
         """Return what the daemon last wrote at an absolute path, if it did."""
-        people = exists().where(versions.c.job_id == jobs.c.id, IS_CURRENT)
-        statement = (
-            select(outputs.c.sha256, jobs.c.root, jobs.c.path_bytes, jobs.c.id, people)
-            .join(jobs, jobs.c.id == outputs.c.job_id)
-            .where(outputs.c.path_bytes == path)
-            .order_by(outputs.c.job_id.desc())
-            .limit(1)
-        )
-        row = self._read(lambda db: db.execute(statement).first())
+        row = self._read(lambda db: db.execute(OWNER, {"at_path": path}).first())
         return None if row is None else Written(*row)
 
 

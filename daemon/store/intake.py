@@ -1,9 +1,11 @@
 """What the scanner records: paths as they appear, settle, queue up and vanish."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, not_, or_, select, update
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Options
@@ -25,6 +27,29 @@ from daemon.store.schema import (
     jobs,
     versions,
 )
+
+# Statements that run for every file are made once: SQLAlchemy takes longer to make one than SQLite to run it. What they
+# ask of a file, `_of` gives.
+AT_PATH = and_(jobs.c.root == bindparam("at_root"), jobs.c.path_bytes == bindparam("at_path"))
+THIS_VERSION = jobs.c.fingerprint == bindparam("as_it_is")
+GROWS = jobs.c.state == RECORDING
+UNWANTED = and_(
+    jobs.c.state == CANCELLED,
+    jobs.c.queued_at.is_(None),
+    # What is smaller is another file, even with the inode of one that was deleted.
+    jobs.c.fingerprint.startswith(bindparam("same_file")),
+    jobs.c.size_bytes <= bindparam("up_to_bytes"),
+)
+"""The file was cancelled while it grew, and is larger now."""
+SAME = select(jobs.c.id).where(AT_PATH, THIS_VERSION)
+SAME_AT_REST = SAME.where(not_(or_(GROWS, UNWANTED)))
+OF_GROWING = update(jobs).where(AT_PATH, GROWS)
+OF_UNWANTED = update(jobs).where(AT_PATH, UNWANTED)
+OF_SETTLING = update(jobs).where(AT_PATH, jobs.c.state.in_(UNSETTLED), not_(THIS_VERSION))
+IS_VANISHED = jobs.c.state == VANISHED
+MAY_QUEUE = jobs.c.state.in_((SETTLING, VANISHED))
+MAY_BE_LEFT = jobs.c.state.in_((*UNSETTLED, VANISHED))
+VERSION = [jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint]
 
 
 class Intake(Access):
@@ -52,7 +77,7 @@ class Intake(Access):
     def settle(self, seen: Iterable[Seen]) -> None:
         """Move (new) | vanished → settling: recordings that may still be written to; recording → recording."""
         values = {"state": SETTLING, "reason": "waiting until nothing changes any more", "finished_at": None}
-        self._add(((item, values, {}) for item in seen), when=jobs.c.state == VANISHED)
+        self._add(((item, values, {}) for item in seen), when=IS_VANISHED)
 
     def set_aside(self, refused: Iterable[tuple[Seen, str, str]]) -> None:
         """Add as (new) → ignored | rejected, with a reason: paths that are no recordings."""
@@ -71,7 +96,7 @@ class Intake(Access):
             (seen, {**queued, **options_columns(options), "priority": priority}, queued)
             for seen, options, priority in ready
         )
-        self._add(rows, when=jobs.c.state.in_((SETTLING, VANISHED)))
+        self._add(rows, when=MAY_QUEUE)
 
     def leave_alone(self, ready: Iterable[tuple[Seen, Options, int]], reason: str) -> None:
         """Move settling | recording → done without work: recordings that came with a transcript of their own.
@@ -91,7 +116,7 @@ class Intake(Access):
                     not_(exists().where(versions.c.job_id == jobs.c.id)),
                 )
                 db.execute(delete(jobs).where(earlier))
-                db.execute(update(jobs).where(*_path(seen), *_unwanted(seen)).values(queued_at=timestamp()))
+                db.execute(OF_UNWANTED, _of(seen) | {"queued_at": timestamp()})
                 values = {
                     **options_columns(options),
                     "state": DONE,
@@ -99,7 +124,7 @@ class Intake(Access):
                     "priority": priority,
                     "finished_at": timestamp(),
                 }
-                _insert_version(db, seen, values, jobs.c.state.in_((*UNSETTLED, VANISHED)))
+                _insert_version(db, seen, values, MAY_BE_LEFT)
 
         if items:
             self._write(work)
@@ -184,34 +209,31 @@ def _grow(db: Connection, seen: Seen, values: dict[str, Any]) -> bool:
 
     One that was cancelled while its file grew stays so, and once that is complete it is as others that are cancelled.
     """
-    goes_on = or_(jobs.c.state == RECORDING, and_(*_unwanted(seen)))
-    this = (*_path(seen), jobs.c.fingerprint == seen.fingerprint, not_(goes_on))
-    if db.execute(select(jobs.c.id).where(*this)).first() is not None:
+    if db.execute(SAME_AT_REST, _of(seen)).first() is not None:
         end_recording(db, seen, "an earlier recording has come back to its place")
         return False
     complete = {name: value for name, value in values.items() if name == "queued_at"}
-    for rows, new in (((jobs.c.state == RECORDING,), values), (_unwanted(seen), complete)):
-        if db.execute(update(jobs).where(*_path(seen), *rows).values(**seen_columns(seen), **new)).rowcount:
+    for statement, new in ((OF_GROWING, values), (OF_UNWANTED, complete)):
+        if db.execute(statement, _of(seen) | seen_columns(seen) | new).rowcount:
             return True
     return False
 
 
-def _path(seen: Seen) -> tuple[ColumnElement[bool], ...]:
-    return jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes
-
-
-def _unwanted(seen: Seen) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that a file was cancelled while it grew, and is larger now."""
-    # What is smaller is another file, even with the inode of one that was deleted.
-    same = (jobs.c.fingerprint.startswith(f"{file_of(seen.fingerprint)}:"), jobs.c.size_bytes <= seen.size_bytes)
-    return jobs.c.state == CANCELLED, jobs.c.queued_at.is_(None), *same
+def _of(seen: Seen) -> dict[str, Any]:
+    """Return what the statements above ask of a file."""
+    return {
+        "at_root": seen.root,
+        "at_path": seen.path_bytes,
+        "as_it_is": seen.fingerprint,
+        "same_file": f"{file_of(seen.fingerprint)}:",
+        "up_to_bytes": seen.size_bytes,
+    }
 
 
 def end_recording(db: Connection, seen: Seen, reason: str, but_for: int = 0) -> None:
     """Move recording → vanished: there is something else at its path, perhaps the recording of the job `but_for`."""
     ended = {"state": VANISHED, "reason": reason, "finished_at": timestamp()}
-    others = (*_path(seen), jobs.c.state == RECORDING, jobs.c.id != but_for)
-    db.execute(update(jobs).where(*others).values(**ended))
+    db.execute(OF_GROWING.where(jobs.c.id != but_for), _of(seen) | ended)
 
 
 def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: Any) -> None:
@@ -220,21 +242,17 @@ def _insert_version(db: Connection, seen: Seen, values: dict[str, Any], when: An
     A row of another version of the same path that has not settled becomes this version: it is the same file, still
     being written.
     """
-    new = {**seen_columns(seen), **values}
-    settling = and_(
-        jobs.c.root == seen.root,
-        jobs.c.path_bytes == seen.path_bytes,
-        jobs.c.state.in_(UNSETTLED),
-        jobs.c.fingerprint != seen.fingerprint,
-    )
-    exists = select(jobs.c.id).where(
-        jobs.c.root == seen.root, jobs.c.path_bytes == seen.path_bytes, jobs.c.fingerprint == seen.fingerprint
-    )
-    if db.execute(exists).first() is None and db.execute(update(jobs).where(settling).values(**new)).rowcount:
+    new = seen_columns(seen) | values
+    if db.execute(SAME, _of(seen)).first() is None and db.execute(OF_SETTLING, _of(seen) | new).rowcount:
         return
-    statement = upsert(jobs).values(**new)
-    versions = [jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint]
+    db.execute(_inserting(tuple(values), when), new)
+
+
+@lru_cache
+def _inserting(names: tuple[str, ...], when: ColumnElement[bool] | None) -> Insert:
+    """Return the statement that inserts a version, and changes one that is there, in these columns, if `when` holds."""
+    statement = upsert(jobs)
     if when is None:
-        db.execute(statement.on_conflict_do_nothing(index_elements=versions))
-    else:
-        db.execute(statement.on_conflict_do_update(index_elements=versions, set_=values, where=when))
+        return statement.on_conflict_do_nothing(index_elements=VERSION)
+    changed = {name: statement.excluded[name] for name in names}
+    return statement.on_conflict_do_update(index_elements=VERSION, set_=changed, where=when)

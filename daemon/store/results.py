@@ -32,13 +32,14 @@ PROGRESS = (
 def save_results(db: Connection, results: Sequence[Result]) -> None:
     """Insert finished chunks and their lines, which may be of any jobs; a chunk that is there already stays."""
     fresh = [result for result in results if _is_new(db, result)]
+    said = [row for each in fresh for row in _lines(each, each.segments)]
+    left_out = [
+        {"job_id": each.job_id, "chunk": each.idx, **asdict(line)} for each in fresh for line in each.suppressed
+    ]
     rows = (
-        (NEW_SEGMENTS, [row | {"parted": parted(row["text"])} for each in fresh for row in _lines(each, each.segments)]),
+        (NEW_SEGMENTS, [row | {"parted": parted(row["text"])} for row in said]),
         (NEW_TRANSLATIONS, [row for each in fresh for row in _lines(each, each.translation)]),
-        (
-            NEW_SUPPRESSED,
-            [{"job_id": each.job_id, "chunk": each.idx, **asdict(line)} for each in fresh for line in each.suppressed],
-        ),
+        (NEW_SUPPRESSED, left_out),
         (PROGRESS, _progress(fresh)),
     )
     for statement, values in rows:

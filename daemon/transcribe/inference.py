@@ -107,8 +107,8 @@ class Inference:
     def save(self) -> tuple[int, ...]:
         """Save the chunks that were finished since the last time, in one commit, and return the jobs that they are of.
 
-        What a batch costs the disk, and the index of the words, is then paid once for many batches: those that end while
-        the last commit is under way.
+        What a batch costs the disk, and the index of the words, is then paid once for many batches: those that end
+        while the last commit is under way.
         """
         if not self._ran:
             return ()

@@ -7,8 +7,8 @@ LONG_BYTES = 4_000_000
 LONG_OPEN_MAX = 4
 """Long recordings open at once; the other places are kept for short ones, so a memo never waits for a place."""
 LONG_OPEN_SHARE = 1 / 32
-"""There are more of them where the engines compute on more than 128 chunks at once: one decoder for each of these decodes
-some ten chunks a second, as fast as a GPU transcribes them."""
+"""There are more of them where the engines compute on more than 128 chunks at once: each is decoded on one core, some
+ten chunks a second."""
 HELD_MAX_S, HELD_OF_CHUNK_S = 600.0, 15.0
 """Seconds of audio in the daemon above which only recordings that have nothing waiting are decoded on (19 MB), or more
 where so many chunks of the usual length do not fill a batch for each worker."""
