@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,6 @@ from daemon.bench.load_engine import PLAN, Plan
 from daemon.bench.load_tree import DAEMON, DECODERS, ENGINES, Look, Tree
 from daemon.bench.report import Report
 from daemon.bench.served import transcribing, until
-from daemon.bench.studies import Bench
 from daemon.chunk import SAMPLE_RATE
 from daemon.errors import Unavailable
 
@@ -44,6 +43,7 @@ workers = {workers}
 cpu_threads = 1
 batch_size = {batch_size}
 """
+COUNTS = (1, 4, 16, 64)
 ENGINE = Plan(chunks_per_s=10.0, workers=2, batch_size=4)
 LOOK_S = 0.25
 WARM_UP_S = 3.0
@@ -74,23 +74,33 @@ class Kind:
 KINDS = {kind.name: kind for kind in (Kind("memos", 8.0, 100, 16, 1), Kind("hours", 3600.0, 8, 1, 0))}
 
 
-def load(bench: Bench, kinds: Sequence[str], engines: Sequence[int], seconds: float) -> Report:
+def load(
+    folder: Path,
+    kinds: Sequence[str],
+    engines: Sequence[int],
+    seconds: float,
+    repeats: int,
+    tell: Callable[[str], None],
+) -> Report:
     """Measure each workload with each number of engines, by turns.
 
     Args:
-        bench: How often, and where.
+        folder: Where the recordings and the database are put.
         kinds: The workloads.
         engines: How many engines, of ten chunks a second each.
         seconds: For how long each run is looked at.
+        repeats: How often each is run.
+        tell: Called with what is measured next.
 
     Raises:
         Unavailable: A daemon does not come up, or transcribes nothing.
     """
     report = Report("daemon", load_engine.__name__, [], list(COLUMNS))
     cases = [(kind, count) for kind in kinds for count in engines]
-    for kind, count in cases * bench.repeats:
-        with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-            report.runs.append(_run(Path(folder), KINDS[kind], count, seconds))
+    for number, (kind, count) in enumerate(cases * repeats, 1):
+        tell(f"{number} of {len(cases) * repeats}: {kind}, engines: {count}")
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            report.runs.append(_run(Path(name), KINDS[kind], count, seconds))
     for case in cases:
         runs = [run for run in report.runs if (run["recordings"], run["engines"]) == case]
         figures = {name: _median([run[name] for run in runs]) for name in COLUMNS[2:]}

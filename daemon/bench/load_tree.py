@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from daemon.bench.measure import psutil_or_refuse
 from daemon.processes import engine_pool
@@ -53,14 +54,12 @@ class Tree:
                 continue
         return Look(time.monotonic(), cpu_s, _field_mb(self._root.pid, "status", "VmHWM:"), tree_mb)
 
-    def _kind(self, process: "object") -> str:
-        pid = process.pid  # type: ignore[attr-defined]
-        if pid == self._root.pid:
+    def _kind(self, process: Any) -> str:
+        if process.pid == self._root.pid:
             return DAEMON
-        if pid not in self._kinds:
-            command = process.cmdline()  # type: ignore[attr-defined]
-            self._kinds[pid] = ENGINES if engine_pool.MODULE in command else DECODERS
-        return self._kinds[pid]
+        if process.pid not in self._kinds:
+            self._kinds[process.pid] = ENGINES if engine_pool.MODULE in process.cmdline() else DECODERS
+        return self._kinds[process.pid]
 
 
 def _pss_mb(pid: int) -> float:

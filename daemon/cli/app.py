@@ -15,6 +15,7 @@ from rich.live import Live
 from daemon import __version__
 from daemon.cli import show
 from daemon.cli.bench import Preset, bench_app, verify
+from daemon.cli.bench_daemon import daemon as bench_daemon
 from daemon.cli.common import (
     EXIT_ENVIRONMENT,
     EXIT_FAILED,
@@ -58,6 +59,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(jobs_app, name="jobs")
+bench_app.command("daemon")(bench_daemon)
 app.add_typer(bench_app, name="bench")
 app.add_typer(service_app, name="service")
 app.add_typer(web_app, name="web")

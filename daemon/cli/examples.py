@@ -45,6 +45,7 @@ EXAMPLES = {
     "bench subtitles": ("transcribed bench subtitles --transcripts 100",),
     "bench database": ("transcribed bench database --jobs 10000 --segments 100000",),
     "bench web": ("transcribed bench web --memos 20 --jobs 10000 --segments 100000",),
+    "bench daemon": ("transcribed bench daemon --recordings hours --engines 30 --repeats 1",),
     "bench folder": ("transcribed bench folder recordings --preset cpu --preset edge --language de",),
     "doctor": ("transcribed doctor", "sudo transcribed doctor --config /etc/transcribed/config.toml"),
     "service install": (
