@@ -27,7 +27,7 @@ from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import LONG_BYTES, LONG_OPEN_MAX
 from daemon.watch.resolver import Resolver
-from tests.builders import chunk, heard, load_model, ready
+from tests.builders import chunk, heard, load_model, ready, result
 from tests.fakes import KilledEngines
 from tests.support import new_database
 
@@ -266,6 +266,35 @@ def test_what_has_priority_is_claimed_first(house: House) -> None:
     house.queue("urgent.wav", priority=5)
     house.until(lambda: house.decoders.opened)
     assert house.states()["urgent.wav"] == "running"
+
+
+def test_nothing_is_published_before_what_has_come_with_it_is_saved(house: House) -> None:
+    house.queue("a.wav")
+    house.until(lambda: house.decoders.opened)
+    (order,) = house.decoders.opened
+    house.open(order)
+    house.window(order, 1, last=False)
+    house.until(lambda: house.engines.in_flight)
+    # In one round come the text of the only chunk and the news that there is no more.
+    house.engines.done()
+    house.window(order, 0, first=1)
+    house.ticks(1)
+    assert house.states() == {"a.wav": "done"}
+    assert "good morning" in (house.inbox / "a.txt").read_text()
+
+
+def test_checkpoints_that_are_not_of_this_recording_are_dropped_with_those_of_the_same_round(house: House) -> None:
+    house.queue("a.wav")
+    house.until(lambda: house.decoders.opened)
+    (order,) = house.decoders.opened
+    house.store.save([result(order.job_id, 1)])
+    house.open(order)
+    house.window(order, 1, last=False)
+    house.until(lambda: house.engines.in_flight)
+    house.engines.done()
+    house.window(order, 1, first=1)  # twenty seconds, where ten are stored
+    house.ticks(1)
+    assert house.store.chunks_done(order.job_id) == {} and not (house.inbox / "a.txt").exists()
 
 
 def test_the_next_window_is_asked_for_while_little_is_left_to_do_and_only_once(house: House) -> None:
