@@ -13,6 +13,7 @@ from daemon.store.records import Job, Output, Seen, options_columns, options_fro
 from daemon.store.schema import PENDING, RECORDING, RUNNING, SETTLING, jobs, outputs
 
 GROWS = "still being recorded"
+RECORDINGS = select(*JOB_COLUMNS).where(jobs.c.state == RECORDING).order_by(jobs.c.id)
 MEANWHILE = f"{GROWS}, and transcribed meanwhile"
 
 
@@ -36,8 +37,7 @@ class Growing(Intake):
 
     def recordings(self) -> list[Job]:
         """Return the jobs that are `recording`, the oldest first."""
-        statement = select(*JOB_COLUMNS).where(jobs.c.state == RECORDING).order_by(jobs.c.id)
-        return [job_from(row) for row in self._read(lambda db: db.execute(statement).all())]
+        return [job_from(row) for row in self._read(lambda db: db.execute(RECORDINGS).all())]
 
     def heard(self, job_id: int, duration_s: float) -> None:
         """Keep recording → recording: so much of it has been decoded by now."""

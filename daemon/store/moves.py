@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, not_
 from daemon.chunk import BESIDE
 from daemon.filesystem import file_of, inode_of
 from daemon.store.access import Access
-from daemon.store.checkpoints import forget
-from daemon.store.intake import end_recording
+from daemon.store.checkpoints import OF_JOB, forget
+from daemon.store.intake import AT_PATH, end_recording
 from daemon.store.records import (
     Moved,
     Output,
@@ -116,18 +116,10 @@ class Moves(Access):
         """
 
         def work(db: Connection) -> int | None:
-            mine = and_(jobs.c.id == job_id, jobs.c.state == RUNNING, not_(jobs.c.retried), not_(_published()))
-            touched = db.execute(
-                select(jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.size_bytes).where(mine)
-            ).first()
+            touched = db.execute(MAY_BE_TOUCHED, {"of_job": job_id}).first()
             if touched is None:
                 return None
-            before = db.execute(
-                select(jobs.c.id, jobs.c.content_hash)
-                .where(jobs.c.root == touched.root, jobs.c.path_bytes == touched.path_bytes, jobs.c.state == DONE)
-                .order_by(jobs.c.finished_at.desc(), jobs.c.id.desc())
-                .limit(1)
-            ).first()
+            before = db.execute(NEWEST_DONE, {"at_root": touched.root, "at_path": touched.path_bytes}).first()
             if before is None or before.content_hash != content_hash:
                 return None
             # With it go the versions in between, which were touched again before they had been opened.
@@ -146,6 +138,17 @@ class Moves(Access):
 def _published() -> ColumnElement[bool]:
     """Return the condition that a job has files of a transcript, in a query of jobs."""
     return select(outputs.c.job_id).where(outputs.c.job_id == jobs.c.id).correlate(jobs).exists()
+
+
+MAY_BE_TOUCHED = select(jobs.c.root, jobs.c.path_bytes, jobs.c.fingerprint, jobs.c.size_bytes).where(
+    OF_JOB, jobs.c.state == RUNNING, not_(jobs.c.retried), not_(_published())
+)
+NEWEST_DONE = (
+    select(jobs.c.id, jobs.c.content_hash)
+    .where(AT_PATH, jobs.c.state == DONE)
+    .order_by(jobs.c.finished_at.desc(), jobs.c.id.desc())
+    .limit(1)
+)
 
 
 def _follow(db: Connection, moved: Moved) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select, union_all, update
+from sqlalchemy import Connection, bindparam, case, func, select, union_all, update
 
 from daemon.chunk import Options
 from daemon.store.access import moved
-from daemon.store.checkpoints import JOB_COLUMNS, STARTED_OVER, Checkpoints, job_from
+from daemon.store.checkpoints import JOB_COLUMNS, OF_JOB, STARTED_OVER, Checkpoints, job_from
 from daemon.store.claims import NO_ERROR, Claims
 from daemon.store.growing import Growing
 from daemon.store.measurements import Measurements
@@ -39,6 +39,19 @@ from daemon.store.stages import Stages
 from daemon.store.transcripts import Transcripts
 from daemon.store.versions import IS_LATE, NOT_EXPORTED, Versions, unpublished
 
+PUBLISHED = update(outputs).where(outputs.c.job_id == bindparam("of_job")).values(published=True)
+FINISHED = (
+    update(jobs)
+    .where(OF_JOB, jobs.c.state == RUNNING)
+    .values(
+        state=DONE,
+        reason=func.coalesce(bindparam("why"), jobs.c.reason),
+        warnings=bindparam("told"),
+        finished_at=bindparam("now"),
+        **NO_ERROR,
+    )
+)
+
 
 class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Versions, Stages, Measurements, Requests, Outbox):
     """Jobs from claim to end."""
@@ -64,15 +77,9 @@ class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Versions, Stages, 
         reason = "; ".join(warnings) or None
 
         def work(db: Connection) -> None:
-            db.execute(update(outputs).where(outputs.c.job_id == job_id).values(published=True))
-            done = moved(RUNNING, ids=[job_id]).values(
-                state=DONE,
-                reason=func.coalesce(reason, jobs.c.reason),
-                warnings=warnings_to_json(warnings),
-                finished_at=timestamp(),
-                **NO_ERROR,
-            )
-            if db.execute(done).rowcount:
+            db.execute(PUBLISHED, {"of_job": job_id})
+            told = {"why": reason, "told": warnings_to_json(warnings), "now": timestamp()}
+            if db.execute(FINISHED, {"of_job": job_id} | told).rowcount:
                 put(db, job_id, orders)
 
         self._write(work)
