@@ -42,13 +42,12 @@ from daemon.transcribe.autotune import Autotuner
 from daemon.transcribe.children import Children
 from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import Pauses
+from daemon.transcribe.places import decoders as decoders_of
 from daemon.watch.resolver import Resolver
 from daemon.watch.scanner import Scanner
 
 log = logging.getLogger(__name__)
 
-DECODERS_MAX = 4
-"""Working side by side; more would only wait for the engines."""
 LOADING_EXTENSION_S = 30
 """Asked of systemd again and again while a model is loaded or downloaded."""
 LOOK_S = 1.0
@@ -214,7 +213,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         known = None if setup is None else known_parallelism(path, setup)
         # The children load their libraries and the model while the database is brought up to date.
         engines = parts.enter_context(closing(_engines(settings, known)))
-        decoders = parts.enter_context(closing(DecoderPool(_decoder_count())))
+        decoders = parts.enter_context(closing(DecoderPool(decoders_of(len(os.sched_getaffinity(0))))))
         engines.keep_alive()
         decoders.warm_up()
         _migrate(path)
@@ -259,11 +258,6 @@ def _pick_up(store: Store, settings: Settings) -> None:
 def _engines(settings: Settings, known: Parallelism | None) -> ModelPools:
     order = load_order(settings.model, known, settings.languages)
     return ModelPools(order, settings.folder_models, settings.model.unload_seconds)
-
-
-def _decoder_count() -> int:
-    # Decoding takes a tenth of what the engine takes on a CPU; a GPU needs more of it at once.
-    return max(1, min(DECODERS_MAX, len(os.sched_getaffinity(0)) // 2))
 
 
 def _migrate(path: Path) -> None:

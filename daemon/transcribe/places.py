@@ -8,10 +8,20 @@ LONG_OPEN_MAX = 4
 """Long recordings open at once; the other places are kept for short ones, so a memo never waits for a place."""
 LONG_OPEN_SHARE = 1 / 32
 """There are more of them where the engines compute on more than 128 chunks at once: each is decoded on one core, some
-ten chunks a second."""
+twenty chunks a second."""
 HELD_MAX_S, HELD_OF_CHUNK_S = 600.0, 15.0
 """Seconds of audio in the daemon above which only recordings that have nothing waiting are decoded on (19 MB), or more
 where so many chunks of the usual length do not fill a batch for each worker."""
+
+
+DECODERS_MAX, CORES_OF_DECODER = 4, 4
+"""Decoders that work side by side: so many are enough for the engines of a CPU, which take ten times as long. Large
+machines have GPUs to feed, and more of them."""
+
+
+def decoders(cores: int) -> int:
+    """Return how many recordings may be decoded side by side; each takes a core while it is."""
+    return max(1, min(cores // 2, max(DECODERS_MAX, cores // CORES_OF_DECODER)))
 
 
 def free_places(sizes: Iterable[int], capacity: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from daemon.processes.engine import BatchEnded, Engine
 from daemon.processes.model_pools import ModelPools
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.store.migrate import migrate
-from daemon.store.records import ChunkDone
+from daemon.store.records import Batch, ChunkDone, Result
 from daemon.store.store import Store
 from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.inference import Inference, InferenceOutcome
@@ -165,9 +165,12 @@ def test_batches_that_end_meanwhile_are_saved_in_one_commit(store: Store, monkey
     house.inference.hand_out()
     saved: list[tuple[int, ...]] = []
     save = store.save
-    monkeypatch.setattr(store, "save", lambda results, *ran, languages: (
-        saved.append(tuple(each.job_id for each in results)), save(results, *ran, languages=languages)
-    ))  # fmt: skip
+
+    def noted(results: list[Result], *ran: Batch, languages: dict[int, tuple[str, float]]) -> None:
+        saved.append(tuple(each.job_id for each in results))
+        save(results, *ran, languages=languages)
+
+    monkeypatch.setattr(store, "save", noted)
     for _ in range(2):
         at, chunks = house.take()
         house.inference.receive(BatchEnded(at, BatchDone(1, tuple(map(heard, chunks)), 1.0), chunks))

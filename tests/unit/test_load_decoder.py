@@ -21,7 +21,7 @@ def test_it_gives_all_of_a_recording_in_windows_as_the_real_one_does(tmp_path: P
     os.close(fd)
     opened = child.receive()
     assert isinstance(opened, Opened) and (opened.run, opened.header_s) == (2, 400.0) and opened.content_hash
-    windows = []
+    windows: list[Window] = []
     while not windows or not windows[-1].last:
         child.send(Next(1))
         window = child.receive()

@@ -2,7 +2,12 @@
 
 import pytest
 
-from daemon.transcribe.places import HELD_MAX_S, LONG_BYTES, free_places, needs_window
+from daemon.transcribe.places import HELD_MAX_S, LONG_BYTES, decoders, free_places, needs_window
+
+
+@pytest.mark.parametrize(("cores", "count"), [(1, 1), (2, 1), (4, 2), (8, 4), (16, 4), (64, 16), (128, 32)])
+def test_large_machines_decode_more_at_once(cores: int, count: int) -> None:
+    assert decoders(cores) == count
 
 
 @pytest.mark.parametrize(("capacity", "long", "short"), [(8, 4, 20), (128, 4, 260), (512, 16, 1028), (1920, 60, 3844)])

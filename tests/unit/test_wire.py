@@ -37,7 +37,12 @@ def raw(end: Wire, head: bytes) -> None:
 @pytest.mark.parametrize("sizes", [(), (0,), (10,), (BESIDE_BYTES - 1, BESIDE_BYTES), (len(MANY), 1, len(MANY))])
 def test_messages_come_through_with_their_audio(ends: tuple[Wire, Wire], sizes: tuple[int, ...]) -> None:
     said = batch(*sizes)
-    sender = threading.Thread(target=lambda: [ends[0].send(said), ends[0].send(Close(1))])
+
+    def send() -> None:
+        ends[0].send(said)
+        ends[0].send(Close(1))
+
+    sender = threading.Thread(target=send)
     sender.start()
     heard = ends[1].receive(message)
     assert heard == said and all(type(chunk.audio) is bytes for chunk in heard.chunks)
