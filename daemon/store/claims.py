@@ -53,8 +53,8 @@ class Claims(Access):
             The claimed jobs, in the order in which they are to run.
         """
         most = ANY_BYTES if max_bytes is None else max_bytes
-        claim = _claim_next(frozenset(but_for), frozenset(without))
-        return self._claimed(claim, {"places": limit, "above": above_bytes, "most": most})
+        of = {"places": limit, "above": above_bytes, "most": most}
+        return self._claimed(_claim_next(frozenset(but_for), frozenset(without)), of)
 
     def claim_these(self, job_ids: Collection[int]) -> list[Job]:
         """Move queued → running, in the same way, those of some jobs that are queued; return them."""

@@ -39,10 +39,14 @@ CONTROLS = [
     Control(
         "SELECT, then UPDATE claims",
         (
+            ("store/claims.py", "return CLAIM.where(jobs.c.id.in_(in_turn))", "return in_turn"),
             (
                 "store/claims.py",
-                "self._claimed(jobs.c.id.in_(first))",
-                "self._claimed(jobs.c.id.in_(self._read(lambda db: list(db.execute(first).scalars()))))",
+                "return self._claimed(_claim_next(frozenset(but_for), frozenset(without)), of)",
+                (
+                    "found = self._read(lambda db: list(db.execute(_claim_next(frozenset(but_for), frozenset(without)), "
+                    "of | {'now': timestamp()}).scalars())); return self._claimed(CLAIM.where(jobs.c.id.in_(found)), {})"
+                ),
             ),
         ),
         ("tests/integration/test_store.py::test_three_processes_claim_400_jobs_once_each",),
