@@ -6,6 +6,16 @@ recording an attempt.
 
 ASK_THE_DOCTOR = "`transcribed doctor` looks for the reason"
 """What a hint begins with where nothing more is known."""
+INSTALL_CUBLAS = (
+    "CTranslate2 needs cuBLAS for CUDA 12, also beside a newer CUDA: pip install nvidia-cublas-cu12, and have "
+    "LD_LIBRARY_PATH name its folder nvidia/cublas/lib; docs/service.md has the lines, at NVIDIA"
+)
+"""The hint where that library is missing."""
+ANOTHER_CTRANSLATE2 = (
+    "some versions of CTranslate2 fail on some cards: install another one (pip install ctranslate2==VERSION; "
+    "docs/service.md names those that are known, at NVIDIA), or set model.device = 'cpu' meanwhile"
+)
+"""The hint where a card cannot do what it should."""
 
 
 class TranscribedError(Exception):

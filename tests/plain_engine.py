@@ -37,4 +37,5 @@ def load(order: LoadModel) -> tuple[PlainModel, Ready]:
         model=order.name, device="here", compute_type="none", workers=1, cpu_threads=1, batch_size=2, devices=1,
         languages=() if wrong == "no language" else ("en", "de"), tasks=("transcribe",), word_times=False, cut_context=False,
         policy="hope" if wrong == "policy" else "accept", load_s=0.0, canary="the words of a clip",
+        word_fault="times of words cannot be computed here" if wrong == "words" else "",
     )  # fmt: skip

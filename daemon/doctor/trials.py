@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 
 from daemon.config.engines import WHISPER
 from daemon.config.presets import needed_mb
@@ -12,7 +13,7 @@ from daemon.doctor.asking import ENGINE, SURVEY, NoAnswer, ask
 from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, failed, ok, warning
 from daemon.doctor.graphics import gpu_mb, look_at_gpus
-from daemon.errors import ASK_THE_DOCTOR
+from daemon.errors import ANOTHER_CTRANSLATE2, ASK_THE_DOCTOR
 from daemon.monitor.sample import Gpu
 from daemon.processes.engine_pool import EnginePool, heard_again
 from daemon.processes.load_order import load_order, setup_of
@@ -26,7 +27,7 @@ TRIAL_S = 180.0
 OUT_OF_MEMORY = "out of memory"
 CURES = {
     "cpu": "the lines model, memory and libraries may say why; else try another model.compute_type",
-    "cuda": "the lines GPU and CUDA may say why; to work without the GPU meanwhile, set model.device = 'cpu'",
+    "cuda": f"the lines GPU and CUDA may say why; {ANOTHER_CTRANSLATE2}",
 }
 
 
@@ -125,6 +126,9 @@ def finding(trial: Trial, *, daemon_runs: bool) -> Finding:
         if not ready.canary.strip():
             cure = "listen to what it makes of a recording of yours; if nothing, use another model"
             return warning(SUBJECT, f"{told}: it hears nothing in a clip of English speech", cure)
+        if ready.word_fault:
+            without = "recordings that ask for them wait, others are transcribed"
+            return warning(SUBJECT, f"{told}: {ready.word_fault}; {without}", ANOTHER_CTRANSLATE2)
         return ok(SUBJECT, f"{told}: loaded in {ready.load_s:.1f} s, and hears a clip of speech")
     if daemon_runs and OUT_OF_MEMORY in trial.why.lower():
         return _no_room(trial.load.device)
@@ -132,7 +136,18 @@ def finding(trial: Trial, *, daemon_runs: bool) -> Finding:
     if isinstance(trial.answer, Unready):
         hint = trial.answer.hint
         return failed(SUBJECT, trial.why, cure if not hint or hint.startswith(ASK_THE_DOCTOR) else hint)
-    return failed(SUBJECT, f"{trial.load.models} cannot be loaded on {trial.load.device}: {trial.why}", cure)
+    on = f"{trial.load.device}{_with(trial.load)}"
+    return failed(SUBJECT, f"{trial.load.models} cannot be loaded on {on}: {trial.why}", cure)
+
+
+def _with(load: LoadModel) -> str:
+    """Return the version of the library that an engine died with on a GPU: it may be what is wrong."""
+    if load.engine != WHISPER or not load.device.startswith("cuda"):
+        return ""
+    try:
+        return f" with CTranslate2 {version('ctranslate2')}"
+    except PackageNotFoundError:
+        return ""
 
 
 def _other_types(first: Trial, surveyed: Surveyed, model_bytes: int, free_mb: float | None) -> Iterator[Finding]:

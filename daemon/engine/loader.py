@@ -5,11 +5,10 @@ from functools import lru_cache
 
 import ctranslate2
 
-from daemon.chunk import BOTH, BYTES_PER_SECOND, Chunk
-from daemon.clips import CANARY
+from daemon.chunk import BOTH
 from daemon.config.parallelism import Parallelism
-from daemon.decode.media import samples
 from daemon.engine.by_language import ByLanguage
+from daemon.engine.canary import Models, trusted
 from daemon.engine.devices import Placement as Placement
 from daemon.engine.devices import device_of, layout
 from daemon.engine.model_files import resolve
@@ -34,7 +33,8 @@ def place(device: str, compute_type: str) -> Placement:
 def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
     """Find the model, load it on the device, and have it transcribe a clip.
 
-    With the clip, missing libraries show now, and the daemon can tell whether the device still computes what it did.
+    With the clip, missing libraries and cards that fail show now, and the daemon can tell whether the device still
+    computes what it did.
 
     Raises:
         Unavailable: the model, the device or the compute type is not available.
@@ -43,17 +43,8 @@ def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
     at = place(order.device, order.compute_type)
     on_cpu = at.device == "cpu"
     runs = layout(order, at.device)
-    made = lru_cache(maxsize=None)(lambda name: _whisper(name, at, runs))
-    model = made(order.name)
-    others = {code: made(name) for code, name in order.languages}
-    for code, name in order.languages:
-        if code not in others[code].languages:
-            raise Unavailable(
-                f"languages.{code}.model {name!r} knows no {code!r}", "name one that does, or leave it out"
-            )
-    audio = samples(CANARY)
-    spans = ((0.0, len(audio) / BYTES_PER_SECOND),)
-    (heard,) = model.run((Chunk(job_id=0, idx=0, spans=spans, audio=audio, full_context=not on_cpu),))
+    works = trusted(lambda kind: _models(order, at, runs, kind), at.name)
+    model, others = works.models.main, works.models.others
     return (ByLanguage(model, others) if others else model), Ready(
         model=order.models,
         device=at.name,
@@ -64,18 +55,30 @@ def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
         devices=1 if on_cpu else ctranslate2.get_cuda_device_count(),
         languages=model.languages,
         tasks=("transcribe", "translate", BOTH) if len(model.languages) > 1 else ("transcribe",),
-        word_times=True,
+        word_times=not works.word_fault,
         cut_context=True,
         policy="whisper",
         load_s=round(time.monotonic() - began, 2),
-        canary=" ".join(segment.text for segment in heard.segments),
+        canary=works.heard,
+        word_fault=works.word_fault,
     )
 
 
-def _whisper(name: str, at: Placement, runs: Parallelism) -> Whisper:
+def _models(order: LoadModel, at: Placement, runs: Parallelism, kind: type[Whisper]) -> Models:
+    made = lru_cache(maxsize=None)(lambda name: _whisper(name, at, runs, kind))
+    main, others = made(order.name), {code: made(name) for code, name in order.languages}
+    for code, name in order.languages:
+        if code not in others[code].languages:
+            raise Unavailable(
+                f"languages.{code}.model {name!r} knows no {code!r}", "name one that does, or leave it out"
+            )
+    return Models(main, others)
+
+
+def _whisper(name: str, at: Placement, runs: Parallelism, kind: type[Whisper]) -> Whisper:
     folder = resolve(name)
     try:
-        return Whisper(folder, at.device, at.index, at.compute_type, runs.workers, runs.cpu_threads)
+        return kind(folder, at.device, at.index, at.compute_type, runs.workers, runs.cpu_threads)
     except Exception as error:  # its libraries raise nearly anything for files that are not what they should be
         raise Unavailable(
             f"model {name!r} in {folder} cannot be loaded on {at.name}: {error}",

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 from daemon.chunk import Chunk
 from daemon.config.parallelism import Parallelism
-from daemon.errors import ASK_THE_DOCTOR, Unavailable
+from daemon.errors import ANOTHER_CTRANSLATE2, ASK_THE_DOCTOR, Unavailable
 from daemon.processes import ahead
 from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
 from daemon.processes.engine import BatchEnded, Engine, EngineEvent, EngineReady, LostBatches
@@ -33,7 +33,7 @@ SETTLED_CHUNKS = 32
 """Chunks after which an engine's buffers have their size; what it grows from then on is a leak."""
 RECYCLE_GROWTH_BYTES = 1 << 30
 """An engine that has grown by this, and to twice what it had, is replaced between batches."""
-LOADING_DIED = f"{ASK_THE_DOCTOR}; on CUDA it is mostly a missing library of NVIDIA's"
+LOADING_DIED = f"{ASK_THE_DOCTOR}; on CUDA, {ANOTHER_CTRANSLATE2}"
 LOADING_KILLED = "the kernel does so when memory runs out, as dmesg says; take a smaller model, or fewer workers"
 CANARY_LEAST = 0.8
 """Share of the words of its clip that an engine must hear again: sums on a GPU may round differently."""
@@ -261,6 +261,8 @@ class EnginePool:
             ready.model, ready.device, ready.compute_type, ready.workers, ready.cpu_threads,
             engine.batch_size, ready.load_s,
         )  # fmt: skip
+        if ready.word_fault:
+            log.error("engine on %s: %s; recordings that ask for them wait", ready.device, ready.word_fault)
         # Pinned: an engine that starts again on `auto` must not end up on the CPU because its GPU is gone.
         engine.load = replace(engine.load, device=ready.device)
         if self._load.device in ("auto", "cuda") and len(self.engines) < ready.devices:

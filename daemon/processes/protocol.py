@@ -159,6 +159,8 @@ class Ready:
     """Whether it can tell which of its languages is spoken; if not, each recording must say."""
     prompts: bool = True
     """Whether it can be told words and texts beforehand, and searches with a beam."""
+    word_fault: str = ""
+    """Why it gives no times of words, although its kind does: what asks for them waits until that is mended."""
 
     @property
     def layout(self) -> Parallelism:

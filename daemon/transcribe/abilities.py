@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 
 from daemon.chunk import BOTH, Options
-from daemon.errors import BadRecording
+from daemon.errors import ANOTHER_CTRANSLATE2, BadRecording, Unavailable
 from daemon.processes.protocol import Ready
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ class Abilities:
 
         Raises:
             BadRecording: the engine does not know the language, or cannot do the task.
+            Unavailable: the times of words that are asked for cannot be computed on this machine as it is.
         """
         language = ready.languages[0] if len(ready.languages) == 1 else options.language
         if options.language not in ("auto", *ready.languages):
@@ -41,6 +42,8 @@ class Abilities:
                 "the engine cannot tell which language is spoken",
                 f"set the folder's language to one of {', '.join(ready.languages)}, then transcribed jobs retry",
             )
+        if options.word_timestamps and ready.word_fault:
+            raise Unavailable(ready.word_fault, f"{ANOTHER_CTRANSLATE2}; without word_timestamps it can be transcribed")
         if options.word_timestamps and not ready.word_times:
             self._say("times of words: transcripts are made without them")
         if not ready.prompts and (set_in_vain := ", ".join(_prompts(options))):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 
 import pytest
@@ -67,6 +68,25 @@ def test_a_language_that_the_engine_does_not_know_is_said_and_nothing_else_stops
     assert daemon.once() == 1
     assert daemon.states() == {"a.wav": "rejected", "b.wav": "done"}
     assert "knows no 'fr', only en, de" in daemon.reasons()["a.wav"]
+
+
+def test_what_asks_for_times_of_words_waits_where_only_the_card_cannot_compute_them(make_daemon: MakeDaemon) -> None:
+    """Nothing is charged, all else is transcribed, and once the card can, what has waited is transcribed too."""
+    without = PLAIN.replace("word_timestamps = true\n", "")
+    daemon = make_daemon(model=without, vad="enabled = false", jobs="retry_backoff_seconds = 1")
+    words = daemon.inbox / "words"
+    words.mkdir()
+    (words / ".transcribed.toml").write_text("word_timestamps = true")
+    write_wav(daemon.inbox / "a.wav", 2, seed=1)
+    write_wav(words / "b.wav", 2, seed=2)
+    daemon.start("--once", PLAIN_ENGINE="words")
+    assert daemon.process is not None and daemon.process.wait(60) == 4
+    assert daemon.states() == {"a.wav": "done", "words/b.wav": "queued"}
+    assert "times of words cannot be computed here; some versions of CTranslate2" in daemon.reasons()["words/b.wav"]
+    assert daemon.query("SELECT attempts FROM jobs WHERE path = 'words/b.wav'") == [(0,)]
+    assert daemon.log_text().count("recordings that ask for them wait") == 1
+    time.sleep(1)
+    assert daemon.once() == 0 and daemon.states()["words/b.wav"] == "done"
 
 
 @pytest.mark.parametrize(

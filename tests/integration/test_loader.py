@@ -1,8 +1,11 @@
 """Models are loaded as they are asked for, or refused with what there is."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from faster_whisper import WhisperModel
 
 from daemon.engine.loader import load
 from daemon.engine.model_files import resolve
@@ -56,3 +59,32 @@ def test_a_model_with_a_damaged_file_is_named_with_what_is_wrong(tmp_path: Path,
     with pytest.raises(Unavailable, match=f"model '{tmp_path}' in {tmp_path} cannot be loaded on cpu: .") as caught:
         load(load_model(name=str(tmp_path)))
     assert "transcribed doctor" in caught.value.hint
+
+
+def fails(*_: Any, **_named: Any) -> None:
+    raise RuntimeError("parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal")
+
+
+def test_where_the_times_of_words_fail_all_else_is_transcribed_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunk = clip("memo-1.opus")
+    # More than a second that the time stamps leave out has its words placed, too, asked for or not.
+    longer = replace(chunk, audio=chunk.audio + bytes(8 * 32_000))
+    model, _ = load(load_model())
+    before = [text(each) for each in model.run([chunk])]
+    monkeypatch.setattr(WhisperModel, "add_word_timestamps", fails)
+    with pytest.raises(RuntimeError):
+        model.run([longer])
+    model, ready = load(load_model())
+    assert not ready.word_times and "cudaErrorInvalidDevice" in ready.word_fault and ready.canary
+    assert [text(each) for each in model.run([chunk])] == before
+    assert "plumber" in text(model.run([longer])[0])
+
+
+def test_where_nothing_can_be_computed_the_failure_says_with_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WhisperModel, "encode", fails)
+    monkeypatch.setattr("daemon.engine.encoder.Encoder._encoded", fails)
+    with pytest.raises(
+        Unavailable, match=r"cannot transcribe on cpu with CTranslate2 .* cudaErrorInvalidDevice"
+    ) as caught:
+        load(load_model())
+    assert "install another one" in caught.value.hint

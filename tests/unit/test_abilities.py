@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from daemon.chunk import Options
-from daemon.errors import BadRecording
+from daemon.errors import BadRecording, Unavailable
 from daemon.transcribe.abilities import Abilities
 from tests.builders import ready
 
@@ -72,3 +72,11 @@ def test_prompts_that_change_nothing_are_said_once(options: Options, caplog: pyt
 def test_what_it_can_do_stays_as_it_is() -> None:
     options = Options(language="en", word_timestamps=True)
     assert Abilities().fit(options, ready()) == options
+
+
+def test_times_of_words_that_only_this_machine_cannot_compute_are_waited_for() -> None:
+    broken = ready(word_times=False, word_fault="times of words cannot be computed on cuda:0 (Tesla T4)")
+    with pytest.raises(Unavailable, match=r"cannot be computed on cuda:0 \(Tesla T4\)") as caught:
+        Abilities().fit(Options(word_timestamps=True), broken)
+    assert "without word_timestamps" in caught.value.hint
+    assert Abilities().fit(Options(), broken).word_timestamps is False

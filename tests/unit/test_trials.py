@@ -1,6 +1,7 @@
 """What the doctor says of the engine's trials, by tables, and which trials it makes."""
 
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from daemon.doctor.asking import NoAnswer
 from daemon.doctor.case import Case
 from daemon.doctor.findings import FAILED, OK, WARNING
 from daemon.doctor.trials import Trial, examine, finding, models_of, type_findings
-from daemon.errors import ASK_THE_DOCTOR
+from daemon.errors import ANOTHER_CTRANSLATE2, ASK_THE_DOCTOR
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Ready, Survey, Surveyed, Unready
 from tests.builders import load_model, ready
 
 OUT = Unready("CUDA failed with error out of memory", "")
+VERSION = version("ctranslate2")
 DEAD = NoAnswer("it died (signal 6): Could not load library libcublas.so.12")
 
 
@@ -25,7 +27,16 @@ DEAD = NoAnswer("it died (signal 6): Could not load library libcublas.so.12")
     [
         (ready(), "cpu", False, OK, "tiny.en on cpu, int8: loaded in 0.1 s, and hears a clip of speech"),
         (ready(canary=" "), "cpu", False, WARNING, "hears nothing"),
+        (
+            ready(word_fault="no times of words on a T4"),
+            "cuda:0",
+            False,
+            WARNING,
+            "no times of words on a T4; recordings",
+        ),
         (Unready("no such device", "check nvidia-smi"), "cuda:0", False, FAILED, "no such device"),
+        (NoAnswer("it died (signal 6)"), "cuda:0", False, FAILED, f"on cuda:0 with CTranslate2 {VERSION}: it died"),
+        (NoAnswer("it died (signal 6)"), "cpu", False, FAILED, "on cpu: it died"),
         (DEAD, "cuda:0", False, FAILED, "libcublas.so.12"),
         (NoAnswer("no answer within 180 s", hangs=True), "cpu", False, FAILED, "no answer within"),
         (OUT, "cuda:0", False, FAILED, "out of memory"),
@@ -43,6 +54,12 @@ def test_the_engine_as_it_is_configured(answer: object, device: str, runs: bool,
 )
 def test_the_doctor_sends_nobody_to_the_doctor(hint: str, cure: str) -> None:
     assert finding(Trial(load_model(), Unready("it is broken", hint)), daemon_runs=False).cure.startswith(cure)
+
+
+def test_a_card_on_which_the_engine_dies_may_need_another_version() -> None:
+    found = finding(Trial(load_model(device="cuda:0"), NoAnswer("it died (signal 6)")), daemon_runs=False)
+    assert ANOTHER_CTRANSLATE2 in found.cure
+    assert trials._with(load_model(device="cuda:0", engine="fake")) == ""
 
 
 def trial(compute_type: str, answer: object) -> Trial:
