@@ -24,11 +24,15 @@ SURVEY_S = 60.0
 LOAD_S = 60.0
 ENGINE_LIBRARY = "ctranslate2"
 NAMED = re.compile(rb"lib(?:cublas|cudnn)\w*\.so\.\d+")
-"""The CUDA libraries that CTranslate2 loads when it needs them are named in its own file."""
+"""The CUDA libraries that CTranslate2 loads when it needs them are named in its own file: cuBLAS, and in builds of one's
+own cuDNN, too."""
+CUBLAS = re.compile(r"libcublas\.so\.(\d+)")
 DRIVER = "libcuda.so.1"
 SLOW = ("hardware slowdown", "software thermal slowdown", "hardware thermal slowdown", "power brake")
 """Throttling that is no normal part of working hard, as the power cap is."""
-INSTALL = "install CUDA's libraries, and have LD_LIBRARY_PATH name their folders: docs/service.md says how, at GPU"
+INSTALL = "install CUDA's libraries, and have LD_LIBRARY_PATH name their folders: docs/service.md says how, at NVIDIA"
+PACKAGES = Path("nvidia/cublas/lib")
+"""Where NVIDIA's packages put cuBLAS, below a folder of Python's path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,27 @@ def loads(library: str) -> str:
     return f"it died (signal {-done.returncode}): {said}" if done.returncode < 0 else said
 
 
+def cure_of(library: str, places: Sequence[str] | None = None) -> str:
+    """Return how to get a library that cannot be loaded.
+
+    Args:
+        library: Its name.
+        places: Folders in which Python packages are looked for; None for this Python's.
+    """
+    if library == DRIVER:
+        return "install NVIDIA's driver, or pass it to the container"
+    if (needed := CUBLAS.fullmatch(library)) is None:
+        return INSTALL
+    folders = [Path(place) / PACKAGES for place in (sys.path if places is None else places) if place]
+    here = next((folder for folder in folders if (folder / library).exists()), None)
+    if here is not None:
+        return f"it is in {here}, which LD_LIBRARY_PATH must name: docs/service.md says how, at NVIDIA"
+    others = sorted({file.name for folder in folders for file in folder.glob("libcublas.so.*")})
+    beside = f" ({', '.join(others)} is of another CUDA)" if others else ""
+    command = f"pip install nvidia-cublas-cu{needed[1]}"
+    return f"{command}, and have LD_LIBRARY_PATH name its folder {PACKAGES}{beside}: docs/service.md, at NVIDIA"
+
+
 def gpu_mb(gpus: Sequence[Gpu], device: str, pid: int | None) -> float | None:
     """Return the memory in MB that the daemon may use on a GPU; None where nvidia-smi does not say.
 
@@ -149,8 +174,7 @@ def _cuda(graphics: Graphics, *, is_needed: bool) -> Iterator[Finding]:
     missing = {name: why for name, why in graphics.libraries.items() if why}
     for name, why in missing.items():
         finding = failed if is_needed or graphics.visible else warning
-        cure = "install NVIDIA's driver, or pass it to the container" if name == DRIVER else INSTALL
-        yield finding(CUDA, f"{name} cannot be loaded: {why}", cure)
+        yield finding(CUDA, f"{name} cannot be loaded: {why}", cure_of(name))
     if graphics.probe.gpus and graphics.visible == 0 and graphics.wanted != "cpu":
         finding = failed if is_needed else warning
         yield finding(

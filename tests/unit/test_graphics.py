@@ -12,7 +12,7 @@ from daemon.config.settings import Model, Monitor, Settings
 from daemon.doctor import graphics
 from daemon.doctor.asking import NoAnswer
 from daemon.doctor.findings import FAILED, OK, WARNING
-from daemon.doctor.graphics import DRIVER, Graphics, findings, gpu_mb, loads, look, named_libraries
+from daemon.doctor.graphics import DRIVER, PACKAGES, Graphics, cure_of, findings, gpu_mb, loads, look, named_libraries
 from daemon.monitor.sample import Gpu, Probe
 from daemon.processes.protocol import Surveyed
 
@@ -60,6 +60,29 @@ def test_what_is_in_use_is_the_daemons_where_it_runs(device: str, pid: int | Non
 
 def test_libraries_are_those_that_ctranslate2_names() -> None:
     assert DRIVER in named_libraries() and any(name.startswith("libcublas.so.") for name in named_libraries())
+
+
+def test_what_is_missing_is_said_with_the_package_that_has_it(tmp_path: Path) -> None:
+    assert "driver" in cure_of(DRIVER)
+    assert cure_of("libcublas.so.12", [str(tmp_path)]).startswith(
+        "pip install nvidia-cublas-cu12, and have LD_LIBRARY_PATH"
+    )
+    folder = tmp_path / PACKAGES
+    folder.mkdir(parents=True)
+    (folder / "libcublas.so.13").touch()
+    assert "(libcublas.so.13 is of another CUDA)" in cure_of("libcublas.so.12", ["", str(tmp_path)])
+    (folder / "libcublas.so.12").touch()
+    assert cure_of("libcublas.so.12", [str(tmp_path)]).startswith(f"it is in {folder}, which LD_LIBRARY_PATH must name")
+    assert "docs/service.md" in cure_of("libcudnn.so.9", [str(tmp_path)])
+
+
+def test_cudnn_is_not_needed() -> None:
+    assert not [name for name in named_libraries() if "cudnn" in name]
+
+
+def test_the_line_of_a_library_that_is_missing_has_that_cure() -> None:
+    told = [each for each in findings(replace(ONE, libraries=BROKEN), 85.0) if each.level == FAILED]
+    assert [each.cure for each in told] == [cure_of("libcublas.so.12")]
 
 
 def test_a_library_that_loads_one_that_is_missing_and_one_that_aborts(tmp_path: Path) -> None:
