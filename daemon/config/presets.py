@@ -1,8 +1,9 @@
 """Settings for common machines: what a name in `[model] preset` or `--preset` stands for, and whether it fits. Pure.
 
 The GPU rows follow the article that the project grew from (large-v3 on an RTX 4090 D, an RTX 3090 and an A100), with
-two workers rather than four to eight where batches are filled from many recordings: all that a second worker does is
-prepare a batch on the host while another one runs. The CPU rows are measured (docs/performance.md).
+two or three workers rather than its four to eight, for batches are filled from many recordings: all that a second
+worker does is prepare a batch on the host while another one runs, each takes memory for a batch of its own, and with
+eight large-v3 would not fit. The CPU rows are measured (docs/performance.md).
 """
 
 from dataclasses import dataclass
@@ -23,10 +24,10 @@ class Preset:
 
 
 PRESETS = {
-    "rtx4090": Preset("cuda", "int8_float16", 16, 4, 24, "24 GB; int8 weights, float16 arithmetic"),
-    "rtx3090": Preset("cuda", "int8", 16, 4, 24, "24 GB; int8 throughout, as its float16 gains little"),
-    "a100": Preset("cuda", "int8_float16", 32, 8, 40, "40 GB; many batches at once"),
-    "h100": Preset("cuda", "int8_float16", 32, 8, 80, "80 GB; as the A100"),
+    "rtx4090": Preset("cuda", "int8_float16", 16, 2, 24, "24 GB; int8 weights, float16 arithmetic"),
+    "rtx3090": Preset("cuda", "int8", 16, 2, 24, "24 GB; int8 throughout, as its float16 gains little"),
+    "a100": Preset("cuda", "int8_float16", 32, 2, 40, "40 GB; larger batches"),
+    "h100": Preset("cuda", "int8_float16", 32, 3, 80, "80 GB; so fast that preparing a batch takes the host as long"),
     "cpu": Preset("cpu", "int8", 4, None, 0, "a worker a core, one thread each; larger batches gain nothing"),
     "edge": Preset("cpu", "int8", 1, 1, 0, "least memory: one worker, one chunk at a time"),
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from daemon.config.presets import PRESETS
 from daemon.config.settings import Settings
 from daemon.doctor.asking import SURVEY, ask
 from daemon.doctor.case import Case
@@ -17,6 +18,7 @@ from daemon.doctor.findings import Finding, failed, ok, warning
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.sample import Gpu, Probe
 from daemon.processes.environment import environment
+from daemon.processes.load_order import load_order
 from daemon.processes.protocol import LoadModel, Survey, Surveyed
 
 SUBJECT, CUDA = "GPU", "CUDA"
@@ -24,8 +26,8 @@ SURVEY_S = 60.0
 LOAD_S = 60.0
 ENGINE_LIBRARY = "ctranslate2"
 NAMED = re.compile(rb"lib(?:cublas|cudnn)\w*\.so\.\d+")
-"""The CUDA libraries that CTranslate2 loads when it needs them are named in its own file: cuBLAS, and in builds of one's
-own cuDNN, too."""
+"""The CUDA libraries that CTranslate2 loads when it needs them are named in its own file: cuBLAS, and cuDNN in builds
+of one's own."""
 CUBLAS = re.compile(r"libcublas\.so\.(\d+)")
 DRIVER = "libcuda.so.1"
 SLOW = ("hardware slowdown", "software thermal slowdown", "hardware thermal slowdown", "power brake")
@@ -40,7 +42,7 @@ class Graphics:
     """What is known of the GPUs."""
 
     wanted: str
-    """`model.device`."""
+    """`model.device`, or what the preset makes of `auto`."""
     probe: Probe
     visible: int | None
     """How many CUDA devices CTranslate2 sees; None if it cannot be asked."""
@@ -51,12 +53,14 @@ class Graphics:
 def examine(case: Case) -> Iterator[Finding]:
     """Check the GPUs, also where none is configured: one that goes unused is worth a line."""
     settings = case.given or Settings()
-    return findings(look(settings), settings.monitor.gpu_temperature_c)
+    graphics = look(settings)
+    yield from findings(graphics, settings.monitor.gpu_temperature_c)
+    yield from preset_findings(settings.model.preset, graphics)
 
 
 def look(settings: Settings) -> Graphics:
     """Ask nvidia-smi and CTranslate2, and try the CUDA libraries if there is anything to use them for."""
-    wanted, probe = settings.model.device, look_at_gpus(settings)
+    wanted, probe = load_order(settings.model).device, look_at_gpus(settings)
     answer = ask(SURVEY, Survey(LoadModel("", "auto", "auto", None, None, None)), SURVEY_S)
     visible = answer.cuda_devices if isinstance(answer, Surveyed) else None
     needed = wanted != "cpu" and (wanted.startswith("cuda") or probe.gpus or visible)
@@ -153,6 +157,28 @@ def findings(graphics: Graphics, hot_c: float) -> Iterator[Finding]:
     for gpu in graphics.probe.gpus:
         yield _one(gpu, hot_c)
     yield from _cuda(graphics, is_needed=is_needed)
+
+
+def preset_findings(name: str, graphics: Graphics) -> Iterator[Finding]:
+    """Judge whether a preset is meant for the smallest card that it would be used on.
+
+    Args:
+        name: `model.preset`.
+        graphics: What was found.
+    """
+    preset = PRESETS.get(name)
+    if preset is None or preset.device != "cuda":
+        return
+    used = graphics.wanted.partition(":")[2].split(",") if ":" in graphics.wanted else None
+    mine = [gpu for gpu in graphics.probe.gpus if used is None or str(gpu.index) in used]
+    if not mine and graphics.probe.error is None and graphics.wanted.startswith("cuda"):
+        yield failed(SUBJECT, f"model.preset {name!r} needs an NVIDIA GPU", "use model.preset = 'cpu', or 'none'")
+    for gpu in mine:
+        # A card of 24 GB reports 23 to 24.6 thousand MiB: what the driver keeps is its own.
+        if gpu.memory_total_mb is not None and gpu.memory_total_mb * 1.048576 < 900 * preset.memory_gb:
+            has_gb = gpu.memory_total_mb * 1.048576 / 1000
+            told = f"model.preset {name!r} is for {preset.memory_gb:g} GB, and {gpu.index}: {gpu.name} has {has_gb:.0f}"
+            yield warning(SUBJECT, told, "see the line memory; a preset for less, or model.batch_size and workers")
 
 
 def _one(gpu: Gpu, hot_c: float) -> Finding:

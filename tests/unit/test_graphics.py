@@ -11,8 +11,21 @@ from daemon.config.parallelism import Parallelism
 from daemon.config.settings import Model, Monitor, Settings
 from daemon.doctor import graphics
 from daemon.doctor.asking import NoAnswer
+from daemon.doctor.case import Case
 from daemon.doctor.findings import FAILED, OK, WARNING
-from daemon.doctor.graphics import DRIVER, PACKAGES, Graphics, cure_of, findings, gpu_mb, loads, look, named_libraries
+from daemon.doctor.graphics import (
+    DRIVER,
+    PACKAGES,
+    Graphics,
+    cure_of,
+    examine,
+    findings,
+    gpu_mb,
+    loads,
+    look,
+    named_libraries,
+    preset_findings,
+)
 from daemon.monitor.sample import Gpu, Probe
 from daemon.processes.protocol import Surveyed
 
@@ -134,3 +147,38 @@ def test_a_survey_that_dies_leaves_open_what_ctranslate2_sees(monkeypatch: pytes
     monkeypatch.setattr(graphics, "ask", lambda *_: NoAnswer("it died (signal 11)"))
     monkeypatch.setattr(graphics, "look_at_gpus", lambda _settings: Probe())
     assert look(Settings()).visible is None
+
+
+SMALL_CARD = replace(CARD, index=1, memory_total_mb=11_264)
+
+
+@pytest.mark.parametrize(
+    ("preset", "found", "levels", "said"),
+    [
+        ("none", ONE, [], ""),
+        ("cpu", ONE, [], ""),
+        ("rtx4090", replace(ONE, wanted="cuda"), [], ""),
+        ("rtx4090", replace(ONE, wanted="cuda", probe=Probe((replace(CARD, memory_total_mb=22_731),))), [], ""),
+        ("h100", replace(ONE, wanted="cuda"), [WARNING], "is for 80 GB, and 0: RTX 4090 has 25"),
+        ("rtx3090", replace(ONE, wanted="cuda", probe=Probe((CARD, SMALL_CARD))), [WARNING], "1: RTX 4090 has 12"),
+        ("rtx3090", replace(ONE, wanted="cuda:0", probe=Probe((CARD, SMALL_CARD))), [], ""),
+        ("a100", replace(ONE, wanted="cuda", probe=Probe((replace(CARD, memory_total_mb=None),))), [], ""),
+        ("a100", Graphics("cuda", Probe(), 0, {}), [FAILED], "needs an NVIDIA GPU"),
+        ("a100", Graphics("cuda", Probe(error="it hangs"), None, {}), [], ""),
+        ("a100", Graphics("cpu", Probe(), 0, {}), [], ""),
+    ],
+)
+def test_a_preset_for_another_card_is_said(preset: str, found: Graphics, levels: list[str], said: str) -> None:
+    told = list(preset_findings(preset, found))
+    assert [each.level for each in told] == levels and all(said in each.text and each.cure for each in told)
+
+
+def test_the_device_of_a_preset_is_the_one_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphics, "ask", lambda *_: NoAnswer("it died"))
+    monkeypatch.setattr(graphics, "look_at_gpus", lambda _settings: Probe())
+    monkeypatch.setattr(graphics, "loads", lambda _name: "")
+    assert look(Settings(model=Model(preset="h100"))).wanted == "cuda"
+    case = Case(None, Settings(model=Model(preset="h100")), "", "pat", None)
+    assert [each.level for each in examine(case)][:1] == [FAILED] and any(
+        "'h100'" in each.text for each in examine(case)
+    )

@@ -4,6 +4,7 @@ import pytest
 
 from daemon.config.presets import PRESETS, advice, needed_mb
 from daemon.config.settings import Model
+from daemon.engine.loader import COMPUTE_TYPES, CUDA_WORKERS
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -22,3 +23,15 @@ def test_advice_says_what_to_change() -> None:
 
 def test_int8_needs_a_third_of_float32() -> None:
     assert needed_mb(3_090_000_000, "float32", 1, 1) > 2.5 * needed_mb(3_090_000_000, "int8", 1, 1)
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.device == "cuda"])
+def test_large_v3_fits_on_the_card_that_a_preset_is_for(name: str) -> None:
+    preset = PRESETS[name]
+    assert preset.workers is not None and preset.workers >= CUDA_WORKERS, "one prepares while another one computes"
+    told = advice(3_090_000_000, preset.compute_type, preset.workers, preset.batch_size, 1000 * preset.memory_gb)
+    assert told.startswith("fits"), told
+
+
+def test_what_a_preset_sets_is_what_a_gpu_supports() -> None:
+    assert all(preset.compute_type in COMPUTE_TYPES[preset.device] for preset in PRESETS.values())
