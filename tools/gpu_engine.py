@@ -6,7 +6,7 @@ say in half a minute: it does not know when to stop.
 
 from dataclasses import replace
 
-from daemon.engine import loader, whisper
+from daemon.engine import loader, search
 from daemon.engine.by_language import ByLanguage
 from daemon.engine.whisper import Whisper
 from daemon.processes.protocol import LoadModel, Ready
@@ -18,7 +18,7 @@ TOKENS_BASE, TOKENS_PER_S = 8, 3.5
 
 def limit() -> None:
     """Have the engine's texts end after so many tokens."""
-    whisper.MAX_NEW_TOKENS, whisper.NEW_TOKENS_BASE, whisper.NEW_TOKENS_PER_S = TOKENS_MAX, TOKENS_BASE, TOKENS_PER_S
+    search.MAX_NEW_TOKENS, search.NEW_TOKENS_BASE, search.NEW_TOKENS_PER_S = TOKENS_MAX, TOKENS_BASE, TOKENS_PER_S
 
 
 def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
