@@ -4,7 +4,8 @@ import pytest
 
 from daemon.config.presets import PRESETS, advice, needed_mb
 from daemon.config.settings import Model
-from daemon.engine.loader import COMPUTE_TYPES, CUDA_WORKERS
+from daemon.engine.devices import CUDA_WORKERS
+from daemon.engine.loader import COMPUTE_TYPES
 
 
 @pytest.mark.parametrize("name", PRESETS)
