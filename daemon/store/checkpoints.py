@@ -132,7 +132,7 @@ class Checkpoints(Access):
             before = db.execute(MADE_BEFORE, {"of_job": job_id}).one()
             grew = before.content_hash is None and not before.retried
             by_same = (before.model, before.compute_type) == (made_with.model, made_with.compute_type)
-            is_first = before.compute_type is None
+            is_first = before.compute_type is None and not before.retried
             if not is_first and (not by_same or not (grew or before.content_hash == content_hash)):
                 forget(db, job_id)
             found = {"content_hash": content_hash, "duration_s": duration_s, "only_language": language}
