@@ -14,6 +14,8 @@ from daemon.errors import Unavailable
 
 DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 BINARY_VERSION = 6
+MULTILINGUAL_VOCABULARY = 51865
+"""The vocabulary of the first multilingual models; those for English alone have fewer tokens."""
 Weights = dict[str, NDArray[Any]]
 
 
@@ -47,6 +49,11 @@ def dimensions(weights: Weights) -> dict[str, int]:
         "n_text_head": int(weights["decoder/num_heads"]),
         "n_text_layer": _layers("decoder", weights),
     }
+
+
+def is_multilingual(sizes: dict[str, int]) -> bool:
+    """Return whether a model of these sizes has languages and tasks to choose from."""
+    return sizes["n_vocab"] >= MULTILINGUAL_VOCABULARY
 
 
 def openai_whisper(folder: Path) -> Any:

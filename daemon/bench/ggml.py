@@ -16,8 +16,6 @@ from daemon.bench.convert import dimensions, read_weights, renamed
 
 MAGIC = 0x67676D6C
 F32, F16 = 0, 1
-FIRST_SPECIAL_MULTILINGUAL, FIRST_SPECIAL_ENGLISH = 50257, 50256
-"""The tokens before these are text; whisper.cpp names the special tokens itself."""
 FFT_BINS = 201
 
 
@@ -33,20 +31,28 @@ def write_ggml(folder: Path, target: Path) -> None:
         out.write(struct.pack("<I11i", MAGIC, *(sizes[name] for name in fields), F16))
         filters = FeatureExtractor(feature_size=sizes["n_mels"]).mel_filters.astype(np.float32)
         out.write(struct.pack("<2i", sizes["n_mels"], FFT_BINS) + filters.tobytes())
-        _write_vocabulary(out, folder, multilingual=sizes["n_vocab"] >= 51865)
+        _write_vocabulary(out, folder)
         for name, array in renamed(weights).items():
             _write_tensor(out, name, array)
 
 
-def _write_vocabulary(out: BinaryIO, folder: Path, *, multilingual: bool) -> None:
+def words(folder: Path) -> list[bytes]:
+    """Return the text of each token that is one, of the model of a CTranslate2 folder."""
     vocabulary: dict[str, int] = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab(with_added_tokens=True)
     text_of = {number: token for token, number in vocabulary.items()}
-    count = FIRST_SPECIAL_MULTILINGUAL if multilingual else FIRST_SPECIAL_ENGLISH
     letters = _byte_of_letter()
-    out.write(struct.pack("<i", count))
-    for number in range(count):
+    found = []
+    for number in range(vocabulary["<|endoftext|>"]):
         token = text_of[number]
-        raw = bytes(letters[letter] for letter in token) if set(token) <= set(letters) else token.encode()
+        found.append(bytes(letters[letter] for letter in token) if set(token) <= set(letters) else token.encode())
+    return found
+
+
+def _write_vocabulary(out: BinaryIO, folder: Path) -> None:
+    # whisper.cpp names the special tokens itself.
+    found = words(folder)
+    out.write(struct.pack("<i", len(found)))
+    for raw in found:
         out.write(struct.pack("<i", len(raw)) + raw)
 
 
