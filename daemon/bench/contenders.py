@@ -4,6 +4,7 @@ import json
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from daemon.bench.measure import Usage
 from daemon.bench.workload import Workload
 from daemon.config.engines import WHISPER
 from daemon.errors import Unavailable
-from daemon.processes.environment import environment
+from daemon.processes.environment import NO_TELEMETRY, environment
 from daemon.processes.protocol import LoadModel
 
 CONFIG = """\
@@ -33,6 +34,8 @@ READY = "engine ready: "
 """What precedes an engine's layout and the load time of its model in the log."""
 
 ENGINE_ALONE = "the engine alone"
+SILENT = {**NO_TELEMETRY, "NNCF_CI": "1", "CI": "true"}
+"""Has packages of peers report nothing to their makers: ONNX Runtime, NNCF and OpenVINO would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,15 @@ def config_text(folder: Path, model: dict[str, Any], settle_s: float = 0, langua
     return CONFIG.format(inbox=inbox, settle_s=settle_s, url=url, language=_toml(language)) + lines
 
 
-def peer(name: str, workload: Workload, ours: LoadModel) -> Run:
-    """Run one of `daemon.bench.peers.PEERS` on the recordings.
+def peer(name: str, workload: Workload, ours: LoadModel, converted: Path | None = None) -> Run:
+    """Run one of `daemon.bench.peers.PEERS` or `SCHEMES` on the recordings.
 
     Args:
         name: The peer.
         workload: The recordings.
         ours: What the daemon's engine is told to load; the peer gets the first of its devices.
+        converted: Where the model is in files of the peer's own, if it needs them. They are written there first, unless
+            the folder exists; that takes no part in the figures.
 
     Raises:
         Unavailable: The peer's package is not installed, it failed, or the daemon does not use Whisper.
@@ -95,18 +100,32 @@ def peer(name: str, workload: Workload, ours: LoadModel) -> Run:
         texts = Path(folder) / "texts.json"
         order = {
             "peer": name,
-            "model": ours.name,
+            "model": ours.name if converted is None else str(converted),
             "device": ours.device.partition(",")[0],
             "compute_type": ours.compute_type,
             "files": [str(item.path) for item in workload.items],
             "out": str(texts),
         }
-        command = [sys.executable, "-m", "daemon.bench.peers", json.dumps(order)]
-        # Only the engine gets the daemon's environment; other programs run as their users start them.
-        usage = measure.run(command, Path(folder), environment() if name == ENGINE_ALONE else None)
-        if usage.exit_code != 0:
-            raise Unavailable(_last_message(usage.errors))
+        if converted is not None and not converted.is_dir():
+            _convert({**order, "model": ours.name}, converted)
+        # Only the engine gets the daemon's environment; other programs run as their users start them, but silently.
+        usage = _carried_out(order, Path(folder), environment() if name == ENGINE_ALONE else SILENT)
         return Run(usage, tuple(json.loads(texts.read_text("utf-8"))))
+
+
+def _convert(order: dict[str, Any], folder: Path) -> None:
+    """Have a peer write the model into a folder, which is there only once it is complete."""
+    part = folder.with_suffix(".part")
+    part.mkdir(parents=True, exist_ok=True)
+    _carried_out({**order, "into": str(part)}, part, SILENT)
+    part.rename(folder)
+
+
+def _carried_out(order: dict[str, Any], folder: Path, variables: Mapping[str, str]) -> Usage:
+    usage = measure.run([sys.executable, "-m", "daemon.bench.peers", json.dumps(order)], folder, variables)
+    if usage.exit_code != 0:
+        raise Unavailable(_last_message(usage.errors))
+    return usage
 
 
 def _facts(database: Path, log: str) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""The peers, used as their documentation says, on the same weights.
+"""The peers, used as their documentation says, and the schemes of quantization, all on the same weights.
 
 `python -m daemon.bench.peers JSON` transcribes files and writes their texts. Every peer is called in the same way, so
-that whole processes can be compared.
+that whole processes can be compared. Those that need the weights in files of their own write these in a run before.
 """
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,8 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from daemon.bench import genai, sherpa, static_int8
 from daemon.bench.contenders import ENGINE_ALONE
 from daemon.bench.engine_loop import engine_loop
+from daemon.bench.networks import DECODER, ENCODER, SIZES, Network, cores, onnx_runtime, openvino
+from daemon.bench.whisper_loop import Model, transcribe
 from daemon.engine.loader import Placement, place
 from daemon.engine.model_files import resolve
 from daemon.errors import TranscribedError
@@ -24,7 +26,7 @@ BATCH = {"cpu": 8, "cuda": 16}
 """On a CPU, the default of faster-whisper's batched pipeline; on a GPU, what its documentation uses."""
 
 Peer = Callable[[str, Placement, list[str]], list[str]]
-"""(model, device and compute type, files) → texts."""
+"""(model, device and compute type, files) → texts. For those in `CONVERSIONS`, the model is the folder of its files."""
 
 
 def _sequential(workers: int, threads: int) -> Peer:
@@ -69,7 +71,7 @@ def _torch(*, quantized: bool) -> Peer:
             import torch
 
             whisper = torch.ao.quantization.quantize_dynamic(whisper, {torch.nn.Linear}, dtype=torch.qint8)
-        return [whisper.transcribe(_audio(file), beam_size=BEAM, fp16=False)["text"].strip() for file in files]
+        return transcribe(whisper, map(_audio, files), BEAM)
 
     return run
 
@@ -85,13 +87,41 @@ def _whisper_cpp(model: str, _at: Placement, files: list[str]) -> list[str]:
         # Sampling strategy 1 is the beam search.
         whisper = Model(str(weights), params_sampling_strategy=1, redirect_whispercpp_logs_to=None)
     language = "en" if model.endswith(".en") else "auto"
-    threads = len(os.sched_getaffinity(0))
     beam = {"beam_size": BEAM, "patience": -1.0}
     texts = []
     for file in files:
-        segments = whisper.transcribe(_audio(file), n_threads=threads, language=language, beam_search=beam)
+        segments = whisper.transcribe(_audio(file), n_threads=cores(), language=language, beam_search=beam)
         texts.append(_joined(segments))
     return texts
+
+
+def _networks(load: Callable[[Path], Network], kind: str) -> Peer:
+    """Run openai-whisper's loop on the two networks of a folder, in files of this kind."""
+
+    def run(model: str, _at: Placement, files: list[str]) -> list[str]:
+        folder = Path(model)
+        encoder, decoder = (load((folder / file).with_suffix(kind)) for file in (ENCODER, DECODER))
+        sizes = json.loads((folder / SIZES).read_text("utf-8"))
+        return transcribe(Model(sizes, encoder, decoder), map(_audio, files), BEAM)
+
+    return run
+
+
+def _genai(beam: int) -> Peer:
+    def run(model: str, _at: Placement, files: list[str]) -> list[str]:
+        return genai.transcribe(Path(model), [_audio(file) for file in files], beam)
+
+    return run
+
+
+def _sherpa(model: str, _at: Placement, files: list[str]) -> list[str]:
+    return sherpa.transcribe(Path(model), [_audio(file) for file in files])
+
+
+def _loop_alone(_model: str, _at: Placement, files: list[str]) -> list[str]:
+    """Import what openai-whisper's loop needs, and transcribe nothing: the memory that this takes is no scheme's."""
+    transcribe(None, [], BEAM)
+    return [""] * len(files)
 
 
 def _audio(file: str) -> Any:
@@ -113,21 +143,62 @@ PEERS: dict[str, Peer] = {
     "openai-whisper float32": _torch(quantized=False),
     "openai-whisper dynamic int8": _torch(quantized=True),
     "whisper.cpp f16": _whisper_cpp,
+    "OpenVINO GenAI int8": _genai(BEAM),
+    "OpenVINO GenAI int8 greedy": _genai(1),
+    "sherpa-onnx int8 greedy": _sherpa,
 }
 """1x2: one worker with two threads, its default on two cores; 2x1: two workers with one thread each. The engine alone
 is ours without the daemon; the time that the daemon takes beyond it is the daemon's overhead."""
+
+LOOP_ALONE = "openai-whisper's packages alone"
+CTRANSLATE2 = {f"CTranslate2 {kind}": kind for kind in ("float32", "int8", "int8_float16")}
+"""The schemes that are compute types, in faster-whisper's sequential mode."""
+SCHEMES: dict[str, Peer] = {
+    "PyTorch float32": _torch(quantized=False),
+    "PyTorch dynamic int8": _torch(quantized=True),
+    "ONNX Runtime static int8": _networks(onnx_runtime, ".onnx"),
+    "OpenVINO static int8": _networks(openvino, ".xml"),
+    "OpenVINO int8 weights": _networks(openvino, ".xml"),
+    **dict.fromkeys(CTRANSLATE2, _sequential(1, cores())),
+}
+"""What `bench quantization --schemes` compares the daemon with, in the order of the table."""
+
+CONVERSIONS: dict[str, Callable[[Path, Path], None]] = {
+    "ONNX Runtime static int8": static_int8.write_onnx_static,
+    "OpenVINO static int8": static_int8.write_openvino_static,
+    "OpenVINO int8 weights": static_int8.write_openvino_weights,
+    "OpenVINO GenAI int8": genai.write_pipeline,
+    "OpenVINO GenAI int8 greedy": genai.write_pipeline,
+    "sherpa-onnx int8 greedy": sherpa.write_recognizer,
+}
+"""How the model in a CTranslate2 folder is written into another folder, for those that need files of their own."""
+
+
+def folder_of(name: str, converted: Path) -> Path | None:
+    """Return where the files of a peer are, among all that are converted: those of one conversion are shared."""
+    write = CONVERSIONS.get(name)
+    return None if write is None else converted / write.__name__
 
 
 def main() -> None:
     """Carry out the order in the first argument; on failure, say why in the last line of standard error."""
     order = json.loads(sys.argv[1])
+    name, into = order["peer"], order.get("into")
     try:
-        texts = PEERS[order["peer"]](order["model"], place(order["device"], order["compute_type"]), order["files"])
+        if into is not None:
+            CONVERSIONS[name](resolve(order["model"]), Path(into))
+            return
+        run = {**PEERS, **SCHEMES, LOOP_ALONE: _loop_alone}[name]
+        texts = run(order["model"], place(order["device"], order["compute_type"]), order["files"])
     except ModuleNotFoundError as error:
-        sys.exit(f"needs the package {error.name}: pip install 'transcribed[peers]'")
+        sys.exit(f"needs the package {error.name}: pip install 'transcribed[{_extra(name)}]'")
     except TranscribedError as error:
         sys.exit(error.message)
     Path(order["out"]).write_text(json.dumps(texts, ensure_ascii=False), "utf-8")
+
+
+def _extra(name: str) -> str:
+    return "schemes" if name in CONVERSIONS else "peers"
 
 
 if __name__ == "__main__":

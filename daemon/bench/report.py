@@ -22,7 +22,7 @@ from daemon.store.records import timestamp
 
 PACKAGES = (
     "faster-whisper", "ctranslate2", "av", "onnxruntime", "numpy", "openai-whisper", "torch", "pywhispercpp", "budoux",
-    "whisper-ctranslate2", "stable-ts",
+    "whisper-ctranslate2", "stable-ts", "onnx", "openvino", "nncf", "openvino-genai", "sherpa-onnx",
 )  # fmt: skip
 NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
 

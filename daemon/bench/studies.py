@@ -8,7 +8,7 @@ from typing import Any
 
 from daemon.bench import workload as workloads
 from daemon.bench.contenders import Run, daemon, peer
-from daemon.bench.peers import PEERS
+from daemon.bench.peers import PEERS, folder_of
 from daemon.bench.report import Report, median
 from daemon.bench.scoring import agreement
 from daemon.bench.workload import Workload
@@ -171,10 +171,11 @@ def peers(bench: Bench, made: Sequence[Workload], only: Sequence[str]) -> Report
     report.columns = ["workload", "program", "wall s", "x real time", "peak MB", "WER %", "transcribed is faster by"]
     names = [name for name in PEERS if not only or any(part in name for part in only)]
     order = load_order(Model(**bench.model))
+    converted = bench.folder / "converted"
     steps: list[Step] = []
     for load in made:
         steps.append((OURS, load, partial(daemon, load, bench.model)))
-        steps += [(name, load, partial(peer, name, load, order)) for name in names]
+        steps += [(name, load, partial(peer, name, load, order, folder_of(name, converted))) for name in names]
     bench.run(report, steps)
     for load in made:
         ours = report.of(OURS, load)

@@ -1,5 +1,6 @@
 """Programs that transcribe a folder: how they are started, and what is read from what they leave."""
 
+import json
 import sqlite3
 import sys
 import tomllib
@@ -90,3 +91,32 @@ def test_a_peer_is_told_of_one_device(workload: Workload, monkeypatch: pytest.Mo
     monkeypatch.setattr(measure, "run", run)
     assert peer("x", workload, load_model(device="cuda:1,2")).texts == ("hello",)
     assert '"device": "cuda:1"' in orders[0]
+
+
+def test_files_of_a_peers_own_are_written_once_and_only_count_when_complete(
+    workload: Workload, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    orders: list[dict[str, str]] = []
+    failing = [True]
+
+    def run(command: list[str], folder: Path, variables: dict[str, str]) -> Usage:
+        assert variables["ORT_DISABLE_TELEMETRY"] == variables["NNCF_CI"] == "1"
+        order = json.loads(command[-1])
+        orders.append(order)
+        if "into" in order:
+            (Path(order["into"]) / "weights").write_text("half")
+            return usage(1, "no room") if failing else usage()
+        assert (Path(order["model"]) / "weights").exists()
+        (folder / "texts.json").write_text('["hello"]')
+        return Usage(0, 7.0, 1.0, 1.0, None, None, "")
+
+    monkeypatch.setattr(measure, "run", run)
+    converted = tmp_path / "converted" / "x"
+    with pytest.raises(Unavailable, match="no room"):
+        peer("x", workload, load_model(), converted)
+    assert not converted.exists()
+    failing.clear()
+    done = [peer("x", workload, load_model(), converted) for _ in range(2)]
+    assert [each.usage.wall_s for each in done] == [7.0, 7.0]
+    assert ["into" in order for order in orders] == [True, True, False, False]
+    assert [order["model"] for order in orders] == [load_model().name] * 2 + [str(converted)] * 2

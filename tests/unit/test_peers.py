@@ -39,3 +39,29 @@ def test_a_peer_computes_where_and_how_the_daemon_does(tmp_path: Path, monkeypat
     ordered(peer)
     ordered(peer, "cuda:1", "float16")
     assert seen == [("cpu", "int8"), ("cuda:0", "int8_float16"), ("cuda:1", "float16")]
+
+
+def test_who_needs_other_files_has_them_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(folder: Path, into: Path) -> None:
+        assert (folder / "model.bin").exists()
+        (into / "weights").write_text("all")
+
+    def lacking(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'openvino'", name="openvino")
+
+    monkeypatch.setattr(peers, "CONVERSIONS", {"x": write, "y": lacking})
+    for name in ("x", "y"):
+        monkeypatch.setattr(
+            "sys.argv", ["peers", json.dumps({"peer": name, "model": "tiny.en", "into": str(tmp_path)})]
+        )
+        if name == "x":
+            peers.main()
+        else:
+            with pytest.raises(SystemExit, match=r"openvino: pip install 'transcribed\[schemes\]'"):
+                peers.main()
+    assert (tmp_path / "weights").read_text() == "all"
+    assert peers.folder_of("z", tmp_path) is None and peers.folder_of("x", tmp_path) == tmp_path / "write"
+
+
+def test_all_that_is_converted_is_there_to_be_run() -> None:
+    assert set(peers.CONVERSIONS) <= {*peers.PEERS, *peers.SCHEMES}

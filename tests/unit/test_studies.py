@@ -44,7 +44,7 @@ def test_a_study_gives_medians_and_names_what_cannot_run(tmp_path: Path, monkeyp
 def test_a_peer_is_told_what_the_daemon_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = []
 
-    def peer(_name: str, load: workload.Workload, ours: LoadModel) -> Run:
+    def peer(_name: str, load: workload.Workload, ours: LoadModel, _converted: Path | None) -> Run:
         told.append((ours.device, ours.compute_type))
         return Run(usage(1.0), ("",) * len(load.items))
 
