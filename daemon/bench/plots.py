@@ -8,6 +8,7 @@ from daemon.errors import Unavailable
 
 PANELS = {
     "quantization": ("wall s", "peak MB", "accuracy kept %"),
+    "schemes": ("seconds", "peak MB", "accuracy kept %"),
     "batching": ("audio h/h", "device use %", "speed-up"),
     "lengths": ("wall s", "real-time factor", "peak MB"),
     "peers": ("wall s", "peak MB", "WER %"),
@@ -16,6 +17,7 @@ PANELS = {
 }
 LABELS = {
     "quantization": ("compute type",),
+    "schemes": ("scheme",),
     "batching": ("batch", "workers"),
     "lengths": ("length s",),
     "peers": ("program",),
@@ -48,7 +50,7 @@ def plot(report: Report, path: Path) -> None:
         labels = [_label(report.study, row) for row in group]
         for axis, panel in zip(line, panels, strict=True):
             values = [float(row.get(panel) or 0.0) for row in group]
-            colours = [OURS if report.study != "peers" or row["program"] == "transcribed" else OTHERS for row in group]
+            colours = [_colour(report.study, row) for row in group]
             bars = axis.barh(labels, values, color=colours, height=0.7)
             axis.bar_label(bars, padding=3, fontsize=8, labels=[f"{value:g}" for value in values])
             axis.invert_yaxis()
@@ -64,13 +66,20 @@ def plot(report: Report, path: Path) -> None:
 
 
 def _groups(report: Report) -> dict[str, list[dict[str, Any]]]:
-    """Group rows by workload, because their scales differ."""
+    """Group rows by workload, because their scales differ; leave out those of what could not run."""
+    rows = [row for row in report.rows if row[PANELS[report.study][0]] is not None]
     if report.study != "peers":
-        return {"": report.rows}
+        return {"": rows}
     groups: dict[str, list[dict[str, Any]]] = {}
-    for row in report.rows:
+    for row in rows:
         groups.setdefault(f", {row['workload']}", []).append(row)
     return groups
+
+
+def _colour(study: str, row: dict[str, Any]) -> str:
+    """Return the colour of a bar: another one for what is not the daemon, in the studies that have such rows."""
+    compared = study in ("peers", "schemes")
+    return OTHERS if compared and row[LABELS[study][0]] != "transcribed" else OURS
 
 
 def _label(study: str, row: dict[str, Any]) -> str:

@@ -64,10 +64,26 @@ class StudyOptions:
 
 @bench_app.command()
 @option_groups
-def quantization(study: StudyOptions, memos: Count = 30, repeats: Repeats = 3) -> None:
+def quantization(
+    study: StudyOptions,
+    schemes: Annotated[
+        bool,
+        typer.Option(
+            "--schemes",
+            help="Compare PyTorch, ONNX Runtime, OpenVINO, CTranslate2 and the daemon instead; all of it needs "
+            "pip install 'transcribed[peers,schemes]'.",
+        ),
+    ] = False,
+    memos: Count = 30,
+    repeats: Repeats = 3,
+) -> None:
     """Compare the compute types: load time, speed, memory, errors, and how much of float32's accuracy each keeps."""
     from daemon.bench import studies
+    from daemon.bench.schemes import schemes as run_schemes
 
+    if schemes:
+        _study(study, repeats, lambda bench: run_schemes(bench, memos))
+        return
     _study(study, repeats, lambda bench: studies.quantization(bench, memos))
 
 

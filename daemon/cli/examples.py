@@ -37,7 +37,10 @@ EXAMPLES = {
     "alerts": ("transcribed alerts", "transcribed alerts --all --limit 200"),
     "metrics": ("transcribed metrics --since 7d", "transcribed metrics --since 24h --plot out.png"),
     "db backup": ("transcribed db backup", "transcribed db backup /mnt/backup/"),
-    "bench quantization": ("transcribed bench quantization --memos 10 --repeats 1",),
+    "bench quantization": (
+        "transcribed bench quantization --memos 10 --repeats 1",
+        "transcribed bench quantization --schemes --plot schemes.png",
+    ),
     "bench batching": ("transcribed bench batching --model base",),
     "bench lengths": ("transcribed bench lengths --minutes 1 --minutes 10",),
     "bench peers": ("transcribed bench peers --repeats 3", "transcribed bench peers --folder recordings --only faster"),
