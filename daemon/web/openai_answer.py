@@ -10,12 +10,14 @@ from daemon.publish.formats import rendered, transcript_of
 from daemon.publish.scripts import joined
 from daemon.publish.spelling import spellings
 from daemon.store.records import Job, StoredChunk
-from daemon.store.versions import MEASURES, Version
+from daemon.store.versions import Version
 from daemon.web.language_names import name_of
 from daemon.web.openai_request import Wanted
 
 TYPES = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 JSON = "application/json"
+MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
+"""What OpenAI's lines say of how sure the model was."""
 
 
 def answer(job: Job, segments: Sequence[Segment], wanted: Wanted, version: Version | None = None) -> tuple[bytes, str]:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support import Daemon, MakeDaemon, reconcile, wait_until, write_wav
 
-CALLS = ["pwrite64", "write", "fdatasync", "fsync", "linkat", "unlinkat", "unlink", "ftruncate"]
+CALLS = ["pwrite64", "write", "sendto", "fdatasync", "fsync", "linkat", "unlinkat", "unlink", "ftruncate"]
 ERRORS = ["ENOSPC", "EIO", "EDQUOT"]
 OPENING_ERRORS = ["EMFILE", "ENOSPC"]
 
@@ -67,7 +67,7 @@ def outcome(daemon: Daemon) -> dict[str, bytes]:
 
 KILLS = [
     pytest.param(["linkat"], 2, id="one link in 2"),
-    pytest.param(["write"], 8, id="one write in 8"),
+    pytest.param(["write", "sendto"], 8, id="one write and message in 8"),
     pytest.param(CALLS, 1, id="every call", marks=pytest.mark.faults),
 ]
 
