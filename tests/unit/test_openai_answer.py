@@ -9,8 +9,8 @@ import pytest
 
 from daemon.chunk import Options, Word
 from daemon.store.records import Job, StoredChunk
-from daemon.store.versions import MEASURES, Line, Version
-from daemon.web.openai_answer import Said, answer, event
+from daemon.store.versions import Line, Version
+from daemon.web.openai_answer import MEASURES, Said, answer, event
 from daemon.web.openai_request import Wanted
 from tests.builders import MOMENT, job, segment
 
