@@ -18,6 +18,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 
 from daemon.chunk import BOTH, COVERAGE_GAP_S, ENGLISH, Chunk, Decoded, Word
 from daemon.engine.encoder import FRAMES_PER_S, Encoder, pick
+from daemon.engine.generator import Generator
 from daemon.engine.prompt import prompt
 from daemon.engine.segments import Cut, covering, decoded, split
 
@@ -81,6 +82,7 @@ class Whisper:
         self.languages: tuple[str, ...] = _languages_of(self._model)
         self._tokenizer = lru_cache(maxsize=None)(self._make_tokenizer)
         self._encoder = Encoder(self._model)
+        self._generator = Generator(self._model, path, threads)
 
     def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:
         """Transcribe chunks that share a bucket: one encoder context and temperature.
@@ -153,7 +155,7 @@ class Whisper:
         generated: list[Any] = [None] * len(chunks)
         for (length, _), members in alike.items():
             new_tokens = max(_new_tokens_max(chunks[at]) for at in members)
-            results = self._model.model.generate(
+            results = self._generator.generate(
                 encoded if len(alike) == 1 else pick(encoded, members),
                 [prompts[at] for at in members],
                 # CTranslate2 generates at most half of max_length, and at most what the prompt leaves of it.
