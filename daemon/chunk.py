@@ -35,6 +35,9 @@ GREEDY_FIRST, BEAM = "greedy-first", "beam"
 """Values of `search`: with a beam only where a greedy search is unsure; with a beam always. A third one, `auto`, leaves
 it to the engine."""
 
+LANGUAGE_SWITCH_PROBABILITY = 0.8
+"""A chunk is transcribed in another language than its recording only if it is this surely in it."""
+
 COVERAGE_GAP_S = 1.0
 """Speech this long after the end of the text was left out and is decoded as a part of its own."""
 

@@ -4,14 +4,15 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.chunk import SAMPLE_RATE, Chunk, Options
-from daemon.decode.chunker import Chunker
+from daemon.bench import engine_loop
+from daemon.chunk import SAMPLE_RATE, Chunk
 from daemon.engine.registry import Runner
 from daemon.transcribe.batcher import Batcher
 from tools.gpu_engine import TOKENS_MAX
@@ -84,16 +85,11 @@ def transformers_batched(folder: Path, mels: int, device: str, size: int) -> Con
 def chunks_of(sounds: Sequence[Sound]) -> list[Chunk]:
     """Cut recordings as the daemon does, with its detection of speech; several at once, as there are cores."""
     with ThreadPoolExecutor(min(16, len(os.sched_getaffinity(0)))) as pool:
-        return [chunk for found in pool.map(_cut, range(len(sounds)), sounds) for chunk in found]
-
-
-def _cut(number: int, sound: Sound) -> list[Chunk]:
-    chunker = Chunker(Options())
-    cuts = [*chunker.feed(sound), *chunker.finish()]
-    return [
-        Chunk(number, idx, spans, audio, language="en", full_context=False)
-        for idx, (spans, audio, *_) in enumerate(cuts)
-    ]
+        return [
+            chunk
+            for found in pool.map(partial(engine_loop.chunks_of, language="en"), range(len(sounds)), sounds)
+            for chunk in found
+        ]
 
 
 def batches_of(chunks: Sequence[Chunk], size: int, **asked: Any) -> list[list[Chunk]]:

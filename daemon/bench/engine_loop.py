@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from daemon.chunk import Chunk, Decoded, Options
 from daemon.decode.chunker import Chunker
@@ -20,8 +21,9 @@ def engine_loop(model: str, at: Placement, files: list[str]) -> list[str]:
     """Transcribe files with the daemon's own batches and quality rules, with all chunks cut beforehand."""
     whisper, ready = load(LoadModel(model, at.name, at.compute_type, None, None, None))
     batcher = Batcher()
+    language = "auto" if len(ready.languages) > 1 else ready.languages[0]
     for number, file in enumerate(files):
-        for chunk in _chunks(number, Path(file), language="auto" if len(ready.languages) > 1 else ready.languages[0]):
+        for chunk in chunks_of(number, np.frombuffer(samples(Path(file)), dtype="<i2"), language):
             batcher.submit(chunk)
     texts: list[dict[tuple[int, int], str]] = [{} for _ in files]
     earlier: dict[tuple[int, int, int], list[Decoded]] = {}
@@ -48,9 +50,9 @@ def engine_loop(model: str, at: Placement, files: list[str]) -> list[str]:
     return [" ".join(parts[place] for place in sorted(parts)) for parts in texts]
 
 
-def _chunks(job_id: int, file: Path, *, language: str) -> list[Chunk]:
+def chunks_of(job_id: int, audio: NDArray[np.int16], language: str) -> list[Chunk]:
+    """Cut the samples of a recording as the daemon does, with its detection of speech."""
     chunker = Chunker(Options())
-    audio = np.frombuffer(samples(file), dtype="<i2")
     cuts = [*chunker.feed(audio), *chunker.finish()]
     return [
         Chunk(job_id, idx, spans, cut, language=language, full_context=False, noise_db=noise_db, doubtful=doubtful)

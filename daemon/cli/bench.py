@@ -78,13 +78,11 @@ def quantization(
     repeats: Repeats = 3,
 ) -> None:
     """Compare the compute types: load time, speed, memory, errors, and how much of float32's accuracy each keeps."""
+    from daemon.bench import schemes as compared
     from daemon.bench import studies
-    from daemon.bench.schemes import schemes as run_schemes
 
-    if schemes:
-        _study(study, repeats, lambda bench: run_schemes(bench, memos))
-        return
-    _study(study, repeats, lambda bench: studies.quantization(bench, memos))
+    run = compared.schemes if schemes else studies.quantization
+    _study(study, repeats, lambda bench: run(bench, memos))
 
 
 @bench_app.command()

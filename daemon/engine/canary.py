@@ -11,9 +11,8 @@ from typing import Any
 
 import ctranslate2
 
-from daemon.chunk import BYTES_PER_SECOND, Chunk, Word
-from daemon.clips import CANARY
-from daemon.decode.media import samples
+from daemon.chunk import Word
+from daemon.engine.clip import hear_clip
 from daemon.engine.whisper import Whisper
 from daemon.errors import ANOTHER_CTRANSLATE2, INSTALL_CUBLAS, Unavailable
 
@@ -105,8 +104,4 @@ def _where(device: str) -> str:
 
 
 def _heard(model: Whisper, device: str, *, words: bool) -> str:
-    audio = samples(CANARY)
-    spans = ((0.0, len(audio) / BYTES_PER_SECOND),)
-    chunk = Chunk(job_id=0, idx=0, spans=spans, audio=audio, full_context=device != "cpu", word_timestamps=words)
-    (heard,) = model.run((chunk,))
-    return " ".join(segment.text for segment in heard.segments)
+    return hear_clip(model, full_context=device != "cpu", word_timestamps=words)

@@ -2,11 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import ctranslate2
 
 from daemon.config.parallelism import Parallelism
-from daemon.errors import Unavailable
+from daemon.errors import ASK_THE_DOCTOR, Unavailable
 from daemon.processes.protocol import LoadModel
 
 BATCH_SIZE = {"cpu": 4, "cuda": 16}
@@ -52,3 +53,11 @@ def layout(order: LoadModel, device: str) -> Parallelism:
     """Return what a model runs with: what the order says, else what is usual on the device, `cpu` or `cuda`."""
     workers = len(os.sched_getaffinity(0)) if device == "cpu" else CUDA_WORKERS
     return Parallelism(order.workers or workers, order.cpu_threads or 1, order.batch_size or BATCH_SIZE[device])
+
+
+def unloadable(name: str, folder: Path, at: Placement, error: Exception) -> Unavailable:
+    """Return the failure of a model whose files are here and cannot be loaded."""
+    return Unavailable(
+        f"model {name!r} in {folder} cannot be loaded on {at.name}: {error}",
+        f"{ASK_THE_DOCTOR}: damaged files, too little memory, a missing library",
+    )

@@ -10,10 +10,10 @@ from daemon.config.parallelism import Parallelism
 from daemon.engine.by_language import ByLanguage
 from daemon.engine.canary import Models, trusted
 from daemon.engine.devices import Placement as Placement
-from daemon.engine.devices import device_of, layout
+from daemon.engine.devices import device_of, layout, unloadable
 from daemon.engine.model_files import resolve
 from daemon.engine.whisper import Whisper
-from daemon.errors import ASK_THE_DOCTOR, Unavailable
+from daemon.errors import Unavailable
 from daemon.processes.protocol import LoadModel, Ready
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("int8_float16", "int8_float32", "int8", "float16", "float32")}
@@ -80,10 +80,7 @@ def _whisper(name: str, at: Placement, runs: Parallelism, kind: type[Whisper]) -
     try:
         return kind(folder, at.device, at.index, at.compute_type, runs.workers, runs.cpu_threads)
     except Exception as error:  # its libraries raise nearly anything for files that are not what they should be
-        raise Unavailable(
-            f"model {name!r} in {folder} cannot be loaded on {at.name}: {error}",
-            f"{ASK_THE_DOCTOR}: damaged files, too little memory, a missing library",
-        ) from error
+        raise unloadable(name, folder, at, error) from error
 
 
 def _compute_type(wanted: str, device: str, index: int) -> str:

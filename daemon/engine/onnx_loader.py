@@ -10,10 +10,9 @@ from onnx_asr.loader import Manager, create_asr_resolver
 from onnx_asr.models.nemo import NemoConformerAED
 from onnx_asr.models.whisper import WhisperHf, WhisperOrt
 
-from daemon.chunk import BOTH, BYTES_PER_SECOND, ENGLISH, Chunk
-from daemon.clips import CANARY
-from daemon.decode.media import samples
-from daemon.engine.devices import Placement, device_of, layout
+from daemon.chunk import BOTH, ENGLISH
+from daemon.engine.clip import hear_clip
+from daemon.engine.devices import Placement, device_of, layout, unloadable
 from daemon.engine.onnx_aed import prepared
 from daemon.engine.onnx_files import ModelFiles, compute_types, languages, resolve
 from daemon.engine.onnx_model import OnnxModel
@@ -41,7 +40,7 @@ def load(order: LoadModel) -> tuple[OnnxModel, Ready]:
     loaded = _loaded(order.name, files, at, runs.cpu_threads)
     is_told = isinstance(loaded.asr, NemoConformerAED)
     model = OnnxModel(loaded, known, is_told=is_told)
-    heard = _hear_clip(model, ENGLISH if ENGLISH in known else known[0])
+    heard = hear_clip(model, language=ENGLISH if ENGLISH in known else known[0])
     return model, Ready(
         model=order.models,
         device=at.name,
@@ -86,10 +85,7 @@ def _loaded(name: str, files: ModelFiles, at: Placement, threads: int) -> Timest
         manager = Manager(_options(threads), providers)
         loaded = manager.create_asr(files.kind, files.folder, quantization=files.quantization).with_timestamps()
     except Exception as error:  # its libraries raise nearly anything for files that are not what they should be
-        raise Unavailable(
-            f"model {name!r} in {files.folder} cannot be loaded on {at.name}: {error}",
-            f"{ASK_THE_DOCTOR}: damaged files, too little memory, a missing library",
-        ) from error
+        raise unloadable(name, files.folder, at, error) from error
     _check_sessions(loaded.asr, at)
     if isinstance(loaded.asr, NemoConformerAED):
         prepared(loaded.asr)
@@ -114,11 +110,3 @@ def _check_sessions(model: object, at: Placement) -> None:
             f"ONNX Runtime cannot use {at.name}, and would compute on the CPU instead",
             f"{ASK_THE_DOCTOR}: onnxruntime-gpu needs the libraries of CUDA and cuDNN; or set model.device = 'cpu'",
         )
-
-
-def _hear_clip(model: OnnxModel, language: str) -> str:
-    """Return what the model hears in the clip: what is missing shows now, and later starts can be compared with it."""
-    audio = samples(CANARY)
-    spans = ((0.0, len(audio) / BYTES_PER_SECOND),)
-    (heard,) = model.run((Chunk(job_id=0, idx=0, spans=spans, audio=audio, language=language),))
-    return " ".join(segment.text for segment in heard.segments)

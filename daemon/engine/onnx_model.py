@@ -14,7 +14,7 @@ from onnx_asr.asr import TimestampedResult
 
 from daemon.chunk import BOTH, ENGLISH, SAMPLE_RATE, Chunk, Decoded, Segment, Suppressed, Word
 from daemon.engine.onnx_words import Spoken, lines, text_of, words
-from daemon.engine.segments import NOISE_MARGIN_DB, compression_ratio, loudest_db, pause_s, quiet_db
+from daemon.engine.segments import compression_ratio, in_recording, loudest_db, pause_s, silence_db
 from daemon.engine.text_language import TextLanguage
 
 SHORTEST = SAMPLE_RATE // 2
@@ -97,7 +97,7 @@ class OnnxModel:
         )
         if not text:
             return whole
-        floor_db = min(chunk.noise_db, quiet_db(chunk.audio)) + NOISE_MARGIN_DB
+        floor_db = silence_db(chunk)
         if result.timestamps is None:
             return _kept(whole, chunk, [_untimed(whole, chunk, text)], [(0.0, chunk.duration_s)], floor_db)
         spoken = words(tokens, result.timestamps, logprobs, chunk.duration_s)
@@ -150,15 +150,7 @@ def _kept(
 
 def _timed(whole: Decoded, chunk: Chunk, line: Sequence[Spoken]) -> Segment:
     """Return a line of words with times, which are seconds in the recording from here on."""
-    placed = tuple(
-        Word(
-            round(chunk.in_recording(word.start_s), 3),
-            round(chunk.in_recording(word.end_s, is_end=True), 3),
-            word.text,
-            round(word.probability, 4),
-        )
-        for word in line
-    )
+    placed = in_recording(chunk, [Word(word.start_s, word.end_s, word.text, word.probability) for word in line])
     text = "".join(word.text for word in line).strip()
     return _segment(
         whole, text, (placed[0].start_s, max(placed[0].start_s, placed[-1].end_s)),

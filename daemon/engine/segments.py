@@ -97,7 +97,7 @@ def decoded(
         pause_s=pause_s(chunk.audio),
         provisional=found.beam_size == GREEDY and chunk.beam_size != GREEDY,
     )
-    floor_db = min(chunk.noise_db, quiet_db(chunk.audio))
+    floor_db = silence_db(chunk)
     segments, suppressed = [], []
     for number, (start, end, line_tokens) in enumerate(lines):
         if not (text := tokenizer.decode(line_tokens).strip()):
@@ -105,11 +105,11 @@ def decoded(
         start_s, end_s = chunk.in_recording(start), chunk.in_recording(end, is_end=True)
         if start >= end:
             suppressed.append(Suppressed(round(start_s, 3), round(start_s, 3), text, "past the end of the speech"))
-        elif loudest_db(chunk.audio, start, end) <= floor_db + NOISE_MARGIN_DB:
+        elif loudest_db(chunk.audio, start, end) <= floor_db:
             suppressed.append(Suppressed(round(start_s, 3), round(end_s, 3), text, "no sound there"))
         else:
             segments.append(
-                _segment(whole, found, text, start_s, end_s, _in_recording(chunk, words[number]) if words else None)
+                _segment(whole, found, text, start_s, end_s, in_recording(chunk, words[number]) if words else None)
             )
     return replace(whole, segments=tuple(segments), suppressed=tuple(suppressed))
 
@@ -155,6 +155,11 @@ def loudest_db(audio: bytes, start_s: float, end_s: float) -> float:
     return _db(_moments(samples).max()) if len(samples) else float("-inf")
 
 
+def silence_db(chunk: Chunk) -> float:
+    """Return the level, in dB of full scale, that the loudest moment of a line must exceed if somebody has said it."""
+    return min(chunk.noise_db, quiet_db(chunk.audio)) + NOISE_MARGIN_DB
+
+
 def quiet_db(audio: bytes) -> float:
     """Return the level that a tenth of int16 samples keeps below, in dB of full scale.
 
@@ -194,7 +199,8 @@ def _moments(samples: NDArray[np.int16]) -> NDArray[np.float64]:
     return moments
 
 
-def _in_recording(chunk: Chunk, words: Sequence[Word]) -> tuple[Word, ...]:
+def in_recording(chunk: Chunk, words: Sequence[Word]) -> tuple[Word, ...]:
+    """Return words, whose times are seconds of the chunk's audio, with times in the recording."""
     return tuple(
         Word(
             round(chunk.in_recording(word.start_s), 3),

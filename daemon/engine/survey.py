@@ -33,17 +33,20 @@ def find(order: FindModel) -> FoundModel:
     Raises:
         Unavailable: no model can have this name, or an installed package is not the official model.
     """
-    if order.engine == ONNX:
-        return _find_onnx(order)
-    folder = installed(order.name)
+    folder, weights = _onnx_weights(order.name) if order.engine == ONNX else _weights(order.name)
     if folder is None:
         return FoundModel(None, 0, "", None)
-    weights = folder / MODEL_FILE
-    sha256 = sha256_of(weights) if order.hashed else ""
-    return FoundModel(str(folder), weights.stat().st_size, sha256, _expected(order.name, weights))
+    sha256 = sha256_of(weights[0]) if order.hashed else ""
+    total = sum(each.stat().st_size for each in weights)
+    return FoundModel(str(folder), total, sha256, _expected(order.name, weights[0]))
 
 
-def _find_onnx(order: FindModel) -> FoundModel:
+def _weights(name: str) -> tuple[Path | None, list[Path]]:
+    folder = installed(name)
+    return folder, [] if folder is None else [folder / MODEL_FILE]
+
+
+def _onnx_weights(name: str) -> tuple[Path | None, list[Path]]:
     # Whether there is a GPU does not matter here: what either would take is the model.
     try:
         from daemon.engine import onnx_files
@@ -51,13 +54,8 @@ def _find_onnx(order: FindModel) -> FoundModel:
         raise Unavailable(
             f"model.engine {ONNX!r} cannot be imported: {error}", "pip install 'transcribed[onnx]'"
         ) from error
-    found = onnx_files.installed(order.name, tuple(onnx_files.QUANTIZATIONS))
-    if found is None:
-        return FoundModel(None, 0, "", None)
-    weights = found.weights
-    sha256 = sha256_of(weights[0]) if order.hashed else ""
-    total = sum(each.stat().st_size for each in weights)
-    return FoundModel(str(found.folder), total, sha256, _expected(order.name, weights[0]))
+    found = onnx_files.installed(name, tuple(onnx_files.QUANTIZATIONS))
+    return (None, []) if found is None else (found.folder, found.weights)
 
 
 def survey(order: LoadModel) -> Surveyed:

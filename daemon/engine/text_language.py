@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-SURE = 0.8
-"""A chunk is in another language than its recording only if its text is this surely in it; as for Whisper."""
+from daemon.chunk import LANGUAGE_SWITCH_PROBABILITY
 
 
 class TextLanguage:
@@ -26,6 +25,6 @@ class TextLanguage:
         if not any(map(str.isalpha, text)):
             return fallback or self._first, 0.0
         language, probability = self._identifier.classify(text)
-        if fallback and probability < SURE:
+        if fallback and probability < LANGUAGE_SWITCH_PROBABILITY:
             return fallback, float(probability)
         return str(language), float(probability)

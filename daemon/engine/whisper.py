@@ -13,13 +13,11 @@ from typing import Any
 from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 
-from daemon.chunk import BOTH, COVERAGE_GAP_S, ENGLISH, Chunk, Decoded, Word
+from daemon.chunk import BOTH, COVERAGE_GAP_S, ENGLISH, LANGUAGE_SWITCH_PROBABILITY, Chunk, Decoded, Word
 from daemon.engine.encoder import FRAMES_PER_S, Encoder, pick
 from daemon.engine.search import Search, grouped
 from daemon.engine.segments import Cut, covering, decoded, split
 
-LANGUAGE_SWITCH_PROBABILITY = 0.8
-"""A chunk is transcribed in another language than its recording only if the model is this sure of it."""
 PREPENDED = "\"'“¿([{-"
 APPENDED = "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word after or before it; faster-whisper's defaults."""

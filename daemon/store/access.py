@@ -5,11 +5,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Update, update
+from sqlalchemy import Connection, Update, bindparam, update
 
 from daemon.store import database
 from daemon.store.reading import Reading, T
 from daemon.store.schema import jobs
+
+OF_JOB = jobs.c.id == bindparam("of_job")
+"""The row of a job, in statements that are made once."""
 
 
 class Access(Reading):

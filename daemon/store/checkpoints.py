@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.sound import NOTHING_HEARD, Sound
-from daemon.store.access import Access
+from daemon.store.access import OF_JOB, Access
 from daemon.store.records import (
     Batch,
     ChunkDone,
@@ -54,7 +54,6 @@ STARTED_OVER = {
 COMPUTED = (chunks, segments, translations, suppressed, stages, waveforms)
 """The tables of what was computed from a recording."""
 # Statements that run for every recording are made once: SQLAlchemy takes longer to make one than SQLite to run it.
-OF_JOB = jobs.c.id == bindparam("of_job")
 DETECTED = update(jobs).where(OF_JOB).values(language=bindparam("code"), language_probability=bindparam("sure"))
 MADE_BEFORE = select(jobs.c.content_hash, jobs.c.retried, jobs.c.model, jobs.c.compute_type).where(OF_JOB)
 BEGUN = (

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, not_
 
 from daemon.chunk import BESIDE
 from daemon.filesystem import file_of, inode_of
-from daemon.store.access import Access
-from daemon.store.checkpoints import OF_JOB, forget
+from daemon.store.access import OF_JOB, Access
+from daemon.store.checkpoints import forget
 from daemon.store.intake import AT_PATH, end_recording
 from daemon.store.records import (
     Moved,

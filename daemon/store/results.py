@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Segment
+from daemon.store.access import OF_JOB
 from daemon.store.full_text import parted
 from daemon.store.records import Result
 from daemon.store.schema import DONE, chunks, jobs, segments, suppressed, translations
@@ -21,7 +22,7 @@ NEW_CHUNK = upsert(chunks).on_conflict_do_nothing()
 NEW_SEGMENTS, NEW_TRANSLATIONS, NEW_SUPPRESSED = insert(segments), insert(translations), insert(suppressed)
 PROGRESS = (
     update(jobs)
-    .where(jobs.c.id == bindparam("of_job"))
+    .where(OF_JOB)
     .values(
         chunks_done=jobs.c.chunks_done + bindparam("more"),
         processing_s=jobs.c.processing_s + bindparam("took_s"),

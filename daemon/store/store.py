@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, func, select, union_all, update
 
 from daemon.chunk import Options
-from daemon.store.access import moved
-from daemon.store.checkpoints import JOB_COLUMNS, OF_JOB, STARTED_OVER, Checkpoints, job_from
+from daemon.store.access import OF_JOB, moved
+from daemon.store.checkpoints import JOB_COLUMNS, STARTED_OVER, Checkpoints, job_from
 from daemon.store.claims import NO_ERROR, Claims
 from daemon.store.growing import Growing
 from daemon.store.measurements import Measurements

@@ -1,10 +1,9 @@
 """Is a result of a model without temperatures and prompts good enough? Pure rules, for what onnx-asr runs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from daemon.chunk import Chunk, Decoded, Suppressed
-from daemon.transcribe.quality import COMPRESSION_RATIO_MAX, Verdict, rest_of
+from daemon.chunk import Chunk, Decoded
+from daemon.transcribe.quality import COMPRESSION_RATIO_MAX, Verdict, rest_of, silent
 
 DOUBTFUL_LOGPROB_MIN = -0.5
 """Where no speech was found at first, a less likely text is none. Such models say nothing of most noise, and where they
@@ -19,6 +18,5 @@ def greedy(chunk: Chunk, result: Decoded, _earlier: Sequence[Decoded]) -> Verdic
     if result.pause_s is not None and result.compression_ratio > COMPRESSION_RATIO_MAX:
         return Verdict(again=chunk.head(result.pause_s), guarded=True)
     if chunk.doubtful and result.avg_logprob < DOUBTFUL_LOGPROB_MIN:
-        aside = tuple(Suppressed(line.start_s, line.end_s, line.text, "no speech there") for line in result.segments)
-        result = replace(result, segments=(), suppressed=(*result.suppressed, *aside), covered_s=chunk.duration_s)
+        return silent(chunk, result)
     return Verdict(accepted=result, rest=rest_of(chunk, result))

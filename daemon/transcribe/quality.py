@@ -61,7 +61,7 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
         earlier: the results of the same part at lower temperatures, none of them good enough.
     """
     if (_is_silence(result) and not chunk.is_cut) or (chunk.doubtful and result.no_speech_prob > NO_SPEECH_MAX):
-        return _silent(chunk, result)
+        return silent(chunk, result)
     if result.pause_s is not None and not earlier and _may_be_said_often(chunk, result):
         # Each time then has audio of its own.
         return Verdict(again=chunk.head(result.pause_s), guarded=True)
@@ -73,7 +73,7 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
         if result.provisional:
             return Verdict(again=replace(chunk, search=BEAM), guarded=True)
         if chunk.doubtful:
-            return _silent(chunk, result)
+            return silent(chunk, result)
         hotter = [temperature for temperature in TEMPERATURES if temperature > result.temperature]
         if hotter:
             return Verdict(again=replace(chunk, temperature=hotter[0]))
@@ -84,10 +84,10 @@ def judge(chunk: Chunk, result: Decoded, earlier: Sequence[Decoded]) -> Verdict:
     return Verdict(accepted=result, rest=rest_of(chunk, result))
 
 
-def _silent(chunk: Chunk, result: Decoded) -> Verdict:
+def silent(chunk: Chunk, result: Decoded) -> Verdict:
     """Accept that nobody speaks in the chunk, whatever the model has made of it."""
-    silent = replace(_without(result, result.segments, "no speech there"), covered_s=chunk.duration_s)
-    return Verdict(accepted=silent, rest=rest_of(chunk, silent))
+    nothing = replace(_without(result, result.segments, "no speech there"), covered_s=chunk.duration_s)
+    return Verdict(accepted=nothing, rest=rest_of(chunk, nothing))
 
 
 def _is_silence(result: Decoded) -> bool:
