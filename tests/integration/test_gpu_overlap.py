@@ -27,7 +27,9 @@ def test_a_device_is_idle_while_its_last_batch_is_still_to_come() -> None:
 
 def test_a_daemon_is_measured_with_a_simulated_device() -> None:
     found = measured(Plan(0.01, 0.01, 0.02, 0.01, workers=2, batch_size=2), recordings=2, minutes=2)
-    assert found.batches >= 4 and 0 <= found.idle_percent < 100 and found.busy_s >= 0.03 * (found.batches - 1)
+    assert found.batches >= 4 and 0 <= found.idle_percent < 100
+    # When the last batch begins, the other worker may be between encoder and decoder.
+    assert found.busy_s >= 0.03 * (found.batches - 2)
 
 
 @pytest.mark.parametrize(("workers", "patience_s", "overlap"), [(2, 20.0, True), (1, 0.1, False)])
