@@ -10,6 +10,9 @@ WHISPER = "whisper"
 ONNX = "onnx"
 """Models for ONNX Runtime, such as Parakeet and Canary; it needs `transcribed[onnx]`."""
 
+CTRANSLATE2, ONNXRUNTIME = "ctranslate2", "onnxruntime"
+"""What can generate the texts of Whisper models, as `model.decoder` has it."""
+
 POLICIES = ("whisper", "greedy", "accept")
 """What is done when a result is bad: `daemon.transcribe.policies` has them under these names."""
 

@@ -56,7 +56,8 @@ MEANWHILE = {"growing": ("watch", "growing")}
 AFTERWARDS = {field.name: ("watch", field.name) for field in fields(Afterwards)}
 """What is done when the job has ended: looked up then, and so no part of the job."""
 ENGINE = {
-    name: ("model", name) for name in ("engine", "device", "compute_type", "batch_size", "workers", "cpu_threads")
+    name: ("model", name)
+    for name in ("engine", "device", "compute_type", "decoder", "batch_size", "workers", "cpu_threads")
 }
 """How the model is loaded, once for all recordings. A preset sets these keys, `engine` aside."""
 KEYS = RECORDING | QUEUE | MEANWHILE | AFTERWARDS | ENGINE

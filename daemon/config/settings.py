@@ -128,6 +128,7 @@ class Model(Table):
     context: Literal["auto", "full"] = "auto"
     beam_size: int = Field(5, ge=1, le=20)
     search: Literal["auto", "greedy-first", "beam"] = "auto"
+    decoder: Literal["auto", "onnxruntime", "ctranslate2"] = "auto"
     batch_size: AutoCount = "auto"
     workers: AutoCount = "auto"
     cpu_threads: AutoCount = "auto"

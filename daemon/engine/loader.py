@@ -61,11 +61,12 @@ def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
         load_s=round(time.monotonic() - began, 2),
         canary=works.heard,
         word_fault=works.word_fault,
+        decoder=model.decoder,
     )
 
 
 def _models(order: LoadModel, at: Placement, runs: Parallelism, kind: type[Whisper]) -> Models:
-    made = lru_cache(maxsize=None)(lambda name: _whisper(name, at, runs, kind))
+    made = lru_cache(maxsize=None)(lambda name: _whisper(name, at, runs, kind, order.decoder))
     main, others = made(order.name), {code: made(name) for code, name in order.languages}
     for code, name in order.languages:
         if code not in others[code].languages:
@@ -75,10 +76,12 @@ def _models(order: LoadModel, at: Placement, runs: Parallelism, kind: type[Whisp
     return Models(main, others)
 
 
-def _whisper(name: str, at: Placement, runs: Parallelism, kind: type[Whisper]) -> Whisper:
+def _whisper(name: str, at: Placement, runs: Parallelism, kind: type[Whisper], decoder: str) -> Whisper:
     folder = resolve(name)
     try:
-        return kind(folder, at.device, at.index, at.compute_type, runs.workers, runs.cpu_threads)
+        return kind(folder, at.device, at.index, at.compute_type, runs.workers, runs.cpu_threads, decoder)
+    except Unavailable:
+        raise
     except Exception as error:  # its libraries raise nearly anything for files that are not what they should be
         raise unloadable(name, folder, at, error) from error
 

@@ -87,9 +87,9 @@ def decoded(
     lines, covered_s = cut
     whole = Decoded(
         segments=(),
-        avg_logprob=found.avg_logprob,
-        no_speech_prob=found.no_speech_prob,
-        compression_ratio=compression_ratio(tokenizer.decode(found.tokens).strip()),
+        avg_logprob=found.text.avg_logprob,
+        no_speech_prob=found.text.no_speech_prob,
+        compression_ratio=compression_ratio(tokenizer.decode(found.text.tokens).strip()),
         temperature=chunk.temperature,
         language=language[0],
         language_probability=round(language[1], 4),

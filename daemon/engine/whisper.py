@@ -15,6 +15,7 @@ from faster_whisper.tokenizer import Tokenizer
 
 from daemon.chunk import BOTH, COVERAGE_GAP_S, ENGLISH, LANGUAGE_SWITCH_PROBABILITY, Chunk, Decoded, Word
 from daemon.engine.encoder import FRAMES_PER_S, Encoder, pick
+from daemon.engine.generate.generator import Generator
 from daemon.engine.search import Search, grouped
 from daemon.engine.segments import Cut, covering, decoded, split
 
@@ -50,7 +51,9 @@ class Heard:
 class Whisper:
     """One CTranslate2 Whisper model; `workers` calls of `run` may be in progress at once on shared weights."""
 
-    def __init__(self, path: Path, device: str, index: int, compute_type: str, workers: int, threads: int) -> None:
+    def __init__(
+        self, path: Path, device: str, index: int, compute_type: str, workers: int, threads: int, decoder: str = "auto"
+    ) -> None:
         self._model = WhisperModel(
             str(path),
             device=device,
@@ -64,7 +67,9 @@ class Whisper:
         self.languages: tuple[str, ...] = _languages_of(self._model)
         self._tokenizer = lru_cache(maxsize=None)(self._make_tokenizer)
         self._encoder = Encoder(self._model)
-        self._search = Search(self._model)
+        generator = Generator(self._model, path, threads, decoder)
+        self.decoder = generator.decoder
+        self._search = Search(generator)
 
     def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:
         """Transcribe chunks that share a bucket: one encoder context and temperature.
@@ -100,18 +105,18 @@ class Whisper:
         tokenizers = [
             self._tokenizer(chunk.task, language) for chunk, (language, _) in zip(chunks, languages, strict=True)
         ]
-        texts = self._search.run(chunks, tokenizers, encoded)
+        found = self._search.run(chunks, tokenizers, encoded)
         cuts = [
-            split(text.tokens, tokenizer.timestamp_begin, count / FRAMES_PER_S)
-            for text, tokenizer, count in zip(texts, tokenizers, frames, strict=True)
+            split(each.text.tokens, tokenizer.timestamp_begin, count / FRAMES_PER_S)
+            for each, tokenizer, count in zip(found, tokenizers, frames, strict=True)
         ]
         words = self._words(chunks, cuts, tokenizers, encoded, frames)
         cuts = [covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
-        asked = {position: found for position, found in words.items() if chunks[position].word_timestamps}
+        asked = {position: times for position, times in words.items() if chunks[position].word_timestamps}
         return [
-            replace(decoded(chunk, text, tokenizer, language, cut, asked.get(position)), whole_encoding=heard.whole)
-            for position, (chunk, text, tokenizer, language, cut) in enumerate(
-                zip(chunks, texts, tokenizers, languages, cuts, strict=True)
+            replace(decoded(chunk, each, tokenizer, language, cut, asked.get(position)), whole_encoding=heard.whole)
+            for position, (chunk, each, tokenizer, language, cut) in enumerate(
+                zip(chunks, found, tokenizers, languages, cuts, strict=True)
             )
         ]
 

@@ -257,8 +257,9 @@ class EnginePool:
         assert engine.child is not None
         engine.child.deadline = None
         log.info(
-            "engine ready: %s on %s, %s, %d workers x %d threads, batches of %d, loaded in %.1f s",
-            ready.model, ready.device, ready.compute_type, ready.workers, ready.cpu_threads,
+            "engine ready: %s on %s, %s%s, %d workers x %d threads, batches of %d, loaded in %.1f s",
+            ready.model, ready.device, ready.compute_type, ready.decoder and f" with {ready.decoder}",
+            ready.workers, ready.cpu_threads,
             engine.batch_size, ready.load_s,
         )  # fmt: skip
         if ready.word_fault:

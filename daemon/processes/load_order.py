@@ -33,6 +33,7 @@ def load_order(
         cpu_threads=value("cpu_threads"),
         batch_size=value("batch_size"),
         engine=model.engine,
+        decoder=model.decoder,
         languages=tuple(
             (code, each.model) for code, each in sorted((languages or {}).items()) if each.model not in ("", model.name)
         ),

@@ -109,6 +109,8 @@ class LoadModel:
     """As `model.engine` has it; `daemon.config.engines.module_of` is its module."""
     languages: tuple[tuple[str, str], ...] = ()
     """(code, model) of the languages that have a model of their own."""
+    decoder: str = "auto"
+    """As `model.decoder` has it."""
 
     @property
     def models(self) -> str:
@@ -159,6 +161,8 @@ class Ready:
     """Whether it can tell which of its languages is spoken; if not, each recording must say."""
     prompts: bool = True
     """Whether it can be told words and texts beforehand, and searches with a beam."""
+    decoder: str = ""
+    """What writes the texts, of `daemon.config.engines`; "" if that is no question."""
     word_fault: str = ""
     """Why it gives no times of words, although its kind does: what asks for them waits until that is mended."""
 

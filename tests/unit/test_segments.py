@@ -8,6 +8,7 @@ import pytest
 from faster_whisper.tokenizer import Tokenizer
 
 from daemon.chunk import SAMPLE_RATE, Chunk, Segment, Suppressed, Word
+from daemon.engine.generate.beam_search import Text
 from daemon.engine.search import Found
 from daemon.engine.segments import compression_ratio, covering, decoded, loudest_db, pause_s
 from daemon.engine.segments import split as split_tokens
@@ -66,7 +67,7 @@ def test_the_level_of_a_line_is_that_of_its_loudest_tenth_of_a_second() -> None:
 
 def lines_of(of: Chunk) -> tuple[tuple[Segment, ...], tuple[Suppressed, ...]]:
     """What becomes of one line over the whole of a chunk."""
-    text = Found([1, 2], -0.2, 0.0, 5)
+    text = Found(Text([1, 2], -0.2, 0.0, None), 5)
     tokenizer = cast(Tokenizer, SimpleNamespace(decode=lambda _tokens: "a line"))
     found = decoded(of, text, tokenizer, ("en", 1.0), ([(0.0, of.duration_s, [1, 2])], of.duration_s), None)
     return found.segments, found.suppressed

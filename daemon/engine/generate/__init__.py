@@ -1,0 +1,1 @@
+"""What the encoder heard -> tokens."""

@@ -1,0 +1,61 @@
+"""Weights of `model.bin`: read as they were stored, quantized as CTranslate2 does it."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from daemon.engine.generate.model_bin import LARGEST, layers, quantized, read_weights
+from daemon.errors import Unavailable
+
+
+def stored(path: Path, version: int = 6, **arrays: Any) -> Path:
+    """Write arrays as CTranslate2 does; `__` in a name stands for a slash."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
+
+    numbers = {"float32": 0, "int8": 1, "float16": 4}
+    data = struct.pack("<I", version) + text("WhisperSpec") + struct.pack("<II", 3, len(arrays))
+    for name, array in arrays.items():
+        data += text(name.replace("__", "/")) + struct.pack("<B", array.ndim)
+        data += struct.pack(f"<{array.ndim}I", *array.shape)
+        data += struct.pack("<BI", numbers[array.dtype.name], array.nbytes) + array.tobytes()
+    path.write_bytes(data)
+    return path
+
+
+def test_arrays_are_read_as_they_were_stored(tmp_path: Path) -> None:
+    half = np.arange(6, dtype=np.float16).reshape(2, 3)
+    small = np.array([[-1, 2]], np.int8)
+    found = read_weights(stored(tmp_path / "model.bin", decoder__layer_0__a=half, decoder__layer_1__b=small))
+    assert list(found) == ["decoder/layer_0/a", "decoder/layer_1/b"]
+    expected: Any
+    for array, expected in zip(found.values(), (half, small), strict=True):
+        assert array.dtype == expected.dtype and np.array_equal(array, expected)
+    assert layers(found, "decoder") == 2 and layers(found, "encoder") == 0
+
+
+def test_another_version_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="version 5"):
+        read_weights(stored(tmp_path / "model.bin", version=5))
+
+
+def test_floats_are_quantized_row_by_row() -> None:
+    matrix = np.random.default_rng(1).normal(size=(600, 48)).astype(np.float16)
+    matrix[7] = 0
+    small, factors = quantized({"a/weight": matrix}, "a")
+    assert small.dtype == np.int8 and np.abs(small).max(axis=1).tolist() == [
+        0 if row == 7 else LARGEST for row in range(600)
+    ]
+    assert np.abs(small * factors[:, None] - matrix).max() <= factors.max() * 0.501
+    part, of_part = quantized({"a/weight": matrix}, "a", slice(100, 200))
+    assert np.array_equal(part, small[100:200]) and np.array_equal(of_part, factors[100:200])
+
+
+def test_bytes_stay_as_they_are() -> None:
+    matrix, scale = np.array([[1, -127], [64, 3]], np.int8), np.array([2.0, 4.0], np.float32)
+    small, factors = quantized({"a/weight": matrix, "a/weight_scale": scale}, "a", slice(1, 2))
+    assert small.tolist() == [[64, 3]] and factors.tolist() == [0.25]
