@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -175,17 +176,17 @@ class Media:
         zero_s = self._zero_s()
         for frame in self._frames():
             if frame.time is not None:
-                at_s = produced / SAMPLE_RATE
+                at_s = produced / SAMPLE_RATE + resampler.gathered_s
                 zero_s = frame.time - at_s if zero_s is None else zero_s
                 gap_s = frame.time - zero_s - at_s
-                lead_s = lead_s if produced else gap_s
+                lead_s = lead_s if at_s else gap_s
                 self._latest_s = max(self._latest_s, frame.time - zero_s - lead_s)
                 if gap_s < -BACK_S or gap_s > MAX_GAP_S or not self._fits(frame.time - zero_s - lead_s):
                     zero_s = frame.time - at_s
-                elif gap_s > (MIN_GAP_S if produced else MIN_LEAD_S):
+                elif gap_s > (MIN_GAP_S if at_s else MIN_LEAD_S):
                     lost = not self._is_any_of(PAUSING) or (self._skipped and self._is_any_of(RESYNCED))
-                    self.damaged += bool(produced) and lost
-                    for block in _silence(gap_s, frame.layout.nb_channels):
+                    self.damaged += bool(at_s) and lost
+                    for block in chain(resampler.give(), _silence(gap_s, frame.layout.nb_channels)):
                         produced += len(block)
                         yield block
             self._skipped = False

@@ -13,6 +13,9 @@ Sound = NDArray[np.float32]
 
 BLOCK = SAMPLE_RATE // 2
 """Samples that are handed on at once."""
+GATHERED_S = 0.5
+"""Frames are resampled together, this much at once: for one of 20 ms, PyAV's filter graph takes three times as long as
+what is done in it."""
 CHANNELS_MAX = 64
 """Channels that FFmpeg's resampler takes at once (SWR_CH_MAX)."""
 
@@ -23,9 +26,15 @@ class Resampler:
     def __init__(self) -> None:
         self._form: tuple[object, ...] | None = None
         self._resamplers: list[av.AudioResampler] = []
+        self._gathered = av.AudioFifo()
+
+    @property
+    def gathered_s(self) -> float:
+        """How much was taken and has not been given yet, what resampling itself delays aside."""
+        return self._gathered.samples / self._gathered.sample_rate if self._gathered.samples else 0.0
 
     def take(self, frame: av.AudioFrame) -> Iterator[Sound]:
-        """Yield what a frame gives, and before it what is left of frames of another form.
+        """Take a frame, and yield what there is to give; if it has another form than those before, all of these.
 
         Raises:
             FFmpegError, ValueError: The frame cannot be resampled; the next one can.
@@ -36,13 +45,24 @@ class Resampler:
             self._form = form
             self._resamplers = [_resampler() for _ in range(0, frame.layout.nb_channels, CHANNELS_MAX)]
         frame.pts = None
-        yield from self._resampled(_slabs(frame))
+        if len(self._resamplers) > 1:
+            yield from self._resampled(_slabs(frame))
+            return
+        self._gathered.write(frame)
+        if self.gathered_s >= GATHERED_S:
+            yield from self.give()
+
+    def give(self) -> Iterator[Sound]:
+        """Yield what was gathered."""
+        if self._gathered.samples:
+            yield from self._resampled([self._gathered.read()])
 
     def finish(self) -> Iterator[Sound]:
-        """Yield what the resampler still holds."""
+        """Yield all that is left."""
         if self._resamplers:
+            yield from self.give()
             yield from self._resampled([None] * len(self._resamplers))
-        self._form, self._resamplers = None, []
+        self._form, self._resamplers, self._gathered = None, [], av.AudioFifo()
 
     def _resampled(self, slabs: list[av.AudioFrame | None]) -> Iterator[Sound]:
         done = [resampler.resample(slab) for resampler, slab in zip(self._resamplers, slabs, strict=True)]
@@ -57,10 +77,8 @@ def _resampler() -> av.AudioResampler:
 
 
 def _slabs(frame: av.AudioFrame) -> list[av.AudioFrame | None]:
-    """Return a frame in pieces of at most CHANNELS_MAX channels."""
+    """Return a frame of more than CHANNELS_MAX channels in pieces of at most so many."""
     channels = frame.layout.nb_channels
-    if channels <= CHANNELS_MAX:
-        return [frame]
     if frame.format.is_planar:
         raise ValueError(f"{channels} channels in planes are more than can be taken apart")
     samples = frame.to_ndarray().reshape(-1, channels)
