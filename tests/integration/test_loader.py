@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from faster_whisper import WhisperModel
 
+from daemon.config.engines import CTRANSLATE2, ONNXRUNTIME
 from daemon.engine.loader import load
 from daemon.engine.model_files import resolve
 from daemon.errors import Unavailable
@@ -35,7 +36,21 @@ def test_other_compute_types_transcribe(compute_type: str) -> None:
         pytest.skip(f"this CPU does not support {compute_type}")
     model, ready = load(load_model(compute_type=compute_type))
     assert ready.compute_type == compute_type
+    assert ready.decoder == (ONNXRUNTIME if compute_type == "int8_float32" else CTRANSLATE2)
     assert "plumber" in text(model.run([clip("memo-1.opus")])[0])
+
+
+@pytest.mark.parametrize("decoder", [CTRANSLATE2, ONNXRUNTIME])
+def test_texts_come_from_the_decoder_that_is_asked_for(decoder: str) -> None:
+    model, ready = load(load_model(decoder=decoder))
+    assert ready.decoder == decoder
+    assert "plumber" in text(model.run([clip("memo-1.opus")])[0])
+
+
+def test_a_decoder_that_cannot_compute_the_model_is_refused() -> None:
+    with pytest.raises(Unavailable, match="computes in int8") as caught:
+        load(load_model(compute_type="float32", decoder=ONNXRUNTIME))
+    assert caught.value.hint == 'set it to "auto"'
 
 
 def test_a_language_is_known_if_the_model_has_a_token_for_it(base_model: str) -> None:

@@ -15,3 +15,4 @@ def test_what_is_configured_goes_before_the_preset_and_the_preset_before_the_mea
     assert (order.device, order.workers, order.batch_size, order.cpu_threads) == ("cpu", 1, 2, 3)
     order = load_order(Model())
     assert (order.device, order.compute_type, order.workers, order.batch_size) == ("auto", "auto", None, None)
+    assert order.decoder == "auto" and load_order(Model(decoder="ctranslate2")).decoder == "ctranslate2"
