@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from daemon.bench import genai, sherpa, static_int8
 from daemon.bench.contenders import ENGINE_ALONE
 from daemon.bench.engine_loop import engine_loop
-from daemon.bench.networks import DECODER, ENCODER, SIZES, Network, cores, onnx_runtime, openvino
-from daemon.bench.whisper_loop import Model, transcribe
+from daemon.bench.runtimes import genai, sherpa, static_int8
+from daemon.bench.runtimes.networks import DECODER, ENCODER, SIZES, Network, cores, onnx_runtime, openvino
+from daemon.bench.runtimes.whisper_loop import Model, transcribe
 from daemon.engine.loader import Placement, place
 from daemon.engine.model_files import resolve
 from daemon.errors import TranscribedError
@@ -62,7 +62,7 @@ def _batched(model: str, at: Placement, files: list[str]) -> list[str]:
 
 def _torch(*, quantized: bool) -> Peer:
     def run(model: str, at: Placement, files: list[str]) -> list[str]:
-        from daemon.bench.convert import openai_whisper
+        from daemon.bench.runtimes.convert import openai_whisper
 
         whisper: Any = openai_whisper(resolve(model))
         if not quantized:
@@ -79,7 +79,7 @@ def _torch(*, quantized: bool) -> Peer:
 def _whisper_cpp(model: str, _at: Placement, files: list[str]) -> list[str]:
     from pywhispercpp.model import Model
 
-    from daemon.bench.ggml import write_ggml
+    from daemon.bench.runtimes.ggml import write_ggml
 
     with tempfile.TemporaryDirectory(prefix="transcribed-ggml-") as folder:
         weights = Path(folder) / "ggml.bin"

@@ -9,8 +9,8 @@ from daemon.bench import workload as workloads
 from daemon.bench.contenders import daemon, peer
 from daemon.bench.peers import BEAM, CTRANSLATE2, LOOP_ALONE, SCHEMES, folder_of
 from daemon.bench.report import Report, median
+from daemon.bench.runtimes.whisper_loop import FALLBACK_SAMPLES
 from daemon.bench.studies import OURS, Bench, Step
-from daemon.bench.whisper_loop import FALLBACK_SAMPLES
 from daemon.bench.workload import Workload
 from daemon.config.settings import Model
 from daemon.processes.load_order import load_order

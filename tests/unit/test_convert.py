@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.bench.convert import dimensions, is_multilingual, openai_whisper, read_weights, renamed
+from daemon.bench.runtimes.convert import dimensions, is_multilingual, openai_whisper, read_weights, renamed
 from daemon.errors import Unavailable
 from tests.tiny_whisper import DECODER_LAYERS, ENCODER_LAYERS, VOCABULARY, WIDTH, write_model
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.bench.genai import settings, write_pipeline
-from daemon.bench.networks import DECODER, ENCODER, no_past, onnx_runtime, write_networks
+from daemon.bench.runtimes.genai import settings, write_pipeline
+from daemon.bench.runtimes.networks import DECODER, ENCODER, no_past, onnx_runtime, write_networks
 from daemon.engine.model_files import resolve
 from tests.tiny_whisper import write_model
 

@@ -1,6 +1,6 @@
 """The file for whisper.cpp."""
 
-from daemon.bench.ggml import words
+from daemon.bench.runtimes.ggml import words
 from daemon.engine.model_files import resolve
 
 

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daemon.bench.networks import DECODER, ENCODER, SIZES, Feed, cores, no_past, onnx_runtime, openvino, write_networks
+from daemon.bench.runtimes.networks import (
+    DECODER,
+    ENCODER,
+    SIZES,
+    Feed,
+    cores,
+    no_past,
+    onnx_runtime,
+    openvino,
+    write_networks,
+)
 from tests.tiny_whisper import DECODER_LAYERS, HEADS, WIDTH, write_model
 
 TOKENS = np.array([[50257, 314, 1101, 257, 1332, 13], [50257, 314, 257, 257, 13, 13]])
@@ -59,7 +69,7 @@ def test_openai_whisper_computes_the_same(folder: Path, mel: Any) -> None:
     pytest.importorskip("whisper", reason="needs pip install 'transcribed[peers]'")
     import torch
 
-    from daemon.bench.convert import openai_whisper
+    from daemon.bench.runtimes.convert import openai_whisper
 
     model = openai_whisper(folder)
     with torch.no_grad():

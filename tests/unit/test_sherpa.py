@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daemon.bench.convert import dimensions, read_weights
-from daemon.bench.networks import DECODER, ENCODER, onnx_runtime, write_networks
-from daemon.bench.sherpa import LONGEST_S, TOKENS, _write_decoder, metadata, pieces, write_recognizer
+from daemon.bench.runtimes.convert import dimensions, read_weights
+from daemon.bench.runtimes.networks import DECODER, ENCODER, onnx_runtime, write_networks
+from daemon.bench.runtimes.sherpa import LONGEST_S, TOKENS, _write_decoder, metadata, pieces, write_recognizer
 from daemon.clips import references
 from daemon.decode.media import samples
 from daemon.engine.model_files import resolve
@@ -46,7 +46,7 @@ def test_a_long_recording_is_cut_between_words() -> None:
 
 def test_the_decoder_with_one_cache_for_all_layers_computes_the_same(tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason=NEEDS)
-    from daemon.bench.graphs import graph_of
+    from daemon.bench.runtimes.graphs import graph_of
 
     folder = write_model(tmp_path)
     write_networks(folder, tmp_path)
@@ -68,7 +68,7 @@ def test_the_decoder_with_one_cache_for_all_layers_computes_the_same(tmp_path: P
              "in_n_layer_self_v_cache": cache[1], "offset": np.array([offset])}
         )  # fmt: skip
         cache = found["out_n_layer_self_k_cache"], found["out_n_layer_self_v_cache"]
-    from daemon.bench.networks import no_past
+    from daemon.bench.runtimes.networks import no_past
 
     whole = onnx_runtime(tmp_path / DECODER)({"tokens": np.array([[50257, 50362, 314]]), **no_past(sizes, 1), **heard})
     assert np.allclose(found["logits"][:, -1], whole["logits"][:, -1], atol=1e-4)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.bench.networks import DECODER, ENCODER, onnx_runtime, openvino, write_networks
-from daemon.bench.static_int8 import (
+from daemon.bench.runtimes.networks import DECODER, ENCODER, onnx_runtime, openvino, write_networks
+from daemon.bench.runtimes.static_int8 import (
     clips,
     measured,
     write_onnx_static,

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daemon.bench.networks import Feed
-from daemon.bench.whisper_loop import Model, transcribe
+from daemon.bench.runtimes.networks import Feed
+from daemon.bench.runtimes.whisper_loop import Model, transcribe
 
 SIZES = {
     "n_mels": 80, "n_audio_ctx": 1500, "n_audio_state": 4, "n_audio_head": 1, "n_audio_layer": 1, "n_vocab": 51864,

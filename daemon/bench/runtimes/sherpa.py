@@ -12,10 +12,10 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from daemon.bench.convert import is_multilingual
-from daemon.bench.ggml import words
-from daemon.bench.graphs import Graph, cross, decode, encode, graph_of
-from daemon.bench.networks import DECODER, ENCODER, cores
+from daemon.bench.runtimes.convert import is_multilingual
+from daemon.bench.runtimes.ggml import words
+from daemon.bench.runtimes.graphs import Graph, cross, decode, encode, graph_of
+from daemon.bench.runtimes.networks import DECODER, ENCODER, cores
 from daemon.chunk import SAMPLE_RATE
 
 TOKENS = "tokens.txt"

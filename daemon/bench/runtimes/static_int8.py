@@ -15,9 +15,9 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from daemon.bench.convert import dimensions, is_multilingual, read_weights
-from daemon.bench.graphs import MIXED, SCORES
-from daemon.bench.networks import DECODER, ENCODER, FRAMES, SIZES, Feed, no_past, onnx_runtime, write_networks
+from daemon.bench.runtimes.convert import dimensions, is_multilingual, read_weights
+from daemon.bench.runtimes.graphs import MIXED, SCORES
+from daemon.bench.runtimes.networks import DECODER, ENCODER, FRAMES, SIZES, Feed, no_past, onnx_runtime, write_networks
 from daemon.clips import references
 
 

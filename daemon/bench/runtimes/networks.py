@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.bench.graphs import Graph, cross, decode, encode, graph_of
+from daemon.bench.runtimes.graphs import Graph, cross, decode, encode, graph_of
 
 FRAMES = 3000
 ENCODER, DECODER, SIZES = "encoder.onnx", "decoder.onnx", "sizes.json"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from daemon.bench.convert import is_multilingual
-from daemon.bench.networks import Feed, Network, no_past
+from daemon.bench.runtimes.convert import is_multilingual
+from daemon.bench.runtimes.networks import Feed, Network, no_past
 
 FIRST_LANGUAGES = 51765
 """openai-whisper counts languages by what the vocabulary has beyond this."""
