@@ -25,7 +25,7 @@ def daemon(
     json_file: JsonFile = None,
 ) -> None:
     """Measure what one daemon carries: engines that only wait, ten chunks a second each; decoders that only read."""
-    from daemon.bench.load import COUNTS, load
+    from daemon.bench.load.study import COUNTS, load
 
     kinds = [each.value for each in recordings or Recordings]
     with tempfile.TemporaryDirectory(prefix="transcribed-bench-") as folder:

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from daemon.bench import load_decoder
-from daemon.bench.load import drop
+from daemon.bench.load import decoder
+from daemon.bench.load.study import drop
 from daemon.chunk import Options
 from daemon.processes.child import Child
 from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Window
@@ -14,7 +14,7 @@ def test_it_gives_all_of_a_recording_in_windows_as_the_real_one_does(tmp_path: P
     (tmp_path / "made").mkdir()
     drop(tmp_path, "a.wav", 400.0)
     file = tmp_path / "a.wav"
-    child = Child(load_decoder.__name__)
+    child = Child(decoder.__name__)
     assert child.receive() == DecoderReady(())
     fd = os.open(file, os.O_RDONLY)
     child.send(Open(1, 2, Options(window_s=120.0), file.stat().st_size, "en"), fd)

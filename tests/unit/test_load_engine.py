@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from daemon.bench.load_engine import PLAN, WORDS, decoded, load
+from daemon.bench.load.engine import PLAN, WORDS, decoded, load
 from daemon.config.settings import Model
 from daemon.processes.load_order import load_order
 from daemon.transcribe.quality import judge
@@ -15,13 +15,13 @@ from tests.builders import chunk
 
 def test_it_says_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PLAN, json.dumps({"chunks_per_s": 40.0, "workers": 3, "batch_size": 2}))
-    _, ready = load(load_order(Model(engine="daemon.bench.load_engine", device="cuda:1")))
+    _, ready = load(load_order(Model(engine="daemon.bench.load.engine", device="cuda:1")))
     assert (ready.device, ready.workers, ready.batch_size) == ("cuda:1", 3, 2)
 
 
 def test_its_batches_take_their_time_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PLAN, json.dumps({"chunks_per_s": 40.0, "workers": 2, "batch_size": 4}))
-    model, _ = load(load_order(Model(engine="daemon.bench.load_engine")))
+    model, _ = load(load_order(Model(engine="daemon.bench.load.engine")))
     began, used = time.monotonic(), time.process_time()
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(model.run, [[chunk(1, idx), chunk(2, idx)] for idx in range(4)]))

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from daemon.bench import load_daemon, load_engine
-from daemon.bench.load_engine import PLAN, Plan
-from daemon.bench.load_tree import DAEMON, DECODERS, ENGINES, Look, Tree
+from daemon.bench.load import daemon, engine
+from daemon.bench.load.engine import PLAN, Plan
+from daemon.bench.load.tree import DAEMON, DECODERS, ENGINES, Look, Tree
 from daemon.bench.report import Report
 from daemon.bench.served import transcribing, until
 from daemon.chunk import SAMPLE_RATE
@@ -95,7 +95,7 @@ def load(
     Raises:
         Unavailable: A daemon does not come up, or transcribes nothing.
     """
-    report = Report("daemon", load_engine.__name__, [], list(COLUMNS))
+    report = Report("daemon", engine.__name__, [], list(COLUMNS))
     cases = [(kind, count) for kind in kinds for count in engines]
     for number, (kind, count) in enumerate(cases * repeats, 1):
         tell(f"{number} of {len(cases) * repeats}: {kind}, engines: {count}")
@@ -120,13 +120,13 @@ def _run(folder: Path, kind: Kind, engines: int, seconds: float) -> dict[str, An
     for name in ("inbox", "urgent", "made"):
         (folder / name).mkdir()
     config = CONFIG.format(
-        priority=kind.priority, engine=load_engine.__name__, devices=",".join(map(str, range(engines))),
+        priority=kind.priority, engine=engine.__name__, devices=",".join(map(str, range(engines))),
         workers=ENGINE.workers, batch_size=ENGINE.batch_size,
     )  # fmt: skip
     (folder / "config.toml").write_text(config)
     with (
         _environment(PLAN, json.dumps(asdict(ENGINE))),
-        transcribing(folder, load_daemon.__name__, engines) as pid,
+        transcribing(folder, daemon.__name__, engines) as pid,
         closing(sqlite3.connect(f"file:{folder / 'jobs.db'}?mode=ro", uri=True)) as db,
     ):
         feeder = Feeder(folder, kind, kind.ahead + engines * kind.ahead_of_engine)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon.bench import load as bench
-from daemon.bench.load import COLUMNS, load
-from daemon.bench.load_tree import DAEMON, DECODERS, ENGINES, Tree
+from daemon.bench.load import study
+from daemon.bench.load.study import COLUMNS, load
+from daemon.bench.load.tree import DAEMON, DECODERS, ENGINES, Tree
 from daemon.errors import Unavailable
 
 
 @pytest.mark.timeout(120)
 def test_everything_is_measured_on_a_real_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "WARM_UP_S", 0.5)
+    monkeypatch.setattr(study, "WARM_UP_S", 0.5)
     told: list[str] = []
     report = load(tmp_path, ["memos", "hours"], [2], 4.0, 1, told.append)
     assert told == ["1 of 2: memos, engines: 2", "2 of 2: hours, engines: 2"]
@@ -21,7 +21,7 @@ def test_everything_is_measured_on_a_real_daemon(tmp_path: Path, monkeypatch: py
     assert list(memos) == list(hours) == list(COLUMNS)
     assert (memos["recordings"], hours["recordings"], hours["engines"]) == ("memos", "hours", 2)
     for row in report.rows:
-        assert 0 < row["chunks/s"] < 1.5 * 2 * bench.ENGINE.chunks_per_s, "no more than the engines do"
+        assert 0 < row["chunks/s"] < 1.5 * 2 * study.ENGINE.chunks_per_s, "no more than the engines do"
         assert all(row[name] > 0 for name in ("daemon ms/chunk", "daemon %", "database kB/h")), row
         assert 50 < row["daemon MB"] < row["all MB"] + 100 < 2000, row
     assert memos["recordings/s"] > 0
@@ -31,8 +31,8 @@ def test_everything_is_measured_on_a_real_daemon(tmp_path: Path, monkeypatch: py
 
 
 def test_a_daemon_that_transcribes_nothing_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "FIRST_S", 0.5)
-    monkeypatch.setattr(bench.Feeder, "feed", lambda *_: True)
+    monkeypatch.setattr(study, "FIRST_S", 0.5)
+    monkeypatch.setattr(study.Feeder, "feed", lambda *_: True)
     with pytest.raises(Unavailable, match="nothing is transcribed"):
         load(tmp_path, ["hours"], [1], 1.0, 1, print)
 

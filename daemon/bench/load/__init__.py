@@ -1,0 +1,1 @@
+"""What one daemon carries, `bench daemon`: engines, decoders and recordings are made up, so that its own part shows."""
