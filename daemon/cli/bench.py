@@ -165,7 +165,7 @@ def subtitles(
     json_file: JsonFile = None,
 ) -> None:
     """Count how often subtitles break the rules of the guides, in twelve languages, beside those of other programs."""
-    from daemon.bench.subtitles import subtitles as run
+    from daemon.bench.subtitles.study import subtitles as run
 
     study = StudyOptions(config_file, model, json_file)
     work = partial(run, transcripts, folder)

@@ -7,7 +7,7 @@ from daemon.monitor.readings import Reader, configured
 from daemon.monitor.rules import Alert, Reading, step
 from daemon.monitor.sample import Gpu, Work
 from tests.builders import sample
-from tests.unit.test_rules import run
+from tests.unit.test_monitor_rules import run
 
 
 def test_rules_are_changed_one_by_one() -> None:

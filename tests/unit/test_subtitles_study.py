@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from daemon.bench import subtitles as module
-from daemon.bench.subtitle_rules import RULES
-from daemon.bench.subtitle_texts import examples, sentences
-from daemon.bench.subtitles import MAKERS, OURS, count_breaches, subtitles
+from daemon.bench.subtitles import study
+from daemon.bench.subtitles.rules import RULES
+from daemon.bench.subtitles.study import MAKERS, OURS, count_breaches, subtitles
+from daemon.bench.subtitles.texts import examples, sentences
 from daemon.cli.app import app
 from daemon.errors import Unavailable
 from daemon.publish.subtitles import Cue
@@ -37,7 +37,7 @@ def test_a_program_that_is_not_installed_is_left_out_with_a_sentence(monkeypatch
     def absent(_example: object) -> list[Cue]:
         raise ModuleNotFoundError("No module named 'stable_whisper'", name="stable_whisper")
 
-    monkeypatch.setattr(module, "MAKERS", {OURS: MAKERS[OURS], "stable-ts": absent})
+    monkeypatch.setattr(study, "MAKERS", {OURS: MAKERS[OURS], "stable-ts": absent})
     report = subtitles(12, None, "tiny.en")
     assert [row["program"] for row in report.rows] == [OURS]
     assert report.notes == ["stable-ts: needs the package stable_whisper: pip install 'transcribed[peers]'"]
@@ -45,7 +45,7 @@ def test_a_program_that_is_not_installed_is_left_out_with_a_sentence(monkeypatch
 
 def test_what_other_programs_write_is_read_back() -> None:
     text = "1\n00:00:01,500 --> 01:00:02,000\nTwo\nlines\n\n2\n01:00:03,000 --> 01:00:04,250\nOne 12\n\n"
-    assert module._from_srt(text) == [Cue(1.5, 3602.0, "Two\nlines"), Cue(3603.0, 3604.25, "One 12")]
+    assert study._from_srt(text) == [Cue(1.5, 3602.0, "Two\nlines"), Cue(3603.0, 3604.25, "One 12")]
 
 
 def test_a_folder_without_recordings_is_said(tmp_path: Path) -> None:

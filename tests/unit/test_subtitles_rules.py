@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.bench.subtitle_rules import RULES, Shown, breaches
+from daemon.bench.subtitles.rules import RULES, Shown, breaches
 from daemon.publish.subtitles import Cue
 
 GOOD = [Cue(0.0, 2.0, "The meeting is over,"), Cue(2.083, 5.0, "and everybody\nhas gone to the restaurant.")]

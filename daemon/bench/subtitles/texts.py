@@ -23,7 +23,7 @@ SEGMENT_MAX_S = (3.0, 9.0)
 UNSPACED_TOKEN = 3
 """Whisper times up to so many characters at once where no spaces tell the words."""
 
-SENTENCES = Path(__file__).with_name("subtitle_sentences.tsv")
+SENTENCES = Path(__file__).with_name("sentences.tsv")
 
 
 @dataclass(frozen=True, slots=True)

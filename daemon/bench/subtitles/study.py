@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon.bench.report import Report
-from daemon.bench.subtitle_rules import RULES, Shown, breaches
-from daemon.bench.subtitle_texts import Example, examples
+from daemon.bench.subtitles.rules import RULES, Shown, breaches
+from daemon.bench.subtitles.texts import Example, examples
 from daemon.chunk import Segment, Word
 from daemon.errors import Unavailable
 from daemon.publish.layout import Limits
