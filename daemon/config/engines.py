@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-ENGINES = {"whisper": "daemon.engine.loader", "onnx": "daemon.engine.onnx_loader", "fake": "daemon.engine.fake"}
+ENGINES = {"whisper": "daemon.engine.loader", "onnx": "daemon.engine.onnx.loader", "fake": "daemon.engine.fake"}
 """Name -> module with a `load`; `fake`, for tests, hears noise as text. A name with a dot is a module of the user's."""
 
 WHISPER = "whisper"

@@ -49,12 +49,12 @@ def _weights(name: str) -> tuple[Path | None, list[Path]]:
 def _onnx_weights(name: str) -> tuple[Path | None, list[Path]]:
     # Whether there is a GPU does not matter here: what either would take is the model.
     try:
-        from daemon.engine import onnx_files
+        from daemon.engine.onnx import files
     except ImportError as error:
         raise Unavailable(
             f"model.engine {ONNX!r} cannot be imported: {error}", "pip install 'transcribed[onnx]'"
         ) from error
-    found = onnx_files.installed(name, tuple(onnx_files.QUANTIZATIONS))
+    found = files.installed(name, tuple(files.QUANTIZATIONS))
     return (None, []) if found is None else (found.folder, found.weights)
 
 

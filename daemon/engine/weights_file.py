@@ -16,7 +16,7 @@ def weights_file(name: str, engine: str) -> Path | None:
 
         return resolve(name) / MODEL_FILE
     if engine == ONNX:
-        from daemon.engine import onnx_files
+        from daemon.engine.onnx import files
 
-        return onnx_files.resolve(name, onnx_files.AUTO["cpu"]).weights[0]
+        return files.resolve(name, files.AUTO["cpu"]).weights[0]
     return None

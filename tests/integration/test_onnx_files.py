@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.engine.onnx_files import compute_types, installed, languages, resolve
+from daemon.engine.onnx.files import compute_types, installed, languages, resolve
 from daemon.errors import Unavailable
 from tests.integration import test_model_files
 from tests.integration.test_model_files import Hub, hub, resolved  # noqa: F401 - a fixture
@@ -16,7 +16,7 @@ SCRIPT = [("▁yes", 0.9)]
 AUTO = ("int8", "float32")
 RESOLVE = """
 import sys
-from daemon.engine.onnx_files import resolve
+from daemon.engine.onnx.files import resolve
 found = resolve(sys.argv[1], ["int8", "float32"])
 print(found.folder, found.compute_type)
 """

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.config.onnx_models import EUROPEAN
 from daemon.doctor.asking import ENGINE, SURVEY, ask
-from daemon.engine import onnx_loader
+from daemon.engine.onnx import loader
 from daemon.engine.registry import load
 from daemon.errors import Unavailable
 from daemon.processes.child import Child
@@ -81,7 +81,7 @@ def test_compute_types_choose_the_files(parakeet: Path) -> None:
 
 
 def test_threads_are_those_of_the_session_and_wait_without_spinning() -> None:
-    options = onnx_loader._options(3)
+    options = loader._options(3)
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 1)
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
@@ -106,7 +106,7 @@ def test_a_gpu_that_onnx_runtime_cannot_use_is_not_passed_over(
         load(order(parakeet, device=device))
     assert "onnxruntime-gpu" in caught.value.hint
     # With the provider but without its libraries, the sessions are on the CPU.
-    monkeypatch.setattr(onnx_loader, "_check_provider", lambda _device: None)
+    monkeypatch.setattr(loader, "_check_provider", lambda _device: None)
     with pytest.raises(Unavailable, match="cannot use cuda:0, and would compute on the CPU"):
         load(order(parakeet, device=device))
 

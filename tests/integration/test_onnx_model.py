@@ -11,8 +11,8 @@ from onnx_asr.loader import Manager
 
 from daemon.chunk import Chunk, Decoded
 from daemon.config.onnx_models import EUROPEAN
-from daemon.engine.onnx_aed import TOKENS_MAX, prepared
-from daemon.engine.onnx_model import OnnxModel
+from daemon.engine.onnx.aed import TOKENS_MAX, prepared
+from daemon.engine.onnx.model import OnnxModel
 from tests.onnx_models import make_aed, make_ctc, make_tdt, sound
 
 GREETING = [

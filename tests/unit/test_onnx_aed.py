@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from daemon.engine.onnx_aed import Ending
+from daemon.engine.onnx.aed import Ending
 
 END = 3
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.engine.onnx_words import Spoken, lines, text_of, words
+from daemon.engine.onnx.words import Spoken, lines, text_of, words
 
 
 def spoken(*texts: str) -> list[Spoken]:

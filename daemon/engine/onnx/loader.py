@@ -13,9 +13,9 @@ from onnx_asr.models.whisper import WhisperHf, WhisperOrt
 from daemon.chunk import BOTH, ENGLISH
 from daemon.engine.clip import hear_clip
 from daemon.engine.devices import Placement, device_of, layout, unloadable
-from daemon.engine.onnx_aed import prepared
-from daemon.engine.onnx_files import ModelFiles, compute_types, languages, resolve
-from daemon.engine.onnx_model import OnnxModel
+from daemon.engine.onnx.aed import prepared
+from daemon.engine.onnx.files import ModelFiles, compute_types, languages, resolve
+from daemon.engine.onnx.model import OnnxModel
 from daemon.errors import ASK_THE_DOCTOR, Unavailable
 from daemon.processes.protocol import LoadModel, Ready
 

@@ -1,0 +1,1 @@
+"""The engine `onnx`: models for ONNX Runtime, which onnx-asr runs."""
