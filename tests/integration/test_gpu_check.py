@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tools import gpu_check
-from tools.gpu_check import (
+from tools.gpu import check as gpu_check
+from tools.gpu.check import (
     CUBLAS,
     NEXT_CUBLAS,
     PLAN_B,
@@ -23,7 +23,7 @@ from tools.gpu_check import (
     plan_b,
     summary,
 )
-from tools.gpu_steps import STEPS
+from tools.gpu.steps import STEPS
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 

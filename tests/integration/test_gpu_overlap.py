@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.support import MakeDaemon, write_wav
-from tools.gpu_overlap import Found, Plan, judged, measured
+from tools.gpu.overlap import Found, Plan, judged, measured
 
 RECORDINGS = 10
 

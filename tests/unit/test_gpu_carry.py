@@ -7,9 +7,9 @@ import pytest
 
 from daemon.bench.runtimes.convert import Weights, read_weights
 from daemon.engine.model_files import resolve
-from tools.gpu_carry import needed, packed
-from tools.gpu_models import SHAPES
-from tools.gpu_weights import quantize, quantized
+from tools.gpu.carry import needed, packed
+from tools.gpu.models import SHAPES
+from tools.gpu.weights import quantize, quantized
 
 
 def test_things_are_shared_out_among_parcels_that_hold_them() -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.gpu_watch import Watch, nvml_figures
+from tools.gpu.watch import Watch, nvml_figures
 
 
 def test_without_a_gpu_nothing_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from daemon.bench import engine_loop
 from daemon.chunk import SAMPLE_RATE, Chunk
 from daemon.engine.registry import Runner
 from daemon.transcribe.batcher import Batcher
-from tools.gpu_engine import TOKENS_MAX
+from tools.gpu.engine import TOKENS_MAX
 
 Sound = NDArray[np.int16]
 Contender = Callable[[Sequence[Sound]], int]
@@ -57,7 +57,7 @@ def transformers_batched(folder: Path, mels: int, device: str, size: int) -> Con
     import torch
     from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-    from tools.gpu_models import tell_tokens
+    from tools.gpu.models import tell_tokens
 
     kind = torch.float16 if device == "cuda" else torch.float32
     model: Any = WhisperForConditionalGeneration.from_pretrained(folder, dtype=kind, attn_implementation="sdpa").to(

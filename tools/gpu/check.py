@@ -1,6 +1,6 @@
-"""Everything that is to be tried on a machine with a GPU, in one call: `python3 -m tools.gpu_check`.
+"""Everything that is to be tried on a machine with a GPU, in one call: `python3 -m tools.gpu.check`.
 
-It needs nothing but Python to begin with. What `python -m tools.gpu_carry` has packed is installed into a folder of its
+It needs nothing but Python to begin with. What `python -m tools.gpu.carry` has packed is installed into a folder of its
 own, CTranslate2 gets a cuBLAS by the name that it opens, models are made there, and each step runs in a process of its
 own, with a limit of its own. The results so far are written after each step, so that a time-out loses nothing. Without
 a GPU the same steps run on the processor, on little work; those that need one say so.
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 CUBLAS, NEXT_CUBLAS = "libcublas.so.12", "libcublas.so.13"
 """What CTranslate2 opens, and what a machine with CUDA 13 has: the nine symbols that it looks up are in both."""
 PLAN_B = "planb"
@@ -101,7 +101,7 @@ class Check:
         began = time.monotonic()
         with (self.place.out / "log.txt").open("a") as log, tempfile.TemporaryFile("w+") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tools.gpu_steps", json.dumps(order)], cwd=ROOT, env=self.variables, stdout=log,
+                [sys.executable, "-m", "tools.gpu.steps", json.dumps(order)], cwd=ROOT, env=self.variables, stdout=log,
                 stderr=errors, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
             late = False
@@ -248,7 +248,7 @@ def summary(results: dict[str, Any]) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the steps that are asked for; exit with 1 if one of them failed."""
     parser = argparse.ArgumentParser(description="Try everything on a machine with a GPU.")
-    parser.add_argument("--carried", type=Path, default=ROOT / ".gpu", help="what tools.gpu_carry has packed")
+    parser.add_argument("--carried", type=Path, default=ROOT / ".gpu", help="what tools.gpu.carry has packed")
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "gpu-check")), help="for the results")
     parser.add_argument("--work", type=Path, help="for models and recordings; else a folder that is removed")
     parser.add_argument("--budget", type=float, default=540.0, help="seconds in all")

@@ -1,12 +1,12 @@
-"""The steps of `tools.gpu_check` that run the daemon as a user would, and those that look at the card as it does."""
+"""The steps of `tools.gpu.check` that run the daemon as a user would, and those that look at the card as it does."""
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.gpu_order import REAL, Lacking, Order, Row
-from tools.gpu_watch import Watch, first_gpu, nvml_figures
+from tools.gpu.order import REAL, Lacking, Order, Row
+from tools.gpu.watch import Watch, first_gpu, nvml_figures
 
 
 def daemon(order: Order) -> Iterator[Row]:
@@ -43,7 +43,7 @@ def presets(order: Order) -> Iterator[Row]:
 def _model_table(order: Order, **keys: Any) -> Row:
     """Return the keys of [model]; a preset sets the device itself."""
     device = {} if "preset" in keys else {"device": order.device}
-    engine = {} if order.argument == REAL else {"engine": "tools.gpu_engine"}
+    engine = {} if order.argument == REAL else {"engine": "tools.gpu.engine"}
     return {"name": str(order.folder), **engine, **device, **keys}
 
 

@@ -1,4 +1,4 @@
-"""Whisper with random weights as an engine of the daemon's: `engine = "tools.gpu_engine"`.
+"""Whisper with random weights as an engine of the daemon's: `engine = "tools.gpu.engine"`.
 
 What such a model says is noise, so its results are accepted as they are, and a text ends after so many tokens as people
 say in half a minute: it does not know when to stop.

@@ -1,4 +1,4 @@
-"""Packs what `tools.gpu_check` needs on a machine without network: `python -m tools.gpu_carry`.
+"""Packs what `tools.gpu.check` needs on a machine without network: `python -m tools.gpu.carry`.
 
 Only so much can be carried at once, so it is packed into parcels, `.gpu/1`, `.gpu/2` and so on, each for a call of its
 own while the machine stays warm; the check finds everything in whichever parcel it is. Wheels are those of another
@@ -18,9 +18,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from daemon.engine.model_files import resolve
-from tools.gpu_check import PLAN_B, ROOT
-from tools.gpu_models import TOKENIZER
-from tools.gpu_weights import quantize
+from tools.gpu.check import PLAN_B, ROOT
+from tools.gpu.models import TOKENIZER
+from tools.gpu.weights import quantize
 
 LIMIT_MB = 64
 """MiB of working tree and parcel together."""
@@ -110,7 +110,7 @@ def collect(folder: Path, python: str, there: frozenset[str]) -> None:
 
 def main() -> None:
     """Pack, and say what to call."""
-    parser = argparse.ArgumentParser(description="Pack what tools.gpu_check needs on a machine without network.")
+    parser = argparse.ArgumentParser(description="Pack what tools.gpu.check needs on a machine without network.")
     parser.add_argument("--into", type=Path, default=ROOT / ".gpu", help="removed first if it is there")
     parser.add_argument("--python", default="3.12", help="the version there")
     parser.add_argument("--there", default=THERE, help="packages that are there")
@@ -135,7 +135,7 @@ def main() -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(folder / each, target)
             print(f"call {number}: carry {asked.into.name}/{number} ({sum(map(things.get, names)) >> 20} MiB)")  # type: ignore[arg-type]
-    print("with the last one of these: python3 -m tools.gpu_check --out $OUT; with those before it: true")
+    print("with the last one of these: python3 -m tools.gpu.check --out $OUT; with those before it: true")
     print(f"a parcel with nothing but {PLAN_B}: only once the step trust has failed, and the check again")
 
 

@@ -1,4 +1,4 @@
-"""How long a GPU would wait for the host: `python -m tools.gpu_overlap`, in the project's virtual environment.
+"""How long a GPU would wait for the host: `python -m tools.gpu.overlap`, in the project's virtual environment.
 
 A real daemon, with its decoders, batcher and engine child, works with an engine whose device is simulated: features and
 ends of batches take host time, encoder and decoder take the device, which does one thing at a time. What is printed is
@@ -28,8 +28,8 @@ from daemon.processes.protocol import LoadModel, Ready
 
 VARIABLE = "TRANSCRIBED_SIMULATED"
 """In the environment of the engine child: the plan as JSON, and the file for what the device did."""
-ENGINE = "tools.gpu_overlap"
-ROOT = Path(__file__).parent.parent
+ENGINE = "tools.gpu.overlap"
+ROOT = Path(__file__).parent.parent.parent
 
 
 @dataclass(frozen=True, slots=True)

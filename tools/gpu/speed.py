@@ -1,4 +1,4 @@
-"""The steps of `tools.gpu_check` that compare programs, and ways to run our engine, in one process on one sound."""
+"""The steps of `tools.gpu.check` that compare programs, and ways to run our engine, in one process on one sound."""
 
 import pickle
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.chunk import SAMPLE_RATE
-from tools.gpu_order import REAL, Order, Row, timed
+from tools.gpu.order import REAL, Order, Row, timed
 
 
 def _sounds(order: Order) -> dict[str, list[Any]]:
@@ -28,7 +28,7 @@ def _sounds(order: Order) -> dict[str, list[Any]]:
 
 def _chunks(order: Order, sounds: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Return the recordings as the daemon cuts them; what an earlier step has cut is kept, for the VAD takes long."""
-    from tools.gpu_contenders import chunks_of
+    from tools.gpu.contenders import chunks_of
 
     kept = Path(order.work) / "chunks.pickle"
     if not kept.is_file():
@@ -43,9 +43,9 @@ def turns(order: Order) -> Iterator[Row]:
 
     from daemon.engine.loader import load
     from daemon.processes.protocol import LoadModel
-    from tools import gpu_contenders as contenders
-    from tools.gpu_engine import limit
-    from tools.gpu_models import SHAPES
+    from tools.gpu import contenders
+    from tools.gpu.engine import limit
+    from tools.gpu.models import SHAPES
 
     if order.argument != REAL:
         limit()
@@ -81,7 +81,7 @@ def turns(order: Order) -> Iterator[Row]:
 
 
 def _ours(model: Any, workers: int, batches: dict[str, Any], workload: str) -> int:
-    from tools.gpu_contenders import ours
+    from tools.gpu.contenders import ours
 
     return ours(model, workers, batches[workload])
 
@@ -90,8 +90,8 @@ def matrix(order: Order) -> Iterator[Row]:
     """Try our engine's compute types, batch sizes, workers and searches on the long recording."""
     from daemon.engine.loader import load
     from daemon.processes.protocol import LoadModel
-    from tools.gpu_contenders import batches_of, ours
-    from tools.gpu_engine import limit
+    from tools.gpu.contenders import batches_of, ours
+    from tools.gpu.engine import limit
 
     if order.argument != REAL:
         limit()

@@ -1,4 +1,4 @@
-"""What a step of `tools.gpu_check` is told, and how it measures."""
+"""What a step of `tools.gpu.check` is told, and how it measures."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.chunk import SAMPLE_RATE
-from tools.gpu_watch import Watch
+from tools.gpu.watch import Watch
 
 Row = dict[str, Any]
 REAL = "tiny.en"

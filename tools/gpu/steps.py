@@ -1,4 +1,4 @@
-"""The steps of `tools.gpu_check`, each a process of its own that writes rows of JSON.
+"""The steps of `tools.gpu.check`, each a process of its own that writes rows of JSON.
 
 A row is written as soon as it is known, so that a step which runs out of time or dies has not worked in vain.
 """
@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from tools.gpu_check import CUT, LACKING
-from tools.gpu_order import Lacking, Order, Row
-from tools.gpu_service import daemon, memory, presets, probe
-from tools.gpu_speed import matrix, turns
+from tools.gpu.check import CUT, LACKING
+from tools.gpu.order import Lacking, Order, Row
+from tools.gpu.service import daemon, memory, presets, probe
+from tools.gpu.speed import matrix, turns
 
 
 def environment(order: Order) -> Iterator[Row]:
@@ -52,7 +52,7 @@ def trust(order: Order) -> Iterator[Row]:
 
 def models(order: Order) -> Iterator[Row]:
     """Make the models with random weights."""
-    from tools.gpu_models import make
+    from tools.gpu.models import make
 
     for name in ("small-shape",) if order.small else ("turbo", "large-v3"):
         began = time.monotonic()
