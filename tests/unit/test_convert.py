@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.bench.runtimes.convert import dimensions, is_multilingual, openai_whisper, read_weights, renamed
-from daemon.errors import Unavailable
+from daemon.bench.runtimes.convert import dimensions, is_multilingual, openai_whisper, renamed
+from daemon.engine.generate.model_bin import read_weights
 from tests.tiny_whisper import DECODER_LAYERS, ENCODER_LAYERS, VOCABULARY, WIDTH, write_model
 
 
@@ -22,12 +22,6 @@ def test_sizes_and_names_are_those_of_openai_whisper(tmp_path: Path) -> None:
         part = fused[number * WIDTH : (number + 1) * WIDTH]
         assert np.array_equal(state[f"decoder.blocks.1.attn.{name}.weight"], part)
     assert "decoder.blocks.1.attn.key.bias" not in state and "decoder.blocks.1.cross_attn.value.bias" in state
-
-
-def test_another_version_of_the_format_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "model.bin").write_bytes(b"\7\0\0\0")
-    with pytest.raises(Unavailable, match="has version 7"):
-        read_weights(tmp_path / "model.bin")
 
 
 def test_openai_whisper_takes_all_weights(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.bench.runtimes.convert import Weights, read_weights
+from daemon.engine.generate.model_bin import Weights, read_weights
 from daemon.engine.model_files import resolve
 from tools.gpu.carry import needed, packed
 from tools.gpu.models import SHAPES

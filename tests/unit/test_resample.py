@@ -10,7 +10,7 @@ from daemon.chunk import SAMPLE_RATE
 from daemon.decode.resample import GATHERED_S, Resampler, Sound
 
 RATE = 48000
-SAMPLES = np.random.default_rng(2).normal(size=(1, 2 * 3 * RATE)).astype(np.float32) / 8
+SAMPLES: Sound = np.asarray(np.random.default_rng(2).normal(size=(1, 2 * 3 * RATE)) / 8, np.float32)
 """3 s of two channels, packed."""
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daemon.bench.runtimes.convert import dimensions, read_weights
+from daemon.bench.runtimes.convert import dimensions
 from daemon.bench.runtimes.networks import DECODER, ENCODER, onnx_runtime, write_networks
 from daemon.bench.runtimes.sherpa import LONGEST_S, TOKENS, _write_decoder, metadata, pieces, write_recognizer
 from daemon.clips import references
 from daemon.decode.media import samples
+from daemon.engine.generate.model_bin import read_weights
 from daemon.engine.model_files import resolve
 from tests.tiny_whisper import write_model
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from daemon.bench.runtimes.convert import DTYPES, Weights, read_weights
+from daemon.engine.generate.model_bin import DTYPES, Weights, read_weights
 
 IDS = {np.dtype(kind): number for number, kind in DTYPES.items()}
 LARGEST = 127.0

@@ -1,37 +1,15 @@
-"""Converts the weights of a CTranslate2 Whisper model in memory, so that peers run on the very same weights.
+"""Converts the weights of a CTranslate2 Whisper model in memory, so that peers run on the very same weights."""
 
-The layout of `model.bin` is that of CTranslate2's `Model.save` (version 6 of its binary format).
-"""
-
-import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daemon.engine.generate.model_bin import Weights, layers, read_weights
 from daemon.errors import Unavailable
 
-DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
-BINARY_VERSION = 6
 MULTILINGUAL_VOCABULARY = 51865
 """The vocabulary of the first multilingual models; those for English alone have fewer tokens."""
-Weights = dict[str, NDArray[Any]]
-
-
-def read_weights(file: Path) -> Weights:
-    """Return the arrays of a `model.bin` by name, as stored.
-
-    Raises:
-        Unavailable: The file has another version of the format.
-    """
-    with file.open("rb") as stream:
-        version = _number(stream, "<I")
-        if version != BINARY_VERSION:
-            raise Unavailable(f"{file} has version {version} of CTranslate2's format, not {BINARY_VERSION}")
-        _text(stream)
-        _number(stream, "<I")
-        return dict(_variable(stream) for _ in range(_number(stream, "<I")))
 
 
 def dimensions(weights: Weights) -> dict[str, int]:
@@ -42,12 +20,12 @@ def dimensions(weights: Weights) -> dict[str, int]:
         "n_audio_ctx": weights["encoder/position_encodings/encodings"].shape[0],
         "n_audio_state": width,
         "n_audio_head": int(weights["encoder/num_heads"]),
-        "n_audio_layer": _layers("encoder", weights),
+        "n_audio_layer": layers(weights, "encoder"),
         "n_vocab": vocabulary,
         "n_text_ctx": weights["decoder/position_encodings/encodings"].shape[0],
         "n_text_state": width,
         "n_text_head": int(weights["decoder/num_heads"]),
-        "n_text_layer": _layers("decoder", weights),
+        "n_text_layer": layers(weights, "decoder"),
     }
 
 
@@ -87,7 +65,7 @@ def renamed(weights: Weights) -> Weights:
     made |= _norm("encoder.ln_post", "encoder/layer_norm", weights)
     made |= _norm("decoder.ln", "decoder/layer_norm", weights)
     for side in SIDES:
-        for number in range(_layers(side, weights)):
+        for number in range(layers(weights, side)):
             ours, theirs = f"{side}/layer_{number}", f"{side}.blocks.{number}"
             made |= _attention(f"{theirs}.attn", f"{ours}/self_attention", weights)
             made |= _norm(f"{theirs}.attn_ln", f"{ours}/self_attention/layer_norm", weights)
@@ -98,10 +76,6 @@ def renamed(weights: Weights) -> Weights:
             made |= _linear(f"{theirs}.mlp.2", f"{ours}/ffn/linear_1", weights)
             made |= _norm(f"{theirs}.mlp_ln", f"{ours}/ffn/layer_norm", weights)
     return made
-
-
-def _layers(side: str, weights: Weights) -> int:
-    return len({name.split("/")[1] for name in weights if name.startswith(f"{side}/layer_")} - {"layer_norm"})
 
 
 def _attention(theirs: str, ours: str, weights: Weights) -> Weights:
@@ -124,18 +98,3 @@ def _linear(theirs: str, ours: str, weights: Weights) -> Weights:
 
 def _norm(theirs: str, ours: str, weights: Weights) -> Weights:
     return {f"{theirs}.weight": weights[f"{ours}/gamma"], f"{theirs}.bias": weights[f"{ours}/beta"]}
-
-
-def _variable(stream: BinaryIO) -> tuple[str, NDArray[Any]]:
-    name = _text(stream)
-    shape = [_number(stream, "<I") for _ in range(_number(stream, "<B"))]
-    dtype = DTYPES[_number(stream, "<B")]
-    return name, np.frombuffer(stream.read(_number(stream, "<I")), dtype).reshape(shape)
-
-
-def _text(stream: BinaryIO) -> str:
-    return stream.read(_number(stream, "<H")).rstrip(b"\0").decode()
-
-
-def _number(stream: BinaryIO, form: str) -> int:
-    return int(struct.unpack(form, stream.read(struct.calcsize(form)))[0])

@@ -12,9 +12,10 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from daemon.bench.runtimes.convert import dimensions, is_multilingual, read_weights
+from daemon.bench.runtimes.convert import dimensions, is_multilingual
 from daemon.bench.runtimes.graphs import Graph, cross, decode, encode, graph_of
 from daemon.bench.runtimes.networks import FRAMES, cores, names_of
+from daemon.engine.generate.model_bin import read_weights
 
 SOUND = "encoder_hidden_states"
 

@@ -12,7 +12,8 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from daemon.bench.runtimes.convert import dimensions, read_weights, renamed
+from daemon.bench.runtimes.convert import dimensions, renamed
+from daemon.engine.generate.model_bin import read_weights
 
 MAGIC = 0x67676D6C
 F32, F16 = 0, 1

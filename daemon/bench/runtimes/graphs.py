@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.bench.runtimes.convert import Weights, dimensions, read_weights, renamed
+from daemon.bench.runtimes.convert import dimensions, renamed
+from daemon.engine.generate.model_bin import Weights, read_weights
 
 OPSET, IR_VERSION = 20, 10
 EPSILON = 1e-5

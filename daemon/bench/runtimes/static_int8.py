@@ -15,10 +15,11 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from daemon.bench.runtimes.convert import dimensions, is_multilingual, read_weights
+from daemon.bench.runtimes.convert import dimensions, is_multilingual
 from daemon.bench.runtimes.graphs import MIXED, SCORES
 from daemon.bench.runtimes.networks import DECODER, ENCODER, FRAMES, SIZES, Feed, no_past, onnx_runtime, write_networks
 from daemon.clips import references
+from daemon.engine.generate.model_bin import read_weights
 
 
 def clips(folder: Path) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
