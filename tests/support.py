@@ -20,6 +20,7 @@ from typing import Any
 from daemon.chunk import Options
 from daemon.store.migrate import migrate
 from daemon.store.store import Store
+from tests import preloaded
 from tests.builders import seen
 
 ROOT = Path(__file__).parent.parent
@@ -78,7 +79,7 @@ class Daemon:
 
     Args:
         fake: fields of the fake engine's plan; None for the real engine.
-        patch: Python statements that the daemon runs before anything else, to change a constant.
+        patch: Python statements that the daemon runs before anything else, to change a constant in the module that uses it.
         settings: lines that replace whole tables of the small default configuration, by table name.
     """
 
@@ -105,7 +106,7 @@ class Daemon:
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         if fake is not None:
             self.environment["TRANSCRIBED_FAKE"] = json.dumps(fake)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | preloaded.Process | None = None
         self.log = folder / "daemon.log"
 
     def command(self, *arguments: str) -> list[str]:
@@ -115,11 +116,20 @@ class Daemon:
         return [sys.executable, *program, *arguments, "--config", str(self.config)]
 
     def start(self, *arguments: str, **environment: str) -> "Daemon":
+        everything = {**self.environment, **environment}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command("run", *arguments), stderr=log, env={**self.environment, **environment}, cwd=self.folder
-            )
+            self.process = self._preloaded(
+                "run", *arguments, environment=everything, streams=(1, log)
+            ) or subprocess.Popen(self.command("run", *arguments), stderr=log, env=everything, cwd=self.folder)
         return self
+
+    def _preloaded(
+        self, *arguments: str, environment: dict[str, str], streams: preloaded.Streams
+    ) -> preloaded.Process | None:
+        if self.fake is None:
+            return None
+        arguments = (*arguments, "--config", str(self.config))
+        return preloaded.start(preloaded.DAEMON, arguments, environment, self.folder, streams, patch=self.patch)
 
     def ready(self) -> "Daemon":
         """Wait until the daemon says where to drop recordings."""
@@ -151,9 +161,20 @@ class Daemon:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command of the command line."""
-        return subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, env=self.environment, cwd=self.folder, timeout=60
-        )
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            started = self._preloaded(*arguments, environment=self.environment, streams=(out, err)) or subprocess.Popen(
+                self.command(*arguments), stdout=out, stderr=err, env=self.environment, cwd=self.folder
+            )
+            try:
+                code = started.wait(60)
+            finally:
+                started.kill()
+                started.wait()
+            said = []
+            for stream in (out, err):
+                stream.seek(0)
+                said.append(stream.read().decode())
+        return subprocess.CompletedProcess(arguments, code, *said)
 
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """SQL on the database, as a user would do it."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from tests import preloaded
 from tests.support import Daemon, wait_until
 
 
@@ -20,14 +21,16 @@ class Web:
         self.address = f"http://127.0.0.1:{self.port}"
         self.daemon = daemon
         self.log = daemon.folder / "web.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | preloaded.Process | None = None
 
     def __enter__(self) -> Self:
         daemon = self.daemon
-        command = [sys.executable, "-m", "daemon", "web", "--config", str(daemon.config)]
+        command = ["web", "--config", str(daemon.config), "--listen", f"127.0.0.1:{self.port}"]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--listen", f"127.0.0.1:{self.port}"], stderr=log, env=daemon.environment, cwd=daemon.folder
+            self.process = preloaded.start(
+                preloaded.PAGE, command, daemon.environment, daemon.folder, (1, log)
+            ) or subprocess.Popen(
+                [sys.executable, "-m", "daemon", *command], stderr=log, env=daemon.environment, cwd=daemon.folder
             )
         wait_until(self._answers, 30, "the page being served")
         return self

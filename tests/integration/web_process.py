@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from daemon.store.migrate import migrate
+from tests import preloaded
 from tests.support import Daemon, wait_until
 
 HOST = "127.0.0.1"
@@ -39,13 +40,15 @@ class Web:
         self.port = free_port()
         self.address = f"{HOST}:{self.port}"
         migrate(self.house.database)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | preloaded.Process | None = None
 
     def start(self) -> "Web":
-        with self.house.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.house.command("web", "--listen", self.address), stderr=log, env=self.house.environment
-            )
+        house = self.house
+        command = ["web", "--listen", self.address]
+        with house.log.open("ab") as log:
+            self.process = preloaded.start(
+                preloaded.PAGE, [*command, "--config", str(house.config)], house.environment, house.folder, (1, log)
+            ) or subprocess.Popen(house.command(*command), stderr=log, env=house.environment)
         wait_until(lambda: is_served(self.port), 60, "the page being served")
         return self
 
