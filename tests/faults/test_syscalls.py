@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import preloaded
 from tests.support import Daemon, MakeDaemon, reconcile, wait_until, write_wav
 
 CALLS = ["pwrite64", "write", "sendto", "fdatasync", "fsync", "linkat", "unlinkat", "unlink", "ftruncate"]
@@ -30,10 +31,28 @@ def traced(daemon: Daemon, *options: str, trace: Path | None = None) -> int:
     """Run the daemon with --once under strace; its exit code, negative for a signal."""
     command = ["strace", "-f", "-b", "execve", "-qq", *options, "-o", str(trace or "/dev/null")]
     with daemon.log.open("ab") as log:
-        return subprocess.run(
-            [*command, *daemon.command("run", "--once")],
-            env=daemon.environment, cwd=daemon.folder, stderr=log, timeout=60,
-        ).returncode  # fmt: skip
+        # Its interpreter and its libraries, 20 000 calls, are not looked at where that can be.
+        process = preloaded.start(
+            preloaded.DAEMON, ["run", "--once", "--config", str(daemon.config)],
+            daemon.environment, daemon.folder, (1, log), stopped=True,
+        )  # fmt: skip
+        if process is None:
+            return subprocess.run(
+                [*command, *daemon.command("run", "--once")],
+                env=daemon.environment, cwd=daemon.folder, stderr=log, timeout=60,
+            ).returncode  # fmt: skip
+        try:
+            status = Path(f"/proc/{process.pid}/status")
+            wait_until(lambda: "State:\tT" in status.read_text(), 20, "its stop")
+            strace = subprocess.Popen([*command, "-p", str(process.pid)], stderr=log)
+            wait_until(lambda: "TracerPid:\t0\n" not in status.read_text(), 20, "strace")
+            process.send_signal(signal.SIGCONT)
+            code = process.wait(60)
+            assert strace.wait(20) == 0
+        finally:
+            process.kill()
+            process.wait()
+    return code
 
 
 def fresh(daemon: Daemon, template: Path) -> list[Path]:
