@@ -66,7 +66,7 @@ def state_of(path: Path, jobs: int) -> str:
 
 
 DOSES = [
-    pytest.param(500, {"fdatasync": 3}, 2, id="500 jobs"),
+    pytest.param(500, {"fdatasync": 4}, 1, id="500 jobs"),
     pytest.param(10_000, {"fdatasync": 1, "fsync": 1, "pwrite64": 60, "unlink": 1}, 25, id="10 000 jobs", marks=pytest.mark.faults),
 ]  # fmt: skip
 

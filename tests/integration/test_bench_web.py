@@ -22,7 +22,8 @@ def bench(folder: Path) -> Bench:
 
 def test_everything_is_measured_on_a_real_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSCRIBED_FAKE", json.dumps({"delay_s": 0.05}))
-    for name, value in {"RUNS": 3, "MEMO_S": 10.0, "RECORDING_BYTES": 20_000_000, "DONE_S": 60.0}.items():
+    small = {"RUNS": 3, "MEMO_S": 10.0, "RECORDING_BYTES": 20_000_000, "DONE_S": 60.0, "SETTLE_S": 0.2}
+    for name, value in small.items():
         monkeypatch.setattr(web, name, value)
     report = web.web(bench(tmp_path), SIZES)
     rows = {row["measured"]: row for row in report.rows}

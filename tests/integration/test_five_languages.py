@@ -36,7 +36,7 @@ PAGES = (
 LOCALES = {"en": "en-GB", "de": "de-AT", "fr": "fr-CA", "es": "es-MX", "zh": "zh-CN"}
 AXED = "de"
 """What axe looks for does not depend on the language, and it takes a second for each page."""
-SOME = ["en", "de", *(pytest.param(code, marks=pytest.mark.faults) for code in ("fr", "es", "zh"))]
+SOME = ["de", *(pytest.param(code, marks=pytest.mark.faults) for code in ("en", "fr", "es", "zh"))]
 
 
 PHONE: dict[str, Any] = {"viewport": {"width": SIZES[-1][0], "height": SIZES[-1][1]}, "color_scheme": "dark"}

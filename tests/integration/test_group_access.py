@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -98,16 +99,29 @@ class State:
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-@pytest.fixture
-def state() -> Iterator[State]:
+@contextmanager
+def state_of_its_own() -> Iterator[State]:
     # Not tmp_path, into which only root may look.
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         made = State(Path(name))
-        if (probe := made.run(STRANGER, "check")).returncode != 0:
-            pytest.skip(f"other users may not run the Python of these tests: {probe.stderr}")
         yield made
         made.end(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def strangers() -> None:
+    """Other users may run the Python of these tests."""
+    with state_of_its_own() as made:
+        if (probe := made.run(STRANGER, "check")).returncode != 0:
+            pytest.skip(f"other users may not run the Python of these tests: {probe.stderr}")
+
+
+@pytest.fixture
+def state(strangers: None) -> Iterator[State]:
+    del strangers
+    with state_of_its_own() as made:
+        yield made
 
 
 @pytest.mark.parametrize("ended", ["open", pytest.param("closed", marks=pytest.mark.faults), "killed"])
@@ -125,13 +139,13 @@ def test_the_group_reads_whatever_the_daemon_does(state: State, ended: str) -> N
     assert state.present() == before, "readers leave nothing behind"
 
 
-@pytest.mark.parametrize("command", [["jobs", "cancel", "1"], ["pause"]])
-def test_what_asks_for_a_change_says_who_may(state: State, command: list[str]) -> None:
+def test_what_asks_for_a_change_says_who_may(state: State) -> None:
     state.write()
-    done = state.run(MEMBER, *command)
-    assert done.returncode == 4 and done.stdout == ""
-    assert f"{MEMBER} may not change {state.database}: its owner {DAEMON} may" in done.stderr
-    assert f"sudo -u {DAEMON} transcribed ..." in done.stderr
+    for command in (["jobs", "cancel", "1"], ["pause"]):
+        done = state.run(MEMBER, *command)
+        assert done.returncode == 4 and done.stdout == "", command
+        assert f"{MEMBER} may not change {state.database}: its owner {DAEMON} may" in done.stderr
+        assert f"sudo -u {DAEMON} transcribed ..." in done.stderr
 
 
 def test_a_stranger_is_told_about_the_group(state: State) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,13 @@ sys.exit(7)
 """
 
 
-def start(folder: Path, patch: str = "", stopped: bool = False, **more: str) -> preloaded.Process | None:
+def start(
+    folder: Path, patch: str = "", stopped: bool = False, environment: Mapping[str, str] = ENVIRONMENT
+) -> preloaded.Process | None:
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-        environment = {**os.environ, **ENVIRONMENT, **more}
+        everything = {**os.environ, **environment}
         return preloaded.start(
-            preloaded.DAEMON, ["status"], environment, folder, (out, err), patch=patch, stopped=stopped
+            preloaded.DAEMON, ["status"], everything, folder, (out, err), patch=patch, stopped=stopped
         )
 
 
@@ -63,4 +66,4 @@ def test_one_that_is_stopped_begins_when_it_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["PYTHONPATH", "LD_PRELOAD", "HF_HOME", "COVERAGE_PROCESS_CONFIG"])
 def test_what_may_be_read_earlier_has_them_begin_from_nothing(tmp_path: Path, name: str) -> None:
-    assert start(tmp_path, **{name: "/nowhere"}) is None
+    assert start(tmp_path, environment={**ENVIRONMENT, name: "/nowhere"}) is None

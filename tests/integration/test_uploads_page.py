@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from daemon.config.folder_settings import FolderSettings
 from daemon.config.reader import load
@@ -25,11 +26,17 @@ def web(tmp_path: Path) -> Iterator[Web]:
     made.kill()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as found:
+        yield found
+
+
 @pytest.fixture
-def page(web: Web) -> Iterator[Any]:
+def page(web: Web, browser: Browser) -> Iterator[Any]:
     """The queue in a browser; a script that fails, and a request to another host, fail the test."""
-    with chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as browser:
-        made = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    with browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark") as context:
+        made = context.new_page()
         # That a server is away, which some tests kill, the console tells as well.
         wrong = watched(made, f"http://{web.address}", f"blob:http://{web.address}", told="Content Security")
         made.on("dialog", lambda dialog: dialog.accept())
