@@ -420,8 +420,8 @@ def moved_on(daemon: Daemon, before: object) -> bool:
 
 
 def test_a_killed_child_costs_no_attempt(make_daemon: MakeDaemon) -> None:
-    daemon: Daemon = make_daemon(fake={"delay_s": 0.5, "workers": 1, "batch_size": 2})
-    path = write_wav(daemon.inbox / "a.wav", 900.0)
+    daemon: Daemon = make_daemon(fake={"delay_s": 0.5}, model="workers = 1\ncpu_threads = 1\nbatch_size = 2")
+    path = write_wav(daemon.inbox / "a.wav", 450.0)
     daemon.start().ready()
     assert daemon.process is not None
     for _ in range(4):
