@@ -22,7 +22,7 @@ NEW_TOKENS_BASE = 48
 tokens for a character. A text that runs on in a loop ends there instead of holding up its batch to 224."""
 GREEDY = 1
 """The beam of a greedy search."""
-SURE_UNLIKELY = 0.2
+SURE_UNLIKELY = 0.18
 """A greedy text stands if no larger share of its tokens is less likely than a half: of those above, a beam mends enough
 to pay (docs/design-notes.md)."""
 SURE_AVG_LOGPROB = -0.4
