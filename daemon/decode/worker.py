@@ -13,7 +13,7 @@ from multiprocessing.reduction import recv_handle
 from daemon.decode.growing import Interrupted
 from daemon.decode.opened import OpenRecording
 from daemon.decode.sandbox import enter_sandbox
-from daemon.decode.vad import Looks
+from daemon.decode.vad import Looks, warm_up
 from daemon.errors import BadRecording, FailedRecording
 from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, StillGrowing
 
@@ -29,6 +29,7 @@ Order = Open | Next | Close
 def main(conn: Connection) -> None:
     """Answer the daemon's orders until it closes the connection."""
     conn.send(DecoderReady(enter_sandbox()))
+    warm_up()
     decoder = _Decoder(conn)
     while True:
         decoder.obey(*decoder.next_order())

@@ -1,13 +1,17 @@
 """The decoder child."""
 
 import os
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 import pytest
+from faster_whisper.vad import get_vad_model
 
 from daemon.chunk import Chunk, Options
+from daemon.decode import worker
 from daemon.processes.child import Child
 from daemon.processes.protocol import DecoderReady, Next, Open, Opened, Refused, Window
 from tests.support import write_wav
@@ -18,6 +22,23 @@ def decoder() -> Child:
     child = Child("daemon.decode.worker")
     assert isinstance(child.receive(), DecoderReady)
     return child
+
+
+def test_the_vad_is_loaded_before_a_recording_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed:
+        """A connection to a daemon that has nothing to do, and ends."""
+
+        def send(self, message: object) -> None:
+            assert isinstance(message, DecoderReady) and get_vad_model.cache_info().currsize == 0, "it says so first"
+
+        def recv(self) -> object:
+            assert get_vad_model.cache_info().currsize == 1
+            raise EOFError
+
+    get_vad_model.cache_clear()
+    monkeypatch.setattr(worker, "enter_sandbox", tuple)
+    with pytest.raises(EOFError):
+        worker.main(cast(Connection, Closed()))
 
 
 @pytest.mark.guarantee(15)
