@@ -62,7 +62,7 @@ def _binary(made: dict[str, Any]) -> bytes:
     for name, array in made.items():
         parts += [_text(name), struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)]
         parts += [struct.pack("<BI", kinds[str(array.dtype)], array.nbytes), array.tobytes()]
-    return b"".join(parts)
+    return b"".join([*parts, struct.pack("<I", 0)])
 
 
 def _text(text: str) -> bytes:

@@ -59,7 +59,8 @@ ENGINE = {
     name: ("model", name)
     for name in ("engine", "device", "compute_type", "decoder", "batch_size", "workers", "cpu_threads")
 }
-"""How the model is loaded, once for all recordings. A preset sets these keys, `engine` aside."""
+"""How the model is loaded, once for all recordings. A preset sets these keys, `engine` and
+`decoder` aside."""
 KEYS = RECORDING | QUEUE | MEANWHILE | AFTERWARDS | ENGINE
 
 

@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -186,7 +185,7 @@ class Media:
                 elif gap_s > (MIN_GAP_S if at_s else MIN_LEAD_S):
                     lost = not self._is_any_of(PAUSING) or (self._skipped and self._is_any_of(RESYNCED))
                     self.damaged += bool(at_s) and lost
-                    for block in chain(resampler.give(), _silence(gap_s, frame.layout.nb_channels)):
+                    for block in chain(self._whole(resampler.give()), _silence(gap_s, frame.layout.nb_channels)):
                         produced += len(block)
                         yield block
             self._skipped = False
@@ -197,9 +196,17 @@ class Media:
             except (av.error.FFmpegError, ValueError):
                 self.damaged += 1
                 resampler = Resampler()
-        with suppress(av.error.FFmpegError, ValueError):
-            yield from resampler.finish()
+        for block in self._whole(resampler.finish()):
+            produced += len(block)
+            yield block
         if self._promised_s is not None and produced / SAMPLE_RATE - lead_s < self._promised_s - SHORT_BY_S:
+            self.damaged += 1
+
+    def _whole(self, blocks: Iterator[Sound]) -> Iterator[Sound]:
+        """Yield blocks; where one cannot be resampled, note the damage."""
+        try:
+            yield from blocks
+        except (av.error.FFmpegError, ValueError):
             self.damaged += 1
 
     def _frames(self) -> Iterator[av.AudioFrame]:

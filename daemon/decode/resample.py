@@ -31,7 +31,8 @@ class Resampler:
     @property
     def gathered_s(self) -> float:
         """How much was taken and has not been given yet, what resampling itself delays aside."""
-        return self._gathered.samples / self._gathered.sample_rate if self._gathered.samples else 0.0
+        rate = self._gathered.sample_rate if self._gathered.samples else 0
+        return self._gathered.samples / rate if rate else 0.0
 
     def take(self, frame: av.AudioFrame) -> Iterator[Sound]:
         """Take a frame, and yield what there is to give; if it has another form than those before, all of these.

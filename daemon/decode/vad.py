@@ -1,5 +1,6 @@
 """Where there is speech: Silero's probabilities, and the rule that makes stretches of them (in the decoder child)."""
 
+from contextlib import suppress
 from hashlib import blake2b
 from itertools import pairwise
 from math import ceil
@@ -34,7 +35,8 @@ brought higher, some windows would count as speech."""
 
 def warm_up() -> None:
     """Load Silero, so that the first recording need not wait for it (0.07 to 0.2 s)."""
-    probabilities(np.full(VAD_WINDOW, 1 + DIGITAL_SILENCE, np.int16))
+    with suppress(Exception):  # whoever needs it will be told
+        probabilities(np.full(VAD_WINDOW, 1 + DIGITAL_SILENCE, np.int16))
 
 
 def probabilities(part: Samples) -> Probabilities:

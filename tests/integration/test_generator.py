@@ -141,6 +141,22 @@ def test_models_that_are_not_known_are_left_to_ctranslate2(bench: Bench, tmp_pat
         Generator(bench.model, tmp_path, 1, ONNXRUNTIME)
 
 
+def test_whatever_is_wrong_with_our_own_decoder_ctranslate2_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError("decoder/layer_1/self_attention/layer_norm/gamma")
+
+    monkeypatch.setattr(generator, "Decoder", fail)
+    caplog.set_level("INFO")
+    assert Generator(bench.model, bench.folder, 1).decoder == CTRANSLATE2
+    assert (
+        "texts come from CTranslate2, not from the decoder in ONNX Runtime: KeyError: 'decoder/layer_1" in caplog.text
+    )
+    with pytest.raises(Unavailable, match="cannot be used: KeyError"):
+        Generator(bench.model, bench.folder, 1, ONNXRUNTIME)
+
+
 def test_wide_models_are_left_to_ctranslate2_unless_they_are_asked_for(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

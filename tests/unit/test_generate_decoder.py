@@ -182,3 +182,28 @@ def test_weights_stored_as_bytes_are_used_as_they_are(weights: Weights, decoder:
     other = Decoder(stored, TEXT, np.abs(heard(1)).max(axis=(0, 1)))
     found = other.step(np.array([[1]]), 0, other.start(1), other.remember(heard(1)), np.arange(1), other.bias(()), 3)
     assert np.allclose(found.others, expected.others, atol=0.02)
+
+
+def test_a_file_that_is_replaced_changes_nothing(weights: Weights) -> None:
+    """What is looked up token by token is not left in the file."""
+    changing = {name: np.array(array) for name, array in weights.items()}
+    made = Decoder(changing, TEXT, np.abs(heard(1)).max(axis=(0, 1)))
+    memory = made.remember(heard(1))
+
+    def others() -> Array:
+        return made.step(np.array([[3]]), 0, made.start(1), memory, np.arange(1), made.bias(()), 2).others
+
+    before = others()
+    for array in changing.values():
+        array[...] = 1
+    assert np.array_equal(others(), before)
+
+
+def test_failures_are_runtime_errors_that_name_memory(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def run(self, *_: Any) -> None:
+            raise Exception("[ONNXRuntimeError] : 6 : Failed to allocate memory for requested buffer of size 12")
+
+    monkeypatch.setattr(decoder, "_memory", Full())
+    with pytest.raises(RuntimeError, match=r"out of memory: .*Failed to allocate"):
+        decoder.remember(heard(1))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daemon.engine.generate.model_bin import LARGEST, layers, quantized, read_weights
+from daemon.engine.generate.model_bin import LARGEST, layers, quantized, read_all, read_weights
 from daemon.errors import Unavailable
 
 
@@ -23,6 +23,8 @@ def stored(path: Path, version: int = 6, **arrays: Any) -> Path:
         data += text(name.replace("__", "/")) + struct.pack("<B", array.ndim)
         data += struct.pack(f"<{array.ndim}I", *array.shape)
         data += struct.pack("<BI", numbers[array.dtype.name], array.nbytes) + array.tobytes()
+    aliases = {"decoder/same/a": "decoder/layer_0/a"} if "decoder__layer_0__a" in arrays else {}
+    data += struct.pack("<I", len(aliases)) + b"".join(text(part) for pair in aliases.items() for part in pair)
     path.write_bytes(data)
     return path
 
@@ -36,6 +38,9 @@ def test_arrays_are_read_as_they_were_stored(tmp_path: Path) -> None:
     for array, expected in zip(found.values(), (half, small), strict=True):
         assert array.dtype == expected.dtype and np.array_equal(array, expected)
     assert layers(found, "decoder") == 2 and layers(found, "encoder") == 0
+    everything = read_all(tmp_path / "model.bin")
+    assert everything.keys() - found.keys() == {"decoder/same/a"}
+    assert everything["decoder/same/a"] is everything["decoder/layer_0/a"]
 
 
 def test_another_version_is_named(tmp_path: Path) -> None:
@@ -59,3 +64,12 @@ def test_bytes_stay_as_they_are() -> None:
     matrix, scale = np.array([[1, -127], [64, 3]], np.int8), np.array([2.0, 4.0], np.float32)
     small, factors = quantized({"a/weight": matrix, "a/weight_scale": scale}, "a", slice(1, 2))
     assert small.tolist() == [[64, 3]] and factors.tolist() == [0.25]
+
+
+def test_a_kind_of_number_that_numpy_does_not_have_is_named(tmp_path: Path) -> None:
+    path = stored(tmp_path / "model.bin", decoder__b=np.zeros((1, 2), np.float16))
+    bfloat16, data = 5, bytearray(path.read_bytes())
+    data[data.index(struct.pack("<BI", 4, 4))] = bfloat16
+    path.write_bytes(data)
+    with pytest.raises(Unavailable, match=r"decoder/b in .* has CTranslate2's type 5"):
+        read_weights(path)

@@ -98,7 +98,8 @@ class BeamSearch:
                 break
             cache = likely.cache
             if origins != list(range(len(texts))):
-                cache = self._decoder.keep(cache, origins)
+                cache = self._decoder.keep(likely.cache, origins)
+                likely.cache.clear()  # that of a batch of long texts takes hundreds of megabytes
             memory = memory.pick(kept)
             alive = [alive[nth] for nth in kept]
             newest = np.array([[beam.tokens[-1]] for at in alive for beam in items[at].beams])

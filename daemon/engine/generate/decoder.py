@@ -4,7 +4,8 @@ Its weights are those of CTranslate2's `model.bin`. Unlike there, they are packe
 bytes, and what was heard is kept in 8 bits, which together nearly halves the time of a step (docs/design-notes.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,14 +24,17 @@ from daemon.engine.generate.decoder_graphs import (
     shape_of,
     step_graph,
 )
-from daemon.engine.generate.model_bin import LARGEST, Weights, let_go
+from daemon.engine.generate.model_bin import Weights, let_go, quantized
 from daemon.engine.generate.onnx_graph import Graph
+from daemon.engine.ort_errors import is_about_memory
 
 FORBIDDEN = np.float32(-1e30)
 """Logit of what may not be said."""
 TIME_STEP = 16
 """The time that was heard is padded to a multiple of this: byte products are slow at odd widths."""
 OUTSIDE = 1e30
+RESULTS = ("likely", "within", "groups", "total", "others")
+"""What a step computes beside the keys and values."""
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
@@ -85,8 +89,12 @@ class Decoder:
         """
         self.shape: Shape = shape_of(weights, text)
         self._positions = weights["decoder/position_encodings/encodings"].astype(np.float32)
-        self._embeddings = weights["decoder/embeddings/weight"]
-        self._scales = weights.get("decoder/embeddings/weight_scale")
+        # A copy: the file may be replaced while the daemon runs.
+        self._embeddings, self._factors = (np.array(part) for part in quantized(weights, "decoder/embeddings"))
+        tied = weights["decoder/embeddings/weight"] is weights.get("decoder/projection/weight")
+        for name in ("embeddings", "projection") if tied else ("embeddings",):
+            small = {"weight": self._embeddings, "weight_scale": 1 / self._factors}
+            weights = weights | {f"decoder/{name}/{part}": array for part, array in small.items()}
         self._order = paired(loudness)
         self._step = _session(step_graph(weights, self.shape), threads)
         self._memory = _session(memory_graph(weights, self.shape, self._order), threads)
@@ -95,18 +103,23 @@ class Decoder:
         self._constants = lru_cache(maxsize=256)(self._make_constants)
 
     def remember(self, encoded: Floats) -> Memory:
-        """Compute the memory of the encoder's outputs, shape (batch, time, width)."""
+        """Compute the memory of the encoder's outputs, shape (batch, time, width).
+
+        Raises:
+            RuntimeError: ONNX Runtime failed, for example out of memory.
+        """
         time = encoded.shape[1]
         width = -(-time // TIME_STEP) * TIME_STEP
         outside = np.where(np.arange(width) < time, 0, OUTSIDE).astype(np.float32)
         zero = np.zeros(width, np.int8)
-        made = [
-            self._memory.run(
-                self.shape.memory,
-                {"encoded": np.pad(item, ((0, width - time), (0, 0))), "zero": zero, "outside": outside},
-            )
-            for item in encoded[:, :, self._order]
-        ]
+        with _as_runtime_errors():
+            made = [
+                self._memory.run(
+                    self.shape.memory,
+                    {"encoded": np.pad(item, ((0, width - time), (0, 0))), "zero": zero, "outside": outside},
+                )
+                for item in encoded[:, :, self._order]
+            ]
         parts: list[list[NDArray[Any]]] = [list(each) for each in zip(*made, strict=True)]
         return remembered({name: np.concatenate(part) for name, part in zip(self.shape.memory, parts, strict=True)})
 
@@ -117,7 +130,9 @@ class Decoder:
 
     def keep(self, cache: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
         """Return the keys and values of some rows, in this order."""
-        made = self._reorder.run_with_ort_values(self.shape.cache, {**cache, "rows": _value(np.array(rows, np.int64))})
+        wanted = {**cache, "rows": _value(np.array(rows, np.int64))}
+        with _as_runtime_errors():
+            made = self._reorder.run_with_ort_values(self.shape.cache, wanted)
         return {f"past_{name}": value for name, value in zip(self.shape.cache, made, strict=True)}
 
     def bias(self, suppressed: Sequence[int]) -> Any:
@@ -140,32 +155,30 @@ class Decoder:
         """Decode tokens, shape (rows, count), that begin at a position; rows of one item of the memory stand together.
 
         `asked` says of which tokens, row by row, the continuation is wanted, and `best` how many text tokens.
+
+        Raises:
+            RuntimeError: ONNX Runtime failed, for example out of memory.
         """
         rows, count = tokens.shape
         embedded = self._embed(tokens) + self._positions[position : position + count]
-        made = self._step.run_with_ort_values(
-            ["likely", "within", "groups", "total", "others", *self.shape.cache],
-            {
-                "embedded": _value(embedded.reshape(rows * count, self.shape.width)),
-                "asked": _value(asked),
-                "bias": bias,
-                **self._constants(rows, count, memory.items, len(asked), best),
-                **memory.values,
-                **cache,
-            },
-        )
-        logits, within, groups, total, others = (value.numpy() for value in made[:5])
+        wanted = {
+            "embedded": _value(embedded.reshape(rows * count, self.shape.width)),
+            "asked": _value(asked),
+            "bias": bias,
+            **self._constants(rows, count, memory.items, len(asked), best),
+            **memory.values,
+            **cache,
+        }
+        with _as_runtime_errors():
+            made = self._step.run_with_ort_values([*RESULTS, *self.shape.cache], wanted)
+        logits, within, groups, total, others = (value.numpy() for value in made[: len(RESULTS)])
         found = np.take_along_axis(groups, within // GROUP, axis=1) * GROUP + within % GROUP
-        past = {f"past_{name}": value for name, value in zip(self.shape.cache, made[5:], strict=True)}
+        past = {f"past_{name}": value for name, value in zip(self.shape.cache, made[len(RESULTS) :], strict=True)}
         return Likely(found, logits, total[:, 0], others, past)
 
     def _embed(self, tokens: Integers) -> Floats:
-        """Return the embeddings of tokens, rounded as their 8-bit form in the matrix of all tokens is."""
-        rows = self._embeddings[tokens].astype(np.float32)
-        if self._scales is not None:
-            return np.asarray(rows / self._scales.reshape(-1)[tokens][..., None], np.float32)
-        scale = LARGEST / np.maximum(np.abs(rows).max(axis=-1, keepdims=True), np.float32(1e-9))
-        return np.asarray(np.rint(rows * scale) / scale, np.float32)
+        """Return the embeddings of tokens, as their 8-bit form in the matrix of all tokens is."""
+        return np.asarray(self._embeddings[tokens] * self._factors[tokens][..., None], np.float32)
 
     def _make_constants(self, rows: int, count: int, items: int, asked: int, best: int) -> dict[str, Any]:
         arrays: dict[str, NDArray[Any]] = {
@@ -181,6 +194,15 @@ class Decoder:
 def remembered(arrays: dict[str, NDArray[Any]]) -> Memory:
     """Return a memory of arrays by name."""
     return Memory(arrays, {name: _value(array) for name, array in arrays.items()})
+
+
+@contextmanager
+def _as_runtime_errors() -> Iterator[None]:
+    """Have ONNX Runtime fail as CTranslate2 does, which names memory in the same way on every device."""
+    try:
+        yield
+    except Exception as error:
+        raise RuntimeError(f"out of memory: {error}" if is_about_memory(error) else str(error)) from error
 
 
 def _value(array: NDArray[Any]) -> Any:

@@ -3,6 +3,7 @@
 Runs in the engine child.
 """
 
+import logging
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from daemon.config.engines import CTRANSLATE2, ONNXRUNTIME
 from daemon.engine.encoder import FRAMES_PER_S, SILENCE, pick
 from daemon.engine.generate.beam_search import BeamSearch, Rules, Text
 from daemon.engine.generate.decoder import Decoder, Floats, Memory
-from daemon.engine.generate.model_bin import Weights, read_weights
+from daemon.engine.generate.model_bin import Weights, read_all
 from daemon.engine.generate.token_rules import Vocabulary
 from daemon.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 INT8 = ("int8", "int8_float32")
 MEASURED_ON = ("x86_64", "AMD64")
@@ -168,19 +171,25 @@ def _decoder(model: WhisperModel, folder: Path, text: int, threads: int, wanted:
     why_not = _why_not(model, wanted)
     if not why_not:
         try:
-            weights = read_weights(folder / "model.bin")
-        except Unavailable as error:  # CTranslate2 knows more versions of its format
-            why_not = str(error)
-        else:
-            if not is_known(weights):
-                why_not = f"{folder} has a decoder that is not Whisper's"
-            elif wanted == "auto" and weights["decoder/embeddings/weight"].shape[1] > WIDEST:
-                return None
-            else:
-                return Decoder(weights, text, _loudness(model), threads)
+            return _made(model, folder, text, threads, WIDEST if wanted == "auto" else None)
+        except Unavailable as error:
+            why_not = error.message
+        except Exception as error:  # whatever it is, CTranslate2 has loaded the model and may do without
+            why_not = f"{type(error).__name__}: {error}"
     if wanted == ONNXRUNTIME:
         raise Unavailable(f"model.decoder {ONNXRUNTIME!r} cannot be used: {why_not}", 'set it to "auto"')
+    log.info("texts come from CTranslate2, not from the decoder in ONNX Runtime: %s", why_not)
     return None
+
+
+def _made(model: WhisperModel, folder: Path, text: int, threads: int, widest: int | None) -> Decoder:
+    weights = read_all(folder / "model.bin")
+    if not is_known(weights):
+        raise Unavailable(f"{folder} has a decoder that is not Whisper's")
+    width = weights["decoder/embeddings/weight"].shape[1]
+    if widest and width > widest:
+        raise Unavailable(f"it was not measured with models wider than base, and this one has {width}")
+    return Decoder(weights, text, _loudness(model), threads)
 
 
 def _why_not(model: WhisperModel, wanted: str) -> str:

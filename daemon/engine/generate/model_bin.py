@@ -26,16 +26,32 @@ def read_weights(file: Path) -> Weights:
     """Return the arrays of a `model.bin` by name, as stored; they are read from the file when they are looked at.
 
     Raises:
-        Unavailable: The file has another version of the format.
+        Unavailable: The file has another version of the format, or arrays of a kind that NumPy does not have.
     """
+    return _read(file)[0]
+
+
+def read_all(file: Path) -> Weights:
+    """Return the same, and under their names those that are stored once because they are equal.
+
+    Raises:
+        Unavailable: As for `read_weights`.
+    """
+    weights, others = _read(file)
+    return weights | {name: weights[stored] for name, stored in others}
+
+
+def _read(file: Path) -> tuple[Weights, list[tuple[str, str]]]:
+    """Return the arrays, and which names stand for which others."""
     with file.open("rb") as stream:
-        reader = _Reader(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+        reader = _Reader(file, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     version = reader.number("<I")
     if version != BINARY_VERSION:
         raise Unavailable(f"{file} has version {version} of CTranslate2's format, not {BINARY_VERSION}")
     reader.text()
     reader.number("<I")
-    return dict(reader.variable() for _ in range(reader.number("<I")))
+    weights = dict(reader.variable() for _ in range(reader.number("<I")))
+    return weights, [(reader.text(), reader.text()) for _ in range(reader.number("<I"))]
 
 
 def let_go(weights: Weights) -> None:
@@ -75,7 +91,8 @@ def _owner(array: Any) -> Any:
 
 
 class _Reader:
-    def __init__(self, data: mmap.mmap) -> None:
+    def __init__(self, path: Path, data: mmap.mmap) -> None:
+        self._path = path
         self._data = data
         self._at = 0
 
@@ -89,7 +106,10 @@ class _Reader:
     def variable(self) -> tuple[str, NDArray[Any]]:
         name = self.text()
         shape = [self.number("<I") for _ in range(self.number("<B"))]
-        dtype = np.dtype(DTYPES[self.number("<B")])
+        number = self.number("<B")
+        if number not in DTYPES:
+            raise Unavailable(f"{name} in {self._path} has CTranslate2's type {number}, which NumPy does not have")
+        dtype = np.dtype(DTYPES[number])
         size = self.number("<I")
         self._at += size
         return name, np.frombuffer(self._data, dtype, size // dtype.itemsize, self._at - size).reshape(shape)

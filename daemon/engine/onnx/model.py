@@ -14,6 +14,7 @@ from onnx_asr.asr import TimestampedResult
 
 from daemon.chunk import BOTH, ENGLISH, SAMPLE_RATE, Chunk, Decoded, Segment, Suppressed, Word
 from daemon.engine.onnx.words import Spoken, lines, text_of, words
+from daemon.engine.ort_errors import is_about_memory
 from daemon.engine.segments import compression_ratio, in_recording, loudest_db, pause_s, silence_db
 from daemon.engine.text_language import TextLanguage
 
@@ -21,8 +22,6 @@ SHORTEST = SAMPLE_RATE // 2
 """Samples: shorter audio is padded, as the features of a few frames have no mean and no deviation."""
 UNHEARD_S = 2.0
 """Sound this long after the last word was left out, and is heard once more by itself."""
-MEMORY_FAILURES = ("allocate memory", "alloc_failed", "bad_alloc", "out of memory")
-"""How ONNX Runtime and the libraries below it say, in lower case, that there is too little memory."""
 
 
 class OnnxModel:
@@ -75,7 +74,7 @@ class OnnxModel:
         try:
             return self._model.recognize([*audio], **told)
         except Exception as error:  # ONNX Runtime's errors have no common class
-            if any(said in str(error).lower() for said in MEMORY_FAILURES):
+            if is_about_memory(error):
                 raise MemoryError(f"out of memory: {error}") from error
             raise
 
