@@ -1,6 +1,7 @@
 """The decoder on real media: every container, damage, lies, bombs, files that point elsewhere."""
 
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pytest
 
 from daemon.chunk import SAMPLE_RATE, Chunk, Options
 from daemon.clips import CLIPS
+from daemon.decode.media import Media
 from daemon.decode.opened import OpenRecording
+from daemon.decode.parts import Part
+from daemon.decode.resample import Resampler, Sound
 from daemon.errors import BadRecording
 from daemon.processes.protocol import Open, Window
 from daemon.sound import RecordedAt
@@ -215,3 +219,33 @@ def test_a_recording_has_its_own_date(tmp_path: Path, suffix: str, tags: dict[st
     os.utime(path, (1_000_000_000, 1_000_000_000))
     _, window = decode(path)
     assert window.sound.recorded_at == RecordedAt(time, "container" if tags else "file")
+
+
+def media(path: Path) -> Media:
+    fd = os.open(path, os.O_RDONLY)
+    return Media(fd, Part(0, path.stat().st_size))
+
+
+@pytest.mark.parametrize(("seconds", "damaged"), [(8.1, 0), (7.9, 1)])
+def test_a_recording_of_short_frames_is_as_long_as_it_is(tmp_path: Path, seconds: float, damaged: int) -> None:
+    """What is gathered of its end counts, too: more than two seconds must be missing."""
+    opened = media(encode(tmp_path / "a.opus", "libopus", seconds))
+    opened._promised_s = 10.0
+    assert sum(map(len, opened.samples())) == pytest.approx(seconds * SAMPLE_RATE, abs=0.03 * SAMPLE_RATE)
+    assert opened.damaged == damaged
+    opened.close()
+
+
+@pytest.mark.parametrize("method", ["finish", "give"])
+def test_what_cannot_be_resampled_is_damage_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def fail(_: Resampler) -> Iterator[Sound]:
+        raise ValueError("cannot be resampled")
+        yield
+
+    opened = media(encode(tmp_path / "a.opus", "libopus", 4.0))
+    monkeypatch.setattr(Resampler, method, fail)
+    assert sum(map(len, opened.samples())) < 4 * SAMPLE_RATE
+    assert opened.damaged > 0
+    opened.close()

@@ -90,10 +90,11 @@ class Decoder:
         self.shape: Shape = shape_of(weights, text)
         self._positions = weights["decoder/position_encodings/encodings"].astype(np.float32)
         # A copy: the file may be replaced while the daemon runs.
-        self._embeddings, self._factors = (np.array(part) for part in quantized(weights, "decoder/embeddings"))
+        embeddings, factors = quantized(weights, "decoder/embeddings")
+        self._embeddings, self._factors = np.array(embeddings), np.array(factors)
         tied = weights["decoder/embeddings/weight"] is weights.get("decoder/projection/weight")
         for name in ("embeddings", "projection") if tied else ("embeddings",):
-            small = {"weight": self._embeddings, "weight_scale": 1 / self._factors}
+            small: Weights = {"weight": self._embeddings, "weight_scale": 1 / self._factors}
             weights = weights | {f"decoder/{name}/{part}": array for part, array in small.items()}
         self._order = paired(loudness)
         self._step = _session(step_graph(weights, self.shape), threads)
