@@ -215,6 +215,7 @@ def _session(graph: Graph, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other workers need the processor
+    options.enable_cpu_mem_arena = False  # as fast, and 15 to 50 MB less: an arena keeps its largest caches
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_external_initializers(list(graph.large), [_value(array) for array in graph.large.values()])
     return onnxruntime.InferenceSession(graph.model(), options, providers=["CPUExecutionProvider"])
