@@ -93,7 +93,7 @@ def test_the_keys_of_editors_work(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     before = page.evaluate(f"{media}.currentTime")
     page.keyboard.press("l")
-    becomes(page, f"{media}.currentTime > {before} + 2")
+    becomes(page, f"{media}.currentTime > {before} + 1")
     page.keyboard.press(">")
     assert page.evaluate(f"{media}.playbackRate") == 1.25
     page.get_by_label("Speed").focus()

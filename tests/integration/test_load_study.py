@@ -1,7 +1,10 @@
 """The benchmark of one daemon under load: a small run of the real thing."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -38,8 +41,9 @@ def test_a_daemon_that_transcribes_nothing_is_no_result(tmp_path: Path, monkeypa
 
 
 def test_a_tree_that_has_only_its_root() -> None:
-    import os
-
-    look = Tree(os.getpid()).look()
+    with subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], stdin=PIPE, stdout=PIPE) as alone:
+        assert alone.stdout is not None and alone.stdout.readline()
+        look = Tree(alone.pid).look()
+        alone.communicate(b"\n")
     assert look.cpu_s[DAEMON] > 0 and look.cpu_s[ENGINES] == look.cpu_s[DECODERS] == 0
     assert 0 < look.tree_mb <= look.peak_mb + 1
