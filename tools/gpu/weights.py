@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from daemon.engine.generate import model_bin
 from daemon.engine.generate.model_bin import DTYPES, Weights, read_weights
 
 IDS = {np.dtype(kind): number for number, kind in DTYPES.items()}
-LARGEST = 127.0
 
 
 def quantize(source: Path, target: Path) -> None:
@@ -37,11 +37,8 @@ def quantized(weights: Weights) -> Weights:
         if value.ndim != 2 or not name.endswith("/weight"):
             made[name] = value
             continue
-        wide = value.astype(np.float32)
-        most = np.abs(wide).max(axis=1)
-        scale = LARGEST / np.where(most == 0, LARGEST, most)
-        made[name] = np.rint(wide * scale[:, None]).astype(np.int8)
-        made[f"{name}_scale"] = scale.astype(np.float32)
+        made[name], factors = model_bin.quantized(weights, name.removesuffix("/weight"))
+        made[f"{name}_scale"] = 1 / factors
     return dict(sorted(made.items()))
 
 

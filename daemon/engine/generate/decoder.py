@@ -33,6 +33,7 @@ FORBIDDEN = np.float32(-1e30)
 TIME_STEP = 16
 """The time that was heard is padded to a multiple of this: byte products are slow at odd widths."""
 OUTSIDE = 1e30
+EMBEDDINGS = "decoder/embeddings/weight"
 RESULTS = ("likely", "within", "groups", "total", "others")
 """What a step computes beside the keys and values."""
 Floats = NDArray[np.float32]
@@ -92,10 +93,10 @@ class Decoder:
         # A copy: the file may be replaced while the daemon runs.
         embeddings, factors = quantized(weights, "decoder/embeddings")
         self._embeddings, self._factors = np.array(embeddings), np.array(factors)
-        tied = weights["decoder/embeddings/weight"] is weights.get("decoder/projection/weight")
-        for name in ("embeddings", "projection") if tied else ("embeddings",):
-            small: Weights = {"weight": self._embeddings, "weight_scale": 1 / self._factors}
-            weights = weights | {f"decoder/{name}/{part}": array for part, array in small.items()}
+        # Quantized once for all graphs: those that are stored once are one matrix.
+        same = [name for name in (EMBEDDINGS, "decoder/projection/weight") if weights.get(name) is weights[EMBEDDINGS]]
+        weights = weights | dict.fromkeys(same, self._embeddings)
+        weights = weights | dict.fromkeys([f"{name}_scale" for name in same], 1 / self._factors)
         self._order = paired(loudness)
         self._step = _session(step_graph(weights, self.shape), threads)
         self._memory = _session(memory_graph(weights, self.shape, self._order), threads)

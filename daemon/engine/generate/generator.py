@@ -21,6 +21,7 @@ from daemon.engine.generate.beam_search import BeamSearch, Rules, Text
 from daemon.engine.generate.decoder import Decoder, Floats, Memory
 from daemon.engine.generate.model_bin import Weights, read_all
 from daemon.engine.generate.token_rules import Vocabulary
+from daemon.engine.model_files import MODEL_FILE
 from daemon.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -126,11 +127,11 @@ class Generator:
             wanted: How.
 
         Raises:
-            RuntimeError: CTranslate2 failed, for example out of device memory.
+            RuntimeError: CTranslate2 or ONNX Runtime failed, for example out of memory.
         """
-        longest = min(wanted.new_tokens, POSITIONS - len(prompts[0]) + 1)
         if self._search is None or wanted.temperature > 0 or not self._is_timed(prompts):
             return self._by_ctranslate2(speech.encoded(members), prompts, wanted)
+        longest = min(wanted.new_tokens, POSITIONS - len(prompts[0]) + 1)
         rules = Rules(wanted.suppressed, MAX_INITIAL_TIMESTAMP, longest)
         return self._search.run(speech.memory(members), prompts, wanted.beam_size, rules)
 
@@ -183,7 +184,7 @@ def _decoder(model: WhisperModel, folder: Path, text: int, threads: int, wanted:
 
 
 def _made(model: WhisperModel, folder: Path, text: int, threads: int, widest: int | None) -> Decoder:
-    weights = read_all(folder / "model.bin")
+    weights = read_all(folder / MODEL_FILE)
     if not is_known(weights):
         raise Unavailable(f"{folder} has a decoder that is not Whisper's")
     width = weights["decoder/embeddings/weight"].shape[1]
