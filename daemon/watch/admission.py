@@ -7,7 +7,7 @@ from daemon.config.options import Place, locate
 from daemon.config.settings import Settings, Watch
 from daemon.store.records import readable
 from daemon.watch.listing import classify
-from daemon.watch.names import UPLOAD, Kind, Names
+from daemon.watch.names import TEMPORARY, UPLOAD, Kind, Names
 
 NEVER = {
     Kind.TRANSCRIPT: "named like a transcript, which is never a recording",
@@ -76,10 +76,15 @@ def _below_folder(watch: Watch, names: Names, path: bytes, place: Place) -> Admi
         return Admission(path, place, f"cannot be examined: {error.strerror}")
     found = classify(watch.path, place.below, status, names)
     if found is None:
-        reason = "an upload that is not whole yet" if UPLOAD.fullmatch(name) else "a folder, not a recording"
-        return Admission(path, place, reason)
+        return Admission(path, place, _no_file_of_yours(name))
     reason = "" if found.kind is Kind.RECORDING else found.reason or NEVER[found.kind]
     return Admission(path, place, reason, found.fingerprint)
+
+
+def _no_file_of_yours(name: bytes) -> str:
+    if UPLOAD.fullmatch(name):
+        return "an upload that is not whole yet"
+    return "a temporary file of the daemon's" if TEMPORARY.fullmatch(name) else "a folder, not a recording"
 
 
 def _refused_folder(watch: Watch, names: Names, parts: list[bytes]) -> str:

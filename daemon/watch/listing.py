@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from daemon.filesystem import fingerprint, open_beneath
 from daemon.watch.magic import HEAD_BYTES, is_media
-from daemon.watch.names import UPLOAD, Kind, Names
+from daemon.watch.names import TEMPORARY, UPLOAD, Kind, Names
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ def look(root: Path, path: bytes, names: Names) -> Found | None:
 
 
 def classify(root: Path, path: bytes, status: os.stat_result, names: Names) -> Found | None:
-    """Return what a path below a folder is; None for a plain folder, and for what the page has yet to receive.
+    """Return what a path below a folder is; None for a plain folder, an upload on its way and a temporary file.
 
     Args:
         root: The watched folder.
@@ -115,7 +115,7 @@ def classify(root: Path, path: bytes, status: os.stat_result, names: Names) -> F
         names: How files are told apart by their names.
     """
     name = os.path.basename(path)
-    if UPLOAD.fullmatch(name):
+    if UPLOAD.fullmatch(name) or TEMPORARY.fullmatch(name):
         return None
     reason = names.ignored(name)
     if names.is_settings(name):

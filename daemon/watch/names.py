@@ -28,6 +28,9 @@ the case: bins, snapshots and earlier versions, previews, bookkeeping. Recording
 UPLOAD = re.compile(rb"\.upload-([0-9a-f]{32})\.(part|json|toml)")
 """What the page keeps in a watched folder while a recording is on its way (daemon/web/inbox.py)."""
 
+TEMPORARY = re.compile(rb"\.transcribed-[\w.-]+\.tmp")
+"""What the daemon has in a watched folder for a moment: a transcript that replaces another, what is being deleted."""
+
 _BOOKKEEPING = re.compile("|".join(map(translate, BOOKKEEPING)), re.IGNORECASE)
 
 

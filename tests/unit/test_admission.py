@@ -23,6 +23,7 @@ def tree(tmp_path: Path) -> Path:
     names = (
         "a.wav", "A.MP3", "notes.pdf", "noextension", "a.txt", "a.json", ".hidden.wav", "b.wav.part", "~c.wav",
         "sub/d.ogg", "sub/deep/e.flac", "~tmp/f.wav", "own/g.wav", "sub/.h.wav", f".upload-{'0' * 32}.part",
+        ".transcribed-7-txt.tmp",
     )  # fmt: skip
     for name in names:
         (inbox / name).touch()
@@ -92,6 +93,7 @@ def test_it_says_what_the_scanner_does(tree: Path, recursive: bool) -> None:
         ("._a.wav", BOOKKEEPING),
         ("sub", "a folder, not a recording"),
         (f".upload-{'0' * 32}.part", "an upload that is not whole yet"),
+        (".transcribed-7-txt.tmp", "a temporary file of the daemon's"),
         ("a" * 300 + ".wav", "cannot be examined: File name too long"),
         (".", "is a watched folder itself, not a recording in it"),
         ("../elsewhere/i.wav", "is not below a watched folder"),

@@ -43,6 +43,17 @@ def test_what_the_page_has_yet_to_receive_is_not_even_listed(tmp_path: Path) -> 
     assert found(tmp_path, Names()) == {f".upload-{key}.wav": Kind.RECORDING, ".upload-1.part": Kind.OTHER}
 
 
+def test_temporary_files_of_the_daemon_are_not_even_listed(tmp_path: Path) -> None:
+    key = "0123456789abcdef" * 2
+    for part in ("7-txt", "7-en.srt", "7-live.txt", "7-delete", f"{key}-options"):
+        name = f".transcribed-{part}.tmp"
+        (tmp_path / name).touch()
+        assert look(tmp_path, name.encode(), NAMES) is None and not is_refused(tmp_path, name.encode(), NAMES)
+    for name in (".transcribed-7-txt.wav", ".transcribed.tmp"):
+        (tmp_path / name).touch()
+    assert found(tmp_path, Names()) == {".transcribed-7-txt.wav": Kind.RECORDING, ".transcribed.tmp": Kind.OTHER}
+
+
 def test_links_pipes_and_sockets_are_special_and_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
