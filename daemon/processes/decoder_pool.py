@@ -42,6 +42,8 @@ class _Decoder:
     since: float = 0.0
     asked: deque[int] = field(default_factory=deque)
     """Open recordings whose next window is wanted."""
+    forgotten: list[int] = field(default_factory=list)
+    """Recordings that it is told to close once it listens."""
     opened: int = 0
     recycle: bool = False
     follows: int = 0
@@ -144,7 +146,8 @@ class DecoderPool:
                 return
             if job_id in decoder.asked:
                 decoder.asked.remove(job_id)
-            self._send(decoder, Close(job_id))
+            decoder.forgotten.append(job_id)
+            self._close_forgotten(decoder)
 
     def hand_out(self) -> None:
         """Give idle decoders something to do: new recordings first, they are quick to open."""
@@ -201,6 +204,14 @@ class DecoderPool:
         self._unopened.clear()
         self._of.clear()
 
+    def _close_forgotten(self, decoder: _Decoder) -> None:
+        """Tell a decoder what to close, unless it is at work: it may be sending a window, which nobody reads now.
+
+        If both sent more than their connection holds, each would wait for the other for ever.
+        """
+        while decoder.forgotten and decoder.current is None:
+            self._send(decoder, Close(decoder.forgotten.pop(0)))
+
     def _may_grow(self) -> bool:
         if not self.may_start:
             return False
@@ -218,6 +229,7 @@ class DecoderPool:
         decoder.child.end(gently=True)
 
     def _next_order(self, decoder: _Decoder) -> None:
+        self._close_forgotten(decoder)
         if self._unopened and not decoder.recycle:
             order, fd = self._unopened.popleft()
             self._open(decoder, order, fd)
