@@ -154,7 +154,10 @@ def test_a_recording_that_is_closed_is_asked_nothing_more(house: House) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_recordings_are_closed_while_their_decoder_sends_what_nobody_reads(pool: DecoderPool, tmp_path: Path) -> None:
+def test_recordings_are_closed_while_their_decoder_sends_what_nobody_reads(
+    pool: DecoderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_pool, "PATIENCE_S", 60.0)  # all in one decoder
     many = 400
     long, short = (write_wav(tmp_path / f"{seconds}.wav", seconds) for seconds in (70.0, 0.1))
     for job_id, file in ((0, long), *((job_id, short) for job_id in range(1, many))):
