@@ -81,6 +81,8 @@ class Options:
     hotwords: tuple[str, ...] = ()
     suppress_words: tuple[str, ...] = ()
     replace: dict[str, str] = field(default_factory=dict)
+    speakers: str = "off"
+    """Who says what: `off`, `auto`, or how many people speak: `2`, or from and to: `2-6`."""
     languages: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is different in a language, by its code: names and values of fields; empty once the language is given."""
 
@@ -116,6 +118,28 @@ class Segment:
     """The channel that it was heard on, from 1; 0 if the channels were mixed."""
     beam_size: int | None = None
     """The beam of the search that found it, 1 of a greedy one; None if it was drawn at random, or is not known."""
+    speaker: str = ""
+    """Who says it: `S1`, `S2`, … in the order in which they first speak; "" if that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How somebody sounds for a moment; times are seconds in the recording."""
+
+    start_s: float
+    end_s: float
+    embedding: bytes
+    """A direction in the space of the speaker model: float16, little-endian, of length 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A stretch in which one person speaks; times are seconds in the recording."""
+
+    start_s: float
+    end_s: float
+    speaker: str
+    """As `Segment.speaker`."""
 
 
 @dataclass(frozen=True, slots=True)
