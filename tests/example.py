@@ -12,6 +12,7 @@ from daemon.chunk import Options
 from daemon.config.parallelism import Parallelism, Setup
 from daemon.monitor.metrics import row
 from daemon.monitor.sample import Gpu, Probe, Work
+from daemon.processes.decoder_pool import DecoderPool
 from daemon.publish.corrections import Typed, corrected
 from daemon.sound import RecordedAt, Sound, Track
 from daemon.store import records
@@ -21,6 +22,8 @@ from daemon.store.queries import Queries
 from daemon.store.records import Batch, Job, MadeWith, Output, Result, Seen
 from daemon.store.store import Store
 from daemon.store.versions import MACHINE
+from daemon.transcribe.active_job import ActiveJob
+from daemon.transcribe.speakers import Speakers
 from daemon.transcribe.stages import StageRunner
 from tests.builders import host, result, sample, segment
 
@@ -206,6 +209,10 @@ def _finish(store: Store, recording: Recording, number: int) -> None:
         speech_s=recording.duration_s * SPEECH,
         damaged=recording.damaged, sound=Sound((track,), (1,), channels, when, recording.warnings),
     )  # fmt: skip
+    if channels:
+        speakers = Speakers(store, DecoderPool(0), attempts=3)
+        assert speakers.are_told(ActiveJob(replace(job, options=replace(job.options, speakers="auto")), detects=False))
+        store.name_speaker(job.id, "S1", "Smith & Sons")
     _publish(store, job, recording.warnings)
 
 

@@ -39,6 +39,7 @@ from daemon.store.schema import (
     versions,
     waveforms,
 )
+from daemon.store.speaker_tables import speakers, voices
 from daemon.store.stages import keep_stages
 from daemon.store.versions import IS_CURRENT, carry_over
 
@@ -51,7 +52,7 @@ STARTED_OVER = {
     "language_probability": None,
 }
 """What is set in the row of a job of which nothing is computed yet."""
-COMPUTED = (chunks, segments, translations, suppressed, stages, waveforms)
+COMPUTED = (chunks, segments, translations, suppressed, stages, waveforms, voices, speakers)
 """The tables of what was computed from a recording."""
 # Statements that run for every recording are made once: SQLAlchemy takes longer to make one than SQLite to run it.
 DETECTED = update(jobs).where(OF_JOB).values(language=bindparam("code"), language_probability=bindparam("sure"))

@@ -16,7 +16,7 @@ from daemon.store.records import Result
 from daemon.store.schema import DONE, chunks, jobs, segments, suppressed, translations
 
 OF_CHUNK = ("job_id", "idx", "start_s", "end_s", "attempts", "guards", "fallbacks", "rests", "digest")
-OF_LINE = [field.name for field in fields(Segment) if field.name not in ("words", "channel")]
+OF_LINE = [field.name for field in fields(Segment) if field.name not in ("words", "channel", "speaker")]
 
 NEW_CHUNK = upsert(chunks).on_conflict_do_nothing()
 NEW_SEGMENTS, NEW_TRANSLATIONS, NEW_SUPPRESSED = insert(segments), insert(translations), insert(suppressed)
@@ -33,13 +33,14 @@ PROGRESS = (
 def save_results(db: Connection, results: Sequence[Result]) -> None:
     """Insert finished chunks and their lines, which may be of any jobs; a chunk that is there already stays."""
     fresh = [result for result in results if _is_new(db, result)]
-    said = [row for each in fresh for row in _lines(each, each.segments)]
+    said = [row for each in fresh for row in rows_of(each.job_id, each.idx, each.segments, each.channel)]
+    english = [row for each in fresh for row in rows_of(each.job_id, each.idx, each.translation, each.channel)]
     left_out = [
         {"job_id": each.job_id, "chunk": each.idx, **asdict(line)} for each in fresh for line in each.suppressed
     ]
     rows = (
         (NEW_SEGMENTS, [row | {"parted": parted(row["text"])} for row in said]),
-        (NEW_TRANSLATIONS, [row for each in fresh for row in _lines(each, each.translation)]),
+        (NEW_TRANSLATIONS, english),
         (NEW_SUPPRESSED, left_out),
         (PROGRESS, _progress(fresh)),
     )
@@ -53,11 +54,12 @@ def _is_new(db: Connection, result: Result) -> bool:
     return bool(db.execute(NEW_CHUNK, {"state": DONE, **row}).rowcount)
 
 
-def _lines(result: Result, lines: Sequence[Segment]) -> Iterator[dict[str, Any]]:
+def rows_of(job_id: int, chunk: int, lines: Sequence[Segment], channel: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the lines of a chunk, in `segments` without `parted`, or in `translations`."""
     for idx, line in enumerate(lines):
         row = {name: getattr(line, name) for name in OF_LINE}
         words = None if line.words is None else json.dumps([asdict(word) for word in line.words], ensure_ascii=False)
-        place = {"job_id": result.job_id, "chunk": result.idx, "idx": idx, "channel": result.channel}
+        place = {"job_id": job_id, "chunk": chunk, "idx": idx, "channel": channel, "speaker": line.speaker or None}
         yield row | place | {"words": words}
 
 

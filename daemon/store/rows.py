@@ -67,6 +67,16 @@ class SegmentRow(TypedDict):
     channel: int
 
 
+class SpeakerRow(TypedDict):
+    """Somebody who speaks in a recording."""
+
+    speaker: str
+    name: str
+    """What people have called them, or else the same as `speaker`."""
+    seconds: float
+    share: float
+
+
 class StageRow(TypedDict):
     """How far a stage of a job is, and what it has found: None while it goes on."""
 

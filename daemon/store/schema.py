@@ -118,6 +118,7 @@ def _of_lines(name: str, *more: Column[Any]) -> Table:
         Column("beam_size", Integer),
         Column("words", Text),
         Column("channel", Integer, nullable=False, server_default=text("0")),
+        Column("speaker", Text),
         *more,
         UniqueConstraint("job_id", "chunk", "idx", name=f"uq_{name}_place"),
     )

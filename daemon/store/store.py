@@ -38,6 +38,7 @@ from daemon.store.schema import (
 from daemon.store.stages import Stages
 from daemon.store.transcripts import Transcripts
 from daemon.store.versions import IS_LATE, NOT_EXPORTED, Versions, unpublished
+from daemon.store.voices import Voices
 
 PUBLISHED = update(outputs).where(outputs.c.job_id == bindparam("of_job")).values(published=True)
 FINISHED = (
@@ -53,7 +54,7 @@ FINISHED = (
 )
 
 
-class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Versions, Stages, Measurements, Requests, Outbox):
+class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Versions, Stages, Voices, Measurements, Requests, Outbox):
     """Jobs from claim to end."""
 
     def release_orphans(self) -> int:

@@ -1,6 +1,8 @@
 """What is read back of a transcript: its lines, its chunks, and what was left out."""
 
 import json
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -9,7 +11,9 @@ from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
 from daemon.store.line_order import in_order
 from daemon.store.reading import Reading
 from daemon.store.records import StoredChunk
+from daemon.store.rows import SpeakerRow
 from daemon.store.schema import chunks, lines, segments, suppressed, translations, waveforms
+from daemon.store.speaker_tables import speakers, speaking
 from daemon.store.versions import Line, line_of
 
 # Every job runs these queries at least once. Building them once, here, halves the time they take.
@@ -38,6 +42,21 @@ LINES_OF = (
     .order_by(segments.c.chunk, segments.c.idx)
 )
 
+LINES_OF_CHUNKS, ENGLISH_LINES_OF_CHUNKS = (
+    select(each).where(each.c.job_id == bindparam("job")).order_by(each.c.chunk, each.c.idx)
+    for each in (segments, translations)
+)
+SPEAKING = (
+    select(speaking)
+    .where(speaking.c.job_id == bindparam("job"))
+    .order_by(func.length(speaking.c.speaker), speaking.c.speaker)
+    .where(speaking.c.job_id == bindparam("job"))
+    .order_by(func.length(speaking.c.speaker), speaking.c.speaker)
+)
+NAMES = select(speakers.c.speaker, speakers.c.name).where(
+    speakers.c.job_id == bindparam("job"), speakers.c.name.is_not(None)
+)
+
 
 class Transcripts(Reading):
     """Reads of what a job has stored."""
@@ -56,6 +75,21 @@ class Transcripts(Reading):
     def translation(self, job_id: int) -> list[Segment]:
         """Return the English text of a job that is to have both, likewise."""
         return [_segment(row) for row in self._read(lambda db: db.execute(TRANSLATED_LINES, {"job": job_id}).all())]
+
+    def chunk_lines(self, job_id: int, *, english: bool = False) -> list[tuple[int, list[Segment]]]:
+        """Return the lines of each chunk of a job that has some, as the machine heard them, or in English."""
+        statement = ENGLISH_LINES_OF_CHUNKS if english else LINES_OF_CHUNKS
+        rows = self._read(lambda db: db.execute(statement, {"job": job_id}).all())
+        return [(chunk, [_segment(row) for row in lines]) for chunk, lines in groupby(rows, attrgetter("chunk"))]
+
+    def speaking(self, job_id: int) -> list[SpeakerRow]:
+        """Return who speaks in a recording, in the order in which they first do."""
+        rows = self._read(lambda db: db.execute(SPEAKING, {"job": job_id}).all())
+        return [{"speaker": row.speaker, "name": row.name, "seconds": row.seconds, "share": row.share} for row in rows]
+
+    def names(self, job_id: int) -> dict[str, str]:
+        """Return what people have called the speakers of a recording, by their labels."""
+        return {row.speaker: row.name for row in self._read(lambda db: db.execute(NAMES, {"job": job_id}).all())}
 
     def unheard(self, job_id: int) -> tuple[float, float]:
         """Return the seconds of speech for which there is no text: of text that was left out, of chunks without any."""
@@ -94,5 +128,5 @@ def _segment(row: Any) -> Segment:
     words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
     return Segment(
         row.start_s, row.end_s, row.text, row.avg_logprob, row.no_speech_prob, row.compression_ratio,
-        row.temperature, row.language, words, row.channel, row.beam_size,
+        row.temperature, row.language, words, row.channel, row.beam_size, row.speaker or "",
     )  # fmt: skip

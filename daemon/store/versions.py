@@ -28,7 +28,7 @@ IS_CURRENT: ColumnElement[bool] = literal_column("versions.current")
 """The condition that a version counts."""
 IS_LATE: ColumnElement[bool] = literal_column("NOT versions.published")
 """The condition that the files do not say yet what a version says."""
-KEPT = ("start_s", "end_s", "text", "channel", "language", "edited", "fixed")
+KEPT = ("start_s", "end_s", "text", "channel", "language", "speaker", "edited", "fixed")
 """What is kept of the lines of each version; words and measures only of the one that counts."""
 
 
@@ -106,7 +106,7 @@ def line_of(row: Any) -> Line:
     return Line(
         row.start_s, row.end_s, row.text, row.avg_logprob or 0.0, row.no_speech_prob or 0.0,
         row.compression_ratio or 0.0, row.temperature or 0.0, row.language or "", words, row.channel, row.beam_size,
-        bool(row.edited), bool(row.fixed),
+        row.speaker or "", bool(row.edited), bool(row.fixed),
     )  # fmt: skip
 
 
@@ -182,4 +182,5 @@ def _line(values: dict[str, Any]) -> Line:
 def _row(job_id: int, idx: int, line: Line) -> dict[str, Any]:
     values = asdict(line) | (dict.fromkeys(MEASURES) if line.edited else {})
     words = None if line.words is None else json.dumps(values["words"], ensure_ascii=False)
-    return {**values, "job_id": job_id, "chunk": 0, "idx": idx, "words": words, "parted": parted(line.text)}
+    known = {"words": words, "speaker": line.speaker or None, "parted": parted(line.text)}
+    return {**values, "job_id": job_id, "chunk": 0, "idx": idx, **known}

@@ -1,0 +1,91 @@
+"""Who says what: how people sound while a job runs, and who speaks in it once that is known."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from daemon.chunk import Segment, Voice
+from daemon.store.access import Access
+from daemon.store.full_text import parted
+from daemon.store.results import NEW_SEGMENTS, NEW_TRANSLATIONS, rows_of
+from daemon.store.schema import segments, translations
+from daemon.store.speaker_tables import speakers, voices
+
+ChunkLines = tuple[int, Sequence[Segment]]
+"""The number of a chunk, and its lines."""
+
+NEW_VOICES = upsert(voices).on_conflict_do_nothing()
+VOICED = select(func.max(voices.c.chunk)).where(voices.c.job_id == bindparam("job"))
+VOICES_OF = (
+    select(voices.c.start_s, voices.c.end_s, voices.c.embedding)
+    .where(voices.c.job_id == bindparam("job"))
+    .order_by(voices.c.chunk, voices.c.idx)
+)
+
+
+class Voices(Access):
+    """The rows of `voices` and `speakers`; `forget` drops them together with the chunks that they are of."""
+
+    def keep_voices(self, found: Iterable[tuple[int, int, Sequence[Voice]]]) -> None:
+        """Keep how people sound in chunks of running jobs: (job, chunk, voices)."""
+        rows = [
+            {
+                "job_id": job_id, "chunk": chunk, "idx": idx,
+                "start_s": each.start_s, "end_s": each.end_s, "embedding": each.embedding,
+            }
+            for job_id, chunk, heard in found
+            for idx, each in enumerate(heard)
+        ]  # fmt: skip
+        if rows:
+            self._write(lambda db: db.execute(NEW_VOICES, rows))
+
+    def voiced(self, job_id: int) -> int:
+        """Return up to which chunk, not included, the voices of a job are kept; they are found in order."""
+        last = self._read(lambda db: db.execute(VOICED, {"job": job_id}).scalar())
+        return 0 if last is None else last + 1
+
+    def voices(self, job_id: int) -> list[Voice]:
+        """Return how people sound in a recording, in the order in which its chunks were cut."""
+        return [Voice(*row) for row in self._read(lambda db: db.execute(VOICES_OF, {"job": job_id}).all())]
+
+    def name_speaker(self, job_id: int, speaker: str, name: str) -> bool:
+        """Give a speaker of a job that is done a name, or take it away with ""; return whether there is such a one."""
+        named = update(speakers).where(speakers.c.job_id == job_id, speakers.c.speaker == speaker)
+        return self._write(lambda db: db.execute(named.values(name=name or None)).rowcount > 0)
+
+    def tell_speakers(
+        self, job_id: int, said: Sequence[ChunkLines], english: Sequence[ChunkLines], who: Mapping[str, bytes | None]
+    ) -> None:
+        """Put the lines of a running job in the place of those that it had, each with its speaker.
+
+        Args:
+            job_id: The job.
+            said: The lines of its chunks.
+            english: Those of the translation, if there are two texts.
+            who: The mean of the voices of each speaker, float16; None where they were told apart by channel.
+        """
+
+        def work(db: Connection) -> None:
+            for table, statement, of_chunks in (
+                (segments, NEW_SEGMENTS, said),
+                (translations, NEW_TRANSLATIONS, english),
+            ):
+                db.execute(delete(table).where(table.c.job_id == job_id))
+                rows = [
+                    row
+                    for chunk, lines in of_chunks
+                    for row in rows_of(job_id, chunk, lines, lines[0].channel if lines else 0)
+                ]
+                if table is segments:
+                    rows = [row | {"parted": parted(row["text"])} for row in rows]
+                if rows:
+                    db.execute(statement, rows)
+            db.execute(delete(speakers).where(speakers.c.job_id == job_id))
+            if who:
+                db.execute(
+                    insert(speakers),
+                    [{"job_id": job_id, "speaker": label, "embedding": mean} for label, mean in who.items()],
+                )
+
+        self._write(work)
