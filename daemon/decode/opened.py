@@ -122,6 +122,11 @@ class OpenRecording:
         return True
 
     @property
+    def speaker_model(self) -> str:
+        """The file of the model that tells voices apart; "" where nobody asks for that."""
+        return self._order.speaker_model
+
+    @property
     def given(self) -> int:
         """How many chunks it has given so far."""
         return self._idx
@@ -150,6 +155,7 @@ class OpenRecording:
             damaged=self._damaged + self._media.damaged,
             sound=self._sound if self._ended else NOTHING_HEARD,
             waveform=self._waveform.levels if self._ended else b"",
+            voices_follow=bool(self.speaker_model),
         )
 
     @property

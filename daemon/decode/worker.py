@@ -11,11 +11,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 
 from daemon.decode.growing import Interrupted
+from daemon.decode.listening import Listener, told_apart
 from daemon.decode.opened import OpenRecording
 from daemon.decode.sandbox import enter_sandbox
 from daemon.decode.vad import Looks, warm_up
 from daemon.errors import BadRecording, FailedRecording
-from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, StillGrowing
+from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, StillGrowing, TellApart
 
 LOOK_S = 0.5
 """How often a recording that grows is looked at for more."""
@@ -23,7 +24,7 @@ SIGN_OF_LIFE_S = 5.0
 """How often the daemon is told that there is no more of it for now."""
 
 TROUBLE = (BadRecording, FailedRecording, MemoryError, OSError)
-Order = Open | Next | Close
+Order = Open | Next | TellApart | Close
 
 
 def main(conn: Connection) -> None:
@@ -41,6 +42,7 @@ class _Decoder:
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
         self._recordings: dict[int, OpenRecording] = {}
+        self._listener = Listener()
         self._put_back: list[tuple[Order, int]] = []
         """An order that came while a recording was waited for, and its descriptor."""
 
@@ -70,7 +72,7 @@ class _Decoder:
                 before = self._recordings.pop(order.job_id, None)
                 self._recordings[order.job_id] = opened = self._open(order, fd, before)
                 self._conn.send(Opened(order.job_id, order.run, opened.content_hash, opened.header_s))
-            case Next(job_id) if job_id in self._recordings:
+            case Next(job_id, voiced) if job_id in self._recordings:
                 recording = self._recordings[job_id]
                 run, window = recording.run, recording.next_window()
                 if recording.run != run:
@@ -80,6 +82,11 @@ class _Decoder:
                 if window.last:
                     self._recordings.pop(job_id).close()
                 self._conn.send(window)
+                if window.voices_follow:
+                    for heard in self._listener.heard(window, recording.speaker_model, voiced):
+                        self._conn.send(heard)
+            case TellApart():
+                self._conn.send(told_apart(order))
             case Close(job_id) if job_id in self._recordings:
                 self._recordings.pop(job_id).close()
 
