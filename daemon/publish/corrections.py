@@ -1,7 +1,7 @@
 """Turns what somebody has typed into the lines of a transcript: checked, and in step with the recording. Pure."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Self
@@ -34,18 +34,21 @@ class Typed:
     text: str
     channel: int
     language: str
+    speaker: str = ""
+    """As `Segment.speaker`; an empty text leaves it as it was."""
 
     @classmethod
     def of(cls, line: Segment) -> Self:
         """Return a line that nobody has touched."""
-        return cls(line.start_s, line.end_s, line.text, line.channel, line.language)
+        return cls(line.start_s, line.end_s, line.text, line.channel, line.language, line.speaker)
 
 
 def corrected(typed: Sequence[Typed], before: Sequence[Segment], job: Job, channels: Iterable[int] = ()) -> list[Line]:
     """Return the lines of a new version of a transcript.
 
     A line that is as it was keeps what the model says of it. The words of others get their times from those that were
-    said there, if the words of the transcript have times at all.
+    said there, if the words of the transcript have times at all; and where it is not said who speaks, it is who spoke
+    there.
 
     Args:
         typed: The lines as they are to be, in any order.
@@ -97,12 +100,14 @@ class _Before:
         self._places = {_place(line): isinstance(line, Line) and line.fixed for line in lines}
         """Whether somebody has set the times of the line that is there."""
         self._words = sorted((word for line in lines for word in line.words or ()), key=_middle)
+        self._spoken = sorted((line for line in lines if line.speaker), key=lambda line: line.start_s)
 
     def line(self, typed: Typed, language: str, *, has_words: bool) -> Line:
         """Return a line of the new version; what was not there has this language if it has none."""
         text = _plain(typed.text)
         if (same := self._same(typed, text)) is not None:
-            kept = replace(_kept(same), language=typed.language or same.language)
+            language = typed.language or same.language
+            kept = replace(_kept(same), language=language, speaker=typed.speaker or same.speaker)
             if _place(same) == _place(typed):
                 return kept
             moved = replace(kept, start_s=typed.start_s, end_s=typed.end_s, fixed=True)
@@ -110,7 +115,7 @@ class _Before:
         words = self._between(typed.start_s, typed.end_s)
         new = Line(
             typed.start_s, typed.end_s, text, 0.0, 0.0, 0.0, 0.0, typed.language or language, None, typed.channel,
-            edited=True, fixed=self._is_fixed(typed),
+            edited=True, fixed=self._is_fixed(typed), speaker=typed.speaker or self._speaker(typed),
         )  # fmt: skip
         return replace(new, words=_in_step(new, words) if has_words else None)
 
@@ -125,6 +130,11 @@ class _Before:
         """Return the words that were said in a stretch of time; none if there are far too many."""
         first, last = (bisect_left(self._words, time, key=_middle) for time in (start_s, end_s))
         return self._words[first:last] if last - first <= WORDS_MAX else []
+
+    def _speaker(self, typed: Typed) -> str:
+        """Return who spoke last when a line begins, or else first; an empty text where nobody is known."""
+        at = bisect_right(self._spoken, typed.start_s, key=lambda line: line.start_s)
+        return next((line.speaker for line in self._spoken[max(0, at - 1) :]), "")
 
     def _is_fixed(self, typed: Typed) -> bool:
         """Return whether somebody has set the times of a line: now, or in the version that was changed."""

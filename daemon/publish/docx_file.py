@@ -18,6 +18,7 @@ from daemon.publish.front_matter import clock
 from daemon.publish.markdown import paragraphs
 from daemon.publish.scripts import is_right_to_left, space_between
 from daemon.publish.transcript import Transcript
+from daemon.publish.who import lead
 
 MARGIN_CM = 2.2
 """The times stand in a margin of this width."""
@@ -83,6 +84,8 @@ def _details(transcript: Transcript) -> Iterator[str]:
         yield f"Language {job.language}{', translated into English' if transcript.is_translated else ''}"
     if channels := _channels(transcript):
         yield f"Channels {', '.join(map(str, channels))}"
+    if speakers := _speakers(transcript):
+        yield _clean(f"Speakers {', '.join(speakers)}")
     yield _clean(f"Model {job.model or job.options.model}")
 
 
@@ -92,8 +95,14 @@ def _channels(transcript: Transcript) -> list[int]:
     return channels if len(channels) > 1 else []
 
 
+def _speakers(transcript: Transcript) -> list[str]:
+    """Return who speaks, in the order in which they first do."""
+    return list(dict.fromkeys(filter(None, map(transcript.name_of, transcript.segments))))
+
+
 def _write(document: Any, transcript: Transcript, *, times: bool) -> None:
-    has_channels = bool(_channels(transcript))
+    has_channels = bool(_channels(transcript)) and not transcript.has_speakers
+    spoken_before = ""
     for whole in paragraphs(transcript):
         for channel, segments in groupby(whole, key=lambda segment: segment.channel):
             spoken = list(segments)
@@ -104,6 +113,10 @@ def _write(document: Any, transcript: Transcript, *, times: bool) -> None:
                 _put_time(paragraph, spoken[0].start_s)
             if has_channels:
                 paragraph.add_run(f"Channel {channel}: ").bold = True
+            name = transcript.name_of(spoken[0])
+            if name not in ("", spoken_before):
+                paragraph.add_run(_clean(lead(name))).bold = True
+            spoken_before = name
             _put_text(paragraph, spoken, is_english=transcript.is_translated)
 
 

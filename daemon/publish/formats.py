@@ -1,22 +1,22 @@
 """Renders the transcript files of a finished job. The same segments always give the same bytes."""
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-import pysubs2
-
 from daemon import __version__
 from daemon.chunk import BOTH, ENGLISH, Segment, Suppressed
 from daemon.config.formats import TRANSLATED, files_of
 from daemon.publish.markdown import markdown
+from daemon.publish.rttm import rttm
 from daemon.publish.scripts import joined
 from daemon.publish.spelling import spellings
+from daemon.publish.subtitle_files import ass, lrc, srt, vtt
 from daemon.publish.times import in_order
 from daemon.publish.transcript import Transcript
+from daemon.publish.who import changes, lead, shares
 from daemon.store.records import Job
 from daemon.store.versions import MEASURES, Line, Version
 
@@ -27,8 +27,6 @@ LEFT_OUT = "nothing but words to leave out"
 """Why a line is not in the transcript."""
 
 HEARD = tuple(each.name for each in fields(Segment))
-TAG = re.compile(r"<(?=[/!?a-zA-Z])")
-"""Where players see the beginning of a tag, such as the one for italics."""
 
 
 def render(
@@ -38,6 +36,7 @@ def render(
     stages: Mapping[str, Any] = MappingProxyType({}),
     formats: Collection[str] | None = None,
     translation: Sequence[Segment] = (),
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, bytes]:
     """Render a transcript in every format that is asked for.
 
@@ -48,12 +47,13 @@ def render(
         stages: What the job's stages have found, by their names; the JSON has it under these names.
         formats: The formats; None for those that the job was queued with.
         translation: What was said in English, if the job is to have both.
+        names: The names that people have given to speakers, by their labels.
 
     Returns:
         The content of each file, as `files_of` names and orders them.
     """
     wanted = job.options.formats if formats is None else formats
-    return rendered(transcript_of(job, segments, suppressed, stages, translation), wanted)
+    return rendered(transcript_of(job, segments, suppressed, stages, translation, names=names), wanted)
 
 
 def rendered(transcript: Transcript, formats: Collection[str]) -> dict[str, bytes]:
@@ -69,6 +69,7 @@ def transcript_of(
     stages: Mapping[str, Any] = MappingProxyType({}),
     translation: Sequence[Segment] = (),
     version: Version | None = None,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> Transcript:
     """Return the transcript of a job as all formats show it: its times in order, its words spelled as was asked for.
 
@@ -81,6 +82,7 @@ def transcript_of(
         stages: What the job's stages have found, by their names.
         translation: What was said in English, if the job is to have both.
         version: The version that the segments are, if somebody has saved them.
+        names: The names that people have given to speakers, by their labels.
     """
     by_rules = spellings(job.options)
     spelling = by_rules if version is None else _as_it_is
@@ -98,8 +100,9 @@ def transcript_of(
         lines = (by_rules(line, ENGLISH) for line in in_order(translation, job.duration_s))
         english = [replace(line, language=ENGLISH) for line in lines if line.text]
     return Transcript(
-        job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages, english, version
-    )
+        job, [new for new, _ in kept], [*suppressed, *left_out], [text for _, text in kept], stages, english, version,
+        names,
+    )  # fmt: skip
 
 
 def _as_it_is(line: Segment, _language: str) -> Segment:
@@ -112,7 +115,8 @@ def _render(file: str, transcript: Transcript) -> str:
 
 
 def _txt(transcript: Transcript) -> str:
-    return "".join(f"{segment.text}\n" for segment in transcript.segments)
+    names = changes(map(transcript.name_of, transcript.segments))
+    return "".join(f"{lead(name)}{line.text}\n" for name, line in zip(names, transcript.segments, strict=True))
 
 
 def _json(transcript: Transcript) -> str:
@@ -130,6 +134,7 @@ def _json(transcript: Transcript) -> str:
         "tracks": [asdict(track) | {"taken": track.number in job.sound.taken} for track in job.sound.tracks],
         "channels": job.sound.channels,
         **transcript.stages,
+        **_speakers(transcript),
         "segments": [_segment(*item) for item in enumerate(zip(transcript.segments, transcript.heard, strict=True))],
         **_translation(transcript.translation),
         "suppressed": [asdict(dropped) for dropped in transcript.suppressed],
@@ -152,6 +157,11 @@ def _edited(version: Version | None) -> dict[str, Any]:
     return {"edited": {"version": version.number, "at": version.saved_at, "by": version.author or None}}
 
 
+def _speakers(transcript: Transcript) -> dict[str, Any]:
+    found = shares(transcript.segments, map(transcript.name_of, transcript.segments))
+    return {"speakers": found} if found else {}
+
+
 def _translation(lines: Sequence[Segment] | None) -> dict[str, Any]:
     if lines is None:
         return {}
@@ -172,56 +182,39 @@ def _segment(number: int, spelled: tuple[Segment, str]) -> dict[str, Any]:
         del values["channel"]
     if segment.beam_size is None:
         values.pop("beam_size", None)
+    if not segment.speaker:
+        del values["speaker"]
     return values
 
 
-def _subtitles(form: str, escaped: Callable[[str], str]) -> Renderer:
-    def render_subtitles(transcript: Transcript) -> str:
-        file = pysubs2.SSAFile()
-        for cue in transcript.cues:
-            # Braces and backslashes are commands in a subtitle file.
-            text = cue.text.replace("{", "(").replace("}", ")").replace("\\", "/")
-            text = escaped(text).replace("\n", "\\N")
-            file.append(pysubs2.SSAEvent(start=round(cue.start_s * 1000), end=round(cue.end_s * 1000), text=text))
-        return file.to_string(form)
-
-    return render_subtitles
-
-
-def _plain(text: str) -> str:
-    """Return text that no player of srt or ass takes for a tag or for the line of a cue's times: neither can escape."""
-    return TAG.sub("‹", text).replace("-->", "--›")
-
-
-def _webvtt(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _tsv(transcript: Transcript) -> str:
-    """Render a table of start, end and text, with times in milliseconds, as openai/whisper does."""
-    rows = (
-        f"{round(s.start_s * 1000)}\t{round(s.end_s * 1000)}\t{s.text.replace(chr(9), ' ')}\n"
-        for s in transcript.segments
-    )
-    return "start\tend\ttext\n" + "".join(rows)
+    """Render a table of start, end and text, with times in milliseconds, as openai/whisper does.
+
+    A last column has the speakers where they are known.
+    """
+    rows = [["start", "end", "text"]]
+    rows += [
+        [str(round(line.start_s * 1000)), str(round(line.end_s * 1000)), line.text.replace("\t", " ")]
+        for line in transcript.segments
+    ]
+    if transcript.has_speakers:
+        rows = [[*row, name] for row, name in zip(rows, _column(transcript), strict=True)]
+    return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def _lrc(transcript: Transcript) -> str:
-    lines = []
-    for cue in transcript.cues:
-        seconds, hundredths = divmod(round(cue.start_s * 100), 100)
-        lines.append(f"[{seconds // 60:02}:{seconds % 60:02}.{hundredths:02}]{cue.text.replace(chr(10), ' ')}\n")
-    return "".join(lines)
+def _column(transcript: Transcript) -> list[str]:
+    return ["speaker", *map(transcript.name_of, transcript.segments)]
 
 
 RENDERERS: dict[str, Renderer] = {
     "txt": _txt,
-    "srt": _subtitles("srt", _plain),
-    "vtt": _subtitles("vtt", _webvtt),
-    "ass": _subtitles("ass", _plain),
+    "srt": srt,
+    "vtt": vtt,
+    "ass": ass,
     "tsv": _tsv,
-    "lrc": _lrc,
+    "lrc": lrc,
     "md": markdown,
+    "rttm": rttm,
     "json": _json,
 }
 """A renderer for every name in `daemon.config.formats`."""

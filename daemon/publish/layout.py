@@ -6,7 +6,7 @@ kept, and the way to the last word is taken back: dynamic programming, as for th
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from daemon.chunk import Options
@@ -75,20 +75,33 @@ class Laid:
     lines: tuple[str, ...]
     fixed: tuple[bool, bool] = (False, False)
     """Whether somebody has said when it begins, and when it ends."""
+    speaker: str = ""
+    """Who says it; an empty text if that is not known."""
+    is_change: bool = False
+    """Whether somebody else has spoken in the cue before."""
 
 
 Ends = tuple[int, ...]
 """Where each line of a cue ends: the number of the word after it."""
 
 
-def lay_out(utterance: Utterance, limits: Limits) -> Iterator[Laid]:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The room that is left for the name of who speaks, in the first lines of cues."""
+
+    columns: int = 0
+    is_in_each: bool = False
+    """Whether it may stand in each cue, and not only in the first of an utterance."""
+
+
+def lay_out(utterance: Utterance, limits: Limits, named: Named | None = None) -> Iterator[Laid]:
     """Yield the cues of an utterance in order."""
     words = utterance.words
     start = 0
-    for ends in _Layout(utterance, limits).cues():
+    for ends in _Layout(utterance, limits, named or Named()).cues():
         bounds = zip((start, *ends), ends, strict=False)
         lines = tuple(_text(words[a:b]) for a, b in bounds)
-        cue = Laid(words[start].start_s, words[ends[-1] - 1].end_s, lines)
+        cue = Laid(words[start].start_s, words[ends[-1] - 1].end_s, lines, speaker=utterance.speaker)
         yield cue if utterance.fixed is None else _kept(cue, utterance, start == 0, ends[-1] == len(words))
         start = ends[-1]
 
@@ -98,7 +111,7 @@ def _kept(cue: Laid, utterance: Utterance, is_first: bool, is_last: bool) -> Lai
     assert utterance.fixed is not None
     start_s = utterance.fixed[0] if is_first else cue.start_s
     end_s = utterance.fixed[1] if is_last else cue.end_s
-    return Laid(start_s, end_s, cue.lines, (is_first, is_last))
+    return Laid(start_s, end_s, cue.lines, (is_first, is_last), cue.speaker)
 
 
 def _text(words: tuple[TimedWord, ...]) -> str:
@@ -108,12 +121,14 @@ def _text(words: tuple[TimedWord, ...]) -> str:
 class _Layout:
     """The search in one utterance."""
 
-    def __init__(self, utterance: Utterance, limits: Limits) -> None:
+    def __init__(self, utterance: Utterance, limits: Limits, named: Named) -> None:
         self._limits = limits
         self._words = words = utterance.words
         self._is_fixed = utterance.fixed is not None
         wide = any(FULL_WIDTH.search(word.text) for word in words)
         self._line = limits.wide_columns if wide else limits.line_columns
+        # A name that is longer still leaves room for words.
+        self._named = replace(named, columns=min(named.columns, self._line // 2))
         self._breaks = breaks(utterance)
         # Where each word begins and ends if all of them stood in one line.
         self._first: list[int] = []
@@ -136,7 +151,7 @@ class _Layout:
         To which somebody has given its times is one cue, if it fits into one.
         """
         count = len(self._words)
-        if self._is_fixed and self._fits(0, count) and (whole := self._lines(0, count, self._limits.max_lines)):
+        if self._is_fixed and self._fits(0, count) and (whole := self._best_lines(0, count)):
             return [whole[1]]
         best = [0.0] + [float("inf")] * count
         ways: list[tuple[int, Ends]] = [(0, ())] * (count + 1)
@@ -150,7 +165,7 @@ class _Layout:
                 cost = best[start] + self._cue_cost(start, end)
                 if cost + self._least_of_lines(start, end) >= best[end]:
                     continue
-                lines = self._lines(start, end, self._limits.max_lines)
+                lines = self._best_lines(start, end)
                 if lines is not None and cost + lines[0] < best[end]:
                     best[end], ways[end] = cost + lines[0], (start, lines[1])
         found: list[Ends] = []
@@ -163,6 +178,10 @@ class _Layout:
     def _width(self, start: int, end: int) -> int:
         return self._last[end - 1] - self._first[start]
 
+    def _name(self, start: int) -> int:
+        """Return how many columns of a cue the name takes that may stand before its first word."""
+        return self._named.columns if start == 0 or self._named.is_in_each else 0
+
     def _may_share(self, start: int, end: int) -> bool:
         """Return whether these words may make a cue, and with fewer at their beginning still might."""
         if end - start == 1:
@@ -171,12 +190,12 @@ class _Layout:
         return length_s <= self._limits.cue_max_s and self._fits(start, end)
 
     def _fits(self, start: int, end: int) -> bool:
-        return self._width(start, end) <= self._limits.max_lines * (self._line + 1)
+        return self._name(start) + self._width(start, end) <= self._limits.max_lines * (self._line + 1)
 
     def _cue_cost(self, start: int, end: int) -> float:
         """Return what a cue of these words costs, but for its lines."""
         limits = self._limits
-        width = self._last[end - 1] - self._first[start]
+        width = self._name(start) + self._width(start, end)
         shown_s = max(0.01, min(self._starts_s[end] - self._starts_s[start], limits.cue_max_s))
         speed = width / shown_s
         cost = CUE_COST + CUE_BREAK_SHARE * self._breaks[end]
@@ -194,11 +213,18 @@ class _Layout:
 
     def _least_of_lines(self, start: int, end: int) -> float:
         """Return what these words cost at least for their lines."""
-        return 0.0 if end - start == 1 or self._width(start, end) <= self._line else LINE_COST
+        return 0.0 if end - start == 1 or self._name(start) + self._width(start, end) <= self._line else LINE_COST
 
-    def _lines(self, start: int, end: int, most: int) -> tuple[float, Ends] | None:
-        """Return the cost of the best way to put words on up to `most` lines, and their ends; None if there is none."""
-        if end - start == 1 or self._width(start, end) <= self._line:
+    def _best_lines(self, start: int, end: int) -> tuple[float, Ends] | None:
+        """Return the cost of the best way to put a cue on lines, and their ends; None if it does not fit."""
+        return self._lines(start, end, self._limits.max_lines, self._name(start))
+
+    def _lines(self, start: int, end: int, most: int, name: int = 0) -> tuple[float, Ends] | None:
+        """Return the cost of the best way to put words on up to `most` lines, and their ends; None if there is none.
+
+        On the first one, a name takes some columns.
+        """
+        if end - start == 1 or name + self._width(start, end) <= self._line:
             return 0.0, (end,)
         if most == 1:
             return None
@@ -206,19 +232,19 @@ class _Layout:
         # Before that, what is left is too wide for the other lines.
         fits = bisect_left(self._first, self._last[end - 1] - (most - 1) * (self._line + 1), start + 1, end - 1)
         for middle in range(fits, end):
-            if self._width(start, middle) > self._line and middle - start > 1:
+            if name + self._width(start, middle) > self._line and middle - start > 1:
                 break
             rest = self._lines(middle, end, most - 1)
             if rest is None:
                 continue
-            cost = rest[0] + self._line_cost(start, middle, rest[1][0])
+            cost = rest[0] + self._line_cost(start, middle, rest[1][0], name)
             if found is None or cost < found[0]:
                 found = cost, (middle, *rest[1])
         return found
 
-    def _line_cost(self, start: int, middle: int, end: int) -> float:
+    def _line_cost(self, start: int, middle: int, end: int, name: int) -> float:
         """Return what it costs to break a line in the middle of two."""
-        upper, lower = self._width(start, middle), self._width(middle, end)
+        upper, lower = name + self._width(start, middle), self._width(middle, end)
         cost = LINE_COST + LINE_BREAK_SHARE * self._breaks[middle]
         cost += LONGER_UPPER_COST * max(0, upper - lower) + LONGER_LOWER_COST * max(0, lower - upper)
         if upper > TOP_HEAVY * lower:

@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from daemon.chunk import Segment
 from daemon.publish.breaks import CLOSING, SENTENCE_ENDS
 from daemon.publish.front_matter import clock, front_matter
 from daemon.publish.scripts import columns, joined
 from daemon.publish.transcript import Transcript
+from daemon.publish.who import changes
 
 PAUSE_S = 2.0
 """A pause of this length after a sentence starts a new paragraph."""
@@ -28,11 +29,15 @@ def markdown(transcript: Transcript) -> str:
     """Render a transcript as Markdown; one without speech has only its heading and details."""
     head = front_matter(transcript) if transcript.job.options.front_matter else ""
     heading = f"{head}# {_escaped(os.path.basename(transcript.job.path))}"
-    texts = [
-        f"**[{clock(paragraph[0].start_s)}]** {_escaped(joined(segment.text for segment in paragraph))}"
-        for paragraph in paragraphs(transcript)
-    ]
+    spoken = list(paragraphs(transcript))
+    names = changes(transcript.name_of(paragraph[0]) for paragraph in spoken)
+    texts = [_paragraph(name, lines) for name, lines in zip(names, spoken, strict=True)]
     return "\n\n".join([heading, _details(transcript), *texts]) + "\n"
+
+
+def _paragraph(name: str, lines: Sequence[Segment]) -> str:
+    text = _escaped(joined(line.text for line in lines))
+    return " ".join([f"**[{clock(lines[0].start_s)}]**", *([f"**{_escaped(name)}:**"] if name else []), text])
 
 
 def _details(transcript: Transcript) -> str:
@@ -50,13 +55,14 @@ def _details(transcript: Transcript) -> str:
 
 
 def paragraphs(transcript: Transcript) -> Iterator[list[Segment]]:
-    """Yield the segments that read as one paragraph, those without text left out."""
+    """Yield the segments that read as one paragraph, all of one speaker, those without text left out."""
     paragraph: list[Segment] = []
     length = 0
     for segment in transcript.segments:
         if not segment.text.strip():
             continue
-        if paragraph and _ends(paragraph[-1], length, segment.start_s - paragraph[-1].end_s):
+        is_other = bool(paragraph) and transcript.name_of(segment) != transcript.name_of(paragraph[-1])
+        if is_other or (paragraph and _ends(paragraph[-1], length, segment.start_s - paragraph[-1].end_s)):
             yield paragraph
             paragraph, length = [], 0
         paragraph.append(segment)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 
 from daemon.chunk import Segment
@@ -92,9 +93,9 @@ def withdraw_so_far(store: Store, job_id: int) -> bool:
 
 
 def _so_far(job: Job, lines: Sequence[Segment]) -> bytes:
-    """Return what the file with the text so far holds."""
+    """Return what the file with the text so far holds; who speaks is not known before the end."""
     form = LIVE.rpartition(".")[2]
-    return render(job, lines, formats=(form,))[form]
+    return render(job, [replace(line, speaker="") for line in lines], formats=(form,))[form]
 
 
 def _recognized(store: Store, job_id: int, file: Output, text: bytes) -> Output:

@@ -25,6 +25,9 @@ class Stored(Protocol):
     def translation(self, job_id: int) -> list[Segment]:
         """Return the English text of a job that is to have both."""
 
+    def names(self, job_id: int) -> dict[str, str]:
+        """Return what people have called those who speak, by their labels."""
+
 
 def stored_transcript(store: Stored, job: Job, stages: Mapping[str, Any]) -> Transcript:
     """Return the transcript of a job, whole.
@@ -37,4 +40,5 @@ def stored_transcript(store: Stored, job: Job, stages: Mapping[str, Any]) -> Tra
     translation = store.translation(job.id) if job.options.task == BOTH else ()
     # First the version: if another one is saved in between, the files are written again.
     version, lines = store.edition(job.id), store.transcript(job.id)
-    return transcript_of(job, lines, store.suppressed(job.id), stages, translation, version)
+    suppressed, names = store.suppressed(job.id), store.names(job.id)
+    return transcript_of(job, lines, suppressed, stages, translation, version, names)

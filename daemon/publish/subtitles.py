@@ -4,15 +4,16 @@ The words of the segments are put together to utterances (`utterances.py`), thes
 (`layout.py`), and then each cue gets the time that it is shown.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil, floor
 
 from daemon.chunk import Segment
-from daemon.publish.layout import Laid, Limits, lay_out
-from daemon.publish.scripts import columns, directed, is_right_to_left
+from daemon.publish.layout import Laid, Limits, Named, lay_out
+from daemon.publish.scripts import RIGHT_TO_LEFT_MARK, columns, directed, is_right_to_left
 from daemon.publish.utterances import utterances
+from daemon.publish.who import changes, lead
 
 TICKS_PER_S = 100
 """Cues begin and end at hundredths of a second, the finest time that all formats have: so none rounds two into one."""
@@ -29,13 +30,25 @@ class Cue:
     start_s: float
     end_s: float
     text: str
+    speaker: str = ""
+    """Who says it; an empty text if that is not known."""
+    is_change: bool = False
+    """Whether somebody else has spoken in the cue before."""
+
+    @property
+    def named(self) -> str:
+        """The text, with the name of who speaks in front of it where that changes."""
+        if not self.is_change:
+            return self.text
+        text = lead(self.speaker) + self.text.removeprefix(RIGHT_TO_LEFT_MARK)
+        return directed(text) if is_right_to_left(self.text) else text
 
 
 def cues(segments: Iterable[Segment], limits: Limits | None = None, duration_s: float | None = None) -> list[Cue]:
     """Cut what was said into cues.
 
     Args:
-        segments: What was said; a cue never has words of two channels.
+        segments: What was said; a cue never has words of two channels, or of two who speak.
         limits: What the cues keep to, wherever the words and the speech allow it; None for the usual.
         duration_s: The length of the recording, after which no cue is shown; None if it is not known.
 
@@ -43,15 +56,30 @@ def cues(segments: Iterable[Segment], limits: Limits | None = None, duration_s: 
         The cues in order of time: none overlaps the next, and none is shown for no time at all.
     """
     limits = limits or Limits()
-    laid = [cue for utterance in utterances(segments) for cue in lay_out(utterance, limits)]
-    laid.sort(key=lambda cue: cue.start_s)
+    laid = _with_changes(sorted(_laid(list(segments), limits), key=lambda cue: cue.start_s))
     last = None if duration_s is None else max(len(laid), floor(duration_s * TICKS_PER_S))
     starts = _unhurried(laid, _starts(laid, last), limits, last)
     ends = _ends(laid, starts, limits, last)
     return [
-        Cue(start / TICKS_PER_S, end / TICKS_PER_S, "\n".join(_directed(cue.lines)))
+        Cue(start / TICKS_PER_S, end / TICKS_PER_S, "\n".join(_directed(cue.lines)), cue.speaker, cue.is_change)
         for cue, start, end in zip(laid, starts, ends, strict=True)
     ]
+
+
+def _laid(segments: Sequence[Segment], limits: Limits) -> Iterator[Laid]:
+    """Yield the cues of each channel, with room for the names of those who speak where these may stand."""
+    # Between two cues of one channel, somebody may speak on another one.
+    are_several = len({segment.channel for segment in segments}) > 1
+    spoken = list(utterances(segments))
+    for utterance, name in zip(spoken, changes(each.speaker for each in spoken), strict=True):
+        room = columns(lead(utterance.speaker if are_several else name))
+        yield from lay_out(utterance, limits, Named(room, is_in_each=are_several))
+
+
+def _with_changes(laid: list[Laid]) -> list[Laid]:
+    """Return cues in the order in which they are shown; they know where somebody else begins."""
+    names = changes(cue.speaker for cue in laid)
+    return [replace(cue, is_change=True) if name else cue for cue, name in zip(laid, names, strict=True)]
 
 
 def _starts(laid: Sequence[Laid], last: int | None) -> list[int]:
@@ -130,7 +158,7 @@ def _before_next(start: int, wanted: int, following: int, spare: tuple[int, int]
 
 
 def _width(cue: Laid) -> int:
-    return sum(map(columns, cue.lines))
+    return sum(map(columns, cue.lines)) + (columns(lead(cue.speaker)) if cue.is_change else 0)
 
 
 def _directed(lines: tuple[str, ...]) -> Iterable[str]:

@@ -30,6 +30,8 @@ class Transcript:
 
     version: Version | None = None
     """What somebody has saved, if that is what it says; None if it says what the machine heard."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The names that people have given to those who speak, by `Segment.speaker`."""
 
     @property
     def is_translated(self) -> bool:
@@ -40,7 +42,16 @@ class Transcript:
     def translated(self) -> "Transcript":
         """The English transcript of a job that is to have both."""
         job = replace(self.job, options=replace(self.job.options, task="translate"))
-        return Transcript(job, self.translation or (), ())
+        return Transcript(job, self.translation or (), (), names=self.names)
+
+    @property
+    def has_speakers(self) -> bool:
+        """Whether it is known who speaks, at least at times."""
+        return any(line.speaker for line in self.segments)
+
+    def name_of(self, line: Segment) -> str:
+        """Return how the speaker of a line is called; an empty text if it is not known who speaks."""
+        return " ".join(self.names.get(line.speaker, "").split()) or line.speaker
 
     @cached_property
     def cues(self) -> list[Cue]:
@@ -48,4 +59,6 @@ class Transcript:
         spoken = self.segments
         if self.is_translated:
             spoken = [replace(segment, language=ENGLISH) for segment in spoken]
+        if self.names:
+            spoken = [replace(segment, speaker=self.name_of(segment)) for segment in spoken]
         return cues(spoken, Limits.of(self.job.options), self.job.duration_s)

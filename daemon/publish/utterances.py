@@ -36,6 +36,8 @@ class Utterance:
     language: str
     fixed: tuple[float, float] | None = None
     """When it begins and ends because somebody has said so, in seconds of the recording."""
+    speaker: str = ""
+    """Who says it, as it is shown; an empty text if that is not known."""
 
 
 def utterances(segments: Iterable[Segment]) -> Iterator[Utterance]:
@@ -53,32 +55,33 @@ def by_channel(segments: Iterable[Segment]) -> dict[int, list[Segment]]:
 
 
 def _of_channel(segments: Sequence[Segment]) -> Iterator[Utterance]:
-    """Yield the utterances of one channel: they end where the language changes or nobody speaks for a while.
+    """Yield the utterances of one channel: they end where language or speaker change, or nobody speaks for a while.
 
     A line to which somebody has given its times is one of its own.
     """
     open_words: list[TimedWord] = []
-    language = ""
+    language = speaker = ""
     now_s = 0.0
     for segment in segments:
         if isinstance(segment, Line) and segment.fixed:
             if open_words:
-                yield Utterance(tuple(open_words), language)
+                yield Utterance(tuple(open_words), language, speaker=speaker)
                 open_words = []
             if words := tuple(timed(segment)):
-                yield Utterance(words, segment.language, (segment.start_s, segment.end_s))
+                yield Utterance(words, segment.language, (segment.start_s, segment.end_s), segment.speaker)
             now_s = max(now_s, segment.end_s)
             continue
         for word in timed(segment, open_words[-1].text if open_words else ""):
             start_s = max(word.start_s, now_s)
-            if open_words and (segment.language != language or start_s - now_s >= PAUSE_S):
-                yield Utterance(tuple(open_words), language)
+            is_other = (segment.language, segment.speaker) != (language, speaker)
+            if open_words and (is_other or start_s - now_s >= PAUSE_S):
+                yield Utterance(tuple(open_words), language, speaker=speaker)
                 open_words = []
-            language = segment.language
+            language, speaker = segment.language, segment.speaker
             now_s = max(word.end_s, start_s)
             open_words.append(TimedWord(start_s, now_s, word.text, word.glue if open_words else ""))
     if open_words:
-        yield Utterance(tuple(open_words), language)
+        yield Utterance(tuple(open_words), language, speaker=speaker)
 
 
 def timed(segment: Segment, before: str = "") -> Iterator[TimedWord]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator
 
 from daemon.config.formats import FORMATS
 
-METADATA = "json"
-"""The format whose extension says too little: beside recordings, such files mostly hold something else."""
+NO_TEXT = ("json", "rttm")
+"""The formats whose extensions say too little: beside recordings, such files mostly hold no text."""
 
 
 def own_transcript(full: bytes, files: Collection[str], is_ours: Callable[[bytes], bool]) -> bytes | None:
@@ -15,8 +15,8 @@ def own_transcript(full: bytes, files: Collection[str], is_ours: Callable[[bytes
 
     Args:
         full: The absolute path of the recording.
-        files: What the daemon would write, as `files_of` names it. A JSON file counts only if it is among them, and so
-            does a translation (talk.en.srt); the other formats always do.
+        files: What the daemon would write, as `files_of` names it. A JSON or rttm file counts only if it is among them,
+            and so does a translation (talk.en.srt); the other formats always do.
         is_ours: Tells whether the daemon wrote the file at an absolute path.
     """
     folder = os.path.dirname(full)
@@ -34,7 +34,7 @@ def own_transcript(full: bytes, files: Collection[str], is_ours: Callable[[bytes
 def _names(recording: bytes, files: Collection[str]) -> Iterator[bytes]:
     """Yield the names that a transcript of a recording may have: for talk.mp3 talk.srt, talk.mp3.srt and so on."""
     for form in dict.fromkeys((*FORMATS, *files)):
-        if form != METADATA or form in files:
+        if form not in NO_TEXT or form in files:
             for base in (os.path.splitext(recording)[0], recording):
                 yield base + f".{form}".encode()
                 yield base + f".{form.upper()}".encode()
