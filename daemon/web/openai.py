@@ -231,7 +231,7 @@ def _whole(database: Path, job_id: int, asked: Wanted) -> tuple[bytes, str]:
         state = queries.states([job_id]).get(job_id, FORGOTTEN)
         if row is not None and state == DONE:
             version = queries.edition(job_id)
-            return answer(row, queries.transcript(job_id), asked, version)
+            return answer(row, queries.transcript(job_id), asked, version, queries.names(job_id))
         detail = queries.job(job_id)
     reason = (detail and (detail["reason"] or detail["error"])) or HINTS.get(state, "")
     hint = HINTS.get(state, "") if state == DEAD else ""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
+from types import MappingProxyType
 from typing import Any
 
 from daemon.chunk import ENGLISH, Segment
@@ -20,7 +21,13 @@ MEASURES = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
 """What OpenAI's lines say of how sure the model was."""
 
 
-def answer(job: Job, segments: Sequence[Segment], wanted: Wanted, version: Version | None = None) -> tuple[bytes, str]:
+def answer(
+    job: Job,
+    segments: Sequence[Segment],
+    wanted: Wanted,
+    version: Version | None = None,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[bytes, str]:
     """Return the body of the answer for a job that is done, and its type.
 
     Args:
@@ -28,8 +35,9 @@ def answer(job: Job, segments: Sequence[Segment], wanted: Wanted, version: Versi
         segments: What was said, as it is stored.
         wanted: What was asked for.
         version: The version that the segments are, if somebody has saved them.
+        names: The names that people have given to speakers, by their labels.
     """
-    transcript = transcript_of(job, segments, version=version)
+    transcript = transcript_of(job, segments, version=version, names=names)
     if wanted.form in ("srt", "vtt"):
         return rendered(transcript, [wanted.form])[wanted.form], f"{TYPES[wanted.form]}; charset=utf-8"
     document = json.loads(rendered(transcript, ["json"])["json"])

@@ -29,6 +29,7 @@ from daemon.web.searching import Sought
 from daemon.web.sessions import COOKIE
 from daemon.web.sharing import may_share
 from daemon.web.shown import Shown, folders
+from daemon.web.speaking import speaking
 from daemon.web.translation import Message
 from daemon.web.versions import may_be_changed, row_of
 
@@ -166,8 +167,9 @@ def request(
 def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Response:
     """A recording with its transcript."""
     record, version = queries.record(job["id"]), queries.edition(job["id"])
-    said = queries.transcript(job["id"])
-    lines = said if record is None else transcript_of(record, said, version=version).segments
+    if record is None:
+        raise HTTPException(404)  # it has gone meanwhile
+    said, names = queries.transcript(job["id"]), queries.names(job["id"])
     values = {
         "job": job,
         "at": f"/api/jobs/{job['id']}",
@@ -175,13 +177,11 @@ def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Respon
         "plays": True,
         "may_share": may_share(house, person),
         "share_days_max": house.settings.web.share_days_max,
-        "lines": lines,
+        **speaking(transcript_of(record, said, version=version, names=names), queries.translation(job["id"])),
         "edited": None if version is None else row_of(version),
         "can_edit": not person.read_only and may_be_changed(job, version),
         "suppressed": queries.suppressed(job["id"]),
-        "translation": queries.translation(job["id"]),
         "unsure": UNSURE,
-        "channels": len({line.channel for line in lines}) > 1,
         "is_done": job["state"] == DONE,
         "warnings": json.loads(job["warnings"] or "[]"),
     }

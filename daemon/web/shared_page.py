@@ -17,6 +17,7 @@ from daemon.web.guard import SHARED
 from daemon.web.house import HouseOf, Reads
 from daemon.web.pages import DOCX, TAKEN, UNSURE, page
 from daemon.web.sharing import opened
+from daemon.web.speaking import speaking
 
 ASKED = ["GET", "HEAD"]
 router = APIRouter(include_in_schema=False)
@@ -65,7 +66,7 @@ def shared(token: str, found: OpenedBy, queries: Reads) -> Response:
         "is_done": job["state"] == DONE,
         "suppressed": (),
         "unsure": UNSURE,
-        **(_said(public(taking.transcript_of_job(job, queries))) if job["state"] == DONE else {}),
+        **(_said(taking.transcript_of_job(job, queries)) if job["state"] == DONE else {}),
     }
     return page("shared.html", None, values)
 
@@ -134,5 +135,5 @@ def _without_folder(model: str) -> str:
 
 
 def _said(whole: Transcript) -> dict[str, Any]:
-    channels = len({line.channel for line in whole.segments}) > 1
-    return {"lines": whole.segments, "translation": whole.translation, "channels": channels}
+    shown = public(whole)
+    return speaking(shown, shown.translation or ())

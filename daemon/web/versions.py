@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from fastapi import APIRouter, HTTPException, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +30,8 @@ class LineRow(TypedDict):
     text: str
     channel: int
     language: str
+    speaker: NotRequired[str]
+    """Only where it is known who speaks."""
 
 
 class VersionRow(TypedDict):
@@ -56,6 +58,7 @@ class NewLine(BaseModel):
     text: str
     channel: int = Field(0, ge=0, le=1000)
     language: str = Field("", max_length=20, pattern="^[A-Za-z0-9-]*$")
+    speaker: str = Field("", pattern="^(S[1-9][0-9]{0,3})?$", description="S1, S2, …; without it, as it was.")
 
 
 class Based(BaseModel):
@@ -189,10 +192,12 @@ def _save(queries: Queries, job_id: int, based_on: int, author: str, lines: Sequ
 
 
 def _rows(lines: Sequence[Segment]) -> list[LineRow]:
-    return [
-        {
-            "start_s": line.start_s, "end_s": line.end_s, "text": line.text, "channel": line.channel,
-            "language": line.language,
-        }
-        for line in lines
-    ]  # fmt: skip
+    return [_row(line) for line in lines]
+
+
+def _row(line: Segment) -> LineRow:
+    row: LineRow = {
+        "start_s": line.start_s, "end_s": line.end_s, "text": line.text, "channel": line.channel,
+        "language": line.language,
+    }  # fmt: skip
+    return {**row, "speaker": line.speaker} if line.speaker else row

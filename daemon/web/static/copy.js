@@ -1,11 +1,12 @@
-// Copies a transcript, with or without its times.
+// Copies a transcript, with or without its times; who speaks is named where that changes.
 
 import { t } from "/static/texts.js";
 
 function textOf(lines, what) {
   return lines
     .map((line) => {
-      const text = line.querySelector(".text").textContent.trim();
+      const name = line.querySelector(".name")?.textContent;
+      const text = (name ? `${name}: ` : "") + line.querySelector(".text").textContent.trim();
       return what === "times" ? `${line.querySelector(".time").textContent.trim()}\t${text}` : text;
     })
     .join("\n");

@@ -1,5 +1,5 @@
 // The lines of a transcript as plain values, and what can be done with them. Pure: nothing here touches the page.
-// A line is { start_s, end_s, text, channel, language }, and perhaps `words`, as the machine heard them:
+// A line is { start_s, end_s, text, channel, language }, perhaps `speaker`, and perhaps `words`, as the machine heard them:
 // [{ start_s, end_s, word, unsure }], each word with the space before it.
 
 export const SHORTEST_S = 0.05;
@@ -160,12 +160,13 @@ export function blankAt(seconds, like, ends) {
   return blank(like, start_s, Math.min(start_s + NEW_S, ends));
 }
 
-function blank({ channel, language }, start_s, end_s) {
-  return { start_s: rounded(start_s), end_s: rounded(end_s), text: "", channel, language };
+function blank({ channel, language, speaker }, start_s, end_s) {
+  const who = speaker ? { speaker } : {};
+  return { start_s: rounded(start_s), end_s: rounded(end_s), text: "", channel, language, ...who };
 }
 
 export function saved(line) {
   // A line as it is sent.
-  const { start_s, end_s, text, channel, language } = line;
-  return { start_s, end_s, text: text.trim(), channel, language };
+  const { start_s, end_s, text, channel, language, speaker } = line;
+  return { start_s, end_s, text: text.trim(), channel, language, ...(speaker ? { speaker } : {}) };
 }

@@ -256,9 +256,10 @@ export class LineEditor {
   }
 
   #like(seconds) {
-    // The channel and the language of what is said before.
+    // The channel, the language and the speaker of what is said before.
     const before = this.lines[Math.max(0, placeFor(this.lines, { start_s: seconds }) - 1)];
-    return { channel: before?.channel ?? 0, language: before?.language ?? this.language };
+    const who = before?.speaker ? { speaker: before.speaker } : {};
+    return { channel: before?.channel ?? 0, language: before?.language ?? this.language, ...who };
   }
 
   insert(line) {

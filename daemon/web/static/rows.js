@@ -1,6 +1,7 @@
 // The rows of the list of lines in the page, and the lines that they show.
 
 import { clock, heard } from "/static/edit_lines.js";
+import { Names } from "/static/names.js";
 import { t } from "/static/texts.js";
 
 const CHANNEL_COLOURS = 6;
@@ -45,6 +46,7 @@ export class Rows {
   constructor(list) {
     this.list = list;
     this.isOfChannels = list.querySelector(".who") !== null;
+    this.names = new Names(list);
     this.none = list.querySelector("li:not([data-start])");
     this.all = [...list.querySelectorAll("li[data-start]")];
   }
@@ -61,6 +63,7 @@ export class Rows {
     const isAsBefore = before.length === this.all.length && before.every((row, at) => row === this.all[at]);
     if (!isAsBefore) this.list.replaceChildren(...this.all);
     if (!this.all.length && this.none) this.list.replaceChildren(this.none);
+    this.#name();
   }
 
   splice(at, count, lines) {
@@ -71,6 +74,11 @@ export class Rows {
     const next = old[0] ?? this.all[at + fresh.length] ?? null;
     for (const row of fresh) this.list.insertBefore(row, next);
     for (const row of old) row.remove();
+    this.#name();
+  }
+
+  #name() {
+    if (this.names.areKnown) this.names.arrange(this.all);
   }
 
   made(line) {
@@ -83,6 +91,8 @@ export class Rows {
       who.textContent = line.channel;
       row.className = `channel-${line.channel % CHANNEL_COLOURS}`;
     } else who.remove();
+    if (this.names.areKnown) this.names.put(row, line.speaker);
+    else row.querySelector(".name").remove();
     writeText(row, line);
     if (this.isEdited) this.offer(row);
     return row;

@@ -1,11 +1,13 @@
 // The versions of a transcript: who saved when; one can be looked at, and made the newest again.
 
+import { Names } from "/static/names.js";
 import { writeTimes } from "/static/rows.js";
 import { t } from "/static/texts.js";
 import { told } from "/static/told.js";
 import { moment, Versions } from "/static/versions_api.js";
 
 const details = document.querySelector("#versions");
+const names = new Names(document.querySelector("#lines"));
 const rows = details.querySelector("#versions-list");
 const shown = details.querySelector("#version-shown");
 const fail = told(details.querySelector("[role=alert]"));
@@ -63,11 +65,14 @@ async function look({ version }) {
     const made = whole.lines.map((line) => {
       const row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
       writeTimes(row, line);
-      if (line.channel) row.querySelector(".who").textContent = line.channel;
+      if (line.channel && !names.areKnown) row.querySelector(".who").textContent = line.channel;
       else row.querySelector(".who").remove();
+      if (names.areKnown) names.put(row, line.speaker);
+      else row.querySelector(".name").remove();
       Object.assign(row.querySelector(".text"), { textContent: line.text, lang: line.language });
       return row;
     });
+    if (names.areKnown) names.arrange(made);
     const title = shown.querySelector("h3");
     title.textContent = named(whole);
     shown.querySelector("ol").replaceChildren(...made);
