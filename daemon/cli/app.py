@@ -16,6 +16,7 @@ from daemon import __version__
 from daemon.cli import show
 from daemon.cli.bench import Preset, bench_app, verify
 from daemon.cli.bench_daemon import daemon as bench_daemon
+from daemon.cli.bench_speakers import speakers as bench_speakers
 from daemon.cli.common import (
     EXIT_ENVIRONMENT,
     EXIT_FAILED,
@@ -39,6 +40,7 @@ from daemon.cli.reconcile import reconcile
 from daemon.cli.retranscribe import retranscribe
 from daemon.cli.search import search
 from daemon.cli.service import service_app
+from daemon.cli.speakers import speakers_app
 from daemon.cli.web import web_app
 from daemon.config import reader
 from daemon.config.handover import hand_over, taken_over
@@ -60,8 +62,10 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 bench_app.command("daemon")(bench_daemon)
+bench_app.command("speakers")(bench_speakers)
 app.add_typer(bench_app, name="bench")
 app.add_typer(service_app, name="service")
+app.add_typer(speakers_app, name="speakers")
 app.add_typer(web_app, name="web")
 app.command()(verify)
 app.command()(doctor)

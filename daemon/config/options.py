@@ -30,6 +30,7 @@ RECORDING = {
     "condition_on_previous_text": ("watch", "condition_on_previous_text"),
     "channels": ("watch", "channels"),
     "audio_tracks": ("watch", "audio_tracks"),
+    "speakers": ("watch", "speakers"),
     "vad": ("vad", "enabled"),
     "vad_threshold": ("vad", "threshold"),
     "vad_min_silence_ms": ("vad", "min_silence_ms"),

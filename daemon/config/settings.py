@@ -28,6 +28,7 @@ from daemon.config.values import (
     Output,
     Percent,
     Priority,
+    Speakers,
     Tuple,
     Unique,
     WebAddress,
@@ -76,6 +77,7 @@ class Watch(Told):
     condition_on_previous_text: bool = False
     channels: Literal["auto", "mix", "split"] | Annotated[int, Field(ge=1, le=255)] = "auto"
     audio_tracks: Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1, le=255)] = "auto"
+    speakers: Speakers = "off"
     on_done: Command = ()
     on_failed: Command = ()
     hooks_in_folders: bool = False

@@ -1,5 +1,6 @@
 """The kinds of values that keys of config.toml have, beyond plain types."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -84,6 +85,16 @@ def _listen_address(value: str) -> str:
     return value
 
 
+def _speakers(value: object) -> object:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if text in ("off", "auto"):
+        return text
+    found = re.fullmatch(r"([1-9][0-9]?)(?:-([1-9][0-9]?))?", text) if isinstance(text, str) else None
+    if found is None or int(found[2] or found[1]) < int(found[1]):
+        raise ValueError("must be 'off', 'auto', how many people speak, such as 2, or from and to, such as '2-6'")
+    return text
+
+
 LanguageOrAuto = Annotated[str, AfterValidator(_known_language)]
 LanguageCode = Annotated[str, AfterValidator(_one_language)]
 Location = Annotated[Path, Field(strict=False), AfterValidator(expanded)]
@@ -101,4 +112,6 @@ ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 AutoCount = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
 Priority = Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX)]
+Speakers = Annotated[str, BeforeValidator(_speakers)]
+"""`off`, `auto`, a number, or two with a dash."""
 Percent = Annotated[float, Field(gt=0, le=100)]

@@ -9,7 +9,19 @@ from typing import TypeAlias
 
 from daemon.errors import Unavailable
 from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
-from daemon.processes.protocol import Close, DecoderReady, Next, Open, Opened, Refused, StillGrowing, Window
+from daemon.processes.protocol import (
+    Close,
+    DecoderReady,
+    Heard,
+    Next,
+    Open,
+    Opened,
+    Refused,
+    StillGrowing,
+    TellApart,
+    ToldApart,
+    Window,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +52,8 @@ class _Decoder:
     current: int | None = None
     """The job whose order it works on; a decoder is never given a second one before it has answered."""
     since: float = 0.0
-    asked: deque[int] = field(default_factory=deque)
-    """Open recordings whose next window is wanted."""
+    asked: deque[Next] = field(default_factory=deque)
+    """Which next windows of open recordings are wanted."""
     forgotten: list[int] = field(default_factory=list)
     """Recordings that it is told to close once it listens."""
     opened: int = 0
@@ -59,7 +71,7 @@ class LostRecordings:
     how: str
 
 
-DecoderEvent: TypeAlias = Opened | Window | Refused | LostRecordings
+DecoderEvent: TypeAlias = Opened | Window | Heard | ToldApart | Refused | LostRecordings
 
 
 class DecoderPool:
@@ -77,6 +89,7 @@ class DecoderPool:
         self._decoders: list[_Decoder] = []
         self._of: dict[int, _Decoder] = {}
         self._unopened: deque[tuple[Open, int]] = deque()
+        self._untold: deque[TellApart] = deque()
         self._worked = False
         """A decoder has loaded its libraries since the daemon's start."""
         self._failed_starts = 0
@@ -128,9 +141,14 @@ class DecoderPool:
         decoder.asked.clear()
         self._open(decoder, order, fd)
 
-    def ask(self, job_id: int) -> None:
-        """Ask for the next window of an open recording; the answer is Window or Refused."""
-        self._of[job_id].asked.append(job_id)
+    def ask(self, order: Next) -> None:
+        """Ask for the next window of an open recording; the answer is Window, with Heard after it, or Refused."""
+        self._of[order.job_id].asked.append(order)
+        self.hand_out()
+
+    def tell_apart(self, order: TellApart) -> None:
+        """Ask who speaks when in a recording that is not open any more; the answer is ToldApart."""
+        self._untold.append(order)
         self.hand_out()
 
     def forget(self, job_id: int) -> None:
@@ -138,14 +156,14 @@ class DecoderPool:
         for order, fd in [item for item in self._unopened if item[0].job_id == job_id]:
             self._unopened.remove((order, fd))
             os.close(fd)
+        self._untold = deque(order for order in self._untold if order.job_id != job_id)
         decoder = self._of.pop(job_id, None)
         if decoder is not None:
             decoder.open.discard(job_id)
             if decoder.follows:
                 self._retire(decoder)
                 return
-            if job_id in decoder.asked:
-                decoder.asked.remove(job_id)
+            decoder.asked = deque(order for order in decoder.asked if order.job_id != job_id)
             decoder.forgotten.append(job_id)
             self._close_forgotten(decoder)
 
@@ -156,7 +174,7 @@ class DecoderPool:
                 self._retire(decoder)
             elif decoder.current is None:
                 self._next_order(decoder)
-        if self._unopened and self._may_grow():
+        if (self._unopened or self._untold) and self._may_grow():
             decoder = _Decoder(Child(MODULE))
             self._decoders.append(decoder)
             self._next_order(decoder)
@@ -181,7 +199,7 @@ class DecoderPool:
                 if answer.run == decoder.follows:
                     child.deadline = time.monotonic() + WINDOW_DEADLINE_S
                 return None
-            if not isinstance(answer, Opened | Window | Refused):
+            if not isinstance(answer, Opened | Window | Heard | ToldApart | Refused):
                 raise ChildDied(f"an unexpected answer: {type(answer).__name__}")
         except ChildDied as error:
             return self._child_died(decoder, str(error))
@@ -190,6 +208,13 @@ class DecoderPool:
                 return answer
         else:
             decoder.recycle = decoder.opened >= RECYCLE_RECORDINGS or child.rss_bytes > RECYCLE_BYTES
+        if (isinstance(answer, Window) and answer.voices_follow) or (isinstance(answer, Heard) and answer.more):
+            decoder.since = time.monotonic()
+            child.deadline = decoder.since + WINDOW_DEADLINE_S
+            return answer
+        if isinstance(answer, ToldApart):
+            decoder.open.discard(answer.job_id)
+            self._of.pop(answer.job_id, None)
         decoder.current, child.deadline = None, None
         self.hand_out()
         return answer
@@ -231,12 +256,18 @@ class DecoderPool:
     def _next_order(self, decoder: _Decoder) -> None:
         self._close_forgotten(decoder)
         if self._unopened and not decoder.recycle:
-            order, fd = self._unopened.popleft()
-            self._open(decoder, order, fd)
+            recording, fd = self._unopened.popleft()
+            self._open(decoder, recording, fd)
             os.close(fd)
+        elif self._untold and decoder.ready and not decoder.recycle:
+            # Of a long recording it is megabytes, which one that still loads its libraries would let us wait for.
+            question = self._untold.popleft()
+            decoder.open.add(question.job_id)
+            self._of[question.job_id] = decoder
+            self._order(decoder, question.job_id, question, WINDOW_DEADLINE_S)
         elif decoder.asked:
-            job_id = decoder.asked.popleft()
-            self._order(decoder, job_id, Next(job_id), WINDOW_DEADLINE_S)
+            order = decoder.asked.popleft()
+            self._order(decoder, order.job_id, order, WINDOW_DEADLINE_S)
 
     def _open(self, decoder: _Decoder, order: Open, fd: int) -> None:
         decoder.open.add(order.job_id)
@@ -257,6 +288,7 @@ class DecoderPool:
 
     def _loaded(self, decoder: _Decoder, answer: DecoderReady) -> None:
         decoder.ready = self._worked = True
+        self.hand_out()
         self._failed_starts, self._start_at = 0, 0.0
         for kept in answer.kept:
             if kept not in self._told:

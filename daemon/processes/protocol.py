@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daemon.chunk import Chunk, Decoded, Options
+from daemon.chunk import Chunk, Decoded, Options, Turn, Voice
 from daemon.config.engines import WHISPER
 from daemon.config.parallelism import Parallelism, Trial
 from daemon.sound import NOTHING_HEARD, Sound
@@ -31,6 +31,8 @@ class Open:
     """Whether it is still being recorded: the decoder waits where it ends for now, and there is no last window."""
     given: int = 0
     """So many chunks have been cut while it grew, and are done."""
+    speaker_model: str = ""
+    """The file of the model that tells voices apart; "" where nobody asks who says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Next:
     """To a decoder: decode the next window of an open recording."""
 
     job_id: int
+    voiced: int = 0
+    """Up to which chunk, not included, the voices are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,48 @@ class Window:
     """What is known by now; complete in the last window."""
     waveform: bytes = b""
     """In the last window: the peak of every twentieth of a second, 255 at full scale."""
+    voices_follow: bool = False
+    """Whether the voices in its chunks are still to come: first its chunks go on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """From a decoder, after a window whose voices follow: how people sound in one of its chunks."""
+
+    job_id: int
+    run: int
+    chunk: int
+    """Its number; -1 if there is nothing of the window left to hear."""
+    voices: tuple[Voice, ...]
+    more: bool
+    """Whether more chunks of the window come."""
+    trouble: str = ""
+    """Why voices cannot be told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class TellApart:
+    """To a decoder: find out who speaks when. The recording itself is not needed for that."""
+
+    job_id: int
+    run: int
+    speakers: str
+    """How many, as the option of that name."""
+    voices: tuple[Voice, ...]
+    """Of the whole recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldApart:
+    """From a decoder: who speaks when."""
+
+    job_id: int
+    run: int
+    turns: tuple[Turn, ...]
+    means: dict[str, bytes]
+    """The mean of the voices of each speaker, as `Voice.embedding`."""
+    trouble: str = ""
+    """Why that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class Abilities:
                 "the engine cannot tell which language is spoken",
                 f"set the folder's language to one of {', '.join(ready.languages)}, then transcribed jobs retry",
             )
+        # Who says what is told word by word, where that is possible.
+        by_words = options.word_timestamps or (options.speakers != "off" and not ready.word_fault)
         if options.word_timestamps and ready.word_fault:
             raise Unavailable(ready.word_fault, f"{ANOTHER_CTRANSLATE2}; without word_timestamps it can be transcribed")
         if options.word_timestamps and not ready.word_times:
@@ -51,7 +53,7 @@ class Abilities:
         return replace(
             options,
             language=language,
-            word_timestamps=options.word_timestamps and ready.word_times,
+            word_timestamps=by_words and ready.word_times,
             condition_on_previous_text=options.condition_on_previous_text and ready.prompts,
             context=options.context if ready.cut_context else "full",
         )

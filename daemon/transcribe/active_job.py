@@ -70,6 +70,8 @@ class ActiveJob:
     """A window has been asked for and has not come yet."""
     decoded: bool = False
     """The last window has come."""
+    listening: bool = False
+    """The voices of the newest window have not all come yet."""
     chunks_total: int = 0
     previous: str = ""
     """The newest text so far, where the next chunk is to know it."""
@@ -116,8 +118,8 @@ class ActiveJob:
 
     @property
     def complete(self) -> bool:
-        """Whether every chunk of the recording has its checkpoint."""
-        return self.decoded and not self.growing and not self._open and not self._held
+        """Whether every chunk of the recording has its checkpoint, and its voices where they are listened to."""
+        return self.decoded and not self.listening and not self.growing and not self._open and not self._held
 
     @property
     def open_chunks(self) -> int:

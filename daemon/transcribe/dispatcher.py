@@ -14,7 +14,7 @@ from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, EngineReady, LostBatches
 from daemon.processes.model_pools import RETRY_S, ModelUnavailable
-from daemon.processes.protocol import Downloading, Opened, Refused, Window
+from daemon.processes.protocol import Downloading, Heard, Next, Opened, Refused, ToldApart, Window
 from daemon.signals import Wakeup
 from daemon.store.records import MadeWith
 from daemon.store.store import Store
@@ -26,6 +26,7 @@ from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import needs_window
 from daemon.transcribe.queue import Queue
 from daemon.transcribe.requested import STOPPING, Requested
+from daemon.transcribe.speakers import Speakers
 from daemon.transcribe.stages import StageRunner
 from daemon.watch.resolver import Resolver
 
@@ -58,7 +59,8 @@ class Dispatcher:
         self._requested = Requested(store, pauses, self._outcomes, resolver)
         self._running: dict[int, ActiveJob] = {}
         self._inference = Inference(store, self._engines, self._running, counters)
-        self._queue = Queue(store, children, self._outcomes, self._running, self._inference)
+        self._speakers = Speakers(store, children.decoders, resolver.settings.jobs.attempts)
+        self._queue = Queue(store, children, self._outcomes, self._running, self._inference, self._speakers)
         self._stages = StageRunner(store)
         self._moved_on: dict[int, None] = {}
         """Jobs that may be complete, as soon as what has come for them is saved."""
@@ -138,6 +140,7 @@ class Dispatcher:
     def _save(self) -> None:
         """Save what has come in this round, in one commit, and then publish what is complete: nothing before."""
         moved_on, self._moved_on = self._moved_on | dict.fromkeys(self._inference.save()), {}
+        self._speakers.save()
         for job_id in moved_on:
             self._publish_if_complete(job_id)
 
@@ -159,14 +162,21 @@ class Dispatcher:
             case LostRecordings():
                 for job_id in event.innocent:
                     self._stop(job_id, None)
-                if event.culprit is not None:
+                if event.culprit is not None and self._speakers.lost(event.culprit, event.how):
+                    self._moved_on[event.culprit] = None
+                elif event.culprit is not None:
                     self._stop(event.culprit, FailedRecording(f"the decoder died of it ({event.how})"))
-            case Opened() | Window() | Refused() if not self._is_current(event.job_id, event.run):
+            case Opened() | Window() | Heard() | ToldApart() | Refused() if self._is_late(event):
                 log.debug("too late: %s of an earlier run of job %d", type(event).__name__, event.job_id)
             case Opened():
                 self._opened(event)
             case Window():
                 self._window(event)
+            case Heard():
+                self._heard(event)
+            case ToldApart():
+                self._speakers.take(event)
+                self._moved_on[event.job_id] = None
             case Refused():
                 self._stop(event.job_id, (FailedRecording if event.retry else BadRecording)(event.message))
 
@@ -193,11 +203,12 @@ class Dispatcher:
                 continue
             if needs_window(running.open_chunks, self._engines.main.capacity, self._inference.held_s):
                 running.ask()
-                self._decoders.ask(job_id)
+                self._decoders.ask(Next(job_id, self._speakers.voiced(job_id)))
 
-    def _is_current(self, job_id: int, run: int) -> bool:
-        """Tell whether an answer is about the job as it runs now, not about an earlier claim of it."""
-        return job_id in self._running and self._running[job_id].run == run
+    def _is_late(self, answer: Opened | Window | Heard | ToldApart | Refused) -> bool:
+        """Tell whether an answer is about an earlier claim of its job, not about the job as it runs now."""
+        running = self._running.get(answer.job_id)
+        return running is None or running.run != answer.run
 
     def _opened(self, opened: Opened) -> None:
         job_id = opened.job_id
@@ -245,11 +256,13 @@ class Dispatcher:
             self._stop(window.job_id, FailedRecording("what was recorded has changed") if running.growing else None)
             return
         self._inference.submit(running, chunks)
+        running.listening = window.voices_follow
         if running.growing:
             self._store.heard(window.job_id, window.duration_s)
             return
         if window.last:
-            self._decoders.forget(window.job_id)
+            if not running.listening:
+                self._decoders.forget(window.job_id)
             self._store.decoded(
                 window.job_id,
                 chunks_total=running.chunks_total,
@@ -260,6 +273,14 @@ class Dispatcher:
                 waveform=window.waveform,
             )
         self._moved_on[window.job_id] = None
+
+    def _heard(self, heard: Heard) -> None:
+        running = self._running[heard.job_id]
+        self._speakers.hear(heard)
+        running.listening = heard.more
+        if running.decoded and not heard.more:
+            self._decoders.forget(heard.job_id)
+        self._moved_on[heard.job_id] = None
 
     # -- ends ------------------------------------------------------------------------------------------------
 
@@ -272,11 +293,12 @@ class Dispatcher:
         if running is not None and running.growing:
             self._outcomes.show_so_far(job_id)
             self._queue.look()
-        elif running is not None and running.complete:
+        elif running is not None and running.complete and self._speakers.are_told(running):
             stages = self._stages.advance(job_id)
             if stages is not None:
+                trouble = self._speakers.trouble(job_id)
                 self._drop(job_id)
-                self._outcomes.publish(job_id, stages)
+                self._outcomes.publish(job_id, stages, trouble)
 
     def _stop(self, job_id: int, error: TranscribedError | None) -> None:
         """End a running job with an error, or put it back in the queue if it is not to blame."""
@@ -302,5 +324,6 @@ class Dispatcher:
         self._running.pop(job_id, None)
         self._inference.drop(job_id)
         self._stages.drop(job_id)
+        self._speakers.drop(job_id)
         self._decoders.forget(job_id)
         self._queue.look()

@@ -47,10 +47,18 @@ class Outcomes:
         self._corrected_until = 0
         """The last job whose corrections had their turn; 0 to begin with the first one."""
 
-    def publish(self, job_id: int, stages: Sequence[StageProgress] = ()) -> None:
-        """Publish what the store holds of a job whose chunks and stages are all done, then record that."""
+    def publish(self, job_id: int, stages: Sequence[StageProgress] = (), voices: str = "") -> None:
+        """Publish what the store holds of a job whose chunks and stages are all done, then record that.
+
+        Args:
+            job_id: The job.
+            stages: What its stages have found.
+            voices: Why it is not known who speaks, if that was asked.
+        """
         job = self._store.job(job_id)
         warnings = warnings_of(job, *self._store.unheard(job_id))
+        if voices:
+            warnings = (*warnings, f"who speaks is not known: {voices}")
         job = replace(job, sound=replace(job.sound, warnings=warnings))
         try:
             renamed = publish_job(self._store, job, stages)
@@ -143,6 +151,13 @@ class Outcomes:
             return
         self._store.exported(job_id, files_of(job.options.task, formats), warning)
         log.info("exported job %d %s as %s", job_id, job.path, ", ".join(formats))
+
+    def rename_speaker(self, job_id: int, speaker: str, name: str) -> None:
+        """Give a speaker of a finished job a name, and write its transcript again; "" takes the name away."""
+        if not self._store.name_speaker(job_id, speaker, name):
+            log.warning("job %d has no speaker %s", job_id, speaker)
+            return
+        self.export(job_id, self._store.output_formats(job_id))
 
     def fail(self, job: Job, error: TranscribedError) -> None:
         """Turn an error into the job's state; this is the one place that does."""

@@ -23,6 +23,7 @@ from daemon.transcribe.inference import Inference
 from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.places import LONG_BYTES, free_places
 from daemon.transcribe.policies import POLICIES
+from daemon.transcribe.speakers import Speakers
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Queue:
         outcomes: Where jobs end that cannot be begun.
         running: The dispatcher's running jobs, to which those that are begun are added.
         inference: Where the chunks of a recording wait that was followed until now.
+        speakers: Tells whether voices are to be told apart.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Queue:
         outcomes: Outcomes,
         running: dict[int, ActiveJob],
         inference: Inference,
+        speakers: Speakers,
     ) -> None:
         self._store = store
         self._engines, self._decoders = children.engines, children.decoders
         self._outcomes = outcomes
         self._running = running
         self._inference = inference
+        self._speakers = speakers
         self._abilities = Abilities()
         self._runs = 0
         self._claim_at = 0.0
@@ -113,7 +117,11 @@ class Queue:
             Those that cannot be opened now.
         """
         followed = self._followed_now.items()
-        ready = [job_id for job_id, each in followed if not each.open_chunks and each.model not in missing]
+        ready = [
+            job_id
+            for job_id, each in followed
+            if not each.open_chunks and not each.listening and each.model not in missing
+        ]
         return [job.id for job in self._store.claim_these(ready) if not self._open(job)]
 
     def _claim_others(self, missing: Collection[str]) -> None:
@@ -187,7 +195,10 @@ class Queue:
             self._running[job.id] = ActiveJob.begun(
                 job, options, self._runs, model, POLICIES[ready.policy], growing=growing
             )
-            order = Open(job.id, self._runs, options, job.size_bytes, options.language, growing, given)
+            order = Open(
+                job.id, self._runs, options, job.size_bytes, options.language, growing, given,
+                self._speakers.model_for(job),
+            )  # fmt: skip
             self._decoders.open(order, fd)
         finally:
             os.close(fd)

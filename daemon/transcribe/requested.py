@@ -2,7 +2,14 @@
 
 import logging
 
-from daemon.store.requests import BY_REQUEST, exported_formats, new_priority, refreshes, retranscribe_priority
+from daemon.store.requests import (
+    BY_REQUEST,
+    exported_formats,
+    new_priority,
+    refreshes,
+    renamed_speaker,
+    retranscribe_priority,
+)
 from daemon.store.store import Store
 from daemon.transcribe.outcome import Outcomes
 from daemon.transcribe.pauses import REQUESTED, Pauses
@@ -45,6 +52,8 @@ class Requested:
                 self._pauses.release(BY_REQUEST)
             case _, int() if formats := exported_formats(command):
                 self._outcomes.export(job_id, formats)
+            case _, int() if (renamed := renamed_speaker(command)) is not None:
+                self._outcomes.rename_speaker(job_id, *renamed)
             case _, int() if refreshes(command):
                 self._refresh(job_id)
             case _, int() if (priority := new_priority(command)) is not None:

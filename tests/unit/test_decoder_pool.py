@@ -25,7 +25,18 @@ from daemon.processes.decoder_pool import (
     DecoderPool,
     LostRecordings,
 )
-from daemon.processes.protocol import BatchDone, DecoderReady, Open, Opened, StillGrowing, Window
+from daemon.processes.protocol import (
+    BatchDone,
+    DecoderReady,
+    Heard,
+    Next,
+    Open,
+    Opened,
+    StillGrowing,
+    TellApart,
+    ToldApart,
+    Window,
+)
 from tests.fakes import FakeClock, Nursery
 from tests.support import write_wav
 
@@ -105,11 +116,11 @@ def test_a_decoder_works_on_one_order_at_a_time_and_opens_before_it_goes_on(hous
     house.open(1, 2)
     assert house.orders(0) == [("Open", 1)]
     assert house.hear(0, READY, opened(1)) == opened(1)
-    house.pool.ask(1)
+    house.pool.ask(Next(1))
     assert house.orders(0) == [("Open", 1), ("Open", 2)]
     house.hear(0, opened(2))
     assert house.orders(0)[-1] == ("Next", 1)
-    house.pool.ask(2)
+    house.pool.ask(Next(2))
     assert house.orders(0)[-1] == ("Next", 1)
     assert house.hear(0, window(1)) == window(1)
     assert house.orders(0)[-1] == ("Next", 2)
@@ -121,7 +132,7 @@ def test_orders_have_deadlines_that_go_by_the_size_of_the_file(house: House, rec
     assert house.children.last.deadline == pytest.approx(house.clock.now + WINDOW_DEADLINE_S + hash_s)
     house.hear(0, READY, opened(1))
     assert house.children.last.deadline is None
-    house.pool.ask(1)
+    house.pool.ask(Next(1))
     assert house.children.last.deadline == house.clock.now + WINDOW_DEADLINE_S
 
 
@@ -143,7 +154,7 @@ def test_a_recording_that_is_closed_is_asked_nothing_more(house: House) -> None:
     house.open(1, 2, 3)
     house.hear(0, READY, opened(1), opened(2), opened(3))
     for job_id in (1, 2, 3):
-        house.pool.ask(job_id)
+        house.pool.ask(Next(job_id))
     house.pool.forget(2)
     assert house.orders(0)[-1] == ("Next", 1), "it may be sending, and not listen"
     house.hear(0, window(1))
@@ -165,7 +176,7 @@ def test_recordings_are_closed_while_their_decoder_sends_what_nobody_reads(
             pool.open(Open(job_id, 1, Options(vad=False), file.stat().st_size, "en"), opened_file.fileno())
     while not isinstance(pool_event := event(pool), Opened) or pool_event.job_id != many - 1:
         pass
-    pool.ask(0)
+    pool.ask(Next(0))
     (child,) = pool.children
     assert wait([child.fileno()], 60), "the beginning of the window is there, and its end does not fit"
     for job_id in range(1, many):
@@ -184,10 +195,52 @@ def test_one_that_is_closed_before_it_was_opened_never_is_and_its_descriptor_is_
     assert house.orders(0) == [("Open", 1)]
 
 
+def test_a_decoder_is_busy_until_it_has_heard_all_voices_of_a_window(house: House) -> None:
+    house.open(1, 2)
+    house.hear(0, READY, opened(1), opened(2))
+    house.pool.ask(Next(1, 5))
+    house.pool.ask(Next(2))
+    house.clock.now += PATIENCE_S + 0.1
+    told = replace(window(1), voices_follow=True)
+    assert house.hear(0, told) == told
+    assert house.orders(0)[-1] == ("Next", 1), "it goes on by itself"
+    house.open(3)
+    assert len(house.children.born) == 1, "it is not stuck: it has just said something"
+    house.clock.now += WINDOW_DEADLINE_S - 1
+    more = Heard(1, 1, 5, (), more=True)
+    assert house.hear(0, more) == more
+    assert house.children.born[0].deadline == house.clock.now + WINDOW_DEADLINE_S
+    last = Heard(1, 1, 6, (), more=False)
+    assert house.hear(0, last) == last
+    assert house.orders(0)[-1] == ("Open", 3)
+
+
+def test_who_speaks_is_asked_of_any_decoder_that_has_nothing_to_do(house: House) -> None:
+    house.open(1)
+    house.pool.tell_apart(TellApart(7, 3, "auto", ()))
+    house.pool.tell_apart(TellApart(8, 4, "auto", ()))
+    house.pool.forget(8)
+    assert house.hear(0, READY, opened(1)) == opened(1)
+    assert house.orders(0) == [("Open", 1), ("TellApart", 7)]
+    told = ToldApart(7, 3, (), {})
+    assert house.hear(0, told) == told
+    house.pool.forget(7)
+    assert house.orders(0) == [("Open", 1), ("TellApart", 7)], "nobody asks for 8, and 7 is not open there"
+
+
+def test_who_speaks_can_be_asked_where_no_decoder_is_left(house: House) -> None:
+    house.pool.tell_apart(TellApart(7, 3, "auto", ()))
+    assert house.orders(0) == [], "it still loads its libraries"
+    assert house.hear(0, ChildDied("")) == LostRecordings(None, (), "signal 9")
+    house.hear(1, READY)
+    assert house.orders(1) == [("TellApart", 7)]
+    assert house.hear(1, ChildDied("")) == LostRecordings(7, (), "signal 9")
+
+
 def test_a_dead_decoder_blames_what_it_worked_on_and_gives_back_the_rest(house: House) -> None:
     house.open(1, 2, 3)
     house.hear(0, READY, opened(1), opened(2), opened(3))
-    house.pool.ask(2)
+    house.pool.ask(Next(2))
     assert house.hear(0, ChildDied("no answer within its time")) == LostRecordings(2, (1, 3), "signal 9")
     assert house.pool.restarts == {"decoder": 1} and house.pool.children == []
 
@@ -202,14 +255,14 @@ def test_an_order_that_was_not_heard_is_not_to_blame(house: House) -> None:
     house.open(1)
     house.hear(0, READY, opened(1))
     house.children.last.goes_deaf()
-    house.pool.ask(1)
+    house.pool.ask(Next(1))
     assert house.hear(0, ChildDied("")) == LostRecordings(None, (1,), "signal 9")
 
 
 def test_a_recording_that_was_closed_meanwhile_is_not_to_blame(house: House) -> None:
     house.open(1, 2)
     house.hear(0, READY, opened(1), opened(2))
-    house.pool.ask(1)
+    house.pool.ask(Next(1))
     house.pool.forget(1)
     assert house.hear(0, ChildDied("")) == LostRecordings(None, (2,), "signal 9")
 
@@ -243,7 +296,7 @@ def test_a_decoder_that_has_done_enough_ends_when_it_has_closed_what_it_has(
     house.hear(0, READY, opened(1))
     house.open(2)
     assert house.orders(1) == [("Open", 2)], "it is given nothing new"
-    house.pool.ask(1)
+    house.pool.ask(Next(1))
     assert house.orders(0)[-1] == ("Next", 1), "what it has it goes on with"
     house.hear(0, window(1, last=True))
     assert house.children.born[0].ended is None
@@ -315,7 +368,7 @@ def test_a_sign_of_life_from_before_a_recording_was_complete_gives_no_new_deadli
     grow(house, recording, 1, growing=True)
     child = house.children.last
     house.hear(0, READY, Opened(1, 1, None, None))
-    house.pool.ask(1)
+    house.pool.ask(Next(1))
     house.clock.now += WINDOW_DEADLINE_S - 1
     house.hear(0, StillGrowing(1, 1))
     assert child.deadline == house.clock.now + WINDOW_DEADLINE_S

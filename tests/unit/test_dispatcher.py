@@ -1,7 +1,7 @@
 """The dispatcher with a real store and pools that only note what they are asked: claims, windows, deaths, drain."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -16,7 +16,7 @@ from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, Engine, EngineReady
 from daemon.processes.model_pools import ModelUnavailable
-from daemon.processes.protocol import BatchDone, BatchFailed, Open, Opened, Refused, Window
+from daemon.processes.protocol import BatchDone, BatchFailed, Next, Open, Opened, Refused, TellApart, Window
 from daemon.signals import Wakeup
 from daemon.store.queries import Queries
 from daemon.store.records import Seen
@@ -78,14 +78,20 @@ class FakeDecoders(FakePool):
         super().__init__()
         self.opened: list[Open] = []
         self.asked: list[int] = []
+        self.voiced: dict[int, int] = {}
+        self.questions: list[TellApart] = []
         self.closed: list[int] = []
 
     def open(self, order: Open, fd: int) -> None:
         os.fstat(fd)
         self.opened.append(order)
 
-    def ask(self, job_id: int) -> None:
-        self.asked.append(job_id)
+    def ask(self, order: Next) -> None:
+        self.asked.append(order.job_id)
+        self.voiced[order.job_id] = order.voiced
+
+    def tell_apart(self, order: TellApart) -> None:
+        self.questions.append(order)
 
     def forget(self, job_id: int) -> None:
         self.closed.append(job_id)
@@ -184,13 +190,13 @@ class House:
         for pool in (self.decoders, self.engines, self.tuner):
             pool.child.close()
 
-    def queue(self, *names: str, size: int = 10, priority: int = 0) -> None:
+    def queue(self, *names: str, size: int = 10, priority: int = 0, speakers: str = "off") -> None:
         ready = []
         for name in names:
             file = self.inbox / name
             with file.open("wb") as opened:
                 opened.truncate(size)
-            ready.append((seen_now(file), Options(formats=("txt",)), priority))
+            ready.append((seen_now(file), Options(formats=("txt",), speakers=speakers), priority))
         self.store.queue(ready)
         self.wakeup.wake()
 
@@ -223,11 +229,29 @@ class House:
         self.decoders.child.say(Opened(order.job_id, order.run, f"hash-{order.job_id}", 20.0))
         self.until(lambda: order.job_id in self.decoders.asked)
 
-    def window(self, order: Open, chunks: int, *, last: bool = True, first: int = 0, run: int | None = None) -> None:
+    def window(
+        self,
+        order: Open,
+        chunks: int,
+        *,
+        last: bool = True,
+        first: int = 0,
+        run: int | None = None,
+        channels: Sequence[int] = (),
+    ) -> None:
+        """The decoder has cut chunks; with channels, it takes turns between these."""
         made = tuple(
-            chunk(order.job_id, idx, 20.0, run=order.run, language="en") for idx in range(first, first + chunks)
+            chunk(
+                order.job_id, idx, 20.0, run=order.run, language="en",
+                channel=channels[idx % len(channels)] if channels else 0,
+            )
+            for idx in range(first, first + chunks)
+        )  # fmt: skip
+        follow = bool(order.speaker_model)
+        seconds = 20.0 * chunks
+        self.decoders.child.say(
+            Window(order.job_id, run or order.run, made, last, seconds, seconds, 0, voices_follow=follow)
         )
-        self.decoders.child.say(Window(order.job_id, run or order.run, made, last, 20.0 * chunks, 20.0 * chunks, 0))
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         condition_on_previous_text = true
         channels = 2
         audio_tracks = "eng"
+        speakers = "2-6"
         initial_prompt = "Dr. Who said:"
         hotwords = ["ComfyUI"]
         suppress_words = ["um"]
@@ -102,6 +103,7 @@ def test_what_the_file_says_is_told_from_what_it_leaves_out(tmp_path: Path) -> N
         condition_on_previous_text=True,
         channels=2,
         audio_tracks="eng",
+        speakers="2-6",
         vad=False,
         vad_threshold=0.4,
         vad_min_silence_ms=100,

@@ -1,0 +1,137 @@
+"""Who says what in the jobs that are to tell: voices come from the decoders, and at the end they are told apart."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from daemon.chunk import Voice
+from daemon.config.speaker_models import campplus
+from daemon.processes.decoder_pool import DecoderPool
+from daemon.processes.protocol import Heard, TellApart, ToldApart
+from daemon.speakers.assignment import assign, of_channels
+from daemon.speakers.timeline import Timeline
+from daemon.store.records import Job
+from daemon.store.store import Store
+from daemon.transcribe.active_job import ActiveJob
+
+OFF = "off"
+INSTALL = "the speaker model is not installed: transcribed speakers install"
+FAILED_BEFORE = "its voices were not listened to because earlier attempts have failed"
+
+
+class Speakers:
+    """Keeps what the decoders hear, and gives the lines of a job that is complete their speakers.
+
+    Whatever goes wrong is told with the transcript, which is then published without speakers.
+
+    Args:
+        store: Where voices and lines are.
+        decoders: Who tell voices apart.
+        attempts: How often a job is tried; the last time nobody listens to voices, in case they are to blame.
+    """
+
+    def __init__(self, store: Store, decoders: DecoderPool, attempts: int) -> None:
+        self._store = store
+        self._decoders = decoders
+        self._attempts = attempts
+        self._fresh: list[tuple[int, int, Sequence[Voice]]] = []
+        """What `save` is to save."""
+        self._voiced: dict[int, int] = {}
+        self._asked: set[int] = set()
+        self._told: set[int] = set()
+        self._troubles: dict[int, str] = {}
+
+    def model_for(self, job: Job) -> str:
+        """Return the file of the model that a decoder is to tell voices apart with, or "" if it need not."""
+        if job.options.speakers == OFF:
+            return ""
+        file = campplus()
+        if not file.is_file():
+            self._troubles[job.id] = INSTALL
+        elif 1 < self._attempts <= job.attempts:
+            self._troubles[job.id] = FAILED_BEFORE
+        else:
+            return str(file)
+        return ""
+
+    def voiced(self, job_id: int) -> int:
+        """Return up to which chunk, not included, the voices of a running job are known."""
+        if job_id not in self._voiced:
+            self._voiced[job_id] = self._store.voiced(job_id)
+        return self._voiced[job_id]
+
+    def hear(self, heard: Heard) -> None:
+        """Take how people sound in a chunk."""
+        if heard.trouble:
+            self._troubles[heard.job_id] = heard.trouble
+        if heard.voices:
+            self._fresh.append((heard.job_id, heard.chunk, heard.voices))
+            self._voiced[heard.job_id] = heard.chunk + 1
+
+    def save(self) -> None:
+        """Save the voices that have come since the last time, in one commit."""
+        fresh, self._fresh = self._fresh, []
+        self._store.keep_voices(fresh)
+
+    def are_told(self, running: ActiveJob) -> bool:
+        """Return whether the lines of a job that is complete have their speakers; if not, find out."""
+        job_id, wanted = running.job.id, running.job.options.speakers
+        if wanted == OFF or job_id in self._told:
+            return True
+        if any(line.channel for _, lines in self._store.chunk_lines(job_id) for line in lines):
+            self._troubles.pop(job_id, None)  # nobody needs to listen
+            self._tell_channels(job_id)
+        elif job_id in self._troubles:
+            return True
+        elif job_id in self._asked:
+            return False
+        elif voices := self._store.voices(job_id):
+            self._asked.add(job_id)
+            self._decoders.tell_apart(TellApart(job_id, running.run, wanted, tuple(voices)))
+            return False
+        self._told.add(job_id)
+        return True
+
+    def take(self, answer: ToldApart) -> None:
+        """Take who speaks when, and give the lines their speakers."""
+        job_id = answer.job_id
+        if answer.trouble:
+            self._troubles[job_id] = answer.trouble
+            return
+        turns = Timeline(answer.turns)
+        said, english = (
+            [(chunk, assign(lines, turns)) for chunk, lines in self._store.chunk_lines(job_id, english=english)]
+            for english in (False, True)
+        )
+        heard = {line.speaker for _, lines in said for line in lines}
+        who = {label: mean for label, mean in answer.means.items() if label in heard}
+        self._store.tell_speakers(job_id, said, english, who)
+        self._told.add(job_id)
+
+    def lost(self, job_id: int, how: str) -> bool:
+        """Note that a decoder has died; return whether that was over telling the voices of this job apart."""
+        if job_id not in self._asked:
+            return False
+        self._troubles[job_id] = f"its voices cannot be told apart: the decoder died of it ({how})"
+        return True
+
+    def trouble(self, job_id: int) -> str:
+        """Return why it is not known who speaks in a job, or "" if it is, or nobody has asked."""
+        return self._troubles.get(job_id, "")
+
+    def drop(self, job_id: int) -> None:
+        """Forget a job that runs no longer."""
+        self._fresh = [each for each in self._fresh if each[0] != job_id]
+        self._voiced.pop(job_id, None)
+        self._troubles.pop(job_id, None)
+        self._asked.discard(job_id)
+        self._told.discard(job_id)
+
+    def _tell_channels(self, job_id: int) -> None:
+        """Give the lines of a job whose channels carry different speech a speaker for each channel."""
+        said, english = (self._store.chunk_lines(job_id, english=each) for each in (False, True))
+        labels = of_channels(line for _, lines in said for line in lines)
+        said, english = (
+            [(chunk, [replace(line, speaker=labels.get(line.channel, "")) for line in lines]) for chunk, lines in each]
+            for each in (said, english)
+        )
+        self._store.tell_speakers(job_id, said, english, dict.fromkeys(labels.values()))

@@ -1,0 +1,33 @@
+"""What the doctor says of telling voices apart."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.config.settings import Settings, Watch
+from daemon.config.speaker_models import campplus
+from daemon.doctor import speakers
+from daemon.doctor.case import Case
+from daemon.doctor.findings import OK, WARNING, Finding
+
+
+def found(*wanted: str) -> list[Finding]:
+    watches = tuple(Watch(path=Path(f"/{nth}"), speakers=each) for nth, each in enumerate(wanted))
+    return list(speakers.examine(Case(None, Settings(watch=watches), "", "pat", None)))
+
+
+def test_where_nobody_asks_there_is_nothing_to_say() -> None:
+    assert found("off", "off") == []
+
+
+def test_what_is_missing_is_told_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(speakers, "LIBRARIES", ("sqlite3", "no_such_library"))
+    library, model = found("off", "2-6")
+    assert library.level == model.level == WARNING
+    assert library.text.startswith("no_such_library cannot be found: transcripts of /1 are made without")
+    assert "transcribed[speakers]" in library.cure and "transcribed speakers install" in model.cure
+    monkeypatch.setattr(speakers, "LIBRARIES", ("sqlite3",))
+    campplus().parent.mkdir(parents=True)
+    campplus().touch()
+    assert [each.level for each in found("auto")] == [OK]

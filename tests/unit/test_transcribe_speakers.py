@@ -1,0 +1,157 @@
+"""Who says what, as the dispatcher has it: voices kept and told apart, and transcripts whatever goes wrong with that."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.chunk import Turn, Voice
+from daemon.config.speaker_models import campplus
+from daemon.processes.decoder_pool import LostRecordings
+from daemon.processes.protocol import Heard, Open, ToldApart
+from daemon.transcribe.speakers import FAILED_BEFORE, INSTALL
+from tests.unit.test_dispatcher import House
+
+A, B = (Voice(start, start + 1.5, mark * 384) for start, mark in ((3.0, b"\x01"), (25.0, b"\x02")))
+TURNS = (Turn(0.0, 20.0, "S1"), Turn(20.0, 40.0, "S2"))
+MEANS = {"S1": A.embedding, "S2": B.embedding, "S3": bytes(384)}
+UNKNOWN = "who speaks is not known: "
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    campplus().parent.mkdir(parents=True)
+    campplus().touch()
+    made = House(tmp_path)
+    yield made
+    made.close()
+
+
+def begun(house: House, speakers: str = "auto") -> Open:
+    """A recording is open that is to say who speaks."""
+    house.queue("a.wav", speakers=speakers)
+    house.until(lambda: house.decoders.opened)
+    order = house.decoders.opened[-1]
+    house.open(order)
+    return order
+
+
+def transcribed(house: House) -> None:
+    house.until(lambda: house.engines.in_flight)
+    while house.engines.in_flight:
+        house.engines.done()
+        house.ticks(2)
+
+
+def heard(house: House, order: Open, idx: int, *voices: Voice, more: bool = False, trouble: str = "") -> None:
+    house.decoders.child.say(Heard(order.job_id, order.run, idx, voices, more, trouble))
+    house.ticks(2)
+
+
+def speakers(house: House) -> list[str | None]:
+    return [line.speaker for _, lines in house.store.chunk_lines(1) for line in lines]
+
+
+def means(house: House) -> dict[str, bytes | None]:
+    with closing(sqlite3.connect(house.path)) as db:
+        return dict(db.execute("SELECT speaker, embedding FROM speakers"))
+
+
+def test_voices_are_told_apart_once_all_are_there_and_before_it_is_published(house: House) -> None:
+    order = begun(house, "2-6")
+    assert order.speaker_model == str(campplus())
+    house.window(order, 2)
+    transcribed(house)
+    assert not house.decoders.questions and not house.decoders.closed, "its voices are yet to come"
+    heard(house, order, 0, A, more=True)
+    assert house.store.voices(1) == [A] and not house.decoders.questions
+    heard(house, order, 1, B)
+    (question,) = house.decoders.questions
+    assert (question.speakers, question.voices) == ("2-6", (A, B)) and house.decoders.closed == [1]
+    house.ticks()
+    assert house.states() == {"a.wav": "running"} and len(house.decoders.questions) == 1
+    house.decoders.child.say(ToldApart(1, order.run, TURNS, MEANS))
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    assert speakers(house) == ["S1", "S2"] and house.job("a.wav")["warnings"] is None
+    assert means(house) == {"S1": A.embedding, "S2": B.embedding}, "nobody says anything as S3"
+
+
+def test_where_nobody_asks_nobody_listens(house: House) -> None:
+    order = begun(house, "off")
+    assert order.speaker_model == ""
+    house.window(order, 1)
+    transcribed(house)
+    assert house.states() == {"a.wav": "done"} and not house.decoders.questions and speakers(house) == [""]
+
+
+def test_channels_are_told_without_any_voice_and_without_the_model(house: House) -> None:
+    campplus().unlink()
+    order = begun(house)
+    house.window(order, 3, channels=(2, 1))
+    transcribed(house)
+    assert house.states() == {"a.wav": "done"} and not house.decoders.questions
+    assert speakers(house) == ["S1", "S2", "S1"] and means(house) == {"S1": None, "S2": None}
+    assert house.job("a.wav")["warnings"] is None
+
+
+def test_nobody_speaks(house: House) -> None:
+    order = begun(house)
+    house.window(order, 0)
+    heard(house, order, -1)
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    assert house.job("a.wav")["warnings"] is None
+
+
+@pytest.mark.parametrize("when", ["while it listens", "in the end", "it dies in the end"])
+def test_what_goes_wrong_costs_no_transcript(house: House, when: str) -> None:
+    order = begun(house)
+    house.window(order, 1)
+    heard(house, order, 0, A, trouble="out of luck" if when == "while it listens" else "")
+    transcribed(house)
+    if when == "in the end":
+        house.decoders.child.say(ToldApart(1, order.run, (), {}, "out of luck"))
+    elif when == "it dies in the end":
+        house.decoders.child.say(LostRecordings(1, (), "out of luck"))
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    assert UNKNOWN in str(house.job("a.wav")["warnings"]) and "out of luck" in str(house.job("a.wav")["warnings"])
+    assert speakers(house) == [""] and house.job("a.wav")["attempts"] == 1
+
+
+def test_without_the_model_the_warning_says_how_to_get_it(house: House) -> None:
+    campplus().unlink()
+    order = begun(house)
+    assert order.speaker_model == ""
+    house.window(order, 1)
+    transcribed(house)
+    assert house.states() == {"a.wav": "done"} and UNKNOWN + INSTALL in str(house.job("a.wav")["warnings"])
+
+
+def test_the_last_attempt_is_made_without_listening(house: House) -> None:
+    assert begun(house).speaker_model
+    house.decoders.child.say(LostRecordings(1, (), "signal 11"))
+    house.until(lambda: house.states() == {"a.wav": "failed"})
+    with closing(sqlite3.connect(house.path)) as db, db:
+        db.execute("UPDATE jobs SET next_attempt_at = '2026-01-01T00:00:00.000Z'")
+    house.wakeup.wake()
+    house.until(lambda: len(house.decoders.opened) == 2)
+    order = house.decoders.opened[-1]
+    house.open(order)
+    assert order.speaker_model == ""
+    house.window(order, 1)
+    transcribed(house)
+    assert house.states() == {"a.wav": "done"} and FAILED_BEFORE in str(house.job("a.wav")["warnings"])
+
+
+def test_what_was_heard_is_not_listened_to_again_after_the_daemon_died(house: House) -> None:
+    order = begun(house)
+    assert house.decoders.voiced == {1: 0}
+    house.window(order, 2)
+    heard(house, order, 0, A, more=True)
+    house.until(lambda: house.store.voiced(1) == 1)
+    house.decoders.child.say(LostRecordings(None, (1,), ""))
+    house.until(lambda: len(house.decoders.opened) == 2)
+    house.open(house.decoders.opened[-1])
+    house.until(lambda: house.decoders.voiced == {1: 1})
