@@ -20,15 +20,15 @@ from daemon.processes.protocol import LoadModel
 CONFIG = """\
 [[watch]]
 path = {inbox}
-formats = ["txt"]
 naming = "name"
 language = {language}
-[watching]
+{watch}[watching]
 settle_seconds = {settle_s}
 [database]
 url = {url}
 [model]
 """
+ONLY_TEXT = {"formats": ["txt"]}
 
 READY = "engine ready: "
 """What precedes an engine's layout and the load time of its model in the log."""
@@ -69,16 +69,34 @@ def daemon(workload: Workload, model: dict[str, Any], language: str = "auto") ->
         (folder / "config.toml").write_text(config_text(folder, model, language=language))
         usage = measure.run([sys.executable, "-m", "daemon", "run", "--once", "-c", "config.toml"], folder)
         if usage.exit_code in (2, 4):
-            raise Unavailable(_last_message(usage.errors))
+            raise Unavailable(last_message(usage.errors))
         texts = tuple(_read(inbox / f"{item.path.name}.txt") for item in workload.items)
         return Run(usage, texts, _facts(folder / "jobs.db", usage.errors))
 
 
-def config_text(folder: Path, model: dict[str, Any], settle_s: float = 0, language: str = "auto") -> str:
-    """Write the configuration of a daemon whose inbox and database are in a folder; `model` holds keys of [model]."""
+def config_text(
+    folder: Path,
+    model: dict[str, Any],
+    settle_s: float = 0,
+    language: str = "auto",
+    watch: Mapping[str, Any] = ONLY_TEXT,
+) -> str:
+    """Write the configuration of a daemon whose inbox and database are in a folder.
+
+    Args:
+        folder: Where these are.
+        model: Keys of [model].
+        settle_s: How long recordings settle.
+        language: What is spoken.
+        watch: More keys of [[watch]].
+    """
     inbox, url = _toml(str(folder / "inbox")), _toml(f"sqlite:///{folder / 'jobs.db'}")
-    lines = "".join(f"{key} = {_toml(value)}\n" for key, value in model.items())
-    return CONFIG.format(inbox=inbox, settle_s=settle_s, url=url, language=_toml(language)) + lines
+    text = CONFIG.format(inbox=inbox, settle_s=settle_s, url=url, language=_toml(language), watch=_lines(watch))
+    return text + _lines(model)
+
+
+def _lines(keys: Mapping[str, Any]) -> str:
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items())
 
 
 def peer(name: str, workload: Workload, ours: LoadModel, converted: Path | None = None) -> Run:
@@ -124,7 +142,7 @@ def _convert(order: dict[str, Any], folder: Path) -> None:
 def _carried_out(order: dict[str, Any], folder: Path, variables: Mapping[str, str]) -> Usage:
     usage = measure.run([sys.executable, "-m", "daemon.bench.peers", json.dumps(order)], folder, variables)
     if usage.exit_code != 0:
-        raise Unavailable(_last_message(usage.errors))
+        raise Unavailable(last_message(usage.errors))
     return usage
 
 
@@ -161,7 +179,7 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def _last_message(errors: str) -> str:
+def last_message(errors: str) -> str:
     """Return the last thing that a program said before it gave up."""
     lines = [line for line in errors.strip().splitlines() if line.strip()]
     told = [line for line in lines if line.startswith("transcribed: ")]

@@ -276,6 +276,11 @@ def _study(
         sys.exit(EXIT_FAILED)
 
 
+def configured(config_file: Path | None, model: str | None) -> dict[str, Any]:
+    """Return the keys of [model] that a benchmark is to use, as its options `--config` and `--model` say."""
+    return _model(_settings(config_file), model)
+
+
 def _settings(config_file: Path | None) -> Settings | None:
     """Read the configuration; return None where there is none, for a benchmark runs anywhere."""
     try:

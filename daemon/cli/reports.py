@@ -29,7 +29,13 @@ def progress(steps: Sequence["Step"]) -> Iterator["Step"]:
             bar.advance(task)
 
 
-def show(report: "Report", json_file: Path | None, plot_file: Path | None, engine: str = WHISPER) -> None:
+def show(
+    report: "Report",
+    json_file: Path | None,
+    plot_file: Path | None,
+    engine: str = WHISPER,
+    weights: Path | None = None,
+) -> None:
     """Print a report, and write what was measured and the plot into files, if there are to be any.
 
     Args:
@@ -37,6 +43,7 @@ def show(report: "Report", json_file: Path | None, plot_file: Path | None, engin
         json_file: Where all of it goes.
         plot_file: Where the plot goes.
         engine: Whose model it was measured with.
+        weights: The file of the model, if it is none that transcribes.
     """
     from daemon.bench.plots import plot
     from daemon.bench.report import machine, versions
@@ -57,7 +64,8 @@ def show(report: "Report", json_file: Path | None, plot_file: Path | None, engin
     for note in report.notes:
         console.print(f"  {note}")
     if json_file is not None:
-        document = report.to_json(weights_file(report.model, engine) if report.workloads else None)
+        file = weights or (weights_file(report.model, engine) if report.workloads else None)
+        document = report.to_json(file)
         if json_file == STANDARD_OUTPUT:
             sys.stdout.write(document)
         else:

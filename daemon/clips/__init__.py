@@ -11,3 +11,9 @@ def references() -> dict[Path, str]:
     """Return what is said in each clip, by the clip's path."""
     lines = (CLIPS / "references.tsv").read_text("utf-8").splitlines()
     return {CLIPS / name: text for name, _voice, text in (line.split("\t") for line in lines)}
+
+
+def voices() -> dict[Path, str]:
+    """Return the name of the synthetic voice that speaks in each clip, by the clip's path."""
+    lines = (CLIPS / "references.tsv").read_text("utf-8").splitlines()
+    return {CLIPS / name: voice for name, voice, _text in (line.split("\t") for line in lines)}

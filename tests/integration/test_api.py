@@ -87,7 +87,7 @@ def test_the_transcript_in_any_format(web: WebHouse) -> None:
     client = web.client()
     for form in FORMATS:
         answer = client.get(f"/api/jobs/{job_id}/transcript.{form}")
-        assert answer.status_code == 200 and "morning" in answer.text
+        assert answer.status_code == 200 and ("morning" in answer.text or form == "rttm")
         assert not answer.headers["content-type"].startswith("text/html")
     assert json.loads(client.get(f"/api/jobs/{job_id}/transcript.json").text)["suppressed"][0]["text"] == left_out.text
     assert client.get(f"/api/jobs/{job_id}/transcript.exe").status_code == 422

@@ -84,7 +84,7 @@ def test_nothing_of_the_house_is_in_it(web: WebHouse, address: str) -> None:
         assert answer.status_code == 200
         for word in (SECRET, "inbox", '"ada', "ada/", str(web.folder), "and so on", "carol"):
             assert word not in answer.text, (more, word)
-        assert "Public" in answer.text, more
+        assert "Public" in answer.text or more.endswith(".rttm"), more
     document = Document(BytesIO(client.get(f"{address}/transcript.docx").content))
     text = "\n".join(each.text for each in document.paragraphs)
     assert "Mister Public" in text and SECRET not in text

@@ -178,3 +178,21 @@ def test_a_channel_without_lines_can_have_some_again() -> None:
         assert [line.channel for line in corrected(lines, before, apart)] == [1, 2]
     with pytest.raises(ValueError, match="line 1: there is no channel 0: it is one of 1, 2"):
         corrected([typed(BEFORE[0])], [], apart)
+
+
+def test_a_line_keeps_its_speaker_whatever_is_typed() -> None:
+    before = [replace(spoken("yes I do", 0.0, 3.0), speaker="S1"), replace(spoken("no never", 3.0, 5.0), speaker="S2")]
+    same, other = (Typed.of(line) for line in before)
+    assert same.speaker == "S1"
+    for typed in (other, replace(other, speaker="")):
+        lines = corrected([same, replace(typed, text="No, never!"), replace(typed, start_s=3.5)], before, JOB)
+        assert [line.speaker for line in lines] == ["S1", "S2", "S2"]
+    assert corrected([replace(same, speaker="S2")], before, JOB)[0].speaker == "S2"
+
+
+@pytest.mark.parametrize(("start_s", "speaker"), [(0.5, "S1"), (2.5, "S1"), (6.5, "S1"), (7.0, "S2"), (9.0, "S2")])
+def test_who_said_a_new_line_is_who_spoke_there(start_s: float, speaker: str) -> None:
+    before = [replace(spoken("yes", 2.0, 3.0), speaker="S1"), replace(spoken("no", 7.0, 8.0), speaker="S2")]
+    typed = Typed(start_s, start_s + 1, "Something else", 0, "en")
+    assert corrected([typed], before, JOB)[0].speaker == speaker
+    assert corrected([typed], [replace(line, speaker="") for line in before], JOB)[0].speaker == ""

@@ -117,3 +117,21 @@ def test_properties_stand_in_the_order_that_word_asks_for() -> None:
     assert [element.tag.rpartition("}")[2] for element in paragraph._p.pPr] == ["tabs", "bidi", "ind"]
     said = paragraph.runs[-1]._r
     assert [element.tag.rpartition("}")[2] for element in said.rPr] == ["rtl", "lang"]
+
+
+def test_who_speaks_is_named_in_bold_where_another_voice_begins() -> None:
+    lines = [
+        segment("Hello.", 0, 1, speaker="S1"), segment("Good morning.", 1, 2, speaker="S1"),
+        segment("Who is it?", 2, 3, speaker="S2"), segment("Late.", 30, 31, speaker="S2"), segment("Me.", 31, 32),
+    ]  # fmt: skip
+    of = Transcript(job(path="board.m4a"), lines, (), names={"S1": "Ada\x0b"})
+    assert texts(docx(of, times=False))[1:] == [
+        "Speakers Ada, S2 · Model tiny.en", "Ada: Hello. Good morning.", "S2: Who is it?", "Late.", "Me.",
+    ]  # fmt: skip
+    bold = [[run.text for run in paragraph.runs if run.bold] for paragraph in opened(docx(of)).paragraphs[2:]]
+    assert bold == [["Ada: "], ["S2: "], [], []]
+
+
+def test_speakers_take_the_place_of_channels() -> None:
+    of = spoken(segment("Hello.", 0, 1, channel=1, speaker="S1"), segment("Yes?", 1, 2, channel=2, speaker="S2"))
+    assert texts(docx(of, times=False))[2:] == ["S1: Hello.", "S2: Yes?"]

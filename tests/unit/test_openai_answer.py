@@ -114,3 +114,9 @@ def test_what_somebody_has_corrected_is_not_spelled_again_and_has_all_numbers() 
     assert found["text"] == "um, good mourning"
     (only,) = found["segments"]
     assert {only[name] for name in MEASURES} == {0.0}
+
+
+def test_subtitles_name_who_speaks() -> None:
+    named = [replace(line, speaker="S1") for line in LINES]
+    assert b"Ada: Good morning." in answer(DONE, named, Wanted("srt"), names={"S1": "Ada"})[0]
+    assert answer(DONE, named, Wanted("text")) == answer(DONE, LINES, Wanted("text")), "as OpenAI has it"

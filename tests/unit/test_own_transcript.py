@@ -22,7 +22,9 @@ def test_a_file_that_is_named_like_the_recording(tmp_path: Path, name: str) -> N
     assert found(tmp_path, ours=name) is None, "the daemon wrote it"
 
 
-@pytest.mark.parametrize("name", ["other.srt", "talk.pdf", "talk", "talk.wav.srt", "talk.json", "talk 2.srt"])
+@pytest.mark.parametrize(
+    "name", ["other.srt", "talk.pdf", "talk", "talk.wav.srt", "talk.json", "talk.rttm", "talk 2.srt"]
+)
 def test_what_is_none(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     assert found(tmp_path) is None
@@ -31,6 +33,11 @@ def test_what_is_none(tmp_path: Path, name: str) -> None:
 def test_a_json_file_counts_where_the_daemon_would_write_one(tmp_path: Path) -> None:
     (tmp_path / "talk.json").write_text("{}")
     assert found(tmp_path, ("txt", "json")) == b"talk.json"
+
+
+def test_a_file_of_speakers_counts_where_the_daemon_would_write_one(tmp_path: Path) -> None:
+    (tmp_path / "talk.rttm").write_text("SPEAKER")
+    assert found(tmp_path, ("txt", "rttm")) == b"talk.rttm"
 
 
 def test_an_empty_file_a_folder_and_a_link_are_none(tmp_path: Path) -> None:

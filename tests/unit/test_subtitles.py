@@ -150,3 +150,27 @@ def test_lines_keep_their_limits_wherever_a_single_word_does(text: str, length_s
         lines = cue.text.split("\n")
         assert len(lines) <= LIMITS.max_lines and cue.end_s - cue.start_s <= LIMITS.cue_max_s + 1e-6
         assert all(columns(line) <= LIMITS.line_columns or " " not in line.strip() for line in lines)
+
+
+NAMED = st.lists(st.tuples(TEXTS, st.floats(0.1, 9), st.sampled_from(["", "Ada", "The Chairwoman"])), max_size=8)
+
+
+@settings(deadline=None)
+@given(NAMED)
+def test_no_cue_has_words_of_two_who_speak_and_names_keep_the_limits(said: list[tuple[str, float, str]]) -> None:
+    segments, at = [], 0.0
+    for text, lasts, speaker in said:
+        segments.append(segment(text, at, at + lasts, speaker=speaker))
+        at += lasts
+    made = cues(segments)
+    for speaker in {each for *_, each in said}:
+        shown = "".join(cue.text for cue in made if cue.speaker == speaker).replace(RIGHT_TO_LEFT_MARK, "")
+        assert "".join(shown.split()) == "".join("".join(text.split()) for text, _, each in said if each == speaker)
+    assert [cue.is_change for cue in made] == [
+        bool(cue.speaker) and cue.speaker != before
+        for cue, before in zip(made, ["", *(c.speaker for c in made)], strict=False)
+    ]
+    for cue in made:
+        first, *_ = cue.named.split("\n")
+        alone = " " not in first.removeprefix(f"{cue.speaker}: ").strip()
+        assert columns(first) <= LIMITS.line_columns or alone

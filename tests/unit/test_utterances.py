@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from daemon.chunk import Segment, Word
 from daemon.publish.utterances import PAUSE_S, TimedWord, utterances
+from daemon.store.versions import Line
 from tests.builders import segment
 
 
@@ -47,10 +48,22 @@ def test_a_text_that_was_changed_keeps_the_pauses_of_its_words() -> None:
         (segment("two", 1.0 + PAUSE_S, 5.0), 2),
         (segment("two", 1.0, 2.0, language="de"), 2),
         (segment("two", 1.0, 2.0, channel=1), 2),
+        (segment("two", 1.0, 2.0, speaker="S1"), 2),
     ],
 )
 def test_what_ends_an_utterance(second: Segment, count: int) -> None:
     assert len(timed(segment("one", 0.0, 1.0), second)) == count
+
+
+def test_an_utterance_tells_who_says_it() -> None:
+    fixed = Line(1.0, 2.0, "two", 0.0, 0.0, 0.0, 0.0, "en", speaker="S2", fixed=True)
+    said = [
+        segment("one", 0.0, 1.0, speaker="S1"),
+        fixed,
+        segment("three", 2.0, 3.0, speaker="S1"),
+        segment("four", 3.0, 4.0),
+    ]
+    assert [utterance.speaker for utterance in utterances(said)] == ["S1", "S2", "S1", ""]
 
 
 def test_what_joins_the_words_is_what_their_scripts_want() -> None:
