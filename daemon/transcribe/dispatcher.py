@@ -203,7 +203,7 @@ class Dispatcher:
                 continue
             if needs_window(running.open_chunks, self._engines.main.capacity, self._inference.held_s):
                 running.ask()
-                self._decoders.ask(Next(job_id, self._speakers.voiced(job_id)))
+                self._decoders.ask(Next(job_id, self._speakers.voiced(running.job)))
 
     def _is_late(self, answer: Opened | Window | Heard | ToldApart | Refused) -> bool:
         """Tell whether an answer is about an earlier claim of its job, not about the job as it runs now."""

@@ -1,6 +1,6 @@
 """Who says what in the jobs that are to tell: voices come from the decoders, and at the end they are told apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from daemon.chunk import Voice
@@ -11,6 +11,7 @@ from daemon.speakers.assignment import assign, of_channels
 from daemon.speakers.timeline import Timeline
 from daemon.store.records import Job
 from daemon.store.store import Store
+from daemon.store.voices import ChunkLines
 from daemon.transcribe.active_job import ActiveJob
 
 OFF = "off"
@@ -53,11 +54,13 @@ class Speakers:
             return str(file)
         return ""
 
-    def voiced(self, job_id: int) -> int:
-        """Return up to which chunk, not included, the voices of a running job are known."""
-        if job_id not in self._voiced:
-            self._voiced[job_id] = self._store.voiced(job_id)
-        return self._voiced[job_id]
+    def voiced(self, job: Job) -> int:
+        """Return up to which chunk, not included, the voices of a running job are known; 0 where nobody listens."""
+        if job.options.speakers == OFF:
+            return 0
+        if job.id not in self._voiced:
+            self._voiced[job.id] = self._store.voiced(job.id)
+        return self._voiced[job.id]
 
     def hear(self, heard: Heard) -> None:
         """Take how people sound in a chunk."""
@@ -102,9 +105,11 @@ class Speakers:
             [(chunk, assign(lines, turns)) for chunk, lines in self._store.chunk_lines(job_id, english=english)]
             for english in (False, True)
         )
-        heard = {line.speaker for _, lines in said for line in lines}
-        who = {label: mean for label, mean in answer.means.items() if label in heard}
-        self._store.tell_speakers(job_id, said, english, who)
+        # Of those who were told apart, somebody may have no word.
+        heard = dict.fromkeys(line.speaker for _, lines in said for line in lines if line.speaker)
+        labels = {label: f"S{number}" for number, label in enumerate(heard, start=1)}
+        who = {labels[label]: mean for label, mean in answer.means.items() if label in labels}
+        self._store.tell_speakers(job_id, _labelled(said, labels), _labelled(english, labels), who)
         self._told.add(job_id)
 
     def lost(self, job_id: int, how: str) -> bool:
@@ -135,3 +140,7 @@ class Speakers:
             for each in (said, english)
         )
         self._store.tell_speakers(job_id, said, english, dict.fromkeys(labels.values()))
+
+
+def _labelled(chunks: Sequence[ChunkLines], labels: Mapping[str, str]) -> list[ChunkLines]:
+    return [(chunk, [replace(line, speaker=labels.get(line.speaker, "")) for line in lines]) for chunk, lines in chunks]
