@@ -26,9 +26,10 @@ def serve(conn: Connection, load: Load) -> None:
         with suppress(BrokenPipeError):
             conn.send(progress)
 
+    wanted = conn.recv()
     try:
         with told(tell):
-            runner, ready = load(conn.recv())
+            runner, ready = load(wanted)
     except TranscribedError as error:
         conn.send(Unready(error.message, error.hint))
         return

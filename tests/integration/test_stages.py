@@ -94,15 +94,24 @@ def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_r
         connection.execute("DROP TABLE outbox")
         connection.execute("DROP TABLE waveforms")
         connection.execute("DROP TABLE shares")
+        connection.execute("DROP TABLE voices")
+        connection.execute("DROP TABLE speakers")
         connection.execute("DROP INDEX ix_jobs_fingerprint")
-        for view in ("lines", "segments_parted", "corrected_parted"):
+        for view in ("speaking", "lines", "segments_parted", "corrected_parted"):
             connection.execute(f"DROP VIEW {view}")
         for added in ("corrected", "versions", "corrected_fts", "segments_fts"):
             connection.execute(f"DROP TABLE {added}")
         for event in ("insert", "delete", "update"):
             connection.execute(f"DROP TRIGGER segments_fts_{event}")
         of_jobs = ("jobs.recorded_at", "jobs.sound", "jobs.warnings", "jobs.retried")
-        for column in (*of_jobs, "segments.channel", "segments.parted", "segments.beam_size", "chunks.digest"):
+        for column in (
+            *of_jobs,
+            "segments.channel",
+            "segments.parted",
+            "segments.beam_size",
+            "segments.speaker",
+            "chunks.digest",
+        ):
             table, _, name = column.partition(".")
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
         connection.execute("UPDATE alembic_version SET version_num = '0003'")

@@ -148,7 +148,7 @@ class Watched:
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(st.tuples(st.sampled_from(sorted(LEVELS)), st.floats(0.02, 400)), min_size=1, max_size=12),
     window_s=st.sampled_from([30.0, 60.0, 300.0]),

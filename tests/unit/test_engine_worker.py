@@ -58,6 +58,14 @@ def engine() -> Iterator[Callable[[Load], Connection]]:
         assert not thread.is_alive(), "it goes on after the daemon's end of the connection is closed"
 
 
+def test_a_daemon_that_is_gone_before_it_has_named_a_model_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = Pipe()
+    ours.close()
+    with pytest.raises(EOFError):
+        serve(theirs, loads(Model()))
+    assert capsys.readouterr().err == ""
+
+
 def test_it_tells_how_far_a_download_is_before_it_is_ready(engine: Callable[[Load], Connection]) -> None:
     def load(order: LoadModel) -> tuple[Runner, Ready]:
         listener()(Downloading(order.name, 1, 2))
