@@ -18,7 +18,7 @@ from daemon.errors import Unavailable
 def test_everything_is_measured_on_a_real_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study, "WARM_UP_S", 0.5)
     told: list[str] = []
-    report = load(tmp_path, ["memos", "hours"], [2], 4.0, 1, told.append)
+    report = load(tmp_path, ["memos", "hours"], [2], 2.0, 1, told.append)
     assert told == ["1 of 2: memos, engines: 2", "2 of 2: hours, engines: 2"]
     memos, hours = report.rows
     assert list(memos) == list(hours) == list(COLUMNS)

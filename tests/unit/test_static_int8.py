@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daemon.bench.runtimes import static_int8
 from daemon.bench.runtimes.networks import DECODER, ENCODER, onnx_runtime, openvino, write_networks
 from daemon.bench.runtimes.static_int8 import (
     clips,
@@ -19,9 +20,11 @@ from tests.tiny_whisper import write_model
 NEEDS = "needs pip install 'transcribed[schemes]'"
 
 
-def test_ranges_are_measured_on_the_clips_with_the_text_before(tmp_path: Path) -> None:
+def test_ranges_are_measured_on_the_clips_with_the_text_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = dict(list(references().items())[:4])
+    monkeypatch.setattr(static_int8, "references", lambda: some)
     first, second, *others = clips(write_model(tmp_path))
-    assert len(others) == len(references()) - 2
+    assert len(others) == 2
     assert first[0].shape == (1, 80, 3000) and first[0].dtype == np.float32
     begin, end = [50257, 50363], [50463, 50256]
     assert first[1][0, :2].tolist() == begin and first[1][0, -2:].tolist() == end
