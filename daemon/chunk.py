@@ -31,6 +31,9 @@ BOTH = "both"
 ENGLISH = "en"
 """The language of translations."""
 
+OFF = "off"
+"""The value of `speakers` where nobody asks who speaks."""
+
 GREEDY_FIRST, BEAM = "greedy-first", "beam"
 """Values of `search`: with a beam only where a greedy search is unsure; with a beam always. A third one, `auto`, leaves
 it to the engine."""
@@ -81,7 +84,7 @@ class Options:
     hotwords: tuple[str, ...] = ()
     suppress_words: tuple[str, ...] = ()
     replace: dict[str, str] = field(default_factory=dict)
-    speakers: str = "off"
+    speakers: str = OFF
     """Who says what: `off`, `auto`, or how many people speak: `2`, or from and to: `2-6`."""
     languages: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is different in a language, by its code: names and values of fields; empty once the language is given."""

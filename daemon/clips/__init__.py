@@ -1,5 +1,6 @@
 """The short recordings that ship with the project; make.sh says how they were made."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 CLIPS = Path(__file__).parent
@@ -9,11 +10,15 @@ CANARY = CLIPS / "memo-11.opus"
 
 def references() -> dict[Path, str]:
     """Return what is said in each clip, by the clip's path."""
-    lines = (CLIPS / "references.tsv").read_text("utf-8").splitlines()
-    return {CLIPS / name: text for name, _voice, text in (line.split("\t") for line in lines)}
+    return {clip: text for clip, _voice, text in _rows()}
 
 
 def voices() -> dict[Path, str]:
     """Return the name of the synthetic voice that speaks in each clip, by the clip's path."""
-    lines = (CLIPS / "references.tsv").read_text("utf-8").splitlines()
-    return {CLIPS / name: voice for name, voice, _text in (line.split("\t") for line in lines)}
+    return {clip: voice for clip, voice, _text in _rows()}
+
+
+def _rows() -> Iterator[tuple[Path, str, str]]:
+    for line in (CLIPS / "references.tsv").read_text("utf-8").splitlines():
+        name, voice, text = line.split("\t")
+        yield CLIPS / name, voice, text

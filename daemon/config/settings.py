@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from daemon.chunk import BESIDE
+from daemon.chunk import BESIDE, OFF
 from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.engines import WHISPER, module_of
 from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
@@ -77,7 +77,7 @@ class Watch(Told):
     condition_on_previous_text: bool = False
     channels: Literal["auto", "mix", "split"] | Annotated[int, Field(ge=1, le=255)] = "auto"
     audio_tracks: Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1, le=255)] = "auto"
-    speakers: Speakers = "off"
+    speakers: Speakers = OFF
     on_done: Command = ()
     on_failed: Command = ()
     hooks_in_folders: bool = False

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from daemon.chunk import BESIDE
+from daemon.chunk import BESIDE, OFF
 from daemon.config.extensions import known_change
 from daemon.config.formats import FORMATS
 from daemon.config.languages import LANGUAGES
@@ -87,7 +87,7 @@ def _listen_address(value: str) -> str:
 
 def _speakers(value: object) -> object:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if text in ("off", "auto"):
+    if text in (OFF, "auto"):
         return text
     found = re.fullmatch(r"([1-9][0-9]?)(?:-([1-9][0-9]?))?", text) if isinstance(text, str) else None
     if found is None or int(found[2] or found[1]) < int(found[1]):

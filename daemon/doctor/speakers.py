@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from daemon.chunk import OFF
 from daemon.config.speaker_models import campplus
 from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, ok, warning
@@ -13,7 +14,7 @@ LIBRARIES = ("kaldi_native_fbank", "onnxruntime", "scipy")
 
 def examine(case: Case) -> Iterator[Finding]:
     """Look for what telling voices apart needs, if a folder asks for it."""
-    asking = [str(watch.path) for watch in case.settings.watch if watch.speakers != "off"]
+    asking = [str(watch.path) for watch in case.settings.watch if watch.speakers != OFF]
     if not asking:
         return
     without = f"transcripts of {', '.join(asking)} are made without speakers, unless their channels tell who speaks"

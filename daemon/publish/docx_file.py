@@ -84,8 +84,8 @@ def _details(transcript: Transcript) -> Iterator[str]:
         yield f"Language {job.language}{', translated into English' if transcript.is_translated else ''}"
     if channels := _channels(transcript):
         yield f"Channels {', '.join(map(str, channels))}"
-    if speakers := _speakers(transcript):
-        yield _clean(f"Speakers {', '.join(speakers)}")
+    if transcript.people:
+        yield _clean(f"Speakers {', '.join(transcript.people)}")
     yield _clean(f"Model {job.model or job.options.model}")
 
 
@@ -93,11 +93,6 @@ def _channels(transcript: Transcript) -> list[int]:
     """Return the channels, if they were transcribed on their own."""
     channels = sorted({segment.channel for segment in transcript.segments})
     return channels if len(channels) > 1 else []
-
-
-def _speakers(transcript: Transcript) -> list[str]:
-    """Return who speaks, in the order in which they first do."""
-    return list(dict.fromkeys(filter(None, map(transcript.name_of, transcript.segments))))
 
 
 def _write(document: Any, transcript: Transcript, *, times: bool) -> None:

@@ -28,7 +28,7 @@ def front_matter(transcript: Transcript) -> str:
         "length": None if job.duration_s is None else clock(job.duration_s),
         "language": job.language,
         "translated": ENGLISH if transcript.is_translated else None,
-        "speakers": list(dict.fromkeys(filter(None, map(transcript.name_of, transcript.segments)))) or None,
+        "speakers": transcript.people or None,
         "model": job.model or job.options.model,
         "tags": _tags(job.path),
         "audio": _link(Target(job.root, job.path_bytes, job.options.output)),

@@ -53,6 +53,11 @@ class Transcript:
         """Return how the speaker of a line is called; an empty text if it is not known who speaks."""
         return " ".join(self.names.get(line.speaker, "").split()) or line.speaker
 
+    @property
+    def people(self) -> list[str]:
+        """How those who speak are called, in the order in which they first do."""
+        return list(dict.fromkeys(filter(None, map(self.name_of, self.segments))))
+
     @cached_property
     def cues(self) -> list[Cue]:
         """What was said as subtitles, cut once for all formats that show them."""

@@ -7,13 +7,12 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.chunk import Segment, Voice
 from daemon.store.access import Access
-from daemon.store.full_text import parted
-from daemon.store.results import NEW_SEGMENTS, NEW_TRANSLATIONS, rows_of
+from daemon.store.results import Placed, insert_lines
 from daemon.store.schema import segments, translations
 from daemon.store.speaker_tables import speakers, voices
 
 ChunkLines = tuple[int, Sequence[Segment]]
-"""The number of a chunk, and its lines."""
+"""The number of a chunk, and its lines, of which there are some."""
 
 NEW_VOICES = upsert(voices).on_conflict_do_nothing()
 VOICED = select(func.max(voices.c.chunk)).where(voices.c.job_id == bindparam("job"))
@@ -67,20 +66,9 @@ class Voices(Access):
         """
 
         def work(db: Connection) -> None:
-            for table, statement, of_chunks in (
-                (segments, NEW_SEGMENTS, said),
-                (translations, NEW_TRANSLATIONS, english),
-            ):
+            for table in (segments, translations):
                 db.execute(delete(table).where(table.c.job_id == job_id))
-                rows = [
-                    row
-                    for chunk, lines in of_chunks
-                    for row in rows_of(job_id, chunk, lines, lines[0].channel if lines else 0)
-                ]
-                if table is segments:
-                    rows = [row | {"parted": parted(row["text"])} for row in rows]
-                if rows:
-                    db.execute(statement, rows)
+            insert_lines(db, _placed(job_id, said), _placed(job_id, english))
             db.execute(delete(speakers).where(speakers.c.job_id == job_id))
             if who:
                 db.execute(
@@ -89,3 +77,7 @@ class Voices(Access):
                 )
 
         self._write(work)
+
+
+def _placed(job_id: int, chunks: Sequence[ChunkLines]) -> list[Placed]:
+    return [(job_id, chunk, lines[0].channel, lines) for chunk, lines in chunks]

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from daemon.chunk import BOTH, Options
+from daemon.chunk import BOTH, OFF, Options
 from daemon.errors import ANOTHER_CTRANSLATE2, BadRecording, Unavailable
 from daemon.processes.protocol import Ready
 
@@ -43,7 +43,7 @@ class Abilities:
                 f"set the folder's language to one of {', '.join(ready.languages)}, then transcribed jobs retry",
             )
         # Who says what is told word by word, where that is possible.
-        by_words = options.word_timestamps or (options.speakers != "off" and not ready.word_fault)
+        by_words = options.word_timestamps or (options.speakers != OFF and not ready.word_fault)
         if options.word_timestamps and ready.word_fault:
             raise Unavailable(ready.word_fault, f"{ANOTHER_CTRANSLATE2}; without word_timestamps it can be transcribed")
         if options.word_timestamps and not ready.word_times:

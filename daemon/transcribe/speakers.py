@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from daemon.chunk import Voice
+from daemon.chunk import OFF, Voice
 from daemon.config.speaker_models import campplus
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.protocol import Heard, TellApart, ToldApart
-from daemon.speakers.assignment import assign, of_channels
+from daemon.speakers.assignment import assign, by_channel, of_channels
 from daemon.speakers.timeline import Timeline
 from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.store.voices import ChunkLines
 from daemon.transcribe.active_job import ActiveJob
 
-OFF = "off"
 INSTALL = "the speaker model is not installed: transcribed speakers install"
 FAILED_BEFORE = "its voices were not listened to because earlier attempts have failed"
 
@@ -39,6 +38,7 @@ class Speakers:
         self._voiced: dict[int, int] = {}
         self._asked: set[int] = set()
         self._told: set[int] = set()
+        """Jobs of which there is nothing left to find out."""
         self._troubles: dict[int, str] = {}
 
     def model_for(self, job: Job) -> str:
@@ -80,14 +80,13 @@ class Speakers:
         job_id, wanted = running.job.id, running.job.options.speakers
         if wanted == OFF or job_id in self._told:
             return True
-        if any(line.channel for _, lines in self._store.chunk_lines(job_id) for line in lines):
+        if job_id in self._asked:
+            return job_id in self._troubles
+        said = self._store.chunk_lines(job_id)
+        if any(line.channel for _, lines in said for line in lines):
             self._troubles.pop(job_id, None)  # nobody needs to listen
-            self._tell_channels(job_id)
-        elif job_id in self._troubles:
-            return True
-        elif job_id in self._asked:
-            return False
-        elif voices := self._store.voices(job_id):
+            self._tell_channels(job_id, said)
+        elif job_id not in self._troubles and (voices := self._store.voices(job_id)):
             self._asked.add(job_id)
             self._decoders.tell_apart(TellApart(job_id, running.run, wanted, tuple(voices)))
             return False
@@ -131,13 +130,12 @@ class Speakers:
         self._asked.discard(job_id)
         self._told.discard(job_id)
 
-    def _tell_channels(self, job_id: int) -> None:
+    def _tell_channels(self, job_id: int, heard: Sequence[ChunkLines]) -> None:
         """Give the lines of a job whose channels carry different speech a speaker for each channel."""
-        said, english = (self._store.chunk_lines(job_id, english=each) for each in (False, True))
-        labels = of_channels(line for _, lines in said for line in lines)
+        labels = of_channels(line for _, lines in heard for line in lines)
         said, english = (
-            [(chunk, [replace(line, speaker=labels.get(line.channel, "")) for line in lines]) for chunk, lines in each]
-            for each in (said, english)
+            [(chunk, by_channel(lines, labels)) for chunk, lines in each]
+            for each in (heard, self._store.chunk_lines(job_id, english=True))
         )
         self._store.tell_speakers(job_id, said, english, dict.fromkeys(labels.values()))
 

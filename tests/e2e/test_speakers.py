@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.clips import CLIPS
+from daemon.clips import voices
 from daemon.config.speaker_models import campplus
 from tests.media import clip, one
 from tests.support import Daemon, MakeDaemon, reconcile, wait_until, write_wav
@@ -25,18 +25,16 @@ pytestmark = [
 ]
 
 RATE = 16_000
-VOICES = {"slt": (1, 4, 6, 8, 12), "rms": (2, 5, 9, 11, 14), "awb": (3, 7, 10, 13)}
-"""Whose voice the shipped memos have."""
 PAUSE = np.zeros(RATE // 2, dtype=np.float32)
 WATCH = 'path = "inbox"\nspeakers = "{}"\nformats = ["txt", "json"]'
 
 
 def conversation(path: Path, who: Sequence[str]) -> list[tuple[float, float, str]]:
     """Write a conversation of people who take turns; return who speaks from when to when."""
-    clips = {name: iter(numbers) for name, numbers in VOICES.items()}
+    clips = {name: iter([file for file, voice in voices().items() if voice == name]) for name in set(who)}
     sound, turns, at = [], [], 0
     for name in who:
-        said = clip(CLIPS / f"memo-{next(clips[name])}.opus")
+        said = clip(next(clips[name]))
         turns.append((at / RATE, (at + len(said)) / RATE, name))
         sound += [said, PAUSE]
         at += len(said) + len(PAUSE)
@@ -57,7 +55,10 @@ def right(transcript: Path, turns: Sequence[tuple[float, float, str]]) -> float:
             name = min(turns, key=lambda turn: max(turn[0] - middle, middle - turn[1]))[2]
             said.append((str(line["speaker"]), name))
     labels = {label for label, _ in said}
-    stands_for = {label: max(VOICES, key=lambda name: sum(each == (label, name) for each in said)) for label in labels}
+    stands_for = {
+        label: max(set(voices().values()), key=lambda name: sum(each == (label, name) for each in said))
+        for label in labels
+    }
     assert len(set(stands_for.values())) == len(labels), f"two labels for one person: {stands_for}"
     return sum(stands_for[label] == name for label, name in said) / len(said)
 

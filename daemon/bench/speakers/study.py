@@ -14,9 +14,9 @@ from daemon.bench.speakers.cases import Plan, Talk, recorded, talks
 from daemon.bench.speakers.error_rate import COLLARS_S, Errors, Heard, errors, words
 from daemon.bench.speakers.listening import Found, listen
 from daemon.bench.speakers.people import of_folder, shipped
-from daemon.bench.speakers.with_daemon import OFF, Published
+from daemon.bench.speakers.with_daemon import Published
 from daemon.bench.workload import Item, Workload
-from daemon.chunk import Turn
+from daemon.chunk import OFF, Turn
 from daemon.decode.voices import SpeakerModel
 from daemon.errors import TranscribedError, Unavailable
 

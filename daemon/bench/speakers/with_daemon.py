@@ -14,10 +14,8 @@ from daemon.bench.contenders import config_text, last_message
 from daemon.bench.measure import Usage
 from daemon.bench.speakers import rttm
 from daemon.bench.speakers.error_rate import Heard
-from daemon.chunk import Turn
+from daemon.chunk import OFF, Turn
 from daemon.errors import Unavailable
-
-OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)

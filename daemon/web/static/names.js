@@ -1,6 +1,6 @@
 // Who speaks: the names that stand where the voice changes, in their colours.
 
-const COLOURS = 6;
+export const COLOURS = 6;
 
 export class Names {
   constructor(list) {

@@ -1,10 +1,9 @@
 // The rows of the list of lines in the page, and the lines that they show.
 
 import { clock, heard } from "/static/edit_lines.js";
-import { Names } from "/static/names.js";
+import { COLOURS, Names } from "/static/names.js";
 import { t } from "/static/texts.js";
 
-const CHANNEL_COLOURS = 6;
 const keyOf = (start, end, text) => `${Number(start)} ${Number(end)} ${text.trim()}`;
 
 export function wordsOf(row) {
@@ -89,7 +88,7 @@ export class Rows {
     const who = row.querySelector(".who");
     if (this.isOfChannels) {
       who.textContent = line.channel;
-      row.className = `channel-${line.channel % CHANNEL_COLOURS}`;
+      row.className = `channel-${line.channel % COLOURS}`;
     } else who.remove();
     if (this.names.areKnown) this.names.put(row, line.speaker);
     else row.querySelector(".name").remove();
