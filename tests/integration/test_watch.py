@@ -176,7 +176,9 @@ def test_what_is_renamed_or_moved_while_it_waits_or_runs_keeps_its_job_and_its_c
     wait_until(lambda: daemon.query("SELECT 1 FROM jobs WHERE state = 'running' AND chunks_done > 1"), 30)
     for number in range(40):
         write_wav(daemon.inbox / "series" / f"{number:02}.wav", 0.2, seed=number)
-    wait_until(lambda: daemon.query("SELECT count(*) FROM jobs WHERE state = 'queued'")[0][0] > 10, 30)
+    # What has not settled yet is no job that could be kept: it settles anew under its new name.
+    wait_until(lambda: daemon.query("SELECT count(*) FROM jobs WHERE state != 'settling'") == [(41,)], 30)
+    assert daemon.query("SELECT count(*) FROM jobs WHERE state = 'queued'")[0][0] > 10
     (daemon.inbox / "series").rename(daemon.inbox / "renamed")
     (daemon.inbox / "long.wav").rename(daemon.folder / "other" / "moved.wav")
     names = [f"renamed/{number:02}.wav" for number in range(40)]
