@@ -67,11 +67,11 @@ def layers(weights: Weights, side: str) -> int:
     return len({name.split("/")[1] for name in weights if name.startswith(f"{side}/layer_")} - {"layer_norm"})
 
 
-def quantized(weights: Weights, name: str, rows: slice = slice(None)) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def quantized(weights: Weights, name: str) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Return a matrix as 8 bits, and what each row is multiplied with: as CTranslate2 quantizes it when it loads it."""
-    stored = weights[f"{name}/weight"][rows]
+    stored = weights[f"{name}/weight"]
     if stored.dtype == np.int8:
-        return stored, (1.0 / weights[f"{name}/weight_scale"].reshape(-1)[rows]).astype(np.float32)
+        return stored, (1.0 / weights[f"{name}/weight_scale"].reshape(-1)).astype(np.float32)
     small = np.empty(stored.shape, np.int8, order="F")  # as products with rows want it: column by column
     scales = np.empty(len(stored), np.float32)
     for at in range(0, len(stored), ROWS):
