@@ -45,7 +45,7 @@ batch_size = {batch_size}
 """
 COUNTS = (1, 4, 16, 64)
 ENGINE = Plan(chunks_per_s=10.0, workers=2, batch_size=4)
-LOOK_S = 0.25
+LOOK_S = 1.0
 WARM_UP_S = 3.0
 FIRST_S = 120.0
 """Within this time something must be transcribed."""
