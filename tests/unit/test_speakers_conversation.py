@@ -1,9 +1,11 @@
 """Built conversations: what is heard is what the reference says, every time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from daemon.bench.speakers.conversation import EACH_S, MARGIN, Case, build, said
+from daemon.bench.speakers.conversation import EACH_S, MARGIN, Case, build, said, words_of
 from daemon.chunk import SAMPLE_RATE
 from tests.talking import everybody, heard, person
 
@@ -15,7 +17,7 @@ def spoken_s(name: str, made: object) -> float:
 
 
 @pytest.mark.parametrize("voices", [1, 2, 6])
-def test_who_is_heard_is_who_the_reference_says(voices: int) -> None:
+def test_who_is_phrasesis_who_the_reference_says(voices: int) -> None:
     made = build(everybody(), Case(voices, 1.0), 0)
     assert len(made.people) == voices and {turn.speaker for turn in made.turns} == set(made.people)
     assert made.duration_s > 55
@@ -81,8 +83,16 @@ def test_a_guest_speaks_once_in_the_middle() -> None:
 @pytest.mark.parametrize("length_s", [0.5, 1.0, 4.0, 20.0])
 def test_turns_are_as_long_as_asked_for(length_s: float) -> None:
     for seed in range(20):
-        sound, phrases = said(person(500), round(length_s * SAMPLE_RATE), np.random.default_rng(seed))
+        coming = words_of(person(500), np.random.default_rng(seed))
+        sound, phrases = said(coming, round(length_s * SAMPLE_RATE))
         assert abs(len(sound) / SAMPLE_RATE - length_s) < 1.3, seed
         assert phrases[0][0] == MARGIN and phrases[-1][1] == len(sound) - MARGIN
         assert all(start < end for start, end in phrases)
         assert abs(float(sound[0])) < 0.001 > abs(float(sound[-1])), "no click tells where it was put in"
+
+
+def test_nobody_says_the_same_again_before_everything_was_said() -> None:
+    clips = (*person(500).clips, *person(800).clips)
+    coming = words_of(replace(person(500), clips=clips), np.random.default_rng(0))
+    phrases = [(len(sound), round(float(sound[4005]), 3)) for sound, _ in (next(coming) for _ in range(12))]
+    assert len(set(phrases[:6])) == 6 and set(phrases[6:]) == set(phrases[:6])

@@ -70,12 +70,13 @@ def build(people: Sequence[Person], case: Case, number: int) -> Conversation:
     """
     rng = np.random.default_rng([SEED, case.voices, number])
     cast = [people[at] for at in rng.permutation(len(people))[: case.voices]]
+    coming = [words_of(person, rng) for person in cast]
     placed: list[tuple[int, int, Sound]] = []
     turns: list[Turn] = []
     end = SAMPLE_RATE // 2
     before, last_who = 0, -1
     for who, length_s in _order(case, rng):
-        sound, phrases = said(cast[who], round(length_s * SAMPLE_RATE), rng)
+        sound, phrases = said(coming[who], round(length_s * SAMPLE_RATE))
         shorter = min(before, len(sound)) if who != last_who else 0
         start = end + _distance(case, shorter, rng)
         placed.append((start, who if case.by_channel else 0, sound))
@@ -90,18 +91,19 @@ def build(people: Sequence[Person], case: Case, number: int) -> Conversation:
     return Conversation(heard, tuple(sorted(turns, key=lambda turn: turn.start_s)), tuple(each.name for each in cast))
 
 
-def said(person: Person, length: int, rng: Generator) -> tuple[Sound, list[tuple[int, int]]]:
-    """Return a turn of somebody, of about so many samples, and where in it they speak.
+def said(coming: Iterator[tuple[Sound, int]], length: int) -> tuple[Sound, list[tuple[int, int]]]:
+    """Return a turn of about so many samples, and where in it somebody speaks; it ends at a quiet moment.
 
-    It begins with any phrase of their clips and goes on from there; the last one is cut at a quiet moment.
+    Args:
+        coming: What they will say, from `words_of`.
+        length: In samples.
     """
     pieces: list[Sound] = []
     phrases: list[tuple[int, int]] = []
     at = 0
-    for sound, gap in _phrases(person, rng):
+    while not phrases or length - at >= SHORTEST:
+        sound, gap = next(coming)
         wanted = length - at
-        if phrases and wanted < SHORTEST:
-            break
         if len(sound) - 2 * MARGIN > wanted:
             earliest = max(SHORTEST // 2, wanted - SAMPLE_RATE)
             cut = MARGIN + earliest + quietest(_as_int16(sound[MARGIN + earliest : MARGIN + wanted]))
@@ -121,16 +123,18 @@ def faded(sound: Sound) -> Sound:
     return shaped
 
 
-def _phrases(person: Person, rng: Generator) -> Iterator[tuple[Sound, int]]:
-    """Yield phrases of somebody without end, with the pause after each."""
-    weights = np.array([sum(end - start for start, end in clip.phrases) for clip in person.clips], dtype=np.float64)
+def words_of(person: Person, rng: Generator) -> Iterator[tuple[Sound, int]]:
+    """Yield phrases of somebody without end, with the pause after each.
+
+    Nobody says the same again before all their clips have been heard: what is repeated to the letter sounds so much
+    alike that it would pass for somebody else.
+    """
     while True:
-        clip = person.clips[rng.choice(len(person.clips), p=weights / weights.sum())]
-        first = rng.integers(len(clip.phrases))
-        for at, (start, end) in list(enumerate(clip.phrases))[first:]:
-            padded = np.pad(clip.sound, MARGIN)[start : end + 2 * MARGIN]
-            pause = clip.phrases[at + 1][0] - end if at + 1 < len(clip.phrases) else GAP
-            yield padded, max(0, min(pause, GAP) - 2 * MARGIN)
+        for clip in (person.clips[at] for at in rng.permutation(len(person.clips))):
+            for at, (start, end) in enumerate(clip.phrases):
+                padded = np.pad(clip.sound, MARGIN)[start : end + 2 * MARGIN]
+                pause = clip.phrases[at + 1][0] - end if at + 1 < len(clip.phrases) else GAP
+                yield padded, max(0, min(pause, GAP) - 2 * MARGIN)
 
 
 def _order(case: Case, rng: Generator) -> Iterator[tuple[int, float]]:
