@@ -198,6 +198,8 @@ class Chunk:
     not known."""
     doubtful: bool = False
     """Whether no speech was found in it at first: it has a text only if the model hears speech."""
+    spoken: tuple[tuple[float, float], ...] = ()
+    """Where in its spans somebody speaks, without the silence around that and without pauses of 0.3 s."""
     tail: tuple[bytes, ...] = ()
     """The samples that follow `audio`, as the parts that come next."""
     digest: str = ""

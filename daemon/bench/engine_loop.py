@@ -56,5 +56,5 @@ def chunks_of(job_id: int, audio: NDArray[np.int16], language: str) -> list[Chun
     cuts = [*chunker.feed(audio), *chunker.finish()]
     return [
         Chunk(job_id, idx, spans, cut, language=language, full_context=False, noise_db=noise_db, doubtful=doubtful)
-        for idx, (spans, cut, noise_db, doubtful) in enumerate(cuts)
+        for idx, (spans, cut, noise_db, doubtful, _) in enumerate(cuts)
     ]

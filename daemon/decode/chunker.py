@@ -23,9 +23,12 @@ from daemon.decode.vad import (
     stretches,
 )
 
-Cut = tuple[tuple[tuple[float, float], ...], bytes, float, bool]
-"""The spans of a chunk in seconds of the recording, the samples of these spans as bytes, the level of the noise in
-these samples, in dB of full scale, and whether it is doubtful that anybody speaks there."""
+Spans = tuple[tuple[float, float], ...]
+"""(start_s, end_s) pieces of the recording, in seconds."""
+Cut = tuple[Spans, bytes, float, bool, Spans]
+"""The spans of a chunk, the samples of these spans as bytes, the level of the noise in these samples, in dB of full
+scale, whether it is doubtful that anybody speaks there, and where in the spans somebody does: without the padding, and
+without pauses of BREATH."""
 
 Look = Callable[[Samples], Probabilities]
 
@@ -35,6 +38,12 @@ PACKED, PAUSELESS = 15 * SAMPLE_RATE, 20 * SAMPLE_RATE
 without a pause is cut at the second: the encoder needs less time for two chunks of 15 s than for one of 30 s, batches
 are fuller, and the model loses its way less often, above all when something is said twice (docs/design-notes.md).
 Where every chunk costs the full context, chunks are as long as possible."""
+BREATH = 3 * SAMPLE_RATE // 10
+SURE = 0.6
+"""A pause of 0.3 s, in which nobody speaks where it is told who speaks when, as in the references of NIST; and the
+fraction of the VAD's threshold that speech must reach then. On 24 built conversations 3.4 % of the speech is missed or
+invented so on clean lines, 5.3 in noise and 4.5 over a telephone; without looking for pauses 4.9, 6.2 and 5.0; with the
+whole threshold 2.7, 4.7 and 5.6, for it misses soft ends of words on a telephone."""
 QUIET_SEARCH = 10 * SAMPLE_RATE
 """Speech without a pause is cut at its quietest moment in the last 10 s before a chunk is full."""
 QUIET_WINDOW = SAMPLE_RATE // 10
@@ -134,7 +143,17 @@ class Chunker:
             samples = np.rint(samples * gain)
         doubtful = all(any(first <= start and end <= last for first, last in self._doubtful) for start, end in group)
         noise_db = next(level for since, level in reversed(self._noise) if since < group[-1][1])
-        return spans, samples.astype("<i2").tobytes(), round(noise_db + 20 * log10(gain), 1), doubtful
+        spoken = tuple(stretch for region in group for stretch in self._spoken(region))
+        return spans, samples.astype("<i2").tobytes(), round(noise_db + 20 * log10(gain), 1), doubtful, spoken
+
+    def _spoken(self, region: Region) -> Iterator[tuple[float, float]]:
+        """Yield where in a region somebody speaks, in seconds."""
+        start, end = region
+        first, last = (start - self._base) // VAD_WINDOW, -((self._base - end) // VAD_WINDOW)
+        look = self._probabilities[first:last] if self._options.vad else np.ones(last - first, dtype=np.float32)
+        origin = self._base + first * VAD_WINDOW
+        for begins, ends in stretches(look, SURE * self._options.vad_threshold, BREATH):
+            yield max(start, origin + begins) / SAMPLE_RATE, min(end, origin + ends) / SAMPLE_RATE
 
     def _forget(self, buffer: Samples, before: int) -> None:
         windows = (before - self._base) // VAD_WINDOW

@@ -4,7 +4,8 @@ Clusters of the cosines between all voices, by average link: of what was tried o
 number of speakers best (docs/design-notes.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +40,15 @@ SOLID_S, SOLID_LEAST = 0.8, 0.5
 """Shorter windows say less of a voice: they find no people of their own, unless so much is in such windows."""
 SWITCH = 0.1
 """How much nearer, in cosine, another voice must be for one window to be a turn of its own."""
-TOGETHER_S = 1.0
-"""Windows of one person with a shorter pause between them are one turn."""
+TOGETHER_S = 0.3
+"""What one person says with a shorter pause is one turn."""
 
 
 def diarize(voices: Sequence[Voice], speakers: str) -> tuple[list[Turn], dict[str, Vectors]]:
     """Return who speaks when, and how each of them sounds.
 
     Args:
-        voices: Of one recording, in any order.
+        voices: Of one recording, in any order; those that sound the same and follow each other are of one window.
         speakers: `auto`, or how many people speak: `2`, or from and to: `2-6`.
 
     Returns:
@@ -57,8 +58,10 @@ def diarize(voices: Sequence[Voice], speakers: str) -> tuple[list[Turn], dict[st
     if not voices:
         return [], {}
     ordered = sorted(voices, key=lambda voice: (voice.start_s, voice.end_s))
-    vectors = unit(np.stack([np.frombuffer(voice.embedding, "<f2").astype(np.float32) for voice in ordered]))
-    seconds = np.array([voice.end_s - voice.start_s for voice in ordered], dtype=np.float32)
+    windows = [list(stretches) for _, stretches in groupby(ordered, key=lambda voice: voice.embedding)]
+    sounds = [np.frombuffer(window[0].embedding, "<f2").astype(np.float32) for window in windows]
+    vectors = unit(np.stack(sounds))
+    seconds = np.array([sum(voice.end_s - voice.start_s for voice in window) for window in windows], dtype=np.float32)
     fewest, most = bounds(speakers)
     solid = seconds >= SOLID_S
     if seconds[solid].sum() < SOLID_LEAST * seconds.sum():
@@ -71,7 +74,8 @@ def diarize(voices: Sequence[Voice], speakers: str) -> tuple[list[Turn], dict[st
     names: dict[int, str] = {}
     for label in labels.tolist():
         names.setdefault(label, f"S{len(names) + 1}")
-    turns = list(_turns(ordered, [names[label] for label in labels.tolist()]))
+    said = ((voice, names[label]) for window, label in zip(windows, labels.tolist(), strict=True) for voice in window)
+    turns = _turns(said)
     return turns, {name: centres[label] for label, name in names.items()}
 
 
@@ -233,11 +237,11 @@ def _at_least(vectors: Vectors, seconds: Vectors, tree: NDArray[np.float64], few
     return np.arange(len(vectors))
 
 
-def _turns(voices: Sequence[Voice], names: Sequence[str]) -> list[Turn]:
+def _turns(spoken: Iterable[tuple[Voice, str]]) -> list[Turn]:
     turns: list[Turn] = []
-    for voice, name in zip(voices, names, strict=True):
+    for voice, name in spoken:
         last = turns[-1] if turns else None
-        if last and last.speaker == name and voice.start_s - last.end_s <= TOGETHER_S:
+        if last and last.speaker == name and voice.start_s - last.end_s < TOGETHER_S:
             turns[-1] = Turn(last.start_s, max(last.end_s, voice.end_s), name)
         else:
             turns.append(Turn(voice.start_s, voice.end_s, name))

@@ -46,7 +46,8 @@ class Listener:
         try:
             if file not in self._models:
                 self._models[file] = SpeakerModel(Path(file))
-            return tuple(voices(self._models[file], chunk.spans, np.frombuffer(chunk.audio, "<i2"))), ""
+            samples = np.frombuffer(chunk.audio, "<i2")
+            return tuple(voices(self._models[file], chunk.spans, samples, chunk.spoken)), ""
         except ImportError as error:
             return (), EXTRA.format(error.name)
         except Unavailable as error:

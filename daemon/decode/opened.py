@@ -268,7 +268,7 @@ class OpenRecording:
             yield f"no speech was found on channel {', '.join(mute)}"
 
     def _chunk(self, channel: int, cut: Cut) -> Chunk:
-        spans, audio, noise_db, doubtful = cut
+        spans, audio, noise_db, doubtful, spoken = cut
         options = self._order.options
         chunk = Chunk(
             job_id=self._order.job_id,
@@ -285,6 +285,7 @@ class OpenRecording:
             channel=channel,
             noise_db=noise_db,
             doubtful=doubtful,
+            spoken=spoken,
             digest=hashlib.blake2b(audio, digest_size=DIGEST_BYTES).hexdigest(),
         )
         self._idx += 1

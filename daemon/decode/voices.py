@@ -30,6 +30,8 @@ has left around the speech."""
 SHORTEST = 2 * SAMPLE_RATE // 5
 """Speech of less than 0.4 s says too little of the voice."""
 BANDS = 80
+Stretch = tuple[float, float]
+"""From when to when, in seconds of the recording."""
 
 
 class SpeakerModel:
@@ -66,23 +68,37 @@ class SpeakerModel:
         return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), dtype=np.float32)
 
 
-def voices(model: SpeakerModel, spans: Sequence[tuple[float, float]], samples: Samples) -> list[Voice]:
+def voices(
+    model: SpeakerModel, spans: Sequence[Stretch], samples: Samples, spoken: Sequence[Stretch] = ()
+) -> list[Voice]:
     """Return how the speech of a chunk sounds, window by window, in the order of the recording.
 
     Args:
         model: What listens.
         spans: The (start_s, end_s) pieces of the recording, in seconds.
         samples: Their int16 samples, one after another, shape (samples,).
+        spoken: Where in the spans somebody speaks, as `Chunk.spoken`; () if that is not known.
+
+    Returns:
+        A voice for each stretch of a window in which somebody speaks; those of one window sound the same.
     """
     heard: list[Voice] = []
     at = 0
     for start_s, end_s in spans:
         length = round((end_s - start_s) * SAMPLE_RATE)
         for first, last in cut(samples[at : at + length]):
-            if embedding := _embedding(model, samples[at + first : at + last]):
-                heard.append(Voice(start_s + first / SAMPLE_RATE, start_s + last / SAMPLE_RATE, embedding))
+            window = start_s + first / SAMPLE_RATE, start_s + last / SAMPLE_RATE
+            stretches = within(window, spoken) if spoken else [window]
+            if stretches and (embedding := _embedding(model, samples[at + first : at + last])):
+                heard += [Voice(*stretch, embedding) for stretch in stretches]
         at += length
     return heard
+
+
+def within(window: Stretch, stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Return what of some stretches lies in a window."""
+    parts = ((max(start_s, window[0]), min(end_s, window[1])) for start_s, end_s in stretches)
+    return [(start_s, end_s) for start_s, end_s in parts if start_s < end_s]
 
 
 def cut(samples: Samples) -> list[tuple[int, int]]:

@@ -76,6 +76,41 @@ def test_no_sample_is_lost_or_doubled_whatever_the_window(window_s: float) -> No
     assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
 
 
+def spoken(likely: list[tuple[float, float, float]], length_s: float, **options: Any) -> list[tuple[float, float]]:
+    """Where somebody is said to speak, if Silero says this of these stretches."""
+
+    def look(part: np.ndarray) -> vad.Probabilities:
+        windows = np.arange(-(-len(part) // VAD_WINDOW)) * VAD_WINDOW / SAMPLE_RATE
+        found = np.zeros(len(windows), dtype=np.float32)
+        for start_s, end_s, probability in likely:
+            found[(windows >= start_s) & (windows < end_s)] = probability
+        return found
+
+    chunker = Chunker(Options(**options), look=look)
+    samples = np.random.default_rng(0).integers(-9000, 9000, round(length_s * SAMPLE_RATE), dtype=np.int16)
+    cuts = [*chunker.feed(samples), *chunker.finish()]
+    for spans, _, _, _, said in cuts:
+        assert all(any(start <= s and e <= end for start, end in spans) for s, e in said)
+    return [stretch for *_, said in cuts for stretch in said]
+
+
+def test_nobody_speaks_in_the_padding_and_in_a_pause_of_three_tenths() -> None:
+    likely = [(2.0, 5.0, 0.9), (5.4, 8.0, 0.9), (8.2, 9.0, 0.9), (9.4, 9.6, 0.2)]
+    found = spoken(likely, 12.0)
+    assert found == [pytest.approx(stretch, abs=0.033) for stretch in ((2.0, 5.0), (5.4, 9.0))]
+
+
+def test_where_somebody_speaks_is_known_across_chunks() -> None:
+    found = spoken([(1.0, 40.0, 0.9)], 50.0)
+    assert len(found) > 1 and all(before[1] == after[0] for before, after in itertools.pairwise(found))
+    assert (found[0][0], found[-1][1]) == (pytest.approx(1.0, abs=0.033), pytest.approx(40.0, abs=0.033))
+
+
+def test_without_a_vad_somebody_speaks_all_the_time() -> None:
+    assert spoken([], 40.0, vad=False)[0][0] == 0.0
+    assert sum(end - start for start, end in spoken([], 40.0, vad=False)) == pytest.approx(40.0)
+
+
 def test_the_same_samples_give_the_same_cuts() -> None:
     samples = np.random.default_rng(3).integers(-9000, 9000, 150 * SAMPLE_RATE, dtype=np.int16)
     assert cut(samples, 60.0) == cut(samples, 60.0)
@@ -187,10 +222,10 @@ def test_what_a_vad_does_not_hear_and_may_be_whispered_is_a_doubtful_chunk(monke
     noise = np.random.default_rng(2).normal(0, 300, 130 * SAMPLE_RATE).astype(np.int16)
     found = Chunker(Options())
     cuts = [*found.feed(np.concatenate([noise, whisper, noise])), *found.finish()]
-    assert cuts and all(doubtful for *_, doubtful in cuts)
+    assert cuts and all(doubtful for *_, doubtful, _ in cuts)
     spans = [span for each, *_ in cuts for span in each]
     assert 128 < spans[0][0] < 132 and 130 + len(whisper) / SAMPLE_RATE - 1 < spans[-1][1] < 141
-    assert [noise_db for *_, noise_db, _ in cuts] == [pytest.approx(-40.8, abs=0.5)] * len(cuts)
+    assert [noise_db for *_, noise_db, _, _ in cuts] == [pytest.approx(-40.8, abs=0.5)] * len(cuts)
 
 
 def test_the_noise_of_a_chunk_does_not_depend_on_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +239,7 @@ def test_the_noise_of_a_chunk_does_not_depend_on_the_windows(monkeypatch: pytest
     def noises(window_s: float) -> list[float]:
         found = Chunker(Options(window_s=window_s), window_s=window_s)
         blocks = np.array_split(heard, 500)
-        return [noise_db for cut in (*map(found.feed, blocks), found.finish()) for *_, noise_db, _ in cut]
+        return [noise_db for cut in (*map(found.feed, blocks), found.finish()) for *_, noise_db, _, _ in cut]
 
     assert noises(60.0) == noises(300.0) == noises(3600.0)
     assert len(set(noises(60.0))) > 4

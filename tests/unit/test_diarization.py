@@ -36,7 +36,7 @@ class Party:
         self._people[one] = mixed / np.linalg.norm(mixed)
         return self
 
-    def say(self, who: int, windows: int, pause_s: float = 0.3) -> "Party":
+    def say(self, who: int, windows: int, pause_s: float = 0.2) -> "Party":
         """Let somebody speak after a pause, for so many windows."""
         start_s = self.voices[-1].end_s + pause_s if self.voices else 0.0
         for nth in range(windows):
@@ -102,10 +102,27 @@ def test_names_go_by_appearance_and_turns_by_time() -> None:
     assert list(centres) == ["S1", "S2", "S3"]
     assert (turns[0].start_s, turns[0].end_s) == (0.0, 9.0)
     # Across a short pause a turn goes on, across a long one it does not.
-    assert turns[2].end_s - turns[2].start_s == pytest.approx(8 * WINDOW_S + 0.3)
+    assert turns[2].end_s - turns[2].start_s == pytest.approx(8 * WINDOW_S + 0.2)
     assert all(before.end_s <= after.start_s for before, after in pairwise(turns))
     shuffled = [party.voices[at] for at in np.random.default_rng(0).permutation(len(party.voices))]
     assert diarize(shuffled, "auto")[0] == turns
+
+
+def test_a_pause_within_a_window_ends_a_turn_and_leaves_the_window_whole() -> None:
+    party = Party(3).talk(2, [0.5, 0.5, 0.0]).say(2, 6)
+    whole = diarize(party.voices, "auto")
+    parted = []
+    for voice in party.voices:
+        # What is left of each window would be too short to find people, were it on its own.
+        parted += [replace(voice, end_s=voice.start_s + 0.7), replace(voice, start_s=voice.end_s - 0.4)]
+    turns, centres = diarize(parted, "auto")
+    assert list(centres) == list(whole[1]) and len(centres) == 3
+    assert all(centres[name] == pytest.approx(centre, abs=1e-3) for name, centre in whole[1].items())
+    assert turns[0].end_s - turns[0].start_s == pytest.approx(0.7)
+    # The pause between two turns of a party is one of 0.2 s.
+    assert {round(after.start_s - before.end_s, 3) for before, after in pairwise(turns)} <= {0.2, 0.4}
+    assert len(turns) > len(party.voices)
+    assert {speaker_at(whole[0], (turn.start_s + turn.end_s) / 2) == turn.speaker for turn in turns} == {True}
 
 
 def test_the_direction_of_a_voice_is_that_of_its_windows() -> None:
@@ -139,10 +156,10 @@ def test_a_stray_sound_is_nobody() -> None:
 
 
 def test_short_windows_find_nobody_of_their_own() -> None:
-    party = Party(3).talk(2, [0.5, 0.5, 0.0]).say(2, 6)
-    brief = [replace(voice, end_s=voice.start_s + 0.5) for voice in party.voices[-6:]]
+    party = Party(3).talk(2, [0.5, 0.5, 0.0]).say(2, 24)
+    brief = [replace(voice, end_s=voice.start_s + 0.5) for voice in party.voices[-24:]]
     assert len(diarize(party.voices, "auto")[1]) == 3
-    assert len(diarize([*party.voices[:-6], *brief * 4], "auto")[1]) == 2
+    assert len(diarize([*party.voices[:-24], *brief], "auto")[1]) == 2
     # Unless there is hardly anything else.
     assert (
         len(

@@ -22,10 +22,14 @@ class NoModel(SpeakerModel):
         pass
 
 
-def voices(_model: SpeakerModel, spans: Sequence[tuple[float, float]], samples: NDArray[np.int16]) -> list[Voice]:
-    """One voice for each span: the first sample tells whose; the samples must be those of the spans."""
+Stretches = Sequence[tuple[float, float]]
+
+
+def voices(_model: SpeakerModel, spans: Stretches, samples: NDArray[np.int16], spoken: Stretches) -> list[Voice]:
+    """One voice for each stretch in which somebody speaks; the samples must be those of the spans."""
     assert len(samples) == pytest.approx(sum(end - start for start, end in spans) * SAMPLE_RATE, abs=len(spans))
-    return [Voice(start, end, b"") for start, end in spans]
+    assert all(any(first <= start and end <= last for first, last in spans) for start, end in spoken)
+    return [Voice(start, end, b"") for start, end in spoken]
 
 
 def diarize(heard: list[Voice], speakers: str) -> tuple[list[Turn], dict[str, None]]:

@@ -67,6 +67,15 @@ def test_a_voice_has_its_time_in_the_recording_and_a_direction_of_length_1(model
     assert first @ second < 0.9
 
 
+def test_where_nobody_speaks_there_is_no_voice(model: SpeakerModel) -> None:
+    spans, samples = [(10.0, 11.5), (20.0, 21.5)], joined(tone(1.5, 300), tone(1.5, 2500))
+    found = voices(model, spans, samples, [(9.0, 10.5), (10.9, 11.4)])
+    assert [(voice.start_s, voice.end_s) for voice in found] == [(10.0, 10.5), (10.9, 11.4)]
+    # Both are what one window sounds like, the pause and all.
+    whole = voices(model, spans, samples)[0]
+    assert {voice.embedding for voice in found} == {whole.embedding}
+
+
 def test_no_window_holds_two_spans(model: SpeakerModel) -> None:
     spans = [(0.0, 0.7), (1.0, 6.3), (7.0, 7.2), (8.0, 9.9)]
     found = voices(model, spans, speech(sum(end - start for start, end in spans)))

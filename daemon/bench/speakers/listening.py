@@ -39,12 +39,12 @@ def listen(path: Path, model: SpeakerModel, speakers: str) -> Found:
     decoded = time.process_time()
     if len({chunk.channel for chunk in chunks}) > 1:
         turns = [
-            Turn(start_s, end_s, f"{CHANNEL}{chunk.channel}") for chunk in chunks for start_s, end_s in chunk.spans
+            Turn(start_s, end_s, f"{CHANNEL}{chunk.channel}") for chunk in chunks for start_s, end_s in chunk.spoken
         ]
         return Found(tuple(sorted(turns, key=lambda turn: turn.start_s)), 0, {"decoding": decoded - began})
     heard: list[Voice] = []
     for chunk in chunks:
-        heard += voices(model, chunk.spans, np.frombuffer(chunk.audio, "<i2"))
+        heard += voices(model, chunk.spans, np.frombuffer(chunk.audio, "<i2"), chunk.spoken)
     embedded = time.process_time()
     found, _ = diarize(heard, speakers)
     steps = {
