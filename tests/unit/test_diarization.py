@@ -176,6 +176,15 @@ def test_one_voice_for_an_hour_is_one_person() -> None:
         assert len(diarize(Party(1, line).talk(60, [1.0]).voices, "auto")[0]) == 1
 
 
+def test_moods_of_one_voice_are_no_people() -> None:
+    """As on clips of one reader that were made apart: each mood is a group of its own, and all of them are alike."""
+    moods = Party(5, (0.0, 0.55), seed=2).liken(1, 0, 0.8).liken(2, 0, 0.8).liken(3, 0, 0.8)
+    assert len(diarize(moods.talk(2, [0.4, 0.2, 0.2, 0.2, 0.0]).voices, "auto")[1]) == 1
+    assert len(diarize(moods.voices, "2")[1]) == 2
+    # With somebody else there as well, there are several people.
+    assert len(diarize(moods.talk(1, [0.0, 0.0, 0.0, 0.0, 1.0]).voices, "auto")[1]) > 1
+
+
 def test_a_voice_that_changes_is_one_person_where_no_two_windows_are_unlike() -> None:
     party = Party(2, TELEPHONE).liken(0, 1, 0.42).talk(4, [0.5, 0.5])
     assert len(diarize(party.voices, "auto")[1]) == 1
