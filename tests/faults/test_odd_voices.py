@@ -39,9 +39,8 @@ def raised(sound: Sound, factor: float) -> Sound:
 
 
 def nobody(seconds: float) -> Sound:
-    return (
-        np.concatenate([sounds.sound(name, seconds / 4) for name in ("white noise", "hum", "rain", "clicks")]) / 32768
-    )
+    parts = [sounds.sound(name, seconds / 4) for name in ("white noise", "hum", "rain", "clicks")]
+    return np.asarray(np.concatenate(parts) / 32768, dtype=np.float32)
 
 
 def song(seconds: float) -> Sound:

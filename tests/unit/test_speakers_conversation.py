@@ -96,3 +96,12 @@ def test_nobody_says_the_same_again_before_everything_was_said() -> None:
     coming = words_of(replace(person(500), clips=clips), np.random.default_rng(0))
     phrases = [(len(sound), round(float(sound[4005]), 3)) for sound, _ in (next(coming) for _ in range(12))]
     assert len(set(phrases[:6])) == 6 and set(phrases[6:]) == set(phrases[:6])
+
+
+def test_alone_speaks_who_has_enough_to_say() -> None:
+    few = [replace(each, clips=each.clips * 5) if each.name == "p800" else each for each in everybody()]
+    for number in range(4):
+        assert build(few, Case(1, 0.5), number).people == ("p800",)
+    # Otherwise it is whoever has the most.
+    assert build(few, Case(1, 5.0), 0).people == ("p800",)
+    assert len({build(few, Case(1, 0.1), number).people for number in range(8)}) > 1

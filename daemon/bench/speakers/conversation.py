@@ -69,7 +69,7 @@ def build(people: Sequence[Person], case: Case, number: int) -> Conversation:
         number: Which one: each has another cast.
     """
     rng = np.random.default_rng([SEED, case.voices, number])
-    cast = [people[at] for at in rng.permutation(len(people))[: case.voices]]
+    cast = _cast(people, case, rng)
     coming = [words_of(person, rng) for person in cast]
     placed: list[tuple[int, int, Sound]] = []
     turns: list[Turn] = []
@@ -135,6 +135,14 @@ def words_of(person: Person, rng: Generator) -> Iterator[tuple[Sound, int]]:
                 padded = np.pad(clip.sound, MARGIN)[start : end + 2 * MARGIN]
                 pause = clip.phrases[at + 1][0] - end if at + 1 < len(clip.phrases) else GAP
                 yield padded, max(0, min(pause, GAP) - 2 * MARGIN)
+
+
+def _cast(people: Sequence[Person], case: Case, rng: Generator) -> list[Person]:
+    """Return who takes part; alone, somebody who need not repeat themselves, else whoever has the most to say."""
+    if case.voices == 1:
+        longest = max(person.speech_s for person in people)
+        people = [person for person in people if person.speech_s >= min(60 * case.minutes, longest)]
+    return [people[at] for at in rng.permutation(len(people))[: case.voices]]
 
 
 def _order(case: Case, rng: Generator) -> Iterator[tuple[int, float]]:
