@@ -136,6 +136,24 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownVoice:
+    """A voice that has a name, as it was in one recording."""
+
+    name: str
+    embedding: bytes
+    """As `Voice.embedding`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognized:
+    """Whose voice it probably is."""
+
+    name: str
+    likeness: float
+    """The cosine with the nearest of the voices that are known by this name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A stretch in which one person speaks; times are seconds in the recording."""
 

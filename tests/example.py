@@ -16,6 +16,7 @@ from daemon.processes.decoder_pool import DecoderPool
 from daemon.publish.corrections import Typed, corrected
 from daemon.sound import RecordedAt, Sound, Track
 from daemon.store import records
+from daemon.store.known_voices import give_name
 from daemon.store.migrate import migrate
 from daemon.store.monitoring import History
 from daemon.store.queries import Queries
@@ -212,8 +213,10 @@ def _finish(store: Store, recording: Recording, number: int) -> None:
     if channels:
         speakers = Speakers(store, DecoderPool(0), attempts=3)
         assert speakers.are_told(ActiveJob(replace(job, options=replace(job.options, speakers="auto")), detects=False))
-        store.name_speaker(job.id, "S1", "Smith & Sons")
     _publish(store, job, recording.warnings)
+    if channels:
+        store._write(lambda db: give_name(db, job.id, "S1", "Smith & Sons", keep=False))
+        store.names_written(job.id, store.renamed(job.id) or "")
 
 
 def _publish(store: Store, job: Job, warnings: tuple[str, ...] = ()) -> None:

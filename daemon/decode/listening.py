@@ -8,6 +8,7 @@ import numpy as np
 
 from daemon.chunk import Chunk, Voice
 from daemon.decode.diarization import diarize
+from daemon.decode.recognition import recognize
 from daemon.decode.voices import SpeakerModel, voices
 from daemon.errors import Unavailable
 from daemon.processes.protocol import Heard, TellApart, ToldApart, Window
@@ -61,10 +62,11 @@ def told_apart(order: TellApart) -> ToldApart:
     """Return who speaks when in a recording, or why that cannot be told."""
     try:
         turns, means = diarize(order.voices, order.speakers)
+        recognized = recognize(means, order.known)
     except ImportError as error:
         return ToldApart(order.job_id, order.run, (), {}, EXTRA.format(error.name))
     except Exception as error:
         log.exception("telling the voices of job %d apart", order.job_id)
         return ToldApart(order.job_id, order.run, (), {}, UNTOLD.format(error))
     packed = {label: mean.astype("<f2").tobytes() for label, mean in means.items()}
-    return ToldApart(order.job_id, order.run, tuple(turns), packed)
+    return ToldApart(order.job_id, order.run, tuple(turns), packed, recognized=recognized)

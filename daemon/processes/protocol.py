@@ -1,8 +1,8 @@
 """What the daemon and its children say to each other: small frozen messages, pickled over a socket pair."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from daemon.chunk import Chunk, Decoded, Options, Turn, Voice
+from daemon.chunk import Chunk, Decoded, KnownVoice, Options, Recognized, Turn, Voice
 from daemon.config.engines import WHISPER
 from daemon.config.parallelism import Parallelism, Trial
 from daemon.sound import NOTHING_HEARD, Sound
@@ -109,6 +109,8 @@ class TellApart:
     """How many, as the option of that name."""
     voices: tuple[Voice, ...]
     """Of the whole recording."""
+    known: tuple[KnownVoice, ...] = ()
+    """Whom to recognize."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class ToldApart:
     """The mean of the voices of each speaker, as `Voice.embedding`."""
     trouble: str = ""
     """Why that cannot be told."""
+    recognized: dict[str, Recognized] = field(default_factory=dict)
+    """Those of the speakers whose voices are known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ def _open_to_write(path: Path, patience_s: float) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    # What is deleted may be how somebody sounds: it is to be gone from the file, not only from its tables.
+    connection.execute("PRAGMA secure_delete=ON")
     return connection
 
 
@@ -195,15 +197,29 @@ def transact(
             if not keep_waiting(str(error.orig)):
                 raise trouble from error
             if "disk is full" in str(error.orig):
-                _empty_log(engine)
+                empty_log(engine)
         time.sleep(delay_s)
         delay_s = min(delay_s * 2, 5.0)
 
 
-def _empty_log(engine: Engine) -> None:
-    """Move the write-ahead log into the database: on a small disk the log itself may be what fills it."""
+def empty_log(engine: Engine, patience_s: float = BUSY_TIMEOUT_S) -> bool:
+    """Move the write-ahead log into the database, and return whether all of it is there and the log is empty.
+
+    On a small disk the log itself may be what fills it; and what was deleted is still in it.
+
+    Args:
+        engine: The database.
+        patience_s: How long to wait for others who read or write.
+    """
     with suppress(sqlite3.Error), closing(engine.raw_connection()) as connection:
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={round(1000 * patience_s)}")
+        try:
+            is_busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={round(1000 * BUSY_TIMEOUT_S)}")
+        return not is_busy
+    return False
 
 
 def unavailable(path: Path, error: DatabaseError) -> Unavailable:

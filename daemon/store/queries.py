@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from sqlalchemy import insert, select
 
+from daemon.store import database
 from daemon.store.checkpoints import JOB_COLUMNS, job_from
 from daemon.store.export_queries import ExportQueries
 from daemon.store.job_queries import JobQueries
+from daemon.store.known_voices import Forgotten, Given, KnownVoices, Sample, enroll, forget_name, give_name
 from daemon.store.quality_queries import QualityQueries
 from daemon.store.reconcile_queries import ReconcileQueries
 from daemon.store.records import Job, timestamp
-from daemon.store.requests import export_command
+from daemon.store.requests import EMPTY_LOG, export_command
 from daemon.store.schema import jobs, requests
 from daemon.store.search_queries import SearchQueries
 from daemon.store.shares import Shares
@@ -21,6 +23,8 @@ from daemon.store.versions import Line, Version, Versions, save
 
 GROUP = 1000
 """Requests that are left in one transaction."""
+LOG_S = 2.0
+"""How long those who read may keep the database's log from being emptied."""
 
 
 class Queries(
@@ -34,6 +38,7 @@ class Queries(
     TableQueries,
     Transcripts,
     Versions,
+    KnownVoices,
 ):
     """Reads jobs.db while a daemon may be running on it, and leaves in it what people ask for and what they correct."""
 
@@ -76,6 +81,47 @@ class Queries(
             Unavailable: The database cannot be written now.
         """
         return self._write(lambda db: save(db, job_id, based_on, author, lines))
+
+    def name_speaker(self, job_id: int, speaker: str, name: str, *, keep: bool) -> Given | None:
+        """Give a speaker of a finished job a name, or take it away with ""; the daemon then writes its files again.
+
+        Args:
+            job_id: The job.
+            speaker: As its lines have them.
+            name: What they are called.
+            keep: Whether the voice is to be known by that name in other recordings.
+
+        Returns:
+            What came of it; None if no finished job of this number has such a speaker.
+
+        Raises:
+            Unavailable: The database cannot be written now.
+        """
+        return self._write(lambda db: give_name(db, job_id, speaker, name, keep=keep))
+
+    def enroll(self, name: str, samples: Sequence[Sample]) -> None:
+        """Let a voice be known by a name, as it is in some recordings.
+
+        Raises:
+            Unavailable: The database cannot be written now.
+        """
+        self._write(lambda db: enroll(db, name, samples))
+
+    def forget_name(self, name: str) -> tuple[Forgotten, bool]:
+        """Drop all that is kept of a voice under its name; the daemon then writes the files again that have the name.
+
+        Returns:
+            What there was, and whether nothing of it is left in the database's files now. The log that SQLite writes
+            ahead is left to a daemon that runs, and cannot be emptied while others read.
+
+        Raises:
+            Unavailable: The database cannot be written now.
+        """
+        with self._writer() as writer:
+            with writer.begin() as db:
+                found = forget_name(db, name)
+                db.execute(insert(requests).values(command=EMPTY_LOG, requested_at=timestamp()))
+            return found, self.pid is None and database.empty_log(writer, LOG_S)
 
     def _ask(self, command: str, job_ids: Sequence[int | None]) -> None:
         with self._writer() as writer:

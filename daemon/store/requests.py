@@ -7,11 +7,13 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from daemon.store.access import Access
 from daemon.store.records import timestamp
-from daemon.store.schema import DONE, PAUSABLE, PAUSED, PENDING, QUEUED, REVIVABLE, RUNNING, STATES, pauses, requests
+from daemon.store.schema import PAUSABLE, PAUSED, PENDING, QUEUED, REVIVABLE, RUNNING, STATES, pauses, requests
 
 EXPORT = "export"
 COMPARE = "compare"
 """Asks the scanner to compare every watched folder now."""
+EMPTY_LOG = "empty-log"
+"""Asks the daemon to leave nothing in the database's log of what was deleted."""
 COMPLETE = "complete"
 """Tells the scanner of a version of a file that whoever wrote it is done with it."""
 
@@ -33,7 +35,6 @@ REFRESH = "retry:refresh"
 """Asks for a retry with the options that apply to the recording now."""
 PRIORITY = "priority"
 RETRANSCRIBE = "retranscribe"
-RENAME = "rename"
 
 
 def refreshes(command: str) -> bool:
@@ -61,18 +62,6 @@ def retranscribe_priority(command: str) -> int | None:
     return _number(command, RETRANSCRIBE)
 
 
-def rename_command(speaker: str, name: str) -> str:
-    """Return the command that gives a speaker of a recording a name, `rename:S1=Ada`; `rename:S1=` takes it away."""
-    return f"{RENAME}:{speaker}={name}"
-
-
-def renamed_speaker(command: str) -> tuple[str, str] | None:
-    """Return the speaker and the name that a command asks for; None if it asks for something else."""
-    kind, _, value = command.partition(":")
-    speaker, _, name = value.partition("=")
-    return (speaker, name) if kind == RENAME else None
-
-
 def _number(command: str, name: str) -> int | None:
     given, _, value = command.partition(":")
     return int(value) if given == name else None
@@ -94,8 +83,6 @@ def acts_on(command: str) -> tuple[str, ...]:
             return (PAUSED,)
         case "priority":
             return PENDING
-        case "rename":
-            return (DONE,)
         case "retry":
             return (*REVIVABLE, QUEUED, PAUSED) if refreshes(command) else REVIVABLE
         case _:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, and_, delete, select
 
+from daemon.store import database
 from daemon.store.access import Access
 from daemon.store.records import timestamp, timestamp_in
 from daemon.store.schema import (
@@ -24,6 +25,8 @@ from daemon.store.schema import (
 )
 
 DAY_S = 86_400
+LOG_S = 1.0
+"""How long others may keep the log from being emptied; then it is tomorrow's turn."""
 GROUP = 500
 """Rows deleted in one transaction, few enough that others wait for only a moment."""
 ENDED = (DONE, DEAD, REJECTED, IGNORED, CANCELLED, VANISHED)
@@ -69,12 +72,12 @@ class Retention(Access):
         return self._forget(shares, shares.c.expires_at <= timestamp())
 
     def optimise(self) -> None:
-        """Let SQLite update its statistics, and move the write-ahead log into the database."""
+        """Let SQLite update its statistics, and leave nothing in the write-ahead log."""
         with self._engine.connect() as db:
             driver = db.connection.driver_connection
             assert driver is not None
             driver.execute("PRAGMA optimize")
-            driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        database.empty_log(self._engine, LOG_S)
 
     def _forget(self, table: Table, old: Any) -> int:
         ids = select(table.c.id).where(old).limit(GROUP)

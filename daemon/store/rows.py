@@ -75,6 +75,8 @@ class SpeakerRow(TypedDict):
     """What people have called them, or else the same as `speaker`."""
     seconds: float
     share: float
+    recognized: float | None
+    """The cosine by which the voice was recognized; None if somebody has given the name, or there is none."""
 
 
 class StageRow(TypedDict):

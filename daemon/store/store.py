@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, select, union_all, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, union_all, update
 
 from daemon.chunk import Options
 from daemon.store.access import OF_JOB, moved
@@ -35,12 +35,15 @@ from daemon.store.schema import (
     requests,
     versions,
 )
+from daemon.store.speaker_tables import voices
 from daemon.store.stages import Stages
 from daemon.store.transcripts import Transcripts
 from daemon.store.versions import IS_LATE, NOT_EXPORTED, Versions, unpublished
 from daemon.store.voices import Voices
 
 PUBLISHED = update(outputs).where(outputs.c.job_id == bindparam("of_job")).values(published=True)
+HEARD_OF = delete(voices).where(voices.c.job_id == bindparam("of_job"))
+"""Who speaks is known then, and nobody asks again how every moment sounded."""
 FINISHED = (
     update(jobs)
     .where(OF_JOB, jobs.c.state == RUNNING)
@@ -81,6 +84,7 @@ class Store(Growing, Claims, Moves, Checkpoints, Transcripts, Versions, Stages, 
             db.execute(PUBLISHED, {"of_job": job_id})
             told = {"why": reason, "told": warnings_to_json(warnings), "now": timestamp()}
             if db.execute(FINISHED, {"of_job": job_id} | told).rowcount:
+                db.execute(HEARD_OF, {"of_job": job_id})
                 put(db, job_id, orders)
 
         self._write(work)

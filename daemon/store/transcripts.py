@@ -3,7 +3,7 @@
 import json
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, bindparam, func, select
 
@@ -50,8 +50,6 @@ SPEAKING = (
     select(speaking)
     .where(speaking.c.job_id == bindparam("job"))
     .order_by(func.length(speaking.c.speaker), speaking.c.speaker)
-    .where(speaking.c.job_id == bindparam("job"))
-    .order_by(func.length(speaking.c.speaker), speaking.c.speaker)
 )
 NAMES = select(speakers.c.speaker, speakers.c.name).where(
     speakers.c.job_id == bindparam("job"), speakers.c.name.is_not(None)
@@ -85,10 +83,10 @@ class Transcripts(Reading):
     def speaking(self, job_id: int) -> list[SpeakerRow]:
         """Return who speaks in a recording, in the order in which they first do."""
         rows = self._read(lambda db: db.execute(SPEAKING, {"job": job_id}).all())
-        return [{"speaker": row.speaker, "name": row.name, "seconds": row.seconds, "share": row.share} for row in rows]
+        return [cast(SpeakerRow, {name: row._mapping[name] for name in SpeakerRow.__annotations__}) for row in rows]
 
     def names(self, job_id: int) -> dict[str, str]:
-        """Return what people have called the speakers of a recording, by their labels."""
+        """Return how the speakers of a recording are called that have a name, by their labels."""
         return {row.speaker: row.name for row in self._read(lambda db: db.execute(NAMES, {"job": job_id}).all())}
 
     def unheard(self, job_id: int) -> tuple[float, float]:

@@ -5,7 +5,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, insert, literal, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    delete,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from daemon.chunk import Segment, Word
 from daemon.store.full_text import parted
@@ -13,6 +25,7 @@ from daemon.store.reading import Reading
 from daemon.store.records import timestamp
 from daemon.store.replaced import replaced
 from daemon.store.schema import VANISHED, corrected, jobs, versions
+from daemon.store.speaker_tables import IS_RENAMED, speakers
 
 MACHINE = 0
 """The number of the version that the machine made, which nobody has saved."""
@@ -85,7 +98,9 @@ class Versions(Reading):
         return None if found is None else [_line(values) for values in json.loads(found)]
 
     def unpublished(self, after: int = 0) -> list[int]:
-        """Return the jobs whose files do not say yet what the newest version says; not of recordings that are gone.
+        """Return the jobs whose files do not say yet what the newest version says, or how somebody is called now.
+
+        Those of recordings that are gone are left out.
 
         Args:
             after: Only jobs with larger numbers than this, in their order, and at most `GROUP` of them.
@@ -96,7 +111,7 @@ class Versions(Reading):
 
 def unpublished() -> Select[Any]:
     """Return the query for the ids of those jobs."""
-    late = select(versions.c.job_id).where(IS_LATE)
+    late = union_all(select(versions.c.job_id).where(IS_LATE), select(speakers.c.job_id).where(IS_RENAMED))
     return select(jobs.c.id).where(jobs.c.id.in_(late), jobs.c.state != VANISHED, ~replaced())
 
 

@@ -1,20 +1,25 @@
 """Who says what: how people sound while a job runs, and who speaks in it once that is known."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from daemon.chunk import Segment, Voice
+from daemon.chunk import Recognized, Segment, Voice
+from daemon.store import database
 from daemon.store.access import Access
+from daemon.store.known_voices import KnownVoices, is_known
 from daemon.store.results import Placed, insert_lines
 from daemon.store.schema import segments, translations
-from daemon.store.speaker_tables import speakers, voices
+from daemon.store.speaker_tables import IS_RENAMED, speakers, voices
 
 ChunkLines = tuple[int, Sequence[Segment]]
 """The number of a chunk, and its lines, of which there are some."""
 
 NEW_VOICES = upsert(voices).on_conflict_do_nothing()
+LOG_S = 0.2
+"""How long the dispatcher waits for those who read."""
 VOICED = select(func.max(voices.c.chunk)).where(voices.c.job_id == bindparam("job"))
 VOICES_OF = (
     select(voices.c.start_s, voices.c.end_s, voices.c.embedding)
@@ -23,7 +28,7 @@ VOICES_OF = (
 )
 
 
-class Voices(Access):
+class Voices(KnownVoices, Access):
     """The rows of `voices` and `speakers`; `forget` drops them together with the chunks that they are of."""
 
     def keep_voices(self, found: Iterable[tuple[int, int, Sequence[Voice]]]) -> None:
@@ -48,13 +53,23 @@ class Voices(Access):
         """Return how people sound in a recording, in the order in which its chunks were cut."""
         return [Voice(*row) for row in self._read(lambda db: db.execute(VOICES_OF, {"job": job_id}).all())]
 
-    def name_speaker(self, job_id: int, speaker: str, name: str) -> bool:
-        """Give a speaker of a job that is done a name, or take it away with ""; return whether there is such a one."""
-        named = update(speakers).where(speakers.c.job_id == job_id, speakers.c.speaker == speaker)
-        return self._write(lambda db: db.execute(named.values(name=name or None)).rowcount > 0)
+    def names_written(self, job_id: int, until: str) -> None:
+        """Note that the files of a job have the names that its speakers had at some time."""
+        old = update(speakers).where(speakers.c.job_id == job_id, IS_RENAMED, speakers.c.renamed_at <= until)
+        self._write(lambda db: db.execute(old.values(renamed_at=None)))
+
+    def empty_log(self) -> bool:
+        """Leave nothing in the database's log of what was deleted; return False if others kept it from that."""
+        with self._turn:
+            return database.empty_log(self._engine, LOG_S)
 
     def tell_speakers(
-        self, job_id: int, said: Sequence[ChunkLines], english: Sequence[ChunkLines], who: Mapping[str, bytes | None]
+        self,
+        job_id: int,
+        said: Sequence[ChunkLines],
+        english: Sequence[ChunkLines],
+        who: Mapping[str, bytes | None],
+        names: Mapping[str, Recognized] = MappingProxyType({}),
     ) -> None:
         """Put the lines of a running job in the place of those that it had, each with its speaker.
 
@@ -63,6 +78,7 @@ class Voices(Access):
             said: The lines of its chunks.
             english: Those of the translation, if there are two texts.
             who: The mean of the voices of each speaker, float16; None where they were told apart by channel.
+            names: Those of them who were recognized; a name that was forgotten meanwhile is not brought back.
         """
 
         def work(db: Connection) -> None:
@@ -75,6 +91,9 @@ class Voices(Access):
                     insert(speakers),
                     [{"job_id": job_id, "speaker": label, "embedding": mean} for label, mean in who.items()],
                 )
+            for label, found in names.items():
+                this = (speakers.c.job_id == job_id, speakers.c.speaker == label, is_known(found.name))
+                db.execute(update(speakers).where(*this).values(name=found.name, recognized=found.likeness))
 
         self._write(work)
 

@@ -16,7 +16,7 @@ from daemon.store.outbox import Order
 from daemon.store.records import Job, StageProgress
 from daemon.store.schema import DEAD, DONE, REJECTED
 from daemon.store.store import Store
-from daemon.store.versions import GROUP
+from daemon.store.versions import GROUP, MACHINE
 from daemon.watch.resolver import Resolver
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Outcomes:
                 self._shown.discard(job_id)
 
     def publish_corrections(self) -> None:
-        """Write the files again of transcripts that people have corrected, or whose corrections they have taken back.
+        """Write the files again of transcripts that people have corrected, or in which they have changed names.
 
         What cannot be written now is tried again later.
         """
@@ -122,9 +122,10 @@ class Outcomes:
                 self._held_up[job_id] = (now + wait_s, min(2 * wait_s, CORRECTED_AGAIN_MAX_S))
 
     def _publish_corrected(self, job: Job) -> bool:
-        newest = self._store.saved_versions(job.id)[0]
+        newest = next(iter(self._store.saved_versions(job.id)), None)
+        renamed_at = self._store.renamed(job.id)
         formats = set(self._store.output_formats(job.id)) - {LIVE} or job.options.formats
-        if newest.as_machine and self._store.finished(job.id) is None:
+        if (newest is None or newest.as_machine) and self._store.finished(job.id) is None:
             return False  # The machine is at work on it, and its text is published once it is whole.
         try:
             warning = export_job(self._store, job, formats)
@@ -133,8 +134,11 @@ class Outcomes:
             self._store.not_exported(job.id, formats, str(error))
             return False
         self._store.exported(job.id, files_of(job.options.task, formats), warning)
-        self._store.version_published(job.id, newest.number)
-        log.info("wrote job %d %s again, version %d", job.id, job.path, newest.number)
+        if newest is not None:
+            self._store.version_published(job.id, newest.number)
+        if renamed_at is not None:
+            self._store.names_written(job.id, renamed_at)
+        log.info("wrote job %d %s again, version %d", job.id, job.path, newest.number if newest else MACHINE)
         return True
 
     def export(self, job_id: int, formats: Sequence[str]) -> None:
@@ -151,13 +155,6 @@ class Outcomes:
             return
         self._store.exported(job_id, files_of(job.options.task, formats), warning)
         log.info("exported job %d %s as %s", job_id, job.path, ", ".join(formats))
-
-    def rename_speaker(self, job_id: int, speaker: str, name: str) -> None:
-        """Give a speaker of a finished job a name, and write its transcript again; "" takes the name away."""
-        if not self._store.name_speaker(job_id, speaker, name):
-            log.warning("job %d has no speaker %s", job_id, speaker)
-            return
-        self.export(job_id, self._store.output_formats(job_id))
 
     def fail(self, job: Job, error: TranscribedError) -> None:
         """Turn an error into the job's state; this is the one place that does."""

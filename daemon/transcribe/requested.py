@@ -7,7 +7,6 @@ from daemon.store.requests import (
     exported_formats,
     new_priority,
     refreshes,
-    renamed_speaker,
     retranscribe_priority,
 )
 from daemon.store.store import Store
@@ -50,16 +49,20 @@ class Requested:
                 self._pauses.hold(BY_REQUEST, REQUESTED)
             case "resume", None:
                 self._pauses.release(BY_REQUEST)
+            case "empty-log", None:
+                self._empty_log()
             case _, int() if formats := exported_formats(command):
                 self._outcomes.export(job_id, formats)
-            case _, int() if (renamed := renamed_speaker(command)) is not None:
-                self._outcomes.rename_speaker(job_id, *renamed)
             case _, int() if refreshes(command):
                 self._refresh(job_id)
             case _, int() if (priority := new_priority(command)) is not None:
                 self._store.prioritize(job_id, priority)
             case _, int() if (priority := retranscribe_priority(command)) is not None:
                 self._refresh(job_id, priority)
+
+    def _empty_log(self) -> None:
+        if not self._store.empty_log():
+            log.warning("others read the database: what was deleted stays in its log until the next maintenance")
 
     def _refresh(self, job_id: int, given: int | None = None) -> None:
         """Queue a job again with the options that apply to its recording now, and a priority that was given."""

@@ -27,12 +27,14 @@ class Speakers:
         store: Where voices and lines are.
         decoders: Who tell voices apart.
         attempts: How often a job is tried; the last time nobody listens to voices, in case they are to blame.
+        recognizes: Whether speakers whose voices are known get their names.
     """
 
-    def __init__(self, store: Store, decoders: DecoderPool, attempts: int) -> None:
+    def __init__(self, store: Store, decoders: DecoderPool, attempts: int, *, recognizes: bool = False) -> None:
         self._store = store
         self._decoders = decoders
         self._attempts = attempts
+        self._recognizes = recognizes
         self._fresh: list[tuple[int, int, Sequence[Voice]]] = []
         """What `save` is to save."""
         self._voiced: dict[int, int] = {}
@@ -88,7 +90,8 @@ class Speakers:
             self._tell_channels(job_id, said)
         elif job_id not in self._troubles and (voices := self._store.voices(job_id)):
             self._asked.add(job_id)
-            self._decoders.tell_apart(TellApart(job_id, running.run, wanted, tuple(voices)))
+            known = tuple(self._store.known_voices()) if self._recognizes else ()
+            self._decoders.tell_apart(TellApart(job_id, running.run, wanted, tuple(voices), known))
             return False
         self._told.add(job_id)
         return True
@@ -108,7 +111,9 @@ class Speakers:
         heard = dict.fromkeys(line.speaker for _, lines in said for line in lines if line.speaker)
         labels = {label: f"S{number}" for number, label in enumerate(heard, start=1)}
         who = {labels[label]: mean for label, mean in answer.means.items() if label in labels}
-        self._store.tell_speakers(job_id, _labelled(said, labels), _labelled(english, labels), who)
+        # A voice that was only recognized is not added to those that are known: a mistake would feed on itself.
+        names = {labels[label]: each for label, each in answer.recognized.items() if label in labels}
+        self._store.tell_speakers(job_id, _labelled(said, labels), _labelled(english, labels), who, names)
         self._told.add(job_id)
 
     def lost(self, job_id: int, how: str) -> bool:

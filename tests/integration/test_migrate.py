@@ -37,7 +37,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> 
     for file in (*real.glob("*.py"), *real.glob("versions/*.py")):
         (scripts / file.relative_to(real)).write_bytes(file.read_bytes())
     (scripts / "versions" / "9_next.py").write_text(
-        "from alembic import op\nrevision, down_revision = '0099', '0015'\n"
+        "from alembic import op\nrevision, down_revision = '0099', '0016'\n"
         f"def upgrade():\n    op.execute('CREATE TABLE next_one (id INTEGER)')\n{more}"
     )
     monkeypatch.setattr(migrate, "_migrations", lambda: scripts)
@@ -63,5 +63,5 @@ def test_a_failing_upgrade_leaves_the_old_schema(path: Path, tmp_path: Path, mon
         migrate.migrate(path)
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'next_one'").fetchone() == (0,)
-    assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0015",)
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0016",)
     connection.close()

@@ -31,7 +31,10 @@ def test_a_name_is_written_into_the_transcript_without_transcribing(make_daemon:
     assert unknown.returncode == 1 and "S3 is no speaker of job 1: those are S1, S2" in unknown.stderr
     assert daemon.run("speakers", "rename", "7", "S1", "Eve").returncode == 1
     assert daemon.run("speakers", "rename", "1", "S1", "a\nb").returncode == 2
-    assert daemon.run("speakers", "rename", str(recording), "S2", "Ada <3").returncode == 0
+    named = daemon.run("speakers", "rename", str(recording), "S2", "Ada <3")
+    assert named.returncode == 0 and named.stdout.startswith(
+        "S2 of job 1 is called Ada <3; transcripts are written again"
+    )
     assert daemon.once() == 0
     text = (daemon.inbox / "call.vtt").read_text()
     assert "<v Ada &lt;3>" in text and "<v S1>" in text and "S2" not in text
@@ -39,6 +42,7 @@ def test_a_name_is_written_into_the_transcript_without_transcribing(make_daemon:
     assert [(each["speaker"], each["name"]) for each in told] == [("S1", "S1"), ("S2", "Ada <3")]
     assert "Ada <3" in daemon.run("speakers", "list", "1").stdout
     document = json.loads((daemon.inbox / "call.json").read_text())
+    assert {each.pop("recognized") for each in told} == {None}, "somebody has given it"
     assert [line["speaker"] for line in document["segments"]] == ["S1", "S2"] and document["speakers"] == told
     assert daemon.query("SELECT count(*) FROM batches") == batches
 

@@ -96,6 +96,7 @@ def test_a_job_from_before_there_were_stages_is_shown_and_gets_them_when_it_is_r
         connection.execute("DROP TABLE shares")
         connection.execute("DROP TABLE voices")
         connection.execute("DROP TABLE speakers")
+        connection.execute("DROP TABLE known_voices")
         connection.execute("DROP INDEX ix_jobs_fingerprint")
         for view in ("speaking", "lines", "segments_parted", "corrected_parted"):
             connection.execute(f"DROP VIEW {view}")

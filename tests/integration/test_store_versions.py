@@ -39,6 +39,8 @@ def done(store: Store, name: str) -> int:
 READS: dict[str, tuple[Callable[[Any], object], str]] = {
     "the round of the dispatcher": (lambda store: store.unpublished(), "ix_versions_unpublished"),
     "whether anything is left": (lambda store: store.nothing_left(), "ix_versions_unpublished"),
+    "the round, of names": (lambda store: store.unpublished(), "ix_speakers_renamed"),
+    "whether any is left": (lambda store: store.nothing_left(), "ix_speakers_renamed"),
     "whose a file is": (lambda store: store.owner(b"/root/a.txt"), "ix_versions_current (job_id=?)"),
     "a search": (lambda queries: queries.search(Asked(query(["said"]))), "ix_versions_current (job_id=?)"),
 }

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from daemon.chunk import Chunk, Options
-from daemon.config.settings import Jobs, Settings, Watch
+from daemon.config.settings import Jobs, Settings, SpeakerNames, Watch
 from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
@@ -170,7 +170,7 @@ def seen_now(file: Path) -> Seen:
 class House:
     """A dispatcher, and everything that it is joined to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, voices: Literal["off", "keep"] = "off") -> None:
         self.inbox = folder / "inbox"
         self.inbox.mkdir()
         self.path = folder / "jobs.db"
@@ -178,7 +178,8 @@ class House:
         self.store = Store(self.path)
         self.decoders, self.engines, self.tuner = FakeDecoders(), FakeEngines(), FakeAutotuner()
         watch = Watch(path=self.inbox, language="en")
-        settings = Settings(watch=(watch,), jobs=Jobs(attempts=2, retry_backoff_seconds=60, drain_seconds=1))
+        of_jobs = Jobs(attempts=2, retry_backoff_seconds=60, drain_seconds=1)
+        settings = Settings(watch=(watch,), jobs=of_jobs, speakers=SpeakerNames(voices=voices))
         self.wakeup = Wakeup()
         self.pauses = Pauses(self.store, None, self.wakeup)
         children = Children(self.engines, self.decoders, self.tuner)  # type: ignore[arg-type]

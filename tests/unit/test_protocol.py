@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.chunk import Options, Turn, Voice
+from daemon.chunk import KnownVoice, Options, Recognized, Turn, Voice
 from daemon.config.parallelism import Parallelism, Trial
 from daemon.processes import protocol
 from daemon.processes.safe_pickle import message
@@ -20,8 +20,8 @@ MESSAGES: list[Any] = [
     protocol.Next(1),
     protocol.Window(1, 2, (chunk(),), True, 10.0, 9.0, 0, waveform=b"\x00\xff"),
     protocol.Heard(1, 2, 0, (Voice(0.0, 1.5, b"\x00\x3c"),), True),
-    protocol.TellApart(1, 2, "2-6", (Voice(0.0, 1.5, b"\x00\x3c"),)),
-    protocol.ToldApart(1, 2, (Turn(0.0, 1.5, "S1"),), {"S1": b"\x00\x3c"}),
+    protocol.TellApart(1, 2, "2-6", (Voice(0.0, 1.5, b"\x00\x3c"),), (KnownVoice("Ada", b"\x00\x3c"),)),
+    protocol.ToldApart(1, 2, (Turn(0.0, 1.5, "S1"),), {"S1": b"\x00\x3c"}, recognized={"S1": Recognized("Ada", 0.9)}),
     protocol.Refused(1, 2, "no audio", False),
     protocol.Close(1),
     load_model(),

@@ -85,3 +85,11 @@ def test_a_program_may_be_named_by_the_home_folder(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("HOME", "/home/me")
     (tmp_path / "config.toml").write_text('[[watch]]\non_done = ["~/bin/mail-it", "~"]')
     assert reader.load(tmp_path / "config.toml").watch[0].on_done == ("/home/me/bin/mail-it", "~")
+
+
+@pytest.mark.parametrize("value", ['"on"', "true", '"Keep"', '""'])
+def test_voices_are_kept_only_where_exactly_that_is_said(tmp_path: Path, value: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load(tmp_path, f"[speakers]\nvoices = {value}")
+    assert "speakers.voices" in caught.value.message and "'keep'" in caught.value.message
+    assert not load(tmp_path, "").speakers.keeps and load(tmp_path, '[speakers]\nvoices = "keep"').speakers.keeps

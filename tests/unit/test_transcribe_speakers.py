@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.chunk import Turn, Voice
+from daemon.chunk import KnownVoice, Recognized, Turn, Voice
 from daemon.config.speaker_models import campplus
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.protocol import Heard, Open, ToldApart
+from daemon.store.known_voices import Sample
+from daemon.store.queries import Queries
+from daemon.store.requests import EMPTY_LOG
 from daemon.transcribe.speakers import FAILED_BEFORE, INSTALL
 from tests.unit.test_dispatcher import House
 
@@ -28,6 +31,24 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     made = House(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def knowing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A house where voices are kept."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    campplus().parent.mkdir(parents=True)
+    campplus().touch()
+    made = House(tmp_path, voices="keep")
+    yield made
+    made.close()
+
+
+def enroll(house: House, *names: str) -> list[KnownVoice]:
+    with Queries(house.path) as queries:
+        for nth, name in enumerate(names, 5):
+            queries.enroll(name, [Sample(bytes([nth]) * 384, f"{name}.wav")])
+    return [KnownVoice(name, bytes([nth]) * 384) for nth, name in enumerate(names, 5)]
 
 
 def begun(house: House, speakers: str = "auto") -> Open:
@@ -155,3 +176,56 @@ def test_what_was_heard_is_not_listened_to_again_after_the_daemon_died(house: Ho
     house.until(lambda: len(house.decoders.opened) == 2)
     house.open(house.decoders.opened[-1])
     house.until(lambda: house.decoders.voiced == {1: 1})
+
+
+def test_known_voices_are_compared_and_their_names_are_in_the_transcript(knowing: House) -> None:
+    house = knowing
+    known = enroll(house, "Ada", "Bob")
+    order = begun(house)
+    house.window(order, 2)
+    transcribed(house)
+    heard(house, order, 0, A, more=True)
+    heard(house, order, 1, B)
+    (question,) = house.decoders.questions
+    assert question.known == tuple(known)
+    recognized = {"S2": Recognized("Ada", 0.9), "S3": Recognized("Bob", 0.71)}  # S2 of the decoder has no word
+    house.decoders.child.say(ToldApart(1, order.run, TURNS, MEANS, recognized=recognized))
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    assert house.store.names(1) == {"S2": "Bob"}
+    assert [each["recognized"] for each in house.store.speaking(1)] == [None, 0.71]
+    assert house.store.known_voices() == known, "what was only recognized teaches nothing"
+
+
+def test_where_voices_are_not_kept_nobody_is_compared_with_those_of_before(house: House) -> None:
+    enroll(house, "Ada")
+    order = begun(house)
+    house.window(order, 1)
+    transcribed(house)
+    heard(house, order, 0, A)
+    (question,) = house.decoders.questions
+    assert question.known == ()
+
+
+def test_how_it_sounded_is_gone_with_the_end_of_the_job(house: House) -> None:
+    order = begun(house)
+    house.window(order, 1)
+    transcribed(house)
+    heard(house, order, 0, A)
+    assert house.store.voices(1) == [A]
+    house.decoders.child.say(ToldApart(1, order.run, TURNS, MEANS))
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    assert house.store.voices(1) == []
+
+
+def test_the_log_is_emptied_when_somebody_asks_and_nobody_reads(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.queue("a.wav")
+    log = house.path.with_name("jobs.db-wal")
+    with Queries(house.path) as queries, closing(sqlite3.connect(house.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM jobs").fetchall()
+        queries.request_all(EMPTY_LOG)
+        house.until(lambda: "others read the database" in caplog.text)
+        assert log.stat().st_size > 0
+        reader.execute("ROLLBACK")
+        queries.request_all(EMPTY_LOG)
+        house.until(lambda: log.stat().st_size == 0)
