@@ -24,7 +24,7 @@ def daemon(
     repeats: Repeats = 3,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure what one daemon carries: engines that only wait, ten chunks a second each; decoders that only send noise."""
+    """Measure what one daemon carries: engines that only wait, ten chunks a second each; decoders that send noise."""
     from daemon.bench.load.study import COUNTS, load
 
     kinds = [each.value for each in recordings or Recordings]

@@ -106,7 +106,7 @@ def load(
         figures = {name: _median([run[name] for run in runs]) for name in COLUMNS[2:]}
         report.rows.append(dict(zip(COLUMNS[:2], case, strict=True)) | figures)
     report.notes.append(f"engines that say made-up words, {ENGINE.chunks_per_s:g} chunks a second each")
-    report.notes.append("decoders that only send noise; %: of one core; MB of all: shared pages count once")
+    report.notes.append("decoders that send noise; %: of one core; MB of all: shared pages count once")
     return report
 
 
