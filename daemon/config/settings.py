@@ -12,6 +12,7 @@ from daemon.config.alert_rules import BY_NAME, default_limit
 from daemon.config.engines import WHISPER, module_of
 from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
 from daemon.config.paths import expanded
+from daemon.config.speaker_models import ON_HUB, SUFFIX, USUAL
 from daemon.config.table import Table
 from daemon.config.values import (
     AutoCount,
@@ -139,9 +140,16 @@ class Model(Table):
     unload_seconds: float = Field(600, ge=0)
 
 
-class SpeakerNames(Table):
-    """Whether voices that have a name are kept, to be recognized in other recordings."""
+def _speaker_model(name: str) -> str:
+    if name != USUAL and not name.endswith(SUFFIX) and not ON_HUB.fullmatch(name):
+        raise ValueError(f"must be {USUAL!r}, a file that ends in {SUFFIX}, or OWNER/NAME on the Hugging Face hub")
+    return name
 
+
+class SpeakerModel(Table):
+    """What tells voices apart, and whether those that have a name are kept, to be recognized in other recordings."""
+
+    model: Annotated[FileName, AfterValidator(_speaker_model)] = USUAL
     voices: Literal["off", "keep"] = "off"
 
     @property
@@ -270,7 +278,7 @@ class Settings(Table):
     database: Database = Database()
     model: Model = Model()
     languages: dict[LanguageCode, Language] = Field(default_factory=dict)
-    speakers: SpeakerNames = SpeakerNames()
+    speakers: SpeakerModel = SpeakerModel()
     vad: Vad = Vad()
     subtitles: Subtitles = Subtitles()
     jobs: Jobs = Jobs()

@@ -1,17 +1,57 @@
-"""Where the speaker model is on the disk."""
+"""Which model tells voices apart, and where it is on the disk."""
 
+import hashlib
+import re
+from functools import cache
 from pathlib import Path
 
 from daemon.config.paths import packaged
 
+USUAL = "campplus"
+"""CAM++, which the thresholds were measured with."""
 CAMPPLUS_SHA256 = "4ea4598a866989b7a37a739a28c1cf9a666ab708692eaa0a3808e11ff598c75d"
 """Of the file that `daemon/speakers/campplus.py` builds: to the byte what the thresholds were measured with."""
-
-
 CAMPPLUS = f"campplus-{CAMPPLUS_SHA256[:12]}"
-"""Which model a voice was heard with: those of two models cannot be compared."""
+"""What `known_as` calls it."""
+SUFFIX = ".onnx"
+ON_HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+"""Names of repositories on the Hugging Face hub: owner/name."""
 
 
 def campplus() -> Path:
     """Return the file of CAM++, which is there once `transcribed speakers install` has been run."""
-    return packaged() / f"{CAMPPLUS}.onnx"
+    return packaged() / f"{CAMPPLUS}{SUFFIX}"
+
+
+def speaker_model(name: str) -> Path:
+    """Return the file of a model.
+
+    Args:
+        name: As `[speakers] model` has it: `campplus`, a file, or a repository of the hub, whose file is there once
+            `transcribed speakers install --hub` has been run.
+    """
+    if name == USUAL:
+        return campplus()
+    if name.endswith(SUFFIX):
+        return Path(name)
+    return packaged() / f"{name.replace('/', '--')}{SUFFIX}"
+
+
+def to_install(name: str) -> str:
+    """Return what a person can do if the file of a model is not there."""
+    if name == USUAL:
+        return "transcribed speakers install"
+    return "correct speakers.model" if name.endswith(SUFFIX) else f"transcribed speakers install --hub {name}"
+
+
+@cache
+def known_as(file: Path) -> str:
+    """Return which model a voice was heard with: those of two models cannot be compared.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if file == campplus():
+        return CAMPPLUS
+    with file.open("rb") as content:
+        return f"{file.stem}-{hashlib.file_digest(content, 'sha256').hexdigest()[:12]}"

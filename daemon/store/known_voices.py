@@ -7,13 +7,12 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, fun
 from typing_extensions import TypedDict
 
 from daemon.chunk import KnownVoice
-from daemon.config.speaker_models import CAMPPLUS
 from daemon.store.reading import Reading
 from daemon.store.records import timestamp
 from daemon.store.schema import DONE, jobs
 from daemon.store.speaker_tables import IS_RENAMED, known_voices, speakers, voices
 
-KNOWN = select(known_voices.c.name, known_voices.c.embedding).where(known_voices.c.model == CAMPPLUS)
+KNOWN = select(known_voices.c.name, known_voices.c.embedding).where(known_voices.c.model == bindparam("heard_with"))
 RENAMED = select(func.max(speakers.c.renamed_at)).where(speakers.c.job_id == bindparam("job"), IS_RENAMED)
 
 
@@ -57,9 +56,9 @@ class KnownRow(TypedDict):
 class KnownVoices(Reading):
     """Reads of the voices that are known."""
 
-    def known_voices(self) -> list[KnownVoice]:
-        """Return the voices that are known, those that the present model has heard."""
-        return [KnownVoice(*row) for row in self._read(lambda db: db.execute(KNOWN).all())]
+    def known_voices(self, model: str) -> list[KnownVoice]:
+        """Return the voices that are known, those that a model has heard: as `known_as` calls it."""
+        return [KnownVoice(*row) for row in self._read(lambda db: db.execute(KNOWN, {"heard_with": model}).all())]
 
     def known_names(self) -> list[KnownRow]:
         """Return the names under which voices are known, in their order."""
@@ -85,7 +84,7 @@ def give_name(db: Connection, job_id: int, speaker: str, name: str, *, keep: boo
     """
     this = (speakers.c.job_id == job_id, speakers.c.speaker == speaker)
     found = db.execute(
-        select(speakers.c.name, speakers.c.embedding, jobs.c.path)
+        select(speakers.c.name, speakers.c.embedding, speakers.c.model, jobs.c.path)
         .join(jobs, jobs.c.id == speakers.c.job_id)
         .where(*this, jobs.c.state == DONE)
     ).first()
@@ -98,18 +97,18 @@ def give_name(db: Connection, job_id: int, speaker: str, name: str, *, keep: boo
             known_voices.c.job_id == job_id, _sample_of(job_id, speaker, found.name, found.embedding)
         )
     )
-    is_kept = bool(keep and name and found.embedding is not None)
+    is_kept = bool(keep and name and found.embedding and found.model)
     if is_kept:
-        row = {"name": name, "embedding": found.embedding, "model": CAMPPLUS, "source": found.path}
+        row = {"name": name, "embedding": found.embedding, "model": found.model, "source": found.path}
         db.execute(insert(known_voices).values(job_id=job_id, added_at=now, **row))
     return Given(is_kept, found.embedding is not None)
 
 
-def enroll(db: Connection, name: str, samples: Sequence[Sample]) -> None:
-    """Let a voice be known by a name; what was known of it from the same files gives way."""
+def enroll(db: Connection, name: str, model: str, samples: Sequence[Sample]) -> None:
+    """Let a voice be known by a name, as a model has heard it; what was known of it from the same files gives way."""
     same = (known_voices.c.name == name, known_voices.c.source.in_([sample.source for sample in samples]))
     db.execute(delete(known_voices).where(*same, known_voices.c.job_id.is_(None)))
-    row = {"name": name, "model": CAMPPLUS, "added_at": timestamp()}
+    row = {"name": name, "model": model, "added_at": timestamp()}
     db.execute(insert(known_voices), [{**row, "embedding": each.embedding, "source": each.source} for each in samples])
 
 

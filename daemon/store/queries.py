@@ -99,13 +99,13 @@ class Queries(
         """
         return self._write(lambda db: give_name(db, job_id, speaker, name, keep=keep))
 
-    def enroll(self, name: str, samples: Sequence[Sample]) -> None:
-        """Let a voice be known by a name, as it is in some recordings.
+    def enroll(self, name: str, model: str, samples: Sequence[Sample]) -> None:
+        """Let a voice be known by a name, as a model has heard it in some recordings.
 
         Raises:
             Unavailable: The database cannot be written now.
         """
-        self._write(lambda db: enroll(db, name, samples))
+        self._write(lambda db: enroll(db, name, model, samples))
 
     def forget_name(self, name: str) -> tuple[Forgotten, bool]:
         """Drop all that is kept of a voice under its name; the daemon then writes the files again that have the name.

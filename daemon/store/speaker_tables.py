@@ -37,14 +37,16 @@ speakers = Table(
     Column("speaker", Text, primary_key=True),
     Column("name", Text),
     Column("embedding", LargeBinary),
+    Column("model", Text),
     Column("recognized", Float),
     Column("renamed_at", Text),
     Index("ix_speakers_renamed", "job_id", sqlite_where=text("renamed_at IS NOT NULL")),
 )
 """Who speaks in each recording.
 
-`embedding` is the mean of their voices, NULL if they were told apart by channel; `recognized` the cosine with which a
-voice that is known was recognized, NULL if somebody has given the name; `renamed_at` is set until the files say so."""
+`embedding` is the mean of their voices as `model` hears them, NULL if they were told apart by channel; `recognized` the
+cosine with which a voice that is known was recognized, NULL if somebody has given the name; `renamed_at` is set until
+the files say so."""
 
 IS_RENAMED: ColumnElement[bool] = literal_column("speakers.renamed_at IS NOT NULL")
 """The condition that the files do not say yet how somebody is called, written as the index has it."""

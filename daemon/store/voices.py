@@ -69,6 +69,7 @@ class Voices(KnownVoices, Access):
         said: Sequence[ChunkLines],
         english: Sequence[ChunkLines],
         who: Mapping[str, bytes | None],
+        model: str = "",
         names: Mapping[str, Recognized] = MappingProxyType({}),
     ) -> None:
         """Put the lines of a running job in the place of those that it had, each with its speaker.
@@ -78,6 +79,7 @@ class Voices(KnownVoices, Access):
             said: The lines of its chunks.
             english: Those of the translation, if there are two texts.
             who: The mean of the voices of each speaker, float16; None where they were told apart by channel.
+            model: Which one has heard them, as `known_as` calls it; "" if that is not known.
             names: Those of them who were recognized; a name that was forgotten meanwhile is not brought back.
         """
 
@@ -89,7 +91,10 @@ class Voices(KnownVoices, Access):
             if who:
                 db.execute(
                     insert(speakers),
-                    [{"job_id": job_id, "speaker": label, "embedding": mean} for label, mean in who.items()],
+                    [
+                        {"job_id": job_id, "speaker": label, "embedding": mean, "model": model or None}
+                        for label, mean in who.items()
+                    ],
                 )
             for label, found in names.items():
                 this = (speakers.c.job_id == job_id, speakers.c.speaker == label, is_known(found.name))

@@ -59,8 +59,7 @@ class Dispatcher:
         self._requested = Requested(store, pauses, self._outcomes, resolver)
         self._running: dict[int, ActiveJob] = {}
         self._inference = Inference(store, self._engines, self._running, counters)
-        attempts, recognizes = resolver.settings.jobs.attempts, resolver.settings.speakers.keeps
-        self._speakers = Speakers(store, children.decoders, attempts, recognizes=recognizes)
+        self._speakers = Speakers(store, children.decoders, resolver.settings)
         self._queue = Queue(store, children, self._outcomes, self._running, self._inference, self._speakers)
         self._stages = StageRunner(store)
         self._moved_on: dict[int, None] = {}

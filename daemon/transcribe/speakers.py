@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from daemon.chunk import OFF, Voice
-from daemon.config.speaker_models import campplus
+from daemon.config.settings import Settings
+from daemon.config.speaker_models import known_as, speaker_model, to_install
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.protocol import Heard, TellApart, ToldApart
 from daemon.speakers.assignment import assign, by_channel, of_channels
@@ -14,7 +15,7 @@ from daemon.store.store import Store
 from daemon.store.voices import ChunkLines
 from daemon.transcribe.active_job import ActiveJob
 
-INSTALL = "the speaker model is not installed: transcribed speakers install"
+INSTALL = "there is no speaker model {}: {}"
 FAILED_BEFORE = "its voices were not listened to because earlier attempts have failed"
 
 
@@ -26,15 +27,16 @@ class Speakers:
     Args:
         store: Where voices and lines are.
         decoders: Who tell voices apart.
-        attempts: How often a job is tried; the last time nobody listens to voices, in case they are to blame.
-        recognizes: Whether speakers whose voices are known get their names.
+        settings: Which model listens, whether voices are recognized, and how often a job is tried: the last time nobody
+            listens, in case the voices are to blame.
     """
 
-    def __init__(self, store: Store, decoders: DecoderPool, attempts: int, *, recognizes: bool = False) -> None:
+    def __init__(self, store: Store, decoders: DecoderPool, settings: Settings) -> None:
         self._store = store
         self._decoders = decoders
-        self._attempts = attempts
-        self._recognizes = recognizes
+        self._attempts = settings.jobs.attempts
+        self._settings = settings.speakers
+        self._model = speaker_model(settings.speakers.model)
         self._fresh: list[tuple[int, int, Sequence[Voice]]] = []
         """What `save` is to save."""
         self._voiced: dict[int, int] = {}
@@ -47,13 +49,12 @@ class Speakers:
         """Return the file of the model that a decoder is to tell voices apart with, or "" if it need not."""
         if job.options.speakers == OFF:
             return ""
-        file = campplus()
-        if not file.is_file():
-            self._troubles[job.id] = INSTALL
+        if not self._model.is_file():
+            self._troubles[job.id] = INSTALL.format(self._model, to_install(self._settings.model))
         elif 1 < self._attempts <= job.attempts:
             self._troubles[job.id] = FAILED_BEFORE
         else:
-            return str(file)
+            return str(self._model)
         return ""
 
     def voiced(self, job: Job) -> int:
@@ -90,7 +91,7 @@ class Speakers:
             self._tell_channels(job_id, said)
         elif job_id not in self._troubles and (voices := self._store.voices(job_id)):
             self._asked.add(job_id)
-            known = tuple(self._store.known_voices()) if self._recognizes else ()
+            known = tuple(self._store.known_voices(self._heard_with())) if self._settings.keeps else ()
             self._decoders.tell_apart(TellApart(job_id, running.run, wanted, tuple(voices), known))
             return False
         self._told.add(job_id)
@@ -113,7 +114,9 @@ class Speakers:
         who = {labels[label]: mean for label, mean in answer.means.items() if label in labels}
         # A voice that was only recognized is not added to those that are known: a mistake would feed on itself.
         names = {labels[label]: each for label, each in answer.recognized.items() if label in labels}
-        self._store.tell_speakers(job_id, _labelled(said, labels), _labelled(english, labels), who, names)
+        self._store.tell_speakers(
+            job_id, _labelled(said, labels), _labelled(english, labels), who, self._heard_with(), names
+        )
         self._told.add(job_id)
 
     def lost(self, job_id: int, how: str) -> bool:
@@ -134,6 +137,13 @@ class Speakers:
         self._troubles.pop(job_id, None)
         self._asked.discard(job_id)
         self._told.discard(job_id)
+
+    def _heard_with(self) -> str:
+        """Return which model the voices were heard with; "" if its file is gone meanwhile."""
+        try:
+            return known_as(self._model)
+        except OSError:
+            return ""
 
     def _tell_channels(self, job_id: int, heard: Sequence[ChunkLines]) -> None:
         """Give the lines of a job whose channels carry different speech a speaker for each channel."""

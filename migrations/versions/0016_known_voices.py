@@ -34,6 +34,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_known_voices_name", "known_voices", ["name"])
     op.create_index("ix_known_voices_job", "known_voices", ["job_id"])
+    op.add_column("speakers", sa.Column("model", sa.Text))
+    op.execute("UPDATE speakers SET model = 'campplus-4ea4598a8669' WHERE embedding IS NOT NULL")
     op.add_column("speakers", sa.Column("recognized", sa.Float))
     op.add_column("speakers", sa.Column("renamed_at", sa.Text))
     op.create_index("ix_speakers_renamed", "speakers", ["job_id"], sqlite_where=sa.text("renamed_at IS NOT NULL"))

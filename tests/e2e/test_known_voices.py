@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from daemon.clips import voices
+from daemon.config.speaker_models import CAMPPLUS, campplus, known_as
 from tests.e2e.test_speakers import PAUSE
 from tests.e2e.test_speakers import pytestmark as real_voices
 from tests.media import Sound, clip, one
@@ -17,7 +18,8 @@ from tests.support import Daemon, MakeDaemon, reconcile, wait_until
 pytestmark = real_voices
 
 WATCH = {"[watch]": 'path = "inbox"\nspeakers = "auto"\nformats = ["txt", "json"]', "vad": "enabled = true"}
-KEEP = WATCH | {"speakers": 'voices = "keep"'}
+VOICES = 'voices = "keep"'
+KEEP = WATCH | {"speakers": VOICES}
 AWB, SLT, RMS = "awb", "slt", "rms"
 
 
@@ -122,6 +124,14 @@ def test_a_voice_is_learned_from_files(daemon: Daemon, tmp_path: Path) -> None:
     assert daemon.query("SELECT name, source, job_id FROM known_voices") == [("Ada", str(alone), None)]
     assert daemon.run("jobs", "retry", "1").returncode == 0
     assert daemon.once() == 0 and names(daemon, "talk.wav") == {"Ada"}
+    assert daemon.query("SELECT model FROM speakers") == [(CAMPPLUS,)]
+    other = tmp_path / "other.onnx"
+    other.write_bytes(campplus().read_bytes())
+    config = daemon.folder / "config.toml"
+    config.write_text(config.read_text().replace(VOICES, f'{VOICES}\nmodel = "{other}"'))
+    assert daemon.run("jobs", "retry", "1").returncode == 0
+    assert daemon.once() == 0 and names(daemon, "talk.wav") == {"S1"}, "voices of two models are not compared"
+    assert daemon.query("SELECT model FROM speakers") == [(known_as(other),)]
 
 
 def test_where_voices_are_off_nothing_is_kept(make_daemon: MakeDaemon, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def running(store: Store, name: str) -> int:
 
 def done(store: Store, name: str, *who: tuple[str, bytes | None], names: dict[str, Recognized] | None = None) -> int:
     job_id = running(store, name)
-    store.tell_speakers(job_id, said(*(label for label, _ in who)), [], dict(who), names or {})
+    store.tell_speakers(job_id, said(*(label for label, _ in who)), [], dict(who), CAMPPLUS, names or {})
     store.finish(job_id)
     return job_id
 
@@ -65,9 +65,9 @@ def known(path: Path) -> list[tuple[object, ...]]:
 def test_a_name_keeps_the_voice_only_where_that_is_switched_on(store: Store, queries: Queries, path: Path) -> None:
     job_id = done(store, "a.wav", S1, S2)
     assert queries.name_speaker(job_id, "S1", "Ada", keep=False) == Given(is_kept=False, has_voice=True)
-    assert known(path) == [] and store.known_voices() == []
+    assert known(path) == [] and store.known_voices(CAMPPLUS) == []
     assert queries.name_speaker(job_id, "S1", "Ada", keep=True) == Given(is_kept=True, has_voice=True)
-    assert known(path) == [("Ada", ADA, "a.wav", job_id)] and store.known_voices() == [KnownVoice("Ada", ADA)]
+    assert known(path) == [("Ada", ADA, "a.wav", job_id)] and store.known_voices(CAMPPLUS) == [KnownVoice("Ada", ADA)]
     assert rows(path, "SELECT model FROM known_voices") == [(CAMPPLUS,)]
     assert queries.names(job_id) == {"S1": "Ada"}
 
@@ -107,7 +107,7 @@ def test_after_a_retry_the_voice_of_before_goes_with_the_name(store: Store, quer
     store.claim(1)
     store.begin(job_id, content_hash=None, duration_s=9.0, made_with=MadeWith("tiny.en", "int8", "cpu"), language="en")
     who = {"S1": BOB, "S2": ADA_LATER}
-    store.tell_speakers(job_id, said("S1", "S2"), [], who, {"S2": Recognized("Ada", 0.9)})
+    store.tell_speakers(job_id, said("S1", "S2"), [], who, CAMPPLUS, {"S2": Recognized("Ada", 0.9)})
     store.finish(job_id)
     assert queries.names(job_id) == {"S2": "Ada"} and [row[1] for row in known(path)] == [ADA]
     queries.name_speaker(job_id, "S2", "Eve", keep=True)
@@ -122,7 +122,7 @@ def test_who_was_told_by_channel_has_a_name_and_no_voice(store: Store, queries: 
 
 def test_only_speakers_of_jobs_that_are_done_get_names(store: Store, queries: Queries) -> None:
     job_id = running(store, "a.wav")
-    store.tell_speakers(job_id, said("S1"), [], dict([S1]))
+    store.tell_speakers(job_id, said("S1"), [], dict([S1]), CAMPPLUS)
     assert queries.name_speaker(job_id, "S1", "Ada", keep=True) is None
     store.finish(job_id)
     assert queries.name_speaker(job_id, "S2", "Ada", keep=True) is None
@@ -130,7 +130,7 @@ def test_only_speakers_of_jobs_that_are_done_get_names(store: Store, queries: Qu
 
 
 def test_a_recognized_name_is_shown_and_not_learned_from(store: Store, queries: Queries, path: Path) -> None:
-    queries.enroll("Ada", [Sample(ADA, "ada.wav")])
+    queries.enroll("Ada", CAMPPLUS, [Sample(ADA, "ada.wav")])
     job_id = done(store, "a.wav", ("S1", ADA_LATER), S2, names={"S1": Recognized("Ada", 0.83)})
     shown = [(each["speaker"], each["name"], each["recognized"]) for each in queries.speaking(job_id)]
     assert shown == [("S1", "Ada", 0.83), ("S2", "S2", None)] and queries.names(job_id) == {"S1": "Ada"}
@@ -140,27 +140,29 @@ def test_a_recognized_name_is_shown_and_not_learned_from(store: Store, queries: 
 
 
 def test_what_was_forgotten_while_it_was_recognized_does_not_come_back(store: Store, queries: Queries) -> None:
-    queries.enroll("Ada", [Sample(ADA, "ada.wav")])
+    queries.enroll("Ada", CAMPPLUS, [Sample(ADA, "ada.wav")])
     queries.forget_name("Ada")
     job_id = done(store, "a.wav", S1, names={"S1": Recognized("Ada", 0.83)})
     assert queries.names(job_id) == {} and queries.speaking(job_id)[0]["recognized"] is None
 
 
 def test_enrolled_files_are_listed_by_name_and_replaced_when_they_come_again(store: Store, queries: Queries) -> None:
-    queries.enroll("Bob", [Sample(BOB, "bob.wav")])
-    queries.enroll("Ada", [Sample(BOB, "1.wav"), Sample(ADA_LATER, "2.wav")])
-    queries.enroll("Ada", [Sample(ADA, "1.wav")])
+    queries.enroll("Bob", CAMPPLUS, [Sample(BOB, "bob.wav")])
+    queries.enroll("Ada", CAMPPLUS, [Sample(BOB, "1.wav"), Sample(ADA_LATER, "2.wav")])
+    queries.enroll("Ada", CAMPPLUS, [Sample(ADA, "1.wav")])
     found = queries.known_names()
     assert [(row["name"], row["recordings"]) for row in found] == [("Ada", 2), ("Bob", 1)] and found[0]["since"]
     expected = [KnownVoice("Bob", BOB), KnownVoice("Ada", ADA_LATER), KnownVoice("Ada", ADA)]
-    assert store.known_voices() == expected
+    assert store.known_voices(CAMPPLUS) == expected
 
 
 def test_voices_that_another_model_has_heard_are_not_compared(store: Store, queries: Queries, path: Path) -> None:
-    queries.enroll("Ada", [Sample(ADA, "1.wav"), Sample(ADA_LATER, "2.wav")])
+    queries.enroll("Ada", CAMPPLUS, [Sample(ADA, "1.wav"), Sample(ADA_LATER, "2.wav")])
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE known_voices SET model = 'another' WHERE source = '1.wav'")
-    assert store.known_voices() == [KnownVoice("Ada", ADA_LATER)] and queries.known_names()[0]["recordings"] == 2
+    assert (
+        store.known_voices(CAMPPLUS) == [KnownVoice("Ada", ADA_LATER)] and queries.known_names()[0]["recordings"] == 2
+    )
 
 
 def test_how_every_moment_sounds_is_kept_only_until_the_job_is_done(store: Store) -> None:
@@ -196,7 +198,7 @@ def test_a_name_is_forgotten_everywhere_and_the_others_stay(
 ) -> None:
     first, second = two
     third = running(store, "c.wav")
-    store.tell_speakers(third, said("S1"), [], {"S1": voice(99)}, {"S1": Recognized("Ada", 0.7)})
+    store.tell_speakers(third, said("S1"), [], {"S1": voice(99)}, CAMPPLUS, {"S1": Recognized("Ada", 0.7)})
     assert queries.forget_name("Ada") == (Forgotten(recordings=3, samples=1), True)
     assert known(path) == [("Bob", BOB, "a.wav", first)] and rows(path, "SELECT count(*) FROM voices") == [(0,)]
     kept = rows(path, "SELECT job_id, speaker, name, embedding, recognized FROM speakers ORDER BY 1, 2")
@@ -233,7 +235,7 @@ def test_no_byte_of_a_voice_that_was_forgotten_is_left(path: Path, open_: bool) 
     with Queries(path) as queries:
         first = done(daemon, "a.wav", S1, S2)
         queries.name_speaker(first, "S1", "Ada", keep=True)
-        queries.enroll("Ada", [Sample(ADA_LATER, "ada.wav")])
+        queries.enroll("Ada", CAMPPLUS, [Sample(ADA_LATER, "ada.wav")])
         assert all(any(found) for found in (left(path, ADA), left(path, ADA_LATER)))
         if not open_:
             daemon.close()
@@ -263,7 +265,7 @@ def test_a_reader_who_keeps_the_log_is_told_of(path: Path, store: Store) -> None
 
 
 def test_the_log_is_left_to_a_daemon_that_runs(path: Path, store: Store, queries: Queries) -> None:
-    queries.enroll("Ada", [Sample(ADA, "ada.wav")])
+    queries.enroll("Ada", CAMPPLUS, [Sample(ADA, "ada.wav")])
     with database.lock(path):
         assert queries.forget_name("Ada") == (Forgotten(recordings=0, samples=1), False)
     assert store.take_requests() == [(EMPTY_LOG, None)]

@@ -13,6 +13,7 @@ from threading import Thread
 
 import pytest
 
+from daemon.config.speaker_models import speaker_model
 from daemon.engine import model_files
 from daemon.engine.model_files import Package, resolve
 from daemon.errors import Unavailable
@@ -24,12 +25,14 @@ FILES = {
     "vocabulary.txt": b"word",
     "README.md": b"of no use",
     "pytorch_model.bin": b"of no use either",
+    "resnet.onnx": b"weights of voices",
 }
 RESOLVE = "import sys; from daemon.engine.model_files import resolve; print(resolve(sys.argv[1]))"
 TOLD = """
 import sys
 from daemon.engine import hub
 from daemon.engine.downloads import told
+from daemon.config.speaker_models import speaker_model
 from daemon.engine.model_files import resolve
 hub.TELL_S = 0
 with told(lambda progress: print(progress.model, progress.done_bytes, progress.total_bytes)):
@@ -232,3 +235,20 @@ def test_a_name_that_is_like_no_model_is_told_all_of_them(monkeypatch: pytest.Mo
     assert "turbo, parakeet" in caught.value.hint
     with pytest.raises(Unavailable, match="did you mean 'parakeet'"):
         resolve("parakit")
+
+
+def test_a_speaker_model_of_the_hub_is_put_where_it_is_looked_for(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    install = "import sys; from daemon.cli.app import main; sys.argv[1:] = ['speakers', 'install', '--hub', *sys.argv[1:]]; main()"
+    done = resolved(hub, tmp_path, "owner/name", install)
+    assert done.returncode == 0, done.stderr
+    file = speaker_model("owner/name")
+    assert str(file) in done.stdout and file.read_bytes() == FILES["resnet.onnx"]
+    monkeypatch.setitem(FILES, "ecapa.onnx", b"others")
+    for name, says in (("owner/name", "2 files for ONNX Runtime (ecapa.onnx, resnet.onnx)"), ("no/such", "cannot be")):
+        refused = resolved(hub, tmp_path / "new", name, install)
+        assert refused.returncode == 4 and says in refused.stderr and "speakers] model" in refused.stderr, (
+            refused.stderr
+        )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from daemon.chunk import Chunk, Options
-from daemon.config.settings import Jobs, Settings, SpeakerNames, Watch
+from daemon.config.settings import Jobs, Settings, SpeakerModel, Watch
 from daemon.filesystem import fingerprint
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
@@ -179,7 +179,7 @@ class House:
         self.decoders, self.engines, self.tuner = FakeDecoders(), FakeEngines(), FakeAutotuner()
         watch = Watch(path=self.inbox, language="en")
         of_jobs = Jobs(attempts=2, retry_backoff_seconds=60, drain_seconds=1)
-        settings = Settings(watch=(watch,), jobs=of_jobs, speakers=SpeakerNames(voices=voices))
+        settings = Settings(watch=(watch,), jobs=of_jobs, speakers=SpeakerModel(voices=voices))
         self.wakeup = Wakeup()
         self.pauses = Pauses(self.store, None, self.wakeup)
         children = Children(self.engines, self.decoders, self.tuner)  # type: ignore[arg-type]

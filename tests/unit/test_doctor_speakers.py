@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.settings import Settings, Watch
+from daemon.config.settings import Settings, SpeakerModel, Watch
 from daemon.config.speaker_models import campplus
 from daemon.doctor import speakers
 from daemon.doctor.case import Case
 from daemon.doctor.findings import OK, WARNING, Finding
 
 
-def found(*wanted: str) -> list[Finding]:
+def found(*wanted: str, model: str = "campplus") -> list[Finding]:
     watches = tuple(Watch(path=Path(f"/{nth}"), speakers=each) for nth, each in enumerate(wanted))
-    return list(speakers.examine(Case(None, Settings(watch=watches), "", "pat", None)))
+    settings = Settings(watch=watches, speakers=SpeakerModel(model=model))
+    return list(speakers.examine(Case(None, settings, "", "pat", None)))
 
 
 def test_where_nobody_asks_there_is_nothing_to_say() -> None:
@@ -31,3 +32,12 @@ def test_what_is_missing_is_told_with_its_cure(tmp_path: Path, monkeypatch: pyte
     campplus().parent.mkdir(parents=True)
     campplus().touch()
     assert [each.level for each in found("auto")] == [OK]
+
+
+def test_another_model_is_looked_for_where_it_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speakers, "LIBRARIES", ())
+    file = tmp_path / "mine.onnx"
+    (missing,) = found("auto", model=str(file))
+    assert missing.level == WARNING and str(file) in missing.text and "correct speakers.model" in missing.cure
+    file.touch()
+    assert [each.level for each in found("auto", model=str(file))] == [OK]

@@ -93,3 +93,15 @@ def test_voices_are_kept_only_where_exactly_that_is_said(tmp_path: Path, value: 
         load(tmp_path, f"[speakers]\nvoices = {value}")
     assert "speakers.voices" in caught.value.message and "'keep'" in caught.value.message
     assert not load(tmp_path, "").speakers.keeps and load(tmp_path, '[speakers]\nvoices = "keep"').speakers.keeps
+
+
+@pytest.mark.parametrize("name", ["campplus", "voices/mine.onnx", "/srv/mine.onnx", "Wespeaker/voxceleb-resnet34-LM"])
+def test_a_speaker_model_is_the_usual_one_a_file_or_of_the_hub(tmp_path: Path, name: str) -> None:
+    assert load(tmp_path, f'[speakers]\nmodel = "{name}"').speakers.model == name
+
+
+@pytest.mark.parametrize("name", ["", "resnet34", "a/b/c", "mine.pt", "../mine"])
+def test_nothing_else_is_a_speaker_model(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load(tmp_path, f'[speakers]\nmodel = "{name}"')
+    assert "speakers.model" in caught.value.message and "OWNER/NAME" in caught.value.message
