@@ -126,44 +126,6 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
-    """How somebody sounds for a moment; times are seconds in the recording."""
-
-    start_s: float
-    end_s: float
-    embedding: bytes
-    """A direction in the space of the speaker model: float16, little-endian, of length 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownVoice:
-    """A voice that has a name, as it was in one recording."""
-
-    name: str
-    embedding: bytes
-    """As `Voice.embedding`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recognized:
-    """Whose voice it probably is."""
-
-    name: str
-    likeness: float
-    """The cosine with the nearest of the voices that are known by this name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A stretch in which one person speaks; times are seconds in the recording."""
-
-    start_s: float
-    end_s: float
-    speaker: str
-    """As `Segment.speaker`."""
-
-
-@dataclass(frozen=True, slots=True)
 class Suppressed:
     """Text of the model that was left out of the transcript, and why; times are seconds in the recording."""
 

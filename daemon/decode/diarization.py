@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.chunk import Turn, Voice
+from daemon.voice import Turn, Voice
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.intp]

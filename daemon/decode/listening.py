@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.chunk import Chunk, Voice
+from daemon.chunk import Chunk
 from daemon.decode.diarization import diarize
 from daemon.decode.recognition import recognize
 from daemon.decode.voices import SpeakerModel, voices
 from daemon.errors import Unavailable
 from daemon.processes.protocol import Heard, TellApart, ToldApart, Window
+from daemon.voice import Voice
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.chunk import KnownVoice, Recognized
+from daemon.voice import KnownVoice, Recognized
 
 SURE = 0.65
 """The cosine from which on it is the same person. Of people whose voices were not known, 0.3 % then got the name of one

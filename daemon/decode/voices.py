@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.chunk import SAMPLE_RATE, Voice
+from daemon.chunk import SAMPLE_RATE
 from daemon.decode.vad import PAD, Samples
 from daemon.errors import Unavailable
+from daemon.voice import Voice
 
 WINDOW = 3 * SAMPLE_RATE // 2
 """The length of a window that is aimed at: 1.5 s."""

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from daemon.chunk import Chunk, Decoded, KnownVoice, Options, Recognized, Turn, Voice
+from daemon.chunk import Chunk, Decoded, Options
 from daemon.config.engines import WHISPER
 from daemon.config.parallelism import Parallelism, Trial
 from daemon.sound import NOTHING_HEARD, Sound
+from daemon.voice import KnownVoice, Recognized, Turn, Voice
 
 
 @dataclass(frozen=True, slots=True)

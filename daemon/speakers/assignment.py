@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from unicodedata import category
 
-from daemon.chunk import Segment, Turn, Word
+from daemon.chunk import Segment, Word
 from daemon.config.languages import WITHOUT_SPACES
 from daemon.speakers.timeline import Span, Timeline
+from daemon.voice import Turn
 
 LONE_S = 0.4
 """What is shorter counts as one word: in some languages, each character has a time of its own."""

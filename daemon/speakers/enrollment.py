@@ -8,11 +8,12 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TypeVar
 
-from daemon.chunk import Options, Turn, Voice
+from daemon.chunk import Options
 from daemon.errors import ASK_THE_DOCTOR, BadRecording, Unavailable
 from daemon.processes.child import Child, ChildDied
 from daemon.processes.decoder_pool import HASH_BYTES_PER_S, MODULE, WINDOW_DEADLINE_S
 from daemon.processes.protocol import DecoderReady, Heard, Next, Open, Opened, Refused, TellApart, ToldApart, Window
+from daemon.voice import Turn, Voice
 
 LEAST_S = 10.0
 """Speech that there is at least in a recording: docs/speakers-benchmark.md has what less of it costs."""

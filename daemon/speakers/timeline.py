@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from daemon.chunk import Turn
+from daemon.voice import Turn
 
 SAME_S = 1e-6
 """Seconds of two speakers that differ by less are as many."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
 from typing_extensions import TypedDict
 
-from daemon.chunk import KnownVoice
 from daemon.store.reading import Reading
 from daemon.store.records import timestamp
 from daemon.store.schema import DONE, jobs
 from daemon.store.speaker_tables import IS_RENAMED, known_voices, speakers, voices
+from daemon.voice import KnownVoice
 
 KNOWN = select(known_voices.c.name, known_voices.c.embedding).where(known_voices.c.model == bindparam("heard_with"))
 RENAMED = select(func.max(speakers.c.renamed_at)).where(speakers.c.job_id == bindparam("job"), IS_RENAMED)

@@ -6,13 +6,14 @@ from types import MappingProxyType
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from daemon.chunk import Recognized, Segment, Voice
+from daemon.chunk import Segment
 from daemon.store import database
 from daemon.store.access import Access
 from daemon.store.known_voices import KnownVoices, is_known
 from daemon.store.results import Placed, insert_lines
 from daemon.store.schema import segments, translations
 from daemon.store.speaker_tables import IS_RENAMED, speakers, voices
+from daemon.voice import Recognized, Voice
 
 ChunkLines = tuple[int, Sequence[Segment]]
 """The number of a chunk, and its lines, of which there are some."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from daemon.chunk import OFF, Voice
+from daemon.chunk import OFF
 from daemon.config.settings import Settings
 from daemon.config.speaker_models import known_as, speaker_model, to_install
 from daemon.processes.decoder_pool import DecoderPool
@@ -14,6 +14,7 @@ from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.store.voices import ChunkLines
 from daemon.transcribe.active_job import ActiveJob
+from daemon.voice import Voice
 
 INSTALL = "there is no speaker model {}: {}"
 FAILED_BEFORE = "its voices were not listened to because earlier attempts have failed"

@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from daemon.chunk import KnownVoice, Recognized, Segment, Voice
+from daemon.chunk import Segment
 from daemon.config.speaker_models import CAMPPLUS
 from daemon.store import database
 from daemon.store.known_voices import Forgotten, Given, Sample
@@ -19,6 +19,7 @@ from daemon.store.queries import Queries
 from daemon.store.records import MadeWith
 from daemon.store.requests import EMPTY_LOG
 from daemon.store.store import Store
+from daemon.voice import KnownVoice, Recognized, Voice
 from tests.builders import result, segment
 from tests.support import ROOT, queue
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from faster_whisper.audio import decode_audio
 
-from daemon.chunk import SAMPLE_RATE, Options, Turn, Voice
+from daemon.chunk import SAMPLE_RATE, Options
 from daemon.clips import CLIPS
 from daemon.config.speaker_models import CAMPPLUS_SHA256
 from daemon.decode.chunker import Chunker
 from daemon.decode.diarization import diarize
 from daemon.decode.vad import Samples
 from daemon.decode.voices import SpeakerModel, voices
+from daemon.voice import Turn, Voice
 
 pytestmark = pytest.mark.model
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.chunk import Segment, Turn, Word
+from daemon.chunk import Segment, Word
 from daemon.speakers.assignment import assign, by_channel, of_channels
 from daemon.speakers.timeline import Timeline
+from daemon.voice import Turn
 from tests.builders import segment
 
 SECOND = 1.0

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from daemon.chunk import Turn, Voice
 from daemon.decode import diarization
 from daemon.decode.diarization import bounds, diarize, smoothed
+from daemon.voice import Turn, Voice
 
 DIMENSIONS = 192
 WINDOW_S = 1.5

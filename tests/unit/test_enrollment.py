@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from daemon.chunk import Turn, Voice
 from daemon.errors import BadRecording, Unavailable
 from daemon.processes.child import ChildDied
 from daemon.processes.protocol import DecoderReady, Heard, Next, Open, Opened, Refused, TellApart, ToldApart, Window
 from daemon.speakers import enrollment
 from daemon.speakers.enrollment import LEAST_S, OTHERS_S, voices_of
+from daemon.voice import Turn, Voice
 
 MEAN = b"\x01\x02" * 192
 MODEL = Path("campplus.onnx")

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.bench.speakers.error_rate import Errors, Heard, errors, words
-from daemon.chunk import Turn
+from daemon.voice import Turn
 
 pytest.importorskip("pyannote.metrics", reason="needs pip install 'transcribed[bench-speakers]'")
 

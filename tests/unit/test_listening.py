@@ -11,8 +11,9 @@ from daemon.bench.speakers import listening
 from daemon.bench.speakers.conversation import Case, build
 from daemon.bench.speakers.lines import write
 from daemon.bench.speakers.people import shipped
-from daemon.chunk import SAMPLE_RATE, Turn, Voice
+from daemon.chunk import SAMPLE_RATE
 from daemon.decode.voices import SpeakerModel
+from daemon.voice import Turn, Voice
 
 
 class NoModel(SpeakerModel):

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from daemon.chunk import KnownVoice, Options, Recognized, Turn, Voice
+from daemon.chunk import Options
 from daemon.config.parallelism import Parallelism, Trial
 from daemon.processes import protocol
 from daemon.processes.safe_pickle import message
+from daemon.voice import KnownVoice, Recognized, Turn, Voice
 from tests.builders import chunk, heard, load_model, ready
 
 MESSAGES: list[Any] = [

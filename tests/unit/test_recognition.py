@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.chunk import KnownVoice, Voice
 from daemon.decode.listening import told_apart
 from daemon.decode.recognition import CLEAR, SURE, recognize
 from daemon.processes.protocol import TellApart
+from daemon.voice import KnownVoice, Voice
 
 SIZE = 192
 

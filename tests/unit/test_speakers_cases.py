@@ -8,9 +8,9 @@ import pytest
 from daemon.bench.speakers import rttm
 from daemon.bench.speakers.cases import AS_RECORDED, Plan, cases, recorded, talks, target_percent
 from daemon.bench.speakers.conversation import Case
-from daemon.chunk import Turn
 from daemon.clips import CLIPS
 from daemon.errors import Unavailable
+from daemon.voice import Turn
 from tests.talking import everybody
 
 

@@ -11,9 +11,9 @@ import pytest
 from daemon.bench import measure
 from daemon.bench.speakers import peers
 from daemon.bench.speakers.listening import Found
-from daemon.chunk import Turn
 from daemon.clips import CLIPS
 from daemon.errors import Unavailable
+from daemon.voice import Turn
 
 
 def test_what_is_not_installed_says_so(tmp_path: Path) -> None:

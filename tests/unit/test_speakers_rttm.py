@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from daemon.bench.speakers.rttm import read, write
-from daemon.chunk import Turn
 from daemon.errors import BadRecording
+from daemon.voice import Turn
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from daemon.bench.speakers.error_rate import Heard
 from daemon.bench.speakers.listening import Found
 from daemon.bench.speakers.study import DAEMON, ENGINE, Wanted, cost
 from daemon.bench.speakers.with_daemon import Published
-from daemon.chunk import Turn
 from daemon.errors import Unavailable
+from daemon.voice import Turn
 
 pytest.importorskip("pyannote.metrics", reason="needs pip install 'transcribed[bench-speakers]'")
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.chunk import Turn
 from daemon.speakers.timeline import Timeline
+from daemon.voice import Turn
 
 TURNS = [Turn(0.0, 4.0, "S1"), Turn(3.0, 6.0, "S2"), Turn(10.0, 12.0, "S1")]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.chunk import KnownVoice, Recognized, Turn, Voice
 from daemon.config.speaker_models import CAMPPLUS, campplus
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.protocol import Heard, Open, ToldApart
@@ -15,6 +14,7 @@ from daemon.store.known_voices import Sample
 from daemon.store.queries import Queries
 from daemon.store.requests import EMPTY_LOG
 from daemon.transcribe.speakers import FAILED_BEFORE, INSTALL
+from daemon.voice import KnownVoice, Recognized, Turn, Voice
 from tests.unit.test_dispatcher import House
 
 A, B = (Voice(start, start + 1.5, mark * 384) for start, mark in ((3.0, b"\x01"), (25.0, b"\x02")))

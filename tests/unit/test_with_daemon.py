@@ -12,8 +12,8 @@ from daemon.bench import measure
 from daemon.bench.measure import Usage
 from daemon.bench.speakers import rttm, with_daemon
 from daemon.bench.speakers.error_rate import Heard
-from daemon.chunk import Turn
 from daemon.errors import Unavailable
+from daemon.voice import Turn
 
 TURNS = [Turn(0.0, 2.0, "S1"), Turn(2.0, 4.0, "S2")]
 

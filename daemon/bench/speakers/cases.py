@@ -8,9 +8,10 @@ from daemon.bench.speakers import rttm
 from daemon.bench.speakers.conversation import Case, build
 from daemon.bench.speakers.lines import LINES, write
 from daemon.bench.speakers.people import Person
-from daemon.chunk import BYTES_PER_SECOND, Turn
+from daemon.chunk import BYTES_PER_SECOND
 from daemon.decode.media import samples
 from daemon.errors import Unavailable
+from daemon.voice import Turn
 
 VOICES = (1, 2, 3, 4, 6, 10)
 MINUTES = (2.0,)

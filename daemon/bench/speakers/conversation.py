@@ -8,8 +8,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from daemon.bench.speakers.people import Person, Sound
-from daemon.chunk import SAMPLE_RATE, Turn
+from daemon.chunk import SAMPLE_RATE
 from daemon.decode.chunker import quietest
+from daemon.voice import Turn
 
 SEED = 22
 TONE = 20 / 32768

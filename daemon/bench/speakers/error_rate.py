@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.chunk import Turn
 from daemon.errors import Unavailable
+from daemon.voice import Turn
 
 COLLARS_S = (0.0, 0.25)
 """So much before and after each border in the reference is not judged: nothing, and what NIST's evaluations leave."""

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.chunk import Chunk, Options, Turn, Voice
+from daemon.chunk import Chunk, Options
 from daemon.decode.diarization import diarize
 from daemon.decode.opened import OpenRecording
 from daemon.decode.voices import SpeakerModel, voices
 from daemon.processes.protocol import Open
+from daemon.voice import Turn, Voice
 
 CHANNEL = "channel "
 

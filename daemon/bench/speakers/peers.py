@@ -18,9 +18,10 @@ from daemon.bench import measure
 from daemon.bench.contenders import SILENT, last_message
 from daemon.bench.speakers.listening import Found
 from daemon.bench.speakers.people import phrases_of
-from daemon.chunk import SAMPLE_RATE, Turn
+from daemon.chunk import SAMPLE_RATE
 from daemon.decode.media import samples
 from daemon.errors import Unavailable
+from daemon.voice import Turn
 
 MOST = 12
 """So many people are looked for at most; spectralcluster asks for a limit."""

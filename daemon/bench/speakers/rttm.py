@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from daemon.chunk import Turn
 from daemon.errors import BadRecording
+from daemon.voice import Turn
 
 SPEAKER = "SPEAKER"
 

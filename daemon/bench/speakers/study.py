@@ -16,9 +16,10 @@ from daemon.bench.speakers.listening import Found, listen
 from daemon.bench.speakers.people import of_folder, shipped
 from daemon.bench.speakers.with_daemon import Published
 from daemon.bench.workload import Item, Workload
-from daemon.chunk import OFF, Turn
+from daemon.chunk import OFF
 from daemon.decode.voices import SpeakerModel
 from daemon.errors import TranscribedError, Unavailable
+from daemon.voice import Turn
 
 AUTO = "auto"
 ENGINE, DAEMON = "engine", "daemon"

@@ -14,8 +14,9 @@ from daemon.bench.contenders import config_text, last_message
 from daemon.bench.measure import Usage
 from daemon.bench.speakers import rttm
 from daemon.bench.speakers.error_rate import Heard
-from daemon.chunk import OFF, Turn
+from daemon.chunk import OFF
 from daemon.errors import Unavailable
+from daemon.voice import Turn
 
 
 @dataclass(frozen=True, slots=True)
