@@ -41,7 +41,9 @@ def test_a_daemon_that_transcribes_nothing_is_no_result(tmp_path: Path, monkeypa
 
 
 def test_a_tree_that_has_only_its_root() -> None:
-    with subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], stdin=PIPE, stdout=PIPE) as alone:
+    # The kernel counts in hundredths of a second.
+    busy = "import time\nwhile time.process_time() < 0.05: pass\nprint(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", busy], stdin=PIPE, stdout=PIPE) as alone:
         assert alone.stdout is not None and alone.stdout.readline()
         look = Tree(alone.pid).look()
         alone.communicate(b"\n")
