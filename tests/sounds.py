@@ -24,6 +24,12 @@ def sound(name: str, seconds: float = 8.0, peak_db: float = -9.0) -> Samples:
     return np.asarray(np.round(values / loudest * 32767 * 10 ** (peak_db / 20)), dtype=np.int16)
 
 
+def tone(seconds: float, peak_db: float) -> Samples:
+    """Return a steady tone."""
+    waves = np.round(_tone(440.0, round(seconds * RATE)) * 32767 * 10 ** (peak_db / 20))
+    return np.asarray(waves, dtype=np.int16)
+
+
 def _time(count: int) -> Floats:
     return np.arange(count) / RATE
 

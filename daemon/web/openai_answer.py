@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from daemon.chunk import ENGLISH, Segment
+from daemon.config.language_names import name_of
 from daemon.publish.formats import rendered, transcript_of
 from daemon.publish.scripts import joined
 from daemon.publish.spelling import spellings
 from daemon.store.records import Job, StoredChunk
 from daemon.store.versions import Version
-from daemon.web.language_names import name_of
 from daemon.web.openai_request import Wanted
 
 TYPES = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.config.hints import PROMPT_CHARACTERS
+from daemon.config.language_names import CODES
 from daemon.config.languages import ISO_639_2, LANGUAGES
 from daemon.config.settings import Settings
 from daemon.watch.names import extension
-from daemon.web.language_names import CODES
 from daemon.web.problems import Problem
 from daemon.web.wanted import NAME_BYTES
 

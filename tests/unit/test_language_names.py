@@ -1,7 +1,7 @@
 """The names of languages."""
 
+from daemon.config.language_names import CODES, NAMES, name_of
 from daemon.config.languages import LANGUAGES
-from daemon.web.language_names import CODES, NAMES, name_of
 
 
 def test_every_language_has_a_name_of_its_own() -> None:

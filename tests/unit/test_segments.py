@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from faster_whisper.tokenizer import Tokenizer
 
-from daemon.chunk import SAMPLE_RATE, Chunk, Segment, Suppressed, Word
+from daemon.chunk import Chunk, Segment, Suppressed, Word
 from daemon.engine.generate.beam_search import Text
 from daemon.engine.search import Found
-from daemon.engine.segments import compression_ratio, covering, decoded, loudest_db, pause_s
+from daemon.engine.segments import covering, decoded
 from daemon.engine.segments import split as split_tokens
 from tests.builders import chunk
+from tests.sounds import tone
 
 BEGIN = 1000
 """The first time-stamp token of these tests."""
@@ -44,25 +45,6 @@ def test_tokens_are_cut_at_their_time_stamps(
     found, covered = split_tokens(tokens, BEGIN, 10.0)
     assert [(round(start, 6), round(end, 6)) for start, end, _ in found] == lines
     assert covered == pytest.approx(covered_s)
-
-
-def test_repetition_compresses() -> None:
-    assert compression_ratio("and so " * 60) > 2.4
-    assert compression_ratio("") < 1
-    assert compression_ratio("The train to the city leaves at seven, so we should be early.") < 1.5
-
-
-def tone(seconds: float, peak_db: float) -> np.ndarray:
-    t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    return np.round(np.sin(2 * np.pi * 440 * t) * 32767 * 10 ** (peak_db / 20)).astype("<i2")
-
-
-def test_the_level_of_a_line_is_that_of_its_loudest_tenth_of_a_second() -> None:
-    audio = np.concatenate([tone(3.0, -60), tone(0.1, -20), tone(3.0, -60)]).tobytes()
-    assert loudest_db(audio, 0.0, 6.0) == pytest.approx(-23.0, abs=0.2)
-    assert loudest_db(audio, 0.0, 3.0) == pytest.approx(-63.0, abs=0.2)
-    assert loudest_db(audio, 3.0, 3.04) == pytest.approx(-23.0, abs=0.2), "shorter than a tenth of a second"
-    assert loudest_db(audio, 6.2, 7.0) == loudest_db(bytes(3200), 0.0, 0.1) == float("-inf")
 
 
 def lines_of(of: Chunk) -> tuple[tuple[Segment, ...], tuple[Suppressed, ...]]:
@@ -97,15 +79,6 @@ def test_speech_quieter_than_the_music_before_it_was_spoken() -> None:
     """Nobody speaks in the music, so it is the noise of its recording."""
     of = chunk(seconds=2.0, audio=np.concatenate([tone(1.0, -30), tone(1.0, -60)]).tobytes(), noise_db=-20.0)
     assert [segment.text for segment in lines_of(of)[0]] == ["a line"]
-
-
-def test_audio_is_cut_in_two_at_the_pause_next_to_its_middle() -> None:
-    loud, pause = tone(2.9, -10), np.zeros(SAMPLE_RATE // 5, dtype="<i2")
-    said = np.concatenate([loud, pause, loud, pause, loud, pause, loud, pause])
-    assert pause_s(said.tobytes()) == pytest.approx(6.1, abs=0.15)
-    assert pause_s(said[: 6 * SAMPLE_RATE].tobytes()) == pytest.approx(3.0, abs=0.15)
-    assert pause_s(said[: 2 * SAMPLE_RATE].tobytes()) is None
-    assert pause_s(bytes(len(said) * 2)) == pytest.approx(len(said) / 2 / SAMPLE_RATE, abs=0.15), "nothing but silence"
 
 
 def spoken(*ends_s: float) -> list[Word]:

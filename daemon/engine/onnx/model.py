@@ -13,9 +13,9 @@ from onnx_asr.adapters import TimestampedResultsAsrAdapter
 from onnx_asr.asr import TimestampedResult
 
 from daemon.chunk import BOTH, ENGLISH, SAMPLE_RATE, Chunk, Decoded, Segment, Suppressed, Word
+from daemon.engine.measures import compression_ratio, in_recording, loudest_db, pause_s, silence_db
 from daemon.engine.onnx.words import Spoken, lines, text_of, words
 from daemon.engine.ort_errors import is_about_memory
-from daemon.engine.segments import compression_ratio, in_recording, loudest_db, pause_s, silence_db
 from daemon.engine.text_language import TextLanguage
 
 SHORTEST = SAMPLE_RATE // 2
