@@ -1,18 +1,22 @@
 """What is wrong with a configuration whose keys are right each by itself."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.config.alert_limits import wrong_limits
-from daemon.config.engines import ONNX, WHISPER
+from daemon.config.elsewhere import EngineElsewhere
+from daemon.config.engines import NO_DEVICE, ONNX, WHISPER
 from daemon.config.onnx_models import FOR_WHISPER, lacking
 from daemon.config.presets import PRESETS
-from daemon.config.secret import read_secret
+from daemon.config.secret import read_key, read_secret
 from daemon.config.settings import Settings
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://.", re.IGNORECASE)
+ENGLISH_ONLY = ".en"
+"""How the names of Whisper models end that know no other language."""
 KnownAddress = Callable[[str], bool]
 """Whether messages can be sent to a URL; `daemon.monitor.notifications.is_known`."""
 
@@ -63,6 +67,7 @@ def check(settings: Settings, known_address: KnownAddress | None = None) -> Iter
     yield from _after_success(settings)
     yield from _api_folder(settings)
     yield from _webhook(settings, will_send=known_address is not None)
+    yield from _engines_elsewhere(settings, will_send=known_address is not None)
 
 
 def _unknown_address(url: str, known_address: KnownAddress | None) -> str:
@@ -121,13 +126,13 @@ def _crossed_subtitles(settings: Settings) -> Iterator[Problem]:
 
 
 def _hears_english_only(settings: Settings) -> bool:
-    return settings.model.engine == WHISPER and settings.model.name.endswith(".en")
+    return settings.model.engine == WHISPER and settings.model.name.endswith(ENGLISH_ONLY)
 
 
 def _models_of_languages(settings: Settings) -> Iterator[Problem]:
     for code, language in settings.languages.items():
         key = f"languages.{code}.model"
-        if not language.model:
+        if not language.model or not settings.has_engine_here:
             continue
         if settings.model.engine != WHISPER:
             yield Problem(key, f"only model.engine '{WHISPER}' has several models", ("model.engine",))
@@ -140,7 +145,8 @@ def _models_of_languages(settings: Settings) -> Iterator[Problem]:
 
 
 def _more_than_english(settings: Settings) -> Iterator[Problem]:
-    for index, watch in enumerate(settings.watch if settings.model.engine == WHISPER else ()):
+    is_whisper = settings.model.engine == WHISPER and settings.has_engine_here
+    for index, watch in enumerate(settings.watch if is_whisper else ()):
         place, name = (f"watch[{index}].model", watch.model) if watch.model else ("model.name", settings.model.name)
         if name.endswith(".en") and (watch.language not in ("auto", "en") or watch.task != "transcribe"):
             yield Problem(
@@ -170,3 +176,54 @@ def _onnx(settings: Settings) -> Iterator[Problem]:
                 f"the folder {watch.path} asks for language {watch.language!r}, task {watch.task!r}, but {reason}",
                 (place, "model.engine", f"watch[{index}].language", f"watch[{index}].task"),
             )
+
+
+def _engines_elsewhere(settings: Settings, *, will_send: bool) -> Iterator[Problem]:
+    urls = [engine.url for engine in settings.engines]
+    for index, engine in enumerate(settings.engines):
+        key = f"engines[{index}]"
+        if engine.url in urls[:index]:
+            yield Problem(f"{key}.url", f"is that of engines[{urls.index(engine.url)}], too", ("engines",))
+        yield from _secret_files(key, engine) if will_send else ()
+    yield from _beside_engines_elsewhere(settings) if settings.has_engine_here else _without_engine_here(settings)
+
+
+def _secret_files(key: str, engine: EngineElsewhere) -> Iterator[Problem]:
+    # Who only reads the configuration may have no right to them.
+    if engine.api_key_file:
+        try:
+            read_key(Path(engine.api_key_file))
+        except ValueError as error:
+            yield Problem(f"{key}.api_key_file", str(error))
+    if engine.ca_file and not os.access(engine.ca_file, os.R_OK):
+        yield Problem(f"{key}.ca_file", f"{engine.ca_file} cannot be read: it must hold certificates in PEM")
+
+
+def _without_engine_here(settings: Settings) -> Iterator[Problem]:
+    nowhere = f"nothing here could load it, as model.device is {NO_DEVICE!r}; the servers of [[engines]] have theirs"
+    if not settings.engines:
+        reason = f"{NO_DEVICE!r} is for machines whose engines are elsewhere, and there is no table [[engines]]"
+        yield Problem("model.device", reason, ("engines",))
+    for index, watch in enumerate(settings.watch):
+        if watch.model:
+            yield Problem(f"watch[{index}].model", nowhere, ("model.device",))
+    if settings.model.others:
+        yield Problem("model.others", nowhere, ("model.device",))
+    for code, language in settings.languages.items():
+        if language.model:
+            yield Problem(f"languages.{code}.model", nowhere, ("model.device",))
+
+
+def _beside_engines_elsewhere(settings: Settings) -> Iterator[Problem]:
+    """Yield what keeps chunks of one recording from going to engines here and elsewhere."""
+    model = settings.model
+    if settings.engines and model.engine == ONNX:
+        reason = (
+            f"cannot share recordings with model.engine {ONNX!r}; set model.device = {NO_DEVICE!r} or take it out"
+        )
+        yield Problem("engines", reason, ("model.engine", "model.device"))
+    for index, engine in enumerate(settings.engines):
+        name = engine.model or model.name
+        if model.engine == WHISPER and name.endswith(ENGLISH_ONLY) != model.name.endswith(ENGLISH_ONLY):
+            reason = f"{name!r} does not know the languages of model.name {model.name!r}, and they share recordings"
+            yield Problem(f"engines[{index}].model", reason, ("model.name", "model.engine", "model.device"))

@@ -10,10 +10,16 @@ WHISPER = "whisper"
 ONNX = "onnx"
 """Models for ONNX Runtime, such as Parakeet and Canary; it needs `transcribed[onnx]`."""
 
+NO_DEVICE = "none"
+"""The `model.device` of a machine on which no engine runs; those of `[[engines]]` do."""
+ELSEWHERE = "elsewhere"
+"""How models of `[[engines]]` are told from those of this machine; nothing that `model.engine` can name."""
+ELSEWHERE_MODULE = "daemon.engine.elsewhere.loader"
+
 CTRANSLATE2, ONNXRUNTIME = "ctranslate2", "onnxruntime"
 """What can generate the texts of Whisper models, as `model.decoder` has it."""
 
-POLICIES = ("whisper", "greedy", "accept")
+POLICIES = ("whisper", "greedy", "elsewhere", "accept")
 """What is done when a result is bad: `daemon.transcribe.policies` has them under these names."""
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from daemon.chunk import BESIDE
 from daemon.config.check import KnownAddress, check
+from daemon.config.elsewhere import EngineElsewhere
 from daemon.config.paths import expanded, located
 from daemon.config.settings import SQLITE_PREFIX, Hooks, Model, Settings, Watch
 from daemon.config.table import Table
@@ -126,6 +127,11 @@ def _watch(watch: Watch, base: Path) -> Watch:
     return watch.model_copy(update=found)
 
 
+def _engine(engine: EngineElsewhere, base: Path) -> EngineElsewhere:
+    files = {"api_key_file": engine.api_key_file, "ca_file": engine.ca_file}
+    return engine.model_copy(update={key: str(base / name) for key, name in files.items() if name})
+
+
 def _web(web: Web, base: Path) -> Web:
     users = {
         name: user.model_copy(update={"folders": tuple((base / folder).resolve() for folder in user.folders)})
@@ -147,6 +153,7 @@ def _absolute(settings: Settings, base: Path) -> Settings:
                 update={"url": SQLITE_PREFIX + str(base / settings.database_path)}
             ),
             "model": _model(_located(settings.model, "name", base), base),
+            "engines": tuple(_engine(engine, base) for engine in settings.engines),
             "languages": {code: _located(language, "model", base) for code, language in settings.languages.items()},
             "monitor": settings.monitor.model_copy(update={"log_file": base / settings.monitor.log_file}),
             "hooks": _with_secret_file(settings.hooks, base),

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, field_validator
 
 from daemon.chunk import BESIDE, OFF
 from daemon.config.alert_rules import BY_NAME, default_limit
-from daemon.config.engines import WHISPER, module_of
+from daemon.config.elsewhere import EngineElsewhere
+from daemon.config.engines import NO_DEVICE, WHISPER, module_of
 from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
 from daemon.config.paths import expanded
 from daemon.config.speaker_models import ON_HUB, SUFFIX, USUAL
@@ -123,7 +124,7 @@ class Model(Table):
     name: ModelName = Field("tiny.en", min_length=1)
     engine: Annotated[str, AfterValidator(_known_engine)] = WHISPER
     preset: Literal["none", "rtx4090", "rtx3090", "a100", "h100", "cpu", "edge"] = "none"
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+(,\d+)*)?)$")
+    device: str = Field("auto", pattern=r"^(auto|none|cpu|cuda(:\d+(,\d+)*)?)$")
     compute_type: Literal[
         "auto", "float32", "float16", "bfloat16", "int16",
         "int8", "int8_float32", "int8_float16", "int8_bfloat16",
@@ -277,6 +278,7 @@ class Settings(Table):
     watching: Watching = Watching()
     database: Database = Database()
     model: Model = Model()
+    engines: Annotated[tuple[EngineElsewhere, ...], Tuple] = ()
     languages: dict[LanguageCode, Language] = Field(default_factory=dict)
     speakers: SpeakerModel = SpeakerModel()
     vad: Vad = Vad()
@@ -285,6 +287,11 @@ class Settings(Table):
     monitor: Monitor = Monitor()
     hooks: Hooks = Hooks()
     web: Web = Web()
+
+    @property
+    def has_engine_here(self) -> bool:
+        """Whether this machine has an engine of its own."""
+        return self.model.device != NO_DEVICE
 
     @property
     def folder_models(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 PREFIX = "TRANSCRIBED_"
 SEPARATOR = "__"
-TABLES_IN_A_LIST = "watch"
+TABLES_IN_A_LIST = ("watch", "engines")
 NUMBER = re.compile(r"\d{1,3}", re.ASCII)
 
 
@@ -44,7 +44,7 @@ def variables(sections: Collection[str], environ: Mapping[str, str] | None = Non
         if not name.startswith(PREFIX) or not all(parts) or (len(parts) == 1 and parts[0] not in sections):
             continue
         path: list[str | int] = list(parts)
-        if parts[0] == TABLES_IN_A_LIST and len(parts) > 1:
+        if parts[0] in TABLES_IN_A_LIST and len(parts) > 1:
             numbered = NUMBER.fullmatch(parts[1]) and len(parts) > 2
             path[1:2] = [int(parts[1])] if numbered else [0, parts[1]]
         found.append(Variable(name, tuple(path), _value(environ[name])))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from daemon.config.engines import NO_DEVICE
 from daemon.config.presets import PRESETS
 from daemon.config.settings import Settings
 from daemon.doctor.asking import SURVEY, ask
@@ -63,7 +64,7 @@ def look(settings: Settings) -> Graphics:
     wanted, probe = load_order(settings.model).device, look_at_gpus(settings)
     answer = ask(SURVEY, Survey(LoadModel("", "auto", "auto", None, None, None)), SURVEY_S)
     visible = answer.cuda_devices if isinstance(answer, Surveyed) else None
-    needed = wanted != "cpu" and (wanted.startswith("cuda") or probe.gpus or visible)
+    needed = wanted not in ("cpu", NO_DEVICE) and (wanted.startswith("cuda") or probe.gpus or visible)
     return Graphics(wanted, probe, visible, {name: loads(name) for name in named_libraries()} if needed else {})
 
 
@@ -153,7 +154,8 @@ def findings(graphics: Graphics, hot_c: float) -> Iterator[Finding]:
             cure = "install NVIDIA's driver, or set model.device = 'cpu'"
             yield failed(SUBJECT, f"none, but model.device is {graphics.wanted!r}", cure)
         elif not graphics.visible:
-            yield ok(SUBJECT, "none; the model runs on the CPU")
+            where = "the engines are elsewhere" if graphics.wanted == NO_DEVICE else "the model runs on the CPU"
+            yield ok(SUBJECT, f"none; {where}")
     for gpu in graphics.probe.gpus:
         yield _one(gpu, hot_c)
     yield from _cuda(graphics, is_needed=is_needed)

@@ -16,7 +16,7 @@ from daemon.doctor.graphics import gpu_mb, look_at_gpus
 from daemon.errors import ANOTHER_CTRANSLATE2, ASK_THE_DOCTOR
 from daemon.monitor.sample import Gpu
 from daemon.processes.engine_pool import EnginePool, heard_again
-from daemon.processes.load_order import load_order, setup_of
+from daemon.processes.load_order import load_order, orders_elsewhere, setup_of
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Ready, Survey, Surveyed, Unready
 from daemon.store.measurements import known_parallelism
 
@@ -56,6 +56,10 @@ def examine(case: Case) -> Iterator[Finding]:
     """Try the engine; the model must be on this machine, for nothing is downloaded."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     settings = case.settings
+    for each in orders_elsewhere(settings):
+        yield finding(_tried(each), daemon_runs=case.pid is not None)
+    if not settings.has_engine_here:
+        return
     load = _order(settings)
     first, *others = [engine.load for engine in EnginePool(load).engines]
     yield from memory.limits()
@@ -88,7 +92,9 @@ def examine(case: Case) -> Iterator[Finding]:
 
 
 def models_of(settings: Settings) -> list[str]:
-    """Return the models that are configured, each once."""
+    """Return the models that are configured for this machine, each once."""
+    if not settings.has_engine_here:
+        return []
     of_languages = (each.model for each in settings.languages.values() if each.model)
     return list(dict.fromkeys([settings.model.name, *of_languages, *settings.folder_models]))
 

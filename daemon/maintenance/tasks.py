@@ -119,7 +119,9 @@ class Maintenance:
 
     def verify(self) -> None:
         """Run `transcribed verify` if it is due and there is nothing else to do; given up when there is."""
-        if self._config_file is None or not self._work.idle or not self._verification_is_due():
+        if self._config_file is None or not self._settings.has_engine_here:
+            return
+        if not self._work.idle or not self._verification_is_due():
             return
         if missing := [name for name in ("jiwer", "whisper_normalizer") if importlib.util.find_spec(name) is None]:
             if not self._told:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from daemon.config.engines import qualified
+from daemon.config.engines import ELSEWHERE, NO_DEVICE, qualified
 from daemon.config.options import preset_values
 from daemon.config.parallelism import Parallelism, Setup, machine_name
-from daemon.config.settings import Language, Model
-from daemon.processes.protocol import LoadModel
+from daemon.config.settings import Language, Model, Settings
+from daemon.processes.protocol import LoadModel, Server
 
 
 def load_order(
@@ -40,9 +41,39 @@ def load_order(
     )
 
 
+def orders_elsewhere(settings: Settings) -> tuple[LoadModel, ...]:
+    """Return what the engines elsewhere are told.
+
+    Beside an engine of this machine they are asked for its model, unless another one is named; else for their own.
+    """
+    usual = settings.model.name if settings.has_engine_here else ""
+    return tuple(
+        LoadModel(
+            name=engine.model or usual,
+            device=place_of(engine.url),
+            compute_type="auto",
+            workers=engine.window,
+            cpu_threads=1,
+            batch_size=1,
+            engine=ELSEWHERE,
+            server=Server(f"engines[{number}]", engine.url, engine.api_key_file, engine.ca_file),
+        )
+        for number, engine in enumerate(settings.engines)
+    )
+
+
+def place_of(url: str) -> str:
+    """Return how the engine at an address is called: its host and port, and the path if that is not the usual one."""
+    parts = urlsplit(url)
+    path = "" if parts.path == "/v1" else parts.path
+    return f"{parts.netloc}{path}"
+
+
 def setup_of(model: Model) -> Setup | None:
     """Return what a parallelism is measured for, or None if all of it is configured."""
     order = load_order(model)
+    if order.device == NO_DEVICE:
+        return None
     if order.workers and order.batch_size and (order.cpu_threads or order.device.startswith("cuda")):
         return None
     return Setup(machine_name(), qualified(order.name, order.engine), order.device, order.compute_type)

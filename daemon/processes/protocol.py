@@ -147,8 +147,23 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """Where an engine elsewhere is; its key is in a file, so that no message and no log has it."""
+
+    table: str
+    """Its table in config.toml, for messages: `engines[0]`."""
+    url: str
+    api_key_file: str = ""
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadModel:
-    """To an engine, once: the model to hold. `device` is auto, cpu, cuda or cuda:N."""
+    """To an engine, once: the model to hold. `device` is auto, cpu, cuda, cuda:N or none.
+
+    Of an engine elsewhere, `device` is its host and port, `name` may be "" for the one that it has, and `workers` is
+    how many requests may be on their way.
+    """
 
     name: str
     device: str
@@ -162,6 +177,8 @@ class LoadModel:
     """(code, model) of the languages that have a model of their own."""
     decoder: str = "auto"
     """As `model.decoder` has it."""
+    server: Server | None = None
+    """None for an engine of this machine."""
 
     @property
     def models(self) -> str:
@@ -271,6 +288,12 @@ class BatchFailed:
     batch_id: int
     message: str
     out_of_memory: bool
+    elsewhere: bool = False
+    """Whether it failed on another machine: what may be about any of its chunks goes out again, alone."""
+    away: bool = False
+    """Whether that machine cannot be used now, whatever it is given: no chunk is to blame."""
+    wait_s: float = 0.0
+    """If it is away: for how long it asks to be left alone. 0: it must be found to work again first."""
 
 
 @dataclass(frozen=True, slots=True)

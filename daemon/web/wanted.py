@@ -115,7 +115,8 @@ def checked_options(settings: Settings, folder: Path, name: str, options: Mappin
     resolved = _resolved(settings, folder / name)
     wanted = {key: given.get(key, resolved.values[key].value) for key in ("language", "task", "model")}
     is_more = wanted["language"] not in ("auto", "en") or wanted["task"] != "transcribe"
-    if settings.model.engine == WHISPER and wanted["model"].endswith(".en") and is_more and given:
+    is_whisper = settings.model.engine == WHISPER and settings.has_engine_here
+    if is_whisper and wanted["model"].endswith(".en") and is_more and given:
         raise TranscribedError(
             f"the model {wanted['model']} knows English only, and can neither hear another language nor translate",
             "choose English or what the folder has; or set model.name to a multilingual one such as 'base'",
