@@ -101,7 +101,8 @@ class Word:
     start_s: float
     end_s: float
     word: str
-    probability: float
+    probability: float | None
+    """None if the engine does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class Segment:
     end_s: float
     text: str
     avg_logprob: float
+    """NaN if the engine does not say, as of the probability that follows; NULL in the database."""
     no_speech_prob: float
     compression_ratio: float
     temperature: float

@@ -89,4 +89,6 @@ class Once:
         """Return what keeps the work from going on that does not end by itself; None if there is nothing."""
         if reason := self.pauses.reason:
             return f"work is paused: {reason}"
+        if trouble := self.dispatcher.trouble:
+            return trouble
         return self.store.unsettled() if self.dispatcher.only_follows else None

@@ -26,7 +26,7 @@ from daemon.monitor.sources import Sources
 from daemon.once import Once
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.limits import check_limits
-from daemon.processes.load_order import load_order, setup_of
+from daemon.processes.load_order import load_order, orders_elsewhere, setup_of
 from daemon.processes.model_pools import ModelPools
 from daemon.processes.website import Website
 from daemon.publish.relocation import take_along
@@ -257,7 +257,7 @@ def _pick_up(store: Store, settings: Settings) -> None:
 
 def _engines(settings: Settings, known: Parallelism | None) -> ModelPools:
     order = load_order(settings.model, known, settings.languages)
-    return ModelPools(order, settings.folder_models, settings.model.unload_seconds)
+    return ModelPools(order, settings.folder_models, settings.model.unload_seconds, orders_elsewhere(settings))
 
 
 def _migrate(path: Path) -> None:

@@ -36,6 +36,15 @@ class Engine:
     """Resident memory once the buffers had their size."""
     recycle: bool = False
     """To be replaced once its batches are done."""
+    held_until: float | None = None
+    """It asks to be left alone until then."""
+    trouble: str = ""
+    """Why it could not be loaded the last time."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it only passes chunks on to another machine."""
+        return self.load.server is not None
 
     @property
     def device(self) -> str:
@@ -61,7 +70,9 @@ class Engine:
                 batches take long, none is: the few milliseconds that this saves are nothing, and a memo that comes
                 meanwhile would wait for it.
         """
-        if self.ready is None or self.recycle or any(chunk.alone for batch in self.batches.values() for chunk in batch):
+        if self.ready is None or self.recycle or self.held_until is not None:
+            return False
+        if any(chunk.alone for batch in self.batches.values() for chunk in batch):
             return False
         if alone:
             return not self.batches

@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 
 from daemon.chunk import Chunk
+from daemon.config.engines import NO_DEVICE
 from daemon.config.parallelism import Parallelism
 from daemon.errors import ANOTHER_CTRANSLATE2, ASK_THE_DOCTOR, Unavailable
 from daemon.processes import ahead
@@ -40,24 +41,32 @@ CANARY_LEAST = 0.8
 
 
 class EnginePool:
-    """Engines of one model on the configured devices.
+    """Engines of one model on the configured devices, and those elsewhere that work beside them.
 
     Args:
-        load: the model; `device` may name several (`cuda:0,1`).
+        load: the model; `device` may name several (`cuda:0,1`), or none.
         called: what the monitor calls an engine, before the name of its device.
         canary: what an engine of this model had heard in its clip when it was loaded before.
+        elsewhere: what the engines elsewhere are told.
     """
 
-    def __init__(self, load: LoadModel, called: str = "engine", canary: str | None = None) -> None:
+    def __init__(
+        self,
+        load: LoadModel,
+        called: str = "engine",
+        canary: str | None = None,
+        elsewhere: Sequence[LoadModel] = (),
+    ) -> None:
         self._load = load
         self._called = called
         name, _, indices = load.device.partition(":")
         first, *others = [f"{name}:{index}" for index in indices.split(",")] if indices else [name]
-        self.engines = [Engine(replace(load, device=device)) for device in (first, *others)]
+        devices = () if first == NO_DEVICE else (first, *others)
+        self.engines = [*(Engine(replace(load, device=device)) for device in devices), *map(Engine, elsewhere)]
         self._next_batch = 1
         self._download_logged_s = -DOWNLOAD_LOG_S
         self.canary = canary
-        """What the first engine that was ready had heard; None until then."""
+        """What the first engine of this machine that was ready had heard; None until then."""
 
     @property
     def children(self) -> list[Child]:
@@ -77,9 +86,33 @@ class EnginePool:
         return {f"{self._called} {each.load.device}": each.restarts for each in list(self.engines)}
 
     @property
+    def here(self) -> list[Engine]:
+        """The engines of this machine."""
+        return [engine for engine in self.engines if not engine.is_elsewhere]
+
+    @property
+    def ready_here(self) -> Ready | None:
+        """What one of the engines of this machine says of itself, once one is ready."""
+        return next((engine.ready for engine in self.here if engine.ready is not None), None)
+
+    @property
     def ready(self) -> Ready | None:
-        """What one of the engines says of itself, once one is ready."""
-        return next((engine.ready for engine in self.engines if engine.ready is not None), None)
+        """What one of the engines says of itself, once one is ready; one of this machine, if there is one.
+
+        The device of what they make together is that of each kind: `cpu, gpubox:8642`.
+        """
+        elsewhere = (each.ready for each in self.engines if each.is_elsewhere)
+        found = [ready for ready in (self.ready_here, *elsewhere) if ready is not None]
+        if len(found) < 2:
+            return found[0] if found else None
+        return replace(found[0], device=", ".join(ready.device for ready in found))
+
+    @property
+    def trouble(self) -> str:
+        """Why no engine is ready, as one elsewhere says; "" if none has said so."""
+        if self.ready is not None:
+            return ""
+        return next((engine.trouble for engine in self.engines if engine.is_elsewhere and engine.trouble), "")
 
     @property
     def download(self) -> Downloading | None:
@@ -99,12 +132,15 @@ class EnginePool:
     @property
     def capacity(self) -> int:
         """How many chunks all workers compute on at once; 0 before an engine is ready."""
-        workers = self.ready.workers if self.ready is not None else 0
-        return workers * sum(engine.batch_size for engine in self.engines)
+        workers = self.ready_here.workers if self.ready_here is not None else 0
+        elsewhere = sum(engine.workers * engine.batch_size for engine in self.engines if engine.is_elsewhere)
+        return workers * sum(engine.batch_size for engine in self.here) + elsewhere
 
     def keep_alive(self) -> None:
         """Start every engine that does not live and whose wait is over; replace one that is due for it and idle."""
         for engine in self.engines:
+            if engine.held_until is not None and time.monotonic() >= engine.held_until:
+                engine.held_until = None
             if engine.recycle and not engine.batches and engine.child is not None:
                 log.info("engine %d is replaced after %d chunks", engine.child.pid, engine.chunks_run)
                 self._retire(engine)
@@ -145,11 +181,13 @@ class EnginePool:
             case Downloading():
                 self._downloads(engine, answer)
                 return None
-            case Unready() if self.canary is None:
+            case Unready() if self.canary is None and not engine.is_elsewhere:
                 self._retire(engine)
                 raise Unavailable(answer.message, answer.hint)
             case Unready():
-                log.error("engine on %s cannot load: %s", engine.load.device, answer.message)
+                way_out = f"; {answer.hint}" if answer.hint and engine.is_elsewhere else ""
+                engine.trouble = f"{answer.message}{way_out}"
+                log.error("engine on %s cannot load: %s", engine.load.device, engine.trouble)
                 self._retire(engine)
                 self._wait(engine)
                 return None
@@ -170,9 +208,12 @@ class EnginePool:
         """
         assert engine.child is not None
         pid, how = engine.child.pid, engine.child.end()
-        lost = LostBatches(tuple(engine.batches.values()), how, blamed=not engine.child.unheard)
+        # One that only passes chunks on dies of none, unless it does so again.
+        may_be_to_blame = not engine.is_elsewhere or all(batch[0].alone for batch in engine.batches.values())
+        lost = LostBatches(tuple(engine.batches.values()), how, blamed=may_be_to_blame and not engine.child.unheard)
         log.warning("engine %d on %s died (%s; %s)", pid, engine.load.device, how, why)
-        if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and self.canary is None:
+        is_hopeless = self.canary is None and not engine.is_elsewhere
+        if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and is_hopeless:
             raise Unavailable(
                 f"the engine on {engine.load.device} died {START_ATTEMPTS} times while loading ({how})",
                 LOADING_KILLED if how == "signal 9" else LOADING_DIED,
@@ -182,8 +223,8 @@ class EnginePool:
         return lost
 
     def set_parallelism(self, layout: Parallelism) -> None:
-        """Restart the engines whose parallelism is another one; nothing may be in flight."""
-        for engine in self.engines:
+        """Restart the engines of this machine whose parallelism is another one; nothing may be in flight."""
+        for engine in self.here:
             ready = engine.ready
             engine.load = replace(
                 engine.load, workers=layout.workers, cpu_threads=layout.cpu_threads, batch_size=layout.batch_size
@@ -241,12 +282,27 @@ class EnginePool:
             return self.kill(engine, "an unexpected answer")
         if isinstance(answer, BatchDone):
             engine.batch_s = answer.run_s
+            engine.deaths = 0
             self._check_growth(engine, len(chunks))
+        elif answer.away:
+            self._goes_away(engine, answer)
         del engine.batches[answer.batch_id]
         self._set_deadline(engine)
         return BatchEnded(engine, answer, chunks)
 
+    def _goes_away(self, engine: Engine, answer: BatchFailed) -> None:
+        """Give an engine elsewhere nothing for a while: as long as it asks for, or until it is found to work again."""
+        if answer.wait_s:
+            log.info("engine on %s is left alone for %.0f s: %s", engine.load.device, answer.wait_s, answer.message)
+            engine.held_until = time.monotonic() + answer.wait_s
+        elif not engine.recycle:
+            log.warning("engine on %s is away: %s; its chunks go out again", engine.load.device, answer.message)
+            engine.recycle = True
+            self._wait(engine)
+
     def _loaded(self, engine: Engine, ready: Ready) -> EngineReady | LostBatches:
+        if engine.is_elsewhere:
+            return self._found_elsewhere(engine, ready)
         if self.canary is not None and not heard_again(self.canary, ready.canary):
             log.error("engine on %s hears %r, not %r", ready.device, ready.canary, self.canary)
             return self.kill(engine, "it no longer hears what is said in its clip")
@@ -266,8 +322,19 @@ class EnginePool:
             log.error("engine on %s: %s; recordings that ask for them wait", ready.device, ready.word_fault)
         # Pinned: an engine that starts again on `auto` must not end up on the CPU because its GPU is gone.
         engine.load = replace(engine.load, device=ready.device)
-        if self._load.device in ("auto", "cuda") and len(self.engines) < ready.devices:
+        if self._load.device in ("auto", "cuda") and len(self.here) < ready.devices:
             self.engines += [Engine(replace(self._load, device=f"cuda:{index}")) for index in range(1, ready.devices)]
+        return EngineReady()
+
+    def _found_elsewhere(self, engine: Engine, ready: Ready) -> EngineReady:
+        """Trust an engine elsewhere, which has heard its clip right: what it hears differs from one model to another.
+
+        One that hears the clip and then fails at everything else is not started again at once.
+        """
+        assert engine.child is not None
+        engine.ready, engine.chunks_run, engine.settled_bytes, engine.trouble = ready, 0, 0, ""
+        engine.batch_size, engine.child.deadline = ready.batch_size, None
+        log.info("engine ready: %s on %s, up to %d chunks at once", ready.model, ready.device, ready.workers)
         return EngineReady()
 
     def _set_deadline(self, engine: Engine) -> None:

@@ -44,10 +44,17 @@ class ModelPools:
         load: The model of `[model]`, whose engines run all the time.
         others: The models that folders may use besides.
         unload_s: How long one of these stays loaded without a job.
+        elsewhere: What the engines elsewhere are told, which work for the model of `[model]`.
     """
 
-    def __init__(self, load: LoadModel, others: Collection[str] = (), unload_s: float = 600.0) -> None:
-        self.main = EnginePool(load)
+    def __init__(
+        self,
+        load: LoadModel,
+        others: Collection[str] = (),
+        unload_s: float = 600.0,
+        elsewhere: Sequence[LoadModel] = (),
+    ) -> None:
+        self.main = EnginePool(load, elsewhere=elsewhere)
         self.others = frozenset(others) - {load.name}
         self._load = load
         self._unload_s = unload_s

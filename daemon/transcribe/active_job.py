@@ -170,18 +170,22 @@ class ActiveJob:
             return None
         return self._let_go()
 
-    def take(self, chunk: Chunk, result: Decoded, run_s: float) -> tuple[list[Chunk], Result | None]:
+    def take(
+        self, chunk: Chunk, result: Decoded, run_s: float, policy: Policy | None = None
+    ) -> tuple[list[Chunk], Result | None]:
         """Take the engine's result for a chunk.
 
         Args:
             chunk: as it was decoded.
             result: what came out of it.
             run_s: the chunk's share of the time that its batch ran.
+            policy: what is done when this result is bad; None for what is done with the job's.
 
         Returns:
             The chunks to submit next (a repetition, a rest, chunks held back), and the checkpoint if this
             chunk is finished.
         """
+        policy = policy or self.policy
         progress = self._open[chunk.idx]
         progress.attempts += 1
         progress.run_s += run_s
@@ -189,14 +193,14 @@ class ActiveJob:
         if chunk.task == BOTH and english is None:
             english = progress.translation = _Progress(chunk.start_s, chunk.end_s)
         if chunk.task == "translate" and english is not None:
-            more = self._judge(chunk, result, english, progress)
+            more = self._judge(policy, chunk, result, english, progress)
         else:
             # Where English is spoken, the text counts twice, and the next part may be in another language.
             twice = chunk.task == BOTH and result.translation is None
-            more = self._judge(chunk if twice else chunk.original, result, progress, progress)
+            more = self._judge(policy, chunk if twice else chunk.original, result, progress, progress)
         if result.translation is not None and english is not None:
             translated = replace(chunk.translated, language=result.language)
-            more += self._judge(translated, result.translation, english, progress)
+            more += self._judge(policy, translated, result.translation, english, progress)
         if not progress.complete:
             return [*more, *self._let_go()], None
         del self._open[chunk.idx]
@@ -218,16 +222,17 @@ class ActiveJob:
         )
         return self._let_go(), finished
 
-    def _judge(self, chunk: Chunk, result: Decoded, text: _Progress, counts: _Progress) -> list[Chunk]:
+    def _judge(self, policy: Policy, chunk: Chunk, result: Decoded, text: _Progress, counts: _Progress) -> list[Chunk]:
         """Take a result for one of the texts of a chunk; return what is to be decoded for it next.
 
         Args:
+            policy: what is done when the result is bad.
             chunk: as it was decoded.
             result: what came out of it.
             text: the original or the translation, whichever this is.
             counts: where it is counted.
         """
-        verdict = self.policy(chunk, result, text.earlier)
+        verdict = policy(chunk, result, text.earlier)
         if verdict.again is not None:
             if verdict.guarded:
                 counts.guards += 1

@@ -98,8 +98,10 @@ class Autotuner:
             self._child = None
 
     def _begin(self) -> None:
-        ready = self._engines.ready
-        assert ready is not None and self._setup is not None
+        ready = self._engines.ready_here
+        assert self._setup is not None
+        if ready is None:
+            return
         log.info("nothing to do: trying how %s runs fastest here (once for each machine and model)", ready.model)
         self._child = Child(MODULE)
         self._child.deadline = time.monotonic() + DEADLINE_S

@@ -84,6 +84,11 @@ class Dispatcher:
         return self._engines.main.ready is not None
 
     @property
+    def trouble(self) -> str:
+        """Why no engine is ready, if the engines elsewhere cannot be used."""
+        return self._engines.main.trouble
+
+    @property
     def download(self) -> Downloading | None:
         """How far the download of the model is, while there is one; for any thread."""
         return self._engines.main.download

@@ -15,6 +15,7 @@ from daemon.store.records import Batch, Result
 from daemon.store.store import Store
 from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.batcher import Batcher
+from daemon.transcribe.policies import POLICIES, Policy
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class Inference:
             if running is None:
                 continue
             detecting = running.detects
-            more, done = running.take(chunk, result, answer.run_s * chunk.duration_s / audio_s)
+            more, done = running.take(chunk, result, answer.run_s * chunk.duration_s / audio_s, _policy_of(engine))
             if detecting and not running.detects:
                 self._languages[chunk.job_id] = (running.language, running.language_probability or 0.0)
             self.submit(running, more, first=done is None)
@@ -145,11 +146,12 @@ class Inference:
         return InferenceOutcome()
 
     def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> InferenceOutcome:
+        if answer.away:
+            self._again(chunks)
+            return InferenceOutcome()
         if answer.out_of_memory and len(chunks) > 1:
             self._engines.shrink(engine, len(chunks) // 2)
-            for chunk in chunks:
-                if (running := self._of(chunk)) is not None:
-                    self.submit(running, [chunk], first=True)
+            self._again(chunks)
             return InferenceOutcome(shrunk=engine)
         log.warning("a batch of %d failed on %s: %s", len(chunks), engine.load.device, answer.message)
         lost = [tuple(chunks)]
@@ -159,8 +161,14 @@ class Inference:
         elif engine.load.device.startswith("cuda"):
             # Results after a CUDA error can be garbage while calls still return (docs/facts.md, fact 9).
             lost += self._engines.kill(engine, "a CUDA error").batches
-        blamed = chunks[0].alone or not answer.out_of_memory
+        blamed = chunks[0].alone or not (answer.out_of_memory or answer.elsewhere)
         return self._batches_lost(LostBatches(tuple(lost), "", blamed), answer.message)
+
+    def _again(self, chunks: Sequence[Chunk]) -> None:
+        """Put chunks back as they are: their batch says nothing about them."""
+        for chunk in chunks:
+            if (running := self._of(chunk)) is not None:
+                self.submit(running, [chunk], first=True)
 
     def _batches_lost(self, lost: LostBatches, why: str) -> InferenceOutcome:
         """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
@@ -182,3 +190,8 @@ class Inference:
         """Return the running job of a chunk, or None if it has ended or begun again."""
         running = self._running.get(chunk.job_id)
         return running if running is not None and running.run == chunk.run else None
+
+
+def _policy_of(engine: Engine) -> Policy | None:
+    """Return the policy of an engine elsewhere, whose results are not those of this machine's; else None."""
+    return POLICIES[engine.ready.policy] if engine.is_elsewhere and engine.ready is not None else None

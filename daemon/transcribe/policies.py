@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from daemon.chunk import Chunk, Decoded
+from daemon.transcribe.elsewhere import elsewhere
 from daemon.transcribe.greedy import greedy
 from daemon.transcribe.quality import Verdict, judge, rest_of
 
@@ -16,5 +17,5 @@ def accept(chunk: Chunk, result: Decoded, _earlier: Sequence[Decoded]) -> Verdic
     return Verdict(accepted=result, rest=rest_of(chunk, result))
 
 
-POLICIES: dict[str, Policy] = {"whisper": judge, "greedy": greedy, "accept": accept}
+POLICIES: dict[str, Policy] = {"whisper": judge, "greedy": greedy, "elsewhere": elsewhere, "accept": accept}
 """By the names of `daemon.config.engines.POLICIES`."""

@@ -114,7 +114,7 @@ def _may_be_said_often(chunk: Chunk, result: Decoded) -> bool:
     A text that runs on after the speech, because the encoder heard the speech alone, is not such a text.
     """
     runs_on = chunk.is_cut and not result.whole_encoding and _is_too_fast(result)
-    return _loops(result) and result.no_speech_prob <= NO_SPEECH_SURE and not runs_on
+    return _loops(result) and not result.no_speech_prob > NO_SPEECH_SURE and not runs_on
 
 
 def _is_too_fast(result: Decoded) -> bool:
@@ -124,7 +124,7 @@ def _is_too_fast(result: Decoded) -> bool:
 
 
 def _is_good(result: Decoded) -> bool:
-    return not _loops(result) and result.avg_logprob >= AVG_LOGPROB_MIN
+    return not _loops(result) and not result.avg_logprob < AVG_LOGPROB_MIN
 
 
 def _is_suspect(chunk: Chunk, result: Decoded) -> bool:

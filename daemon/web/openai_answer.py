@@ -69,7 +69,7 @@ def _word(word: Mapping[str, Any]) -> dict[str, Any]:
 def _segment(line: Mapping[str, Any]) -> dict[str, Any]:
     """Return a line as OpenAI has it; `seek` is in hundredths of a second, and no tokens are kept.
 
-    Its clients want numbers even for what somebody has corrected, of which no model says how sure it is.
+    Its clients want numbers even where no model says how sure it is, as of what somebody has corrected.
     """
     return {
         "id": line["id"],
@@ -78,7 +78,7 @@ def _segment(line: Mapping[str, Any]) -> dict[str, Any]:
         "end": line["end_s"],
         "text": line["text"],
         "tokens": [],
-        **{name: line.get(name, 0.0) for name in MEASURES},
+        **{name: line.get(name) or 0.0 for name in MEASURES},
     }
 
 

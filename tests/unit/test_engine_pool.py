@@ -1,6 +1,7 @@
 """The engine pool: with fake children every turn that their lives can take, with a real one a model that is not there."""
 
 import logging
+from collections.abc import Sequence
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -22,7 +23,16 @@ from daemon.processes.engine_pool import (
     SETTLED_CHUNKS,
     EnginePool,
 )
-from daemon.processes.protocol import BatchDone, BatchFailed, Downloading, Opened, RunBatch, Unready
+from daemon.processes.protocol import (
+    BatchDone,
+    BatchFailed,
+    Downloading,
+    LoadModel,
+    Opened,
+    RunBatch,
+    Server,
+    Unready,
+)
 from tests.builders import chunk, heard, load_model, ready
 from tests.fakes import FakeClock, Nursery
 
@@ -32,11 +42,13 @@ CHUNKS = (chunk(1), chunk(2))
 class House:
     """A pool, the children that it has made, and its clock."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, device: str = "cpu") -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, device: str = "cpu", elsewhere: Sequence[LoadModel] = ()
+    ) -> None:
         self.children, self.clock = Nursery(), FakeClock()
         monkeypatch.setattr(engine_pool, "Child", self.children)
         monkeypatch.setattr(engine_pool, "time", self.clock)
-        self.pool = EnginePool(load_model(device=device))
+        self.pool = EnginePool(load_model(device=device), elsewhere=elsewhere)
 
     @property
     def engine(self) -> Engine:
@@ -336,3 +348,110 @@ def test_an_engine_that_cannot_load_at_start_is_one_error_without_a_warning(capl
         assert caplog.records == [] and pool.children == []
     finally:
         pool.close()
+
+
+BOX = load_model(device="box:1", batch_size=1, engine="elsewhere", server=Server("engines[0]", "http://box:1/v1"))
+BOX_READY = ready(device="box:1", model="elsewhere:tiny.en", workers=3, batch_size=1, canary="what the box hears")
+
+
+def beside(monkeypatch: pytest.MonkeyPatch, device: str = "cpu") -> House:
+    """An engine elsewhere beside that of this machine; all that is ready."""
+    house = House(monkeypatch, device, [BOX])
+    house.pool.keep_alive()
+    if house.pool.here:
+        house.hear(ready())
+    assert house.hear(BOX_READY, house.pool.engines[-1]) == EngineReady(), "its clip is no measure for the other's"
+    return house
+
+
+def away(wait_s: float = 0.0, batch_id: int = 1) -> BatchFailed:
+    return BatchFailed(batch_id, "box cannot be reached", False, elsewhere=True, away=True, wait_s=wait_s)
+
+
+def test_an_engine_elsewhere_works_beside_those_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = beside(monkeypatch)
+    assert [child.sent for child in house.children] == [[load_model()], [BOX]]
+    assert house.pool.ready == ready(device="cpu, box:1") and house.pool.ready_here == ready()
+    assert house.pool.capacity == 2 * 4 + 3
+    assert house.pool.canary == "the words of a clip"
+    assert [name for name, _ in house.pool.processes] == ["engine cpu", "engine box:1"]
+    house.pool.set_parallelism(Parallelism(1, 2, 3))
+    assert house.engine.load.batch_size == 3 and house.pool.engines[1].load == BOX, "nobody tunes what is elsewhere"
+
+
+def test_there_may_be_none_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = beside(monkeypatch, "none")
+    assert house.pool.here == [] and house.pool.ready == BOX_READY and house.pool.ready_here is None
+    assert house.pool.capacity == 3 and house.pool.canary is None
+
+
+def test_one_that_is_not_there_never_ends_the_daemon_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(monkeypatch, "none", [BOX])
+    for wait_s in (*RESTART_S, RESTART_S[-1]):
+        house.pool.keep_alive()
+        assert house.hear(Unready("box answered 401", "name a key")) is None
+        assert (
+            house.pool.trouble == "box answered 401; name a key" and house.engine.restart_at == house.clock.now + wait_s
+        )
+        house.clock.now += wait_s
+    for _ in range(2 * START_ATTEMPTS):
+        house.restart()
+        assert isinstance(house.hear(ChildDied("gone")), LostBatches)
+    house.restart()
+    house.hear(BOX_READY)
+    assert house.pool.trouble == ""
+
+
+def test_one_that_is_away_is_loaded_again_once_its_batches_are_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = beside(monkeypatch, "none")
+    first, second = house.run(1), house.run(1)
+    assert isinstance(house.hear(away(batch_id=first)), BatchEnded)
+    house.pool.keep_alive()
+    assert not house.engine.may_take(alone=False, full=True) and len(house.pool.children) == 1
+    house.hear(away(batch_id=second))
+    assert house.engine.restarts == 1, "an outage is one, whatever was in flight"
+    house.pool.keep_alive()
+    assert house.pool.ready is None and len(house.children.born) == 2
+    for wait_s in RESTART_S[1:3]:
+        house.hear(Unready("box cannot be reached", ""))
+        house.pool.keep_alive()
+        assert house.engine.child is None and house.engine.restart_at == house.clock.now + wait_s
+        house.restart()
+    house.hear(BOX_READY)
+    assert house.engine.may_take(alone=False, full=True)
+
+
+def test_one_that_hears_its_clip_and_nothing_else_is_not_started_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = beside(monkeypatch, "none")
+    for wait_s in RESTART_S:
+        house.hear(away(batch_id=house.run(1)))
+        assert house.engine.restart_at == house.clock.now + wait_s
+        house.pool.keep_alive()
+        house.restart()
+        house.hear(BOX_READY)
+    house.finish(house.run(1), 1)
+    house.hear(away(batch_id=house.run(1)))
+    assert house.engine.restart_at == house.clock.now + RESTART_S[0], "it has worked meanwhile"
+
+
+def test_one_that_is_busy_is_left_alone_for_as_long_as_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = beside(monkeypatch, "none")
+    house.hear(away(30.0, house.run(1)))
+    house.clock.now += 29.0
+    house.pool.keep_alive()
+    assert not house.engine.may_take(alone=False, full=True) and house.pool.ready == BOX_READY
+    house.clock.now += 1.0
+    house.pool.keep_alive()
+    assert house.engine.may_take(alone=False, full=True) and len(house.children.born) == 1
+
+
+def test_the_death_of_what_passes_chunks_on_is_no_fault_of_theirs_unless_they_were_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = beside(monkeypatch, "none")
+    for alone in (False, True):
+        house.pool.run(house.engine, [chunk(alone=alone)])
+        event = house.hear(ChildDied("gone"))
+        assert isinstance(event, LostBatches) and event.blamed == alone
+        house.restart()
+        house.hear(BOX_READY)

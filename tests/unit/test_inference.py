@@ -12,7 +12,7 @@ from daemon.errors import FailedRecording
 from daemon.monitor.counters import Counters
 from daemon.processes.engine import BatchEnded, Engine
 from daemon.processes.model_pools import ModelPools
-from daemon.processes.protocol import BatchDone, BatchFailed
+from daemon.processes.protocol import BatchDone, BatchFailed, Server
 from daemon.store.migrate import migrate
 from daemon.store.records import Batch, ChunkDone, Result
 from daemon.store.store import Store
@@ -34,6 +34,12 @@ class FakeEngines(KilledEngines):
     def run(self, engine: Engine, chunks: list[Chunk]) -> None:
         self.given.append(tuple(each.job_id for each in chunks))
         engine.batches[len(self.given)] = tuple(chunks)
+
+
+def elsewhere(policy: str = "elsewhere") -> Engine:
+    says = ready(device="box:1", workers=1, batch_size=1, policy=policy)
+    load = load_model(device="box:1", server=Server("engines[0]", "http://box:1/v1"))
+    return Engine(load, ready=says, batch_size=1, batch_s=9.0)
 
 
 def engine(device: str = "cpu", workers: int = 1, batch_size: int = 4) -> Engine:
@@ -78,9 +84,9 @@ class House:
         assert self.inference.receive(BatchEnded(at, answer, chunks)) == InferenceOutcome()
         return self.inference.save()
 
-    def failed(self, message: str, *, out_of_memory: bool = False) -> InferenceOutcome:
+    def failed(self, message: str, *, out_of_memory: bool = False, **fields: bool) -> InferenceOutcome:
         at, chunks = self.take()
-        return self.inference.receive(BatchEnded(at, BatchFailed(1, message, out_of_memory), chunks))
+        return self.inference.receive(BatchEnded(at, BatchFailed(1, message, out_of_memory, **fields), chunks))
 
     def died(self, *, blamed: bool = True) -> InferenceOutcome:
         lost = replace(self.engines.kill(self.engine, "it died"), blamed=blamed)
@@ -278,3 +284,39 @@ def test_after_a_cuda_error_nothing_else_of_that_process_is_believed(store: Stor
     assert len(house.engine.batches) == 2
     assert house.failed("CUDA failed").failed == () and house.engines.killed == ["a CUDA error"]
     assert sorted(house.waiting()) == [(1, idx, True) for idx in range(8)]
+
+
+def test_what_comes_back_from_a_server_that_is_away_goes_out_again_as_it_was_however_often(store: Store) -> None:
+    house = House(store, elsewhere())
+    house.submit(1, 2)
+    for _ in range(5):
+        house.inference.hand_out()
+        assert house.failed("it is gone", elsewhere=True, away=True) == InferenceOutcome()
+    assert house.inference.held_s == 20.0 and house.waiting() == [(1, 0, False), (1, 1, False)]
+
+
+def test_what_a_server_fails_at_goes_out_again_alone_and_only_then_pays(store: Store) -> None:
+    house = House(store, elsewhere())
+    house.submit(1, 2)
+    house.inference.hand_out()
+    assert house.failed("answered 500", elsewhere=True) == InferenceOutcome()
+    house.inference.hand_out()
+    outcome = house.failed("answered 500", elsewhere=True)
+    ((job_id, error),) = outcome.failed
+    assert job_id == 1 and isinstance(error, FailedRecording) and "answered 500 on its speech at 0 s" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("at", "saved"),
+    [(elsewhere("accept"), 1), (elsewhere(), 0), (engine(batch_size=1), 0)],
+    ids=["ours", "API", "here"],
+)
+def test_each_result_is_judged_as_its_engine_wants_it(store: Store, at: Engine, saved: int) -> None:
+    """A text that Whisper's rules ask for again is one that a daemon elsewhere has judged already."""
+    house = House(store, at)
+    house.submit(1, 1)
+    house.inference.hand_out()
+    _, chunks = house.take()
+    unlikely = replace(heard(chunks[0]), avg_logprob=-3.0)
+    house.inference.receive(BatchEnded(at, BatchDone(1, (unlikely,), 1.0), chunks))
+    assert len(house.inference.save()) == saved
