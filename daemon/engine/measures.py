@@ -93,7 +93,7 @@ def in_recording(chunk: Chunk, words: Sequence[Word]) -> tuple[Word, ...]:
             round(chunk.in_recording(word.start_s), 3),
             round(chunk.in_recording(word.end_s, is_end=True), 3),
             word.word,
-            round(word.probability, 4),
+            word.probability and round(word.probability, 4),
         )
         for word in words
     )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from daemon.engine.downloads import told
-from daemon.engine.registry import Load
+from daemon.engine.registry import FailedElsewhere, Load
 from daemon.engine.registry import load as load_engine
 from daemon.errors import TranscribedError
 from daemon.processes.protocol import BatchDone, BatchFailed, Downloading, RunBatch, Unready
@@ -49,6 +49,10 @@ def serve(conn: Connection, load: Load) -> None:
         try:
             results = runner.run(order.chunks)
             answer = BatchDone(order.batch_id, results, time.monotonic() - began)
+        except FailedElsewhere as failure:
+            answer = BatchFailed(
+                order.batch_id, str(failure), False, elsewhere=True, away=failure.is_away, wait_s=failure.wait_s
+            )
         except Exception as error:  # left unanswered, the batch would be waited for until its deadline
             out_of_memory = isinstance(error, MemoryError) or "out of memory" in str(error).lower()
             says_enough = isinstance(error, RuntimeError | ValueError | MemoryError)
