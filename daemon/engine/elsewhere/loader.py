@@ -10,7 +10,6 @@ from difflib import SequenceMatcher
 from daemon.chunk import BOTH, ENGLISH, Chunk, Decoded
 from daemon.clips import CANARY, references
 from daemon.config.languages import LANGUAGES
-from daemon.engine.clip import clip
 from daemon.engine.elsewhere.client import Client
 from daemon.engine.elsewhere.failures import printable, refused
 from daemon.engine.elsewhere.model import TRANSLATIONS, ElsewhereModel
@@ -47,6 +46,9 @@ def load(order: LoadModel) -> tuple[ElsewhereModel, Ready]:
         listed = _models(client)
         name = _name(order, client.host, listed)
         model = ElsewhereModel(client, name, says_auto=listed is None)
+        # Not at the top: one that is away is asked again and again, and what decodes the clip takes half a second.
+        from daemon.engine.clip import clip
+
         speech = clip(language=ENGLISH, word_timestamps=True)
         heard = _heard_right(model, speech)
         tasks = _tasks(client, name)
