@@ -218,9 +218,7 @@ def _beside_engines_elsewhere(settings: Settings) -> Iterator[Problem]:
     """Yield what keeps chunks of one recording from going to engines here and elsewhere."""
     model = settings.model
     if settings.engines and model.engine == ONNX:
-        reason = (
-            f"cannot share recordings with model.engine {ONNX!r}; set model.device = {NO_DEVICE!r} or take it out"
-        )
+        reason = f"cannot share recordings with model.engine {ONNX!r}; set model.device = {NO_DEVICE!r} or take it out"
         yield Problem("engines", reason, ("model.engine", "model.device"))
     for index, engine in enumerate(settings.engines):
         name = engine.model or model.name

@@ -14,6 +14,7 @@ from daemon.doctor.unit import Unit, look
 from daemon.doctor.whom import finding, may_run, whom
 from daemon.errors import BadConfig
 from daemon.monitor.notifications import is_known
+from daemon.processes.load_order import place_of
 from daemon.store.database import running_pid
 
 SUBJECT = "configuration"
@@ -73,7 +74,8 @@ def _of(installed: Unit | None, file: Path | None) -> Unit | None:
 
 def _summary(settings: Settings) -> str:
     folders = "1 folder" if len(settings.watch) == 1 else f"{len(settings.watch)} folders"
-    return f"{folders}, model {settings.model.name}"
+    model = [f"model {settings.model.name}"] if settings.has_engine_here else []
+    return ", ".join([folders, *model, *(f"engine at {place_of(engine.url)}" for engine in settings.engines)])
 
 
 def _readable(case: Case) -> Iterator[Finding]:

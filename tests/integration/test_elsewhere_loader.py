@@ -79,7 +79,7 @@ def test_a_server_that_lists_nothing_is_told_to_find_out_the_language() -> None:
     with FakeServer(unlisted) as house:
         model, ready = load(house.order())
         assert ready.model == "whisper-1"
-        assert model.says_auto  # type: ignore[attr-defined]
+        assert model.says_auto
     assert loaded(unlisted, name="ggml-base")[0].model == "ggml-base"
 
 

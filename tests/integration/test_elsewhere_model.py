@@ -1,6 +1,7 @@
 """Chunks go to a server one by one, and a failure says whose fault it is."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.servers import FakeServer, Reply, verbose
 from tests.sounds import tone
 
 
-def loud(**fields: object) -> Chunk:
+def loud(**fields: Any) -> Chunk:
     return chunk(seconds=2.0, audio=tone(2.0, -20).tobytes(), noise_db=-90.0, **fields)
 
 

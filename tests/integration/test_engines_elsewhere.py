@@ -126,5 +126,7 @@ def test_the_doctor_tries_it(make_daemon: MakeDaemon, status: int) -> None:
     with FakeServer(lambda _asked: None if status == 200 else Reply(status=status)) as house:
         daemon = make_daemon(fake={}, model=NONE, **engines(house.url))
         settings = reader.load(daemon.config)
-        (found,) = trials.examine(Case(None, settings, "", "pat", None))
+        case = Case(None, settings, "", "pat", None)
+        (found,) = trials.examine(case)
+        assert trials.models_of(settings) == [], "none is looked for on this machine"
     assert ("hears a clip of speech" in found.text) == (status == 200)

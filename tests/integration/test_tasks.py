@@ -205,6 +205,9 @@ def test_verification_is_due_after_its_days_when_nothing_else_runs(
     care.verify()
     assert not ran.exists()
     work.idle = True
+    nothing_here = settings.model_copy(update={"model": settings.model.model_copy(update={"device": "none"})})
+    Maintenance(nothing_here, tmp_path / "config.toml", history, work).verify()
+    assert not ran.exists()  # there is no engine to verify
     care.verify()
     assert "daemon verify --config" in ran.read_text()
     program.write_text("#!/bin/sh\nexec sleep 60\n")

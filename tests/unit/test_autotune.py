@@ -31,7 +31,7 @@ class FakeEngines:
         self.set: list[Parallelism] = []
 
     @property
-    def ready(self) -> Ready | None:
+    def ready_here(self) -> Ready | None:
         return self.engines[0].ready
 
     def set_parallelism(self, layout: Parallelism) -> None:
@@ -83,6 +83,15 @@ def test_it_begins_once_nothing_has_run_for_a_while(house: House) -> None:
     assert child.deadline == house.clock.now + DEADLINE_S
     house.idle()
     assert len(house.children.born) == 1, "a second one was begun beside the first"
+
+
+def test_it_waits_for_an_engine_of_this_machine(house: House) -> None:
+    house.engines.engines[0].ready = None
+    house.idle()
+    assert house.tuner.children == [], "one elsewhere may be ready"
+    house.engines.engines[0].ready = ready()
+    house.idle(0.1)
+    assert len(house.children.born) == 1
 
 
 def test_it_gives_way_to_work_and_begins_again_after_it(house: House) -> None:

@@ -42,6 +42,7 @@ ONE = Graphics("auto", Probe((CARD,)), 1, LOADED)
         (Graphics("cpu", Probe(), None), [OK], "none; the model runs on the CPU"),
         (Graphics("cuda", Probe(), 0, {DRIVER: "no such file"}), [FAILED, FAILED], "model.device is 'cuda'"),
         (Graphics("cuda", Probe(), 1, LOADED), [OK], "can be loaded"),
+        (Graphics("none", Probe(), 0), [OK], "none; the engines are elsewhere"),
         (Graphics("auto", Probe(error="nvidia-smi failed"), 0), [WARNING], "nvidia-smi failed"),
         (Graphics("cuda:0", Probe(error="nvidia-smi failed"), 0), [FAILED], "nvidia-smi failed"),
         (ONE, [OK, OK], "0: RTX 4090, 1000 of 24000 MB in use, 60 °C"),
@@ -119,8 +120,9 @@ def test_a_library_that_loads_one_that_is_missing_and_one_that_aborts(tmp_path: 
         ("#!/bin/sh\necho broken\nexit 9\n", "auto", 0, "exit code 9", False),
         ("#!/bin/sh\nexec sleep 60\n", "auto", 0, "has not answered within", False),
         ("#!/bin/sh\necho broken\nexit 9\n", "cpu", 1, "exit code 9", False),
+        (None, "none", 1, None, False),
     ],
-    ids=["none", "none but wanted", "broken", "hanging", "of no use"],
+    ids=["none", "none but wanted", "broken", "hanging", "of no use", "engines elsewhere"],
 )
 def test_nvidia_smi_may_be_missing_broken_or_hang(
     tmp_path: Path,

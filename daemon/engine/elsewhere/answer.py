@@ -144,7 +144,7 @@ def _segment(whole: Decoded, line: _Line, times_s: tuple[float, float], words: t
     )
 
 
-def _words_of_lines(document: Mapping[str, Any], lines: Sequence[_Line]) -> list[Sequence[Word]] | None:
+def _words_of_lines(document: Mapping[str, Any], lines: Sequence[_Line]) -> Sequence[Sequence[Word]] | None:
     """Return the words of each line: its own, or those that stand by themselves; None if there are none."""
     if any(line.words for line in lines):
         return [_within(line.text, line.words)[0] for line in lines]

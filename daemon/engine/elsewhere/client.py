@@ -97,7 +97,8 @@ class Client:
         timer.daemon = True
         timer.start()
         try:
-            connection.request(method, self._path + path, body, self._headers | headers | {"Connection": "close"})
+            everything = {**self._headers, **headers, "Connection": "close"}
+            connection.request(method, self._path + path, body, everything)
             with closing(connection.getresponse()) as answer:
                 return _read(answer)
         except (OSError, http.client.HTTPException, ValueError) as error:
