@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.webs import Web
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
 
-RECORDINGS = ("memo-11.opus", "memo-13.opus", "memo-7.opus")
+RECORDINGS = ("memo-11.opus", "memo-13.opus")
 
 
 def documents(daemon: Daemon) -> Mapping[str, dict]:
@@ -25,16 +26,16 @@ def test_the_texts_are_those_of_a_local_engine(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "box" / "chunks").mkdir()
     folders = 'path = "inbox"\n[[watch]]\npath = "chunks"\nafter_success = "delete"\nafter_success_days = 0.00001'
-    box = Daemon(
-        tmp_path / "box", **{"[watch]": folders, "web": 'api_folder = "chunks"', "model": "word_timestamps = true"}
-    )
+    words = "word_timestamps = true"
+    tables: dict[str, Any] = {"[watch]": folders, "web": 'api_folder = "chunks"', "model": words}
+    box = Daemon(tmp_path / "box", **tables)
     for name in RECORDINGS:
         shutil.copy(CLIPS / name, box.inbox)
     box.start().ready()
     try:
         with Web(box) as web:
-            elsewhere = {"[engines]": f'url = "{web.address}/v1"', "model": 'device = "none"\nword_timestamps = true'}
-            nas = Daemon(tmp_path / "nas", **elsewhere)
+            tables = {"[engines]": f'url = "{web.address}/v1"', "model": f'device = "none"\n{words}'}
+            nas = Daemon(tmp_path / "nas", **tables)
             for name in RECORDINGS:
                 shutil.copy(CLIPS / name, nas.inbox)
             assert nas.once() == 0

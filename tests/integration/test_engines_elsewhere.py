@@ -1,5 +1,6 @@
 """A real daemon whose chunks go to a server: it goes away and comes back, is busy, or fails at one of them."""
 
+import json
 import time
 import wave
 from pathlib import Path
@@ -50,9 +51,13 @@ def test_a_server_goes_away_in_the_middle_comes_back_and_nobody_pays(make_daemon
         return Reply(how="silent") if len(first.heard) > 3 else None
 
     def ill(asked: Asked) -> Reply | None:
-        """Of the two chunks of the last recording, it cannot take the second."""
-        spoils = asked.audio and asked.audio == spoilt
-        return Reply(b'{"error": {"message": "hunter2 is odd"}}', 500) if spoils else None
+        """It cannot take one of the chunks, and does not say how sure it is of the others."""
+        if asked.audio and asked.audio == spoilt:
+            return Reply(b'{"error": {"message": "hunter2 is odd"}}', 500)
+        if not asked.audio or asked.is_clip:
+            return None
+        line = {"start": 0.0, "end": 20.0, "text": text_of(asked.audio)}
+        return Reply(json.dumps({"text": line["text"], "language": "en", "segments": [line]}).encode())
 
     spoilt = b""
     with first:
@@ -80,6 +85,11 @@ def test_a_server_goes_away_in_the_middle_comes_back_and_nobody_pays(make_daemon
     texts = {text for (text,) in daemon.query("SELECT text FROM segments")}
     assert texts <= {text_of(audio) for audio in known | {asked.audio for asked in second.heard}}
     assert {device for (device,) in daemon.query("SELECT device FROM batches")} == {first.place}
+    assert daemon.query("SELECT count(*) > 0 FROM segments WHERE avg_logprob IS NULL AND no_speech_prob IS NULL") == [
+        (1,)
+    ]
+    for path in daemon.inbox.glob("*.json"):
+        assert "NaN" not in path.read_text()
     everything = daemon.log_text() + "".join(map(str, daemon.query("SELECT * FROM jobs")))
     assert "hunter2" not in everything
 

@@ -105,6 +105,7 @@ def test_languages_are_known_by_code_and_by_name() -> None:
         "en", "en", "pt", "zh", "ht",
     ]  # fmt: skip
     assert take(whole(language="klingon"), loud(language="de")).language == "de", "who has been told need not be asked"
+    assert take(whole(language=""), loud(fallback_language="fr")).language == "fr", "where nobody speaks"
     translated = take(whole(language="english"), loud(task="translate", fallback_language="fr"))
     assert translated.language == "fr" and math.isnan(translated.language_probability)
 
@@ -113,7 +114,7 @@ def test_languages_are_known_by_code_and_by_name() -> None:
     "document",
     [
         [], "text", None, 7, {}, {"text": 7}, {"text": "x" * (TEXT_MAX + 1), "language": "en"}, {"text": "no language"},
-        whole(language="klingon"), whole(language=7), whole(segments={}), whole(7), whole(line(text=None)),
+        whole(line(), language="klingon"), whole(line(), language=7), whole(line(), language=None), whole(segments={}), whole(7), whole(line(text=None)),
         whole(line(start="0")), whole(line(start=True)), whole(line(start=None)), whole(line(start=-1)),
         whole(line(start=2.0)), whole(line(end=100.0)), whole(line(end=10**400)), whole(line(avg_logprob=3.0)),
         whole(line(avg_logprob="-0.1")), whole(line(no_speech_prob=1.5)), whole(line(compression_ratio=-1)),

@@ -54,7 +54,7 @@ def decoded(body: bytes, chunk: Chunk) -> Decoded:
     document = _document(body)
     text = _text(document, "text")
     lines = _lines(document, chunk) if document.get("segments") is not None else _one_line(text, chunk)
-    language, probability = _language(document, chunk)
+    language, probability = _language(document, chunk, is_silent=not lines)
     ratios = [line.compression_ratio for line in lines if not math.isnan(line.compression_ratio)]
     whole = Decoded(
         segments=(),
@@ -201,10 +201,11 @@ def _placed(chunk: Chunk, words: Sequence[Word]) -> tuple[Word, ...] | None:
     return in_recording(chunk, within) or None
 
 
-def _language(document: Mapping[str, Any], chunk: Chunk) -> tuple[str, float]:
+def _language(document: Mapping[str, Any], chunk: Chunk, *, is_silent: bool) -> tuple[str, float]:
     """Return the language that is spoken, and how sure that is.
 
-    Of what is translated, a server says English or what is spoken, and nobody knows which.
+    Of what is translated, a server says English or what is spoken, and nobody knows which. Where nobody speaks, it need
+    say nothing.
     """
     if chunk.language != "auto":
         return chunk.language, 1.0
@@ -212,6 +213,8 @@ def _language(document: Mapping[str, Any], chunk: Chunk) -> tuple[str, float]:
         return chunk.fallback_language or ENGLISH, UNKNOWN
     named = document.get("language")
     code = _code(named) if isinstance(named, str) else None
+    if code is None and is_silent:
+        return chunk.fallback_language or ENGLISH, UNKNOWN
     if code is None:
         raise Malformed("it does not say in which known language the speech is")
     sure = UNKNOWN
