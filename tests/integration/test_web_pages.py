@@ -1,6 +1,8 @@
 """The pages that people see, as HTML."""
 
 import re
+from dataclasses import replace
+from math import nan
 
 import pytest
 
@@ -46,6 +48,13 @@ def test_the_reader_shows_lines_words_and_what_was_left_out(web: WebHouse) -> No
     assert re.findall(r'<span data-start="([\d.]+)"', page) == ["0.0", "1.0"]
     assert "text unsure" in page and page.count("unsure") == 1
     assert "Thanks for watching!" in page and "/transcript.srt" in page and "<audio" in page
+
+
+def test_what_no_engine_says_how_sure_it_is_of_is_shown_as_it_is(web: WebHouse) -> None:
+    line = said("good morning", 0.0, 2.0, timed=True, avg_logprob=nan, no_speech_prob=nan)
+    line = replace(line, words=tuple(replace(word, probability=None) for word in line.words or ()))
+    answer = web.client().get(f"/jobs/{web.add('talk.opus', line)}")
+    assert answer.status_code == 200 and "morning" in answer.text and "unsure" not in answer.text
 
 
 def test_channels_are_told_apart(web: WebHouse) -> None:

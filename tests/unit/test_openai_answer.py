@@ -46,6 +46,14 @@ def test_a_verbose_one_has_every_segment() -> None:
     assert second["id"] == 1 and "words" not in found
 
 
+def test_who_wants_numbers_gets_them_where_no_engine_has_said_any() -> None:
+    stored: Any = None  # as NULL comes out of the database
+    line = segment("Good morning.", avg_logprob=stored, no_speech_prob=stored)
+    body, _ = answer(DONE, [line], Wanted("verbose_json"))
+    (found,) = json.loads(body)["segments"]
+    assert (found["avg_logprob"], found["no_speech_prob"], found["compression_ratio"]) == (0.0, 0.0, 1.0)
+
+
 def test_words_are_listed_where_they_are_asked_for() -> None:
     found = verbose(Wanted("verbose_json", has_segments=False, has_words=True))
     assert found["words"] == [
