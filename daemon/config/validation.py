@@ -9,10 +9,8 @@ from daemon.config.table import Table
 
 SHOWN_MAX = 200
 """Characters of a wrong value that are repeated."""
-SECRET = frozenset({"notify", "webhook_url"})
-"""Keys whose values are not repeated: they may hold passwords."""
-SECRET_IN_TABLES = ("engines", "url")
-"""Likewise, whatever the number of the table."""
+SECRET = frozenset({"notify", "webhook_url", "engines"})
+"""Keys whose values are not repeated: they may hold passwords, or a key that is in the wrong place."""
 
 Kind = TypeVar("Kind", bound=Table)
 
@@ -70,7 +68,7 @@ def _key(location: tuple[int | str, ...]) -> str:
 def _reason(item: Any, known: str) -> str:
     if item["type"] == "extra_forbidden":
         return f"unknown key; {known}"
-    if not SECRET.isdisjoint(item["loc"]) or item["loc"][::2] == SECRET_IN_TABLES:
+    if not SECRET.isdisjoint(item["loc"]):
         return str(item["msg"].removeprefix("Value error, "))
     return f"{item['msg'].removeprefix('Value error, ')}, not {_shown(item['input'])}" if item["loc"] else item["msg"]
 

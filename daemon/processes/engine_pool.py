@@ -51,11 +51,7 @@ class EnginePool:
     """
 
     def __init__(
-        self,
-        load: LoadModel,
-        called: str = "engine",
-        canary: str | None = None,
-        elsewhere: Sequence[LoadModel] = (),
+        self, load: LoadModel, called: str = "engine", canary: str | None = None, elsewhere: Sequence[LoadModel] = ()
     ) -> None:
         self._load = load
         self._called = called
@@ -99,8 +95,11 @@ class EnginePool:
     def ready(self) -> Ready | None:
         """What one of the engines says of itself, once one is ready; one of this machine, if there is one.
 
-        The device of what they make together is that of each kind: `cpu, gpubox:8642`.
+        What they make together is made on the device of each kind: `cpu, gpubox:8642`. Those elsewhere say nothing
+        before one of this machine has been ready: only then it is known what they have to share.
         """
+        if self.here and self.canary is None:
+            return None
         elsewhere = (each.ready for each in self.engines if each.is_elsewhere)
         found = [ready for ready in (self.ready_here, *elsewhere) if ready is not None]
         if len(found) < 2:
@@ -109,10 +108,9 @@ class EnginePool:
 
     @property
     def trouble(self) -> str:
-        """Why no engine is ready, as one elsewhere says; "" if none has said so."""
-        if self.ready is not None:
-            return ""
-        return next((engine.trouble for engine in self.engines if engine.is_elsewhere and engine.trouble), "")
+        """Why no engine is ready, where there are only those elsewhere and one has said so; else ""."""
+        is_well = self.here or self.ready is not None
+        return "" if is_well else next((engine.trouble for engine in self.engines if engine.trouble), "")
 
     @property
     def download(self) -> Downloading | None:

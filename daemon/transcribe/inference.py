@@ -193,5 +193,5 @@ class Inference:
 
 
 def _policy_of(engine: Engine) -> Policy | None:
-    """Return the policy of an engine elsewhere, whose results are not those of this machine's; else None."""
-    return POLICIES[engine.ready.policy] if engine.is_elsewhere and engine.ready is not None else None
+    """Return what is done with bad results of an engine: those elsewhere have rules of their own."""
+    return POLICIES[engine.ready.policy] if engine.ready is not None else None

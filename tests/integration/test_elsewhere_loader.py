@@ -110,6 +110,10 @@ def test_a_server_that_is_not_one_is_told_with_the_way_out(reply: Reply, says: s
     assert says in error.message and hint in error.hint
 
 
+def test_a_model_may_write_the_clip_in_its_own_way() -> None:
+    assert loaded(lambda asked: verbose("Let's meet at the station at 10.") if asked.audio else None)[0].canary
+
+
 @pytest.mark.parametrize(
     ("reply", "says"),
     [

@@ -379,6 +379,16 @@ def test_an_engine_elsewhere_works_beside_those_here(monkeypatch: pytest.MonkeyP
     assert house.engine.load.batch_size == 3 and house.pool.engines[1].load == BOX, "nobody tunes what is elsewhere"
 
 
+def test_one_elsewhere_waits_for_those_here_at_the_start_and_not_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(monkeypatch, "cpu", [BOX])
+    house.pool.keep_alive()
+    house.hear(BOX_READY, house.pool.engines[-1])
+    assert house.pool.ready is None and house.pool.trouble == ""
+    house.hear(ready())
+    house.hear(ChildDied("gone"), house.engine)
+    assert house.pool.ready == BOX_READY, "which goes on alone"
+
+
 def test_there_may_be_none_here(monkeypatch: pytest.MonkeyPatch) -> None:
     house = beside(monkeypatch, "none")
     assert house.pool.here == [] and house.pool.ready == BOX_READY and house.pool.ready_here is None
