@@ -98,7 +98,7 @@ class EnginePool:
         What they make together is made on the device of each kind: `cpu, gpubox:8642`. Those elsewhere say nothing
         before one of this machine has been ready: only then it is known what they have to share.
         """
-        if self.here and self.canary is None:
+        if self.canary is None and 0 < len(self.here) < len(self.engines):
             return None
         elsewhere = (each.ready for each in self.engines if each.is_elsewhere)
         found = [ready for ready in (self.ready_here, *elsewhere) if ready is not None]
