@@ -26,6 +26,7 @@ MESSAGES: list[Any] = [
     protocol.Refused(1, 2, "no audio", False),
     protocol.Close(1),
     load_model(),
+    protocol.Server("engines[0]", "http://gpubox:8642/v1", "gpubox.key", "ca.pem"),
     protocol.Downloading("base", 1, 2),
     ready(),
     protocol.Unready("no such model", "try another"),
