@@ -107,8 +107,12 @@ KINDS: dict[Callable[[float], Sound], range] = {
     forty: range(2, 46),
 }
 """How many people may be found in each."""
-SHORT_S = 24.0
-DOSES = [pytest.param(SHORT_S, id="24 s"), pytest.param(600.0, id="10 min", marks=pytest.mark.faults)]
+KEEP_MOMENTS = (
+    "from sqlalchemy import false\nfrom daemon.store import store\nstore.HEARD_OF = store.HEARD_OF.where(false())"
+)
+"""How every moment sounded goes when a job is done; here it stays, to be counted."""
+SHORT_S = 15.0
+DOSES = [pytest.param(SHORT_S, id="15 s"), pytest.param(600.0, id="10 min", marks=pytest.mark.faults)]
 
 
 @pytest.mark.timeout(600)
@@ -119,6 +123,7 @@ def test_whoever_speaks_there_is_a_transcript(make_daemon: MakeDaemon, seconds: 
     pytest.importorskip("kaldi_native_fbank")
     watch = 'path = "inbox"\nspeakers = "auto"\nformats = ["txt", "json"]'
     daemon: Daemon = make_daemon(fake={}, vad="enabled = true", **{"[watch]": watch})
+    daemon.patch = KEEP_MOMENTS
     for kind in KINDS:
         one(daemon.inbox / f"{kind.__name__}.wav", np.clip(kind(seconds), -1, 1), "pcm_s16le", SAMPLE_RATE)
     assert daemon.once(500) == 0
@@ -132,6 +137,7 @@ def test_whoever_speaks_there_is_a_transcript(make_daemon: MakeDaemon, seconds: 
             "SELECT start_s, end_s, length(embedding) FROM voices JOIN jobs ON jobs.id = job_id WHERE path = ?",
             f"{kind.__name__}.wav",
         )
+        assert heard or not people
         # No more is listened to and kept than there is: a window takes 0.4 s at least, stretches within it 0.03 s.
         assert sum(end_s - start_s for start_s, end_s, _ in heard) <= seconds * 1.7 + PAD / SAMPLE_RATE
         assert len(heard) <= 3 * seconds and {size for *_, size in heard} <= {384}
