@@ -10,7 +10,8 @@ from daemon.chunk import BESIDE
 from daemon.config.check import KnownAddress, check
 from daemon.config.elsewhere import EngineElsewhere
 from daemon.config.paths import expanded, located
-from daemon.config.settings import SQLITE_PREFIX, Hooks, Model, Settings, Watch
+from daemon.config.settings import SQLITE_PREFIX, Hooks, Model, Settings, SpeakerModel, Watch
+from daemon.config.speaker_models import SUFFIX
 from daemon.config.table import Table
 from daemon.config.validation import validate
 from daemon.config.variables import Variable, overlay, variables
@@ -132,6 +133,13 @@ def _engine(engine: EngineElsewhere, base: Path) -> EngineElsewhere:
     return engine.model_copy(update={key: str(base / name) for key, name in files.items() if name})
 
 
+def _speaker_model(speakers: SpeakerModel, base: Path) -> SpeakerModel:
+    """Return the table with its model as an absolute path, if that is a file."""
+    if not speakers.model.endswith(SUFFIX):
+        return speakers
+    return speakers.model_copy(update={"model": str(base / speakers.model)})
+
+
 def _web(web: Web, base: Path) -> Web:
     users = {
         name: user.model_copy(update={"folders": tuple((base / folder).resolve() for folder in user.folders)})
@@ -154,6 +162,7 @@ def _absolute(settings: Settings, base: Path) -> Settings:
             ),
             "model": _model(_located(settings.model, "name", base), base),
             "engines": tuple(_engine(engine, base) for engine in settings.engines),
+            "speakers": _speaker_model(settings.speakers, base),
             "languages": {code: _located(language, "model", base) for code, language in settings.languages.items()},
             "monitor": settings.monitor.model_copy(update={"log_file": base / settings.monitor.log_file}),
             "hooks": _with_secret_file(settings.hooks, base),

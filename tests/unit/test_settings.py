@@ -95,9 +95,13 @@ def test_voices_are_kept_only_where_exactly_that_is_said(tmp_path: Path, value: 
     assert not load(tmp_path, "").speakers.keeps and load(tmp_path, '[speakers]\nvoices = "keep"').speakers.keeps
 
 
-@pytest.mark.parametrize("name", ["campplus", "voices/mine.onnx", "/srv/mine.onnx", "Wespeaker/voxceleb-resnet34-LM"])
+@pytest.mark.parametrize("name", ["campplus", "/srv/mine.onnx", "Wespeaker/voxceleb-resnet34-LM"])
 def test_a_speaker_model_is_the_usual_one_a_file_or_of_the_hub(tmp_path: Path, name: str) -> None:
     assert load(tmp_path, f'[speakers]\nmodel = "{name}"').speakers.model == name
+
+
+def test_the_file_of_a_speaker_model_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
+    assert load(tmp_path, '[speakers]\nmodel = "voices/mine.onnx"').speakers.model == str(tmp_path / "voices/mine.onnx")
 
 
 @pytest.mark.parametrize("name", ["", "resnet34", "a/b/c", "mine.pt", "../mine"])
