@@ -8,15 +8,13 @@ from pathlib import Path
 
 from daemon.config.alert_limits import wrong_limits
 from daemon.config.elsewhere import EngineElsewhere
-from daemon.config.engines import NO_DEVICE, ONNX, WHISPER
+from daemon.config.engines import NO_DEVICE, ONNX, WHISPER, knows_english_only
 from daemon.config.onnx_models import FOR_WHISPER, lacking
 from daemon.config.presets import PRESETS
 from daemon.config.secret import read_key, read_secret
 from daemon.config.settings import Settings
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://.", re.IGNORECASE)
-ENGLISH_ONLY = ".en"
-"""How the names of Whisper models end that know no other language."""
 KnownAddress = Callable[[str], bool]
 """Whether messages can be sent to a URL; `daemon.monitor.notifications.is_known`."""
 
@@ -126,7 +124,7 @@ def _crossed_subtitles(settings: Settings) -> Iterator[Problem]:
 
 
 def _hears_english_only(settings: Settings) -> bool:
-    return settings.model.engine == WHISPER and settings.model.name.endswith(ENGLISH_ONLY)
+    return settings.model.engine == WHISPER and knows_english_only(settings.model.name)
 
 
 def _models_of_languages(settings: Settings) -> Iterator[Problem]:
@@ -145,10 +143,9 @@ def _models_of_languages(settings: Settings) -> Iterator[Problem]:
 
 
 def _more_than_english(settings: Settings) -> Iterator[Problem]:
-    is_whisper = settings.model.engine == WHISPER and settings.has_engine_here
-    for index, watch in enumerate(settings.watch if is_whisper else ()):
+    for index, watch in enumerate(settings.watch if settings.has_whisper_here else ()):
         place, name = (f"watch[{index}].model", watch.model) if watch.model else ("model.name", settings.model.name)
-        if name.endswith(".en") and (watch.language not in ("auto", "en") or watch.task != "transcribe"):
+        if knows_english_only(name) and (watch.language not in ("auto", "en") or watch.task != "transcribe"):
             yield Problem(
                 f"watch[{index}]",
                 f"the folder {watch.path} asks for language {watch.language!r}, task {watch.task!r}, but "
@@ -222,6 +219,6 @@ def _beside_engines_elsewhere(settings: Settings) -> Iterator[Problem]:
         yield Problem("engines", reason, ("model.engine", "model.device"))
     for index, engine in enumerate(settings.engines):
         name = engine.model or model.name
-        if model.engine == WHISPER and name.endswith(ENGLISH_ONLY) != model.name.endswith(ENGLISH_ONLY):
+        if model.engine == WHISPER and knows_english_only(name) != knows_english_only(model.name):
             reason = f"{name!r} does not know the languages of model.name {model.name!r}, and they share recordings"
             yield Problem(f"engines[{index}].model", reason, ("model.name", "model.engine", "model.device"))

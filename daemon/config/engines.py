@@ -43,3 +43,8 @@ def module_of(engine: str) -> str:
         return engine
     nearest = get_close_matches(engine.lower(), ENGINES, n=1) or [WHISPER]
     raise ValueError(f"must be an engine such as {nearest[0]!r} or a module of your own such as 'my_package.engine'")
+
+
+def knows_english_only(name: str) -> bool:
+    """Tell whether a Whisper model knows no other language, as its name says."""
+    return name.endswith(".en")

@@ -294,6 +294,11 @@ class Settings(Table):
         return self.model.device != NO_DEVICE
 
     @property
+    def has_whisper_here(self) -> bool:
+        """Whether this machine has an engine of its own that runs Whisper models."""
+        return self.has_engine_here and self.model.engine == WHISPER
+
+    @property
     def folder_models(self) -> tuple[str, ...]:
         """The models that folders have, or may have, instead of `model.name`."""
         return tuple(dict.fromkeys([*(watch.model for watch in self.watch if watch.model), *self.model.others]))

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from daemon.config.engines import ONNX, WHISPER
+from daemon.config.engines import ONNX, knows_english_only
 from daemon.config.folder_settings import BYTES_MAX, FAR_TOO_DEEP, OPTIONS, RECORDING_SUFFIX, FolderSettings
 from daemon.config.onnx_models import lacking
 from daemon.config.options import Resolved, locate
@@ -115,8 +115,7 @@ def checked_options(settings: Settings, folder: Path, name: str, options: Mappin
     resolved = _resolved(settings, folder / name)
     wanted = {key: given.get(key, resolved.values[key].value) for key in ("language", "task", "model")}
     is_more = wanted["language"] not in ("auto", "en") or wanted["task"] != "transcribe"
-    is_whisper = settings.model.engine == WHISPER and settings.has_engine_here
-    if is_whisper and wanted["model"].endswith(".en") and is_more and given:
+    if settings.has_whisper_here and knows_english_only(wanted["model"]) and is_more and given:
         raise TranscribedError(
             f"the model {wanted['model']} knows English only, and can neither hear another language nor translate",
             "choose English or what the folder has; or set model.name to a multilingual one such as 'base'",

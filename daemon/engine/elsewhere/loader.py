@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 
 from daemon.chunk import BOTH, ENGLISH, Chunk, Decoded
 from daemon.clips import CANARY, references
+from daemon.config.engines import knows_english_only
 from daemon.config.languages import LANGUAGES
 from daemon.engine.elsewhere.client import Client
 from daemon.engine.elsewhere.failures import printable, refused
@@ -62,7 +63,7 @@ def load(order: LoadModel) -> tuple[ElsewhereModel, Ready]:
         cpu_threads=1,
         batch_size=1,
         devices=1,
-        languages=(ENGLISH,) if name.endswith(".en") else tuple(sorted(LANGUAGES)),
+        languages=(ENGLISH,) if knows_english_only(name) else tuple(sorted(LANGUAGES)),
         tasks=tasks,
         word_times=any(segment.words for segment in heard.segments),
         cut_context=False,
@@ -138,6 +139,6 @@ def _words(text: str) -> list[str]:
 
 def _tasks(client: Client, name: str) -> tuple[str, ...]:
     """Return what the server can do; whether it translates, the answer to an empty form tells."""
-    if name.endswith(".en") or client.post(TRANSLATIONS, empty_form(), LIST_S).status in NOT_THERE:
+    if knows_english_only(name) or client.post(TRANSLATIONS, empty_form(), LIST_S).status in NOT_THERE:
         return ("transcribe",)
     return ("transcribe", "translate", BOTH)
