@@ -105,11 +105,11 @@ def _recognized(store: Store, job_id: int, file: Output, text: bytes) -> Output:
         store: Where it is recorded.
         job_id: The job.
         file: As it is recorded.
-        text: What there is to say by now: the file is the beginning of that.
+        text: What there is to say by now: the file is the beginning of that, and empty where nothing was said yet.
     """
     with suppress(OSError):
         there = _beginning(file, len(text) + 1)
-        if there and text.startswith(there):
+        if text.startswith(there):
             file = Output(LIVE, file.path_bytes, hashlib.sha256(there).hexdigest(), len(there))
             store.plan_outputs(job_id, [file])
     return file

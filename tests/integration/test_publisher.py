@@ -100,11 +100,12 @@ def test_the_text_so_far_grows_and_goes(store: Store, tmp_path: Path) -> None:
     withdraw_so_far(store, made.id)
 
 
+@pytest.mark.parametrize("said", ["something", "nothing yet"])
 def test_the_text_so_far_is_known_again_after_a_kill_between_its_record_and_its_file(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, said: str
 ) -> None:
     made = live(store, tmp_path)
-    before = (tmp_path / "talk.live.txt").read_bytes()
+    before = (tmp_path / "talk.live.txt").read_bytes() if said == "something" else b""
     store.save([result(made.id, 1, "world")])
     publish_so_far(store, made)
     (tmp_path / "talk.live.txt").write_bytes(before)
