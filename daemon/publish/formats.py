@@ -159,6 +159,9 @@ def _edited(version: Version | None) -> dict[str, Any]:
 
 def _speakers(transcript: Transcript) -> dict[str, Any]:
     found = shares(transcript.segments, map(transcript.name_of, transcript.segments))
+    for each in found:
+        if (likeness := transcript.recognized.get(each["speaker"])) is not None:
+            each["recognized"] = round(likeness, 4)
     return {"speakers": found} if found else {}
 
 

@@ -1,6 +1,7 @@
 """The transcript of a job from what the database holds of it: as people have corrected it, or as it was heard."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from daemon.chunk import BOTH, Segment, Suppressed
@@ -28,6 +29,9 @@ class Stored(Protocol):
     def names(self, job_id: int) -> dict[str, str]:
         """Return what people have called those who speak, by their labels."""
 
+    def recognized(self, job_id: int) -> dict[str, float]:
+        """Return by which cosine those were recognized whose name nobody has confirmed, by their labels."""
+
 
 def stored_transcript(store: Stored, job: Job, stages: Mapping[str, Any]) -> Transcript:
     """Return the transcript of a job, whole.
@@ -41,4 +45,5 @@ def stored_transcript(store: Stored, job: Job, stages: Mapping[str, Any]) -> Tra
     # First the version: if another one is saved in between, the files are written again.
     version, lines = store.edition(job.id), store.transcript(job.id)
     suppressed, names = store.suppressed(job.id), store.names(job.id)
-    return transcript_of(job, lines, suppressed, stages, translation, version, names)
+    whole = transcript_of(job, lines, suppressed, stages, translation, version, names)
+    return replace(whole, recognized=store.recognized(job.id))

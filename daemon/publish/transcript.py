@@ -32,6 +32,8 @@ class Transcript:
     """What somebody has saved, if that is what it says; None if it says what the machine heard."""
     names: Mapping[str, str] = field(default_factory=dict)
     """The names that people have given to those who speak, by `Segment.speaker`."""
+    recognized: Mapping[str, float] = field(default_factory=dict)
+    """By which cosine those were recognized whose name nobody has confirmed, likewise; only the JSON has it."""
 
     @property
     def is_translated(self) -> bool:

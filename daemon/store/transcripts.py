@@ -54,6 +54,9 @@ SPEAKING = (
 NAMES = select(speakers.c.speaker, speakers.c.name).where(
     speakers.c.job_id == bindparam("job"), speakers.c.name.is_not(None)
 )
+RECOGNIZED = select(speakers.c.speaker, speakers.c.recognized).where(
+    speakers.c.job_id == bindparam("job"), speakers.c.recognized.is_not(None)
+)
 
 
 class Transcripts(Reading):
@@ -88,6 +91,10 @@ class Transcripts(Reading):
     def names(self, job_id: int) -> dict[str, str]:
         """Return how the speakers of a recording are called that have a name, by their labels."""
         return {row.speaker: row.name for row in self._read(lambda db: db.execute(NAMES, {"job": job_id}).all())}
+
+    def recognized(self, job_id: int) -> dict[str, float]:
+        """Return by which cosine the speakers were recognized whose name nobody has confirmed, by their labels."""
+        return dict(map(tuple, self._read(lambda db: db.execute(RECOGNIZED, {"job": job_id}).all())))
 
     def unheard(self, job_id: int) -> tuple[float, float]:
         """Return the seconds of speech for which there is no text: of text that was left out, of chunks without any."""

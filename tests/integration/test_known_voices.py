@@ -1,5 +1,6 @@
 """Voices that are known by name, in the database: kept, moved, recognized, forgotten."""
 
+import json
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from alembic.config import Config
 
 from daemon.chunk import Segment
 from daemon.config.speaker_models import CAMPPLUS
+from daemon.publish.formats import rendered
+from daemon.publish.stored import stored_transcript
 from daemon.store import database
 from daemon.store.known_voices import Forgotten, Given, Sample
 from daemon.store.migrate import migrate
@@ -130,14 +133,22 @@ def test_only_speakers_of_jobs_that_are_done_get_names(store: Store, queries: Qu
     assert queries.name_speaker(job_id + 1, "S1", "Ada", keep=True) is None and store.unpublished() == []
 
 
+def in_json(store: Store, job_id: int) -> list[dict[str, object]]:
+    """Who speaks, as the JSON has it."""
+    whole = stored_transcript(store, store.job(job_id), {})
+    return json.loads(rendered(whole, ("json",))["json"])["speakers"]
+
+
 def test_a_recognized_name_is_shown_and_not_learned_from(store: Store, queries: Queries, path: Path) -> None:
     queries.enroll("Ada", CAMPPLUS, [Sample(ADA, "ada.wav")])
     job_id = done(store, "a.wav", ("S1", ADA_LATER), S2, names={"S1": Recognized("Ada", 0.83)})
     shown = [(each["speaker"], each["name"], each["recognized"]) for each in queries.speaking(job_id)]
     assert shown == [("S1", "Ada", 0.83), ("S2", "S2", None)] and queries.names(job_id) == {"S1": "Ada"}
+    assert [each.get("recognized") for each in in_json(store, job_id)] == [0.83, None]
     assert known(path) == [("Ada", ADA, "ada.wav", None)] and store.unpublished() == []
     queries.name_speaker(job_id, "S1", "Ada", keep=True)
     assert queries.speaking(job_id)[0]["recognized"] is None and len(known(path)) == 2
+    assert ["recognized" in each for each in in_json(store, job_id)] == [False, False]
 
 
 def test_what_was_forgotten_while_it_was_recognized_does_not_come_back(store: Store, queries: Queries) -> None:
