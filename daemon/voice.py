@@ -31,6 +31,10 @@ class Recognized:
     """The cosine with the nearest of the voices that are known by this name."""
 
 
+TURNS = "turns"
+"""Under this name it is kept, and stands in the JSON transcript, who speaks when."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A stretch in which one person speaks; times are seconds in the recording."""

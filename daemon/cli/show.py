@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.store.rows import Backlog, DeliveryRow, JobDetail, JobRow, LayoutRow, SegmentRow, StageRow, Status
+from daemon.voice import TURNS
 
 HIDDEN = ("outputs", "stages", "segments", "deliveries", "path_bytes", "sound", "warnings")
 """What of a job is shown in another form, or not at all."""
@@ -111,6 +112,8 @@ def _stage(stage: StageRow, chunks_total: int | None) -> str:
     """What a stage has found, one thing to a line; while it goes on, how far it is."""
     if stage["result"] is None:
         return f"{stage['chunks_done']}/{chunks_total} chunks"
+    if stage["name"] == TURNS:
+        return str(len(stage["result"]))
     found = stage["result"] if isinstance(stage["result"], list) else [stage["result"]]
     lines = [
         ", ".join(f"{key} {value}" for key, value in each.items()) if isinstance(each, dict) else str(each)

@@ -49,7 +49,8 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
     # What was exported earlier is ours as well, and is to say the same as the rest.
     written = set(store.output_formats(job.id))
     formats = {*job.options.formats, *written - {LIVE}}
-    warning = _publish(store, job, _rendered(store, job, stages, formats), readers, stages)
+    found = {stage.name: stage for stage in (*store.stages(job.id).values(), *stages)}
+    warning = _publish(store, job, _rendered(store, job, list(found.values()), formats), readers, stages)
     if LIVE in written:
         withdraw_so_far(store, job.id)
     return warning

@@ -4,6 +4,7 @@ import os
 import re
 
 from daemon.publish.transcript import Transcript
+from daemon.voice import TURNS
 
 MILLISECONDS = 1000
 NOTHING = "<NA>"
@@ -13,16 +14,24 @@ GAPS = re.compile(r"[\s\0-\x1f\x7f]+")
 
 
 def rttm(transcript: Transcript) -> str:
-    """Render a row for each line whose speaker is known; without any, there is none."""
+    """Render a row for each turn; where turns are not known, or somebody has corrected the transcript, for each line.
+
+    Without anybody who is known, there is none.
+    """
     recording = _field(os.path.splitext(os.path.basename(transcript.job.path))[0])
+    turns = transcript.stages.get(TURNS, ()) if transcript.version is None else ()
+    spoken = [(turn["start_s"], turn["end_s"], 0, transcript.called(turn["speaker"])) for turn in turns]
+    spoken = spoken or [
+        (line.start_s, line.end_s, line.channel, transcript.name_of(line)) for line in transcript.segments
+    ]
     rows = []
-    for line in transcript.segments:
-        if name := transcript.name_of(line):
-            start, end = (round(time_s * MILLISECONDS) for time_s in (line.start_s, line.end_s))
+    for start_s, end_s, channel, name in spoken:
+        if name:
+            start, end = (round(time_s * MILLISECONDS) for time_s in (start_s, end_s))
             times = f"{start / MILLISECONDS:.3f} {(end - start) / MILLISECONDS:.3f}"
             # Of a recording whose channels were mixed there is one.
             rows.append(
-                f"SPEAKER {recording} {max(1, line.channel)} {times} "
+                f"SPEAKER {recording} {max(1, channel)} {times} "
                 f"{NOTHING} {NOTHING} {_field(name)} {NOTHING} {NOTHING}\n"
             )
     return "".join(rows)

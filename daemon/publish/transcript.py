@@ -53,7 +53,11 @@ class Transcript:
 
     def name_of(self, line: Segment) -> str:
         """Return how the speaker of a line is called; an empty text if it is not known who speaks."""
-        return " ".join(self.names.get(line.speaker, "").split()) or line.speaker
+        return self.called(line.speaker)
+
+    def called(self, speaker: str) -> str:
+        """Return how a speaker is called, by their label."""
+        return " ".join(self.names.get(speaker, "").split()) or speaker
 
     @property
     def people(self) -> list[str]:

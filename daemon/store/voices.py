@@ -1,6 +1,7 @@
 """Who says what: how people sound while a job runs, and who speaks in it once that is known."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from types import MappingProxyType
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -10,10 +11,12 @@ from daemon.chunk import Segment
 from daemon.store import database
 from daemon.store.access import Access
 from daemon.store.known_voices import KnownVoices, is_known
+from daemon.store.records import StageProgress
 from daemon.store.results import Placed, insert_lines
 from daemon.store.schema import segments, translations
 from daemon.store.speaker_tables import IS_RENAMED, speakers, voices
-from daemon.voice import Recognized, Voice
+from daemon.store.stages import keep_stages
+from daemon.voice import TURNS, Recognized, Turn, Voice
 
 ChunkLines = tuple[int, Sequence[Segment]]
 """The number of a chunk, and its lines, of which there are some."""
@@ -72,6 +75,7 @@ class Voices(KnownVoices, Access):
         who: Mapping[str, bytes | None],
         model: str = "",
         names: Mapping[str, Recognized] = MappingProxyType({}),
+        turns: Sequence[Turn] = (),
     ) -> None:
         """Put the lines of a running job in the place of those that it had, each with its speaker.
 
@@ -82,6 +86,7 @@ class Voices(KnownVoices, Access):
             who: The mean of the voices of each speaker, float16; None where they were told apart by channel.
             model: Which one has heard them, as `known_as` calls it; "" if that is not known.
             names: Those of them who were recognized; a name that was forgotten meanwhile is not brought back.
+            turns: Who speaks when, to the pause, in order of time; none where that is not known.
         """
 
         def work(db: Connection) -> None:
@@ -97,6 +102,8 @@ class Voices(KnownVoices, Access):
                         for label, mean in who.items()
                     ],
                 )
+            if turns:
+                keep_stages(db, job_id, [StageProgress(TURNS, len(said), None, list(map(asdict, turns)))])
             for label, found in names.items():
                 this = (speakers.c.job_id == job_id, speakers.c.speaker == label, is_known(found.name))
                 db.execute(update(speakers).where(*this).values(name=found.name, recognized=found.likeness))

@@ -115,8 +115,9 @@ class Speakers:
         who = {labels[label]: mean for label, mean in answer.means.items() if label in labels}
         # A voice that was only recognized is not added to those that are known: a mistake would feed on itself.
         names = {labels[label]: each for label, each in answer.recognized.items() if label in labels}
+        told = [replace(turn, speaker=labels[turn.speaker]) for turn in answer.turns if turn.speaker in labels]
         self._store.tell_speakers(
-            job_id, _labelled(said, labels), _labelled(english, labels), who, self._heard_with(), names
+            job_id, _labelled(said, labels), _labelled(english, labels), who, self._heard_with(), names, told
         )
         self._told.add(job_id)
 

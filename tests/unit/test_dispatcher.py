@@ -191,13 +191,15 @@ class House:
         for pool in (self.decoders, self.engines, self.tuner):
             pool.child.close()
 
-    def queue(self, *names: str, size: int = 10, priority: int = 0, speakers: str = "off") -> None:
+    def queue(
+        self, *names: str, size: int = 10, priority: int = 0, speakers: str = "off", formats: tuple[str, ...] = ("txt",)
+    ) -> None:
         ready = []
         for name in names:
             file = self.inbox / name
             with file.open("wb") as opened:
                 opened.truncate(size)
-            ready.append((seen_now(file), Options(formats=("txt",), speakers=speakers), priority))
+            ready.append((seen_now(file), Options(formats=formats, speakers=speakers), priority))
         self.store.queue(ready)
         self.wakeup.wake()
 

@@ -5,6 +5,9 @@ from dataclasses import replace
 import pytest
 
 from daemon.publish.formats import render
+from daemon.publish.rttm import rttm
+from daemon.publish.transcript import Transcript
+from daemon.store.versions import Version
 from tests.builders import job, segment
 from tests.unit.test_who import JOB, LINES, NAMES
 
@@ -18,6 +21,24 @@ def test_each_line_whose_speaker_is_known_has_a_row_of_ten_fields() -> None:
     assert len(rows()) == 4
     unknown = [replace(line, speaker="") for line in LINES]
     assert render(JOB, unknown, formats=("rttm",))["rttm"] == b""
+
+
+SPOKEN = [{"start_s": 0.3, "end_s": 1.9, "speaker": "S1"}, {"start_s": 4.4, "end_s": 8.8, "speaker": "S2"}]
+
+
+def test_where_turns_are_known_each_has_a_row_instead() -> None:
+    text = rttm(Transcript(JOB, LINES, (), stages={"turns": SPOKEN}, names=NAMES))
+    assert [row.split(" ")[3:8] for row in text.splitlines()] == [
+        ["0.300", "1.600", "<NA>", "<NA>", "Ada"],
+        ["4.400", "4.400", "<NA>", "<NA>", "S2"],
+    ]
+
+
+def test_what_somebody_has_corrected_has_a_row_for_each_line() -> None:
+    corrected = Transcript(
+        JOB, LINES, (), stages={"turns": SPOKEN}, version=Version(1, "", "", as_machine=False), names=NAMES
+    )
+    assert len(rttm(corrected).splitlines()) == len(LINES)
 
 
 @pytest.mark.parametrize("name", ["Ada Lovelace", "Ada\tB", "Ada\n", "Ada\u2003B", "A\0B"])

@@ -81,5 +81,11 @@ def test_names_and_texts_are_no_markup() -> None:
     assert "after done: failed, exit code 1: [no] disk" in text and "hooks.notify[0], after done: done" in text
 
 
+def test_of_the_turns_of_speakers_there_is_a_number() -> None:
+    turns = {"name": "turns", "chunks_done": 2, "result": [{"start_s": 1.0, "end_s": 2.0, "speaker": "S1"}] * 3}
+    text = shown(show.job(cast(JobDetail, JOB | {"stages": [turns]})))
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("turns")] == ["3"]
+
+
 def test_no_jobs_are_told_as_such() -> None:
     assert shown(show.jobs([])) == "no jobs\n"

@@ -53,7 +53,7 @@ def enroll(house: House, *names: str) -> list[KnownVoice]:
 
 def begun(house: House, speakers: str = "auto") -> Open:
     """A recording is open that is to say who speaks."""
-    house.queue("a.wav", speakers=speakers)
+    house.queue("a.wav", speakers=speakers, formats=("txt", "rttm"))
     house.until(lambda: house.decoders.opened)
     order = house.decoders.opened[-1]
     house.open(order)
@@ -98,6 +98,11 @@ def test_voices_are_told_apart_once_all_are_there_and_before_it_is_published(hou
     house.until(lambda: house.states() == {"a.wav": "done"})
     assert speakers(house) == ["S1", "S2"] and house.job("a.wav")["warnings"] is None
     assert means(house) == {"S1": A.embedding, "S2": B.embedding}, "one has no word"
+    # Where no word is nobody is told of, and the labels are those of the lines.
+    spoken = [{"start_s": 0.0, "end_s": 20.0, "speaker": "S1"}, {"start_s": 20.1, "end_s": 40.0, "speaker": "S2"}]
+    assert house.store.stages(1)["turns"].result == spoken
+    rows = [row.split(" ")[3:5] for row in (house.inbox / "a.rttm").read_text().splitlines()]
+    assert rows == [["0.000", "20.000"], ["20.100", "19.900"]]
 
 
 def test_where_nobody_asks_nobody_listens(house: House) -> None:
