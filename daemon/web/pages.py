@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -170,6 +171,7 @@ def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Respon
     if record is None:
         raise HTTPException(404)  # it has gone meanwhile
     said, names = queries.transcript(job["id"]), queries.names(job["id"])
+    whole = transcript_of(record, said, version=version, names=names)
     values = {
         "job": job,
         "at": f"/api/jobs/{job['id']}",
@@ -177,7 +179,7 @@ def reader(job: JobOf, person: Reader, queries: Reads, house: HouseOf) -> Respon
         "plays": True,
         "may_share": may_share(house, person),
         "share_days_max": house.settings.web.share_days_max,
-        **speaking(transcript_of(record, said, version=version, names=names), queries.translation(job["id"])),
+        **speaking(replace(whole, recognized=queries.recognized(job["id"])), queries.translation(job["id"])),
         "edited": None if version is None else row_of(version),
         "can_edit": not person.read_only and may_be_changed(job, version),
         "suppressed": queries.suppressed(job["id"]),

@@ -21,6 +21,7 @@ def speaking(whole: Transcript, english: Sequence[Segment]) -> dict[str, Any]:
         "translation": english,
         "english_names": list(changes(map(whole.name_of, english))),
         "speakers": speakers,
+        "recognized": list(dict.fromkeys(name for label, name in names.items() if label in whole.recognized)),
         "speakers_json": json.dumps(speakers, ensure_ascii=False),
         "channels": not speakers and len({line.channel for line in whole.segments}) > 1,
     }

@@ -49,6 +49,13 @@ def test_the_files_that_are_taken_have_the_names(web: WebHouse, talk: int) -> No
     assert [each["name"] for each in document["speakers"]] == ["<Ada>", "S2"]
 
 
+def test_names_that_nobody_has_confirmed_are_told_of(web: WebHouse, talk: int) -> None:
+    told = "not confirmed: &lt;Ada&gt;"
+    assert told not in web.client().get(f"/jobs/{talk}").text
+    execute(web, f"UPDATE speakers SET recognized = 0.83 WHERE job_id = {talk} AND speaker = 'S1'")
+    assert told in web.client().get(f"/jobs/{talk}").text
+
+
 def test_what_is_corrected_keeps_its_speaker(web: WebHouse, talk: int) -> None:
     client = web.client()
     version = current(client, talk)
