@@ -69,6 +69,38 @@ def test_what_is_not_touched_keeps_its_speaker_and_versions_show_it(page: Page) 
     assert names(page) == ["Ada", "", "S2", "Ada"]
 
 
+def test_another_one_says_a_line(page: Page) -> None:
+    correct(page)
+    open_line(page, "thank you")
+    says = page.get_by_label("Speaker")
+    expect(says).to_have_value("S2")
+    says.select_option("Ada")
+    tells(page, "Ada says the line.")
+    assert names(page) == ["Ada", "", "", ""]
+    page.keyboard.press("Control+z")
+    assert names(page) == ["Ada", "", "S2", "Ada"]
+    page.keyboard.press("Control+y")
+    expect(says).to_be_focused()
+    expect(says).to_have_value("S1")
+    page.reload()
+    page.get_by_role("button", name="Take them up again").click()
+    tells(page, "Your changes are here again")
+    assert names(page) == ["Ada", "", "", ""]
+    page.keyboard.press("Control+s")
+    tells(page, "Saved as version 1.")
+    assert [line["speaker"] for line in saved(page)] == ["S1"] * 4
+    open_line(page, "we begin")
+    says.select_option("S2")
+    page.get_by_role("button", name="Close").click()
+    assert names(page) == ["Ada", "", "", ""], "what is not saved is not shown either"
+
+
+def test_where_nobody_is_told_apart_there_is_no_speaker_to_choose(desk: Desk) -> None:
+    with desk.page([said("good morning", 0.0, 1.0)]) as page:
+        correct(page)
+        expect(page.get_by_label("Speaker")).to_have_count(0)
+
+
 def test_what_is_copied_names_who_speaks(page: Page) -> None:
     page.evaluate("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
     page.get_by_role("button", name="copy the text").click()

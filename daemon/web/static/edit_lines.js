@@ -138,7 +138,10 @@ export function overlaps(lines, at) {
 export function difference(before, after) {
   // The change that makes other lines of some; what is the same at the start and at the end stays, with its words.
   const isKept = (one, other) =>
-    one.start_s === other.start_s && one.end_s === other.end_s && one.text.trim() === other.text.trim();
+    one.start_s === other.start_s &&
+    one.end_s === other.end_s &&
+    one.speaker === other.speaker &&
+    one.text.trim() === other.text.trim();
   const most = Math.min(before.length, after.length);
   let [first, last] = [0, 0];
   while (first < most && isKept(before[first], after[first])) first += 1;

@@ -1,5 +1,5 @@
 // The lines while somebody corrects them. One of them is open, with fields for its times and its text.
-// A place is { at, field, caret }: a line, and what is in focus there: "start", "end", "text", or else "row".
+// A place is { at, field, caret }: a line, and what is in focus there: "start", "end", "speaker", "text", or else "row".
 
 import { blankAfter, blankAt, difference, join, overlaps } from "/static/edit_lines.js";
 import { placeFor, printed, split, trouble } from "/static/edit_lines.js";
@@ -23,6 +23,7 @@ export class LineEditor {
       typed: (text, caret) => this.#type(text, caret),
       // After the focus has gone where it goes, for the line may have to move.
       timed: () => setTimeout(() => this.commit({ moves: false })),
+      spoken: (speaker, name) => this.#say(speaker, name),
       undo: () => this.undo(),
       redo: () => this.redo(),
     });
@@ -183,6 +184,14 @@ export class LineEditor {
       this.tell(
         t("The line overlaps another one: in the files, the later of the two begins when the earlier one ends."),
       );
+  }
+
+  #say(speaker, name) {
+    // Somebody else says the line.
+    const { at } = this;
+    if (this.commit())
+      this.#change(at, 1, [{ ...this.line, speaker }], { at, field: "speaker" }, t("{name} says the line.", { name }));
+    else this.fields.fillSpeaker(this.line);
   }
 
   // -- whole lines -------------------------------------------------------------------------------------------

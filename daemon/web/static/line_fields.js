@@ -1,4 +1,4 @@
-// The fields of the line that is open: its times and its text.
+// The fields of the line that is open: its times, who says it, where that is known, and its text.
 
 import { parsed, printed } from "/static/edit_lines.js";
 import { t } from "/static/texts.js";
@@ -7,11 +7,14 @@ const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
 const LINE_ENDS = /\s*[\r\n]+\s*/g;
 
 export class LineFields {
-  constructor({ typed, timed, undo, redo }) {
-    // `typed` is called with each change of the text and the place of the caret before, `timed` when a time was typed.
+  constructor({ typed, timed, spoken, undo, redo }) {
+    // `typed` is called with each change of the text and the place of the caret before, `timed` when a time was typed,
+    // `spoken` with the speaker that was chosen, and the name.
     this.element = document.querySelector("#line-editor").content.cloneNode(true).firstElementChild;
     const field = (name) => this.element.querySelector(`[name=${name}]`);
     [this.start, this.end, this.text] = [field("start"), field("end"), field("text")];
+    this.speaker = field("speaker");
+    this.speaker?.addEventListener("change", () => spoken(this.speaker.value, this.speaker.selectedOptions[0].text));
     this.complaint = this.element.querySelector("[role=alert]");
     let caret = 0;
     for (const time of [this.start, this.end]) time.addEventListener("change", timed);
@@ -34,7 +37,7 @@ export class LineFields {
   }
 
   get focused() {
-    // "start", "end" or "text"; null where something else is in focus.
+    // "start", "end", "speaker" or "text"; null where something else is in focus.
     const { activeElement } = document;
     return this.element.contains(activeElement) ? activeElement.getAttribute("name") : null;
   }
@@ -52,17 +55,23 @@ export class LineFields {
 
   fill(line) {
     [this.start.value, this.end.value] = [printed(line.start_s), printed(line.end_s)];
+    this.fillSpeaker(line);
     if (this.text.value !== line.text) this.text.value = line.text;
     this.text.lang = line.language;
     this.complain(null, "");
     this.#grow();
   }
 
+  fillSpeaker(line) {
+    // Nobody, where it is not known who says the line.
+    if (this.speaker) this.speaker.value = line.speaker ?? "";
+  }
+
   focus(field, caret) {
     const element = this[field];
     element.focus();
-    if (field !== "text") element.select();
-    else element.setSelectionRange(caret ?? element.value.length, caret ?? element.value.length);
+    if (["start", "end"].includes(field)) element.select();
+    else if (field === "text") element.setSelectionRange(caret ?? element.value.length, caret ?? element.value.length);
   }
 
   complain(field, text) {

@@ -4,7 +4,7 @@ import { clock, heard } from "/static/edit_lines.js";
 import { COLOURS, Names } from "/static/names.js";
 import { t } from "/static/texts.js";
 
-const keyOf = (start, end, text) => `${Number(start)} ${Number(end)} ${text.trim()}`;
+const keyOf = ({ start, end, speaker = "" }, text) => `${Number(start)} ${Number(end)} ${speaker} ${text.trim()}`;
 
 export function wordsOf(row) {
   // The words in a row, with their times; none where the machine gave none.
@@ -54,11 +54,12 @@ export class Rows {
     // Show these lines. A row that shows one already stays, with its words.
     const there = new Map();
     for (const row of this.all) {
-      const key = keyOf(row.dataset.start, row.dataset.end, row.querySelector(".text").textContent);
+      const key = keyOf(row.dataset, row.querySelector(".text").textContent);
       there.set(key, [...(there.get(key) ?? []), row]);
     }
     const before = this.all;
-    this.all = lines.map((line) => there.get(keyOf(line.start_s, line.end_s, line.text))?.shift() ?? this.made(line));
+    const shown = ({ start_s, end_s, speaker, text }) => there.get(keyOf({ start: start_s, end: end_s, speaker }, text));
+    this.all = lines.map((line) => shown(line)?.shift() ?? this.made(line));
     const isAsBefore = before.length === this.all.length && before.every((row, at) => row === this.all[at]);
     if (!isAsBefore) this.list.replaceChildren(...this.all);
     if (!this.all.length && this.none) this.list.replaceChildren(this.none);
