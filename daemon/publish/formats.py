@@ -19,6 +19,7 @@ from daemon.publish.transcript import Transcript
 from daemon.publish.who import changes, lead, shares
 from daemon.store.records import Job
 from daemon.store.versions import MEASURES, Line, Version
+from daemon.voice import TURNS
 
 Renderer = Callable[[Transcript], str]
 """Always gives the same text for the same transcript, because what is published may be rendered again and compared."""
@@ -84,6 +85,9 @@ def transcript_of(
         version: The version that the segments are, if somebody has saved them.
         names: The names that people have given to speakers, by their labels.
     """
+    if version is not None:
+        # They are of what the machine heard, and somebody says otherwise.
+        stages = {name: found for name, found in stages.items() if name != TURNS}
     by_rules = spellings(job.options)
     spelling = by_rules if version is None else _as_it_is
     heard = in_order(segments, job.duration_s)

@@ -14,12 +14,9 @@ GAPS = re.compile(r"[\s\0-\x1f\x7f]+")
 
 
 def rttm(transcript: Transcript) -> str:
-    """Render a row for each turn; where turns are not known, or somebody has corrected the transcript, for each line.
-
-    Without anybody who is known, there is none.
-    """
+    """Render a row for each turn, or, where turns are not known, for each line; without anybody who is known, none."""
     recording = _field(os.path.splitext(os.path.basename(transcript.job.path))[0])
-    turns = transcript.stages.get(TURNS, ()) if transcript.version is None else ()
+    turns = transcript.stages.get(TURNS, ())
     spoken = [(turn["start_s"], turn["end_s"], 0, transcript.called(turn["speaker"])) for turn in turns]
     spoken = spoken or [
         (line.start_s, line.end_s, line.channel, transcript.name_of(line)) for line in transcript.segments

@@ -33,7 +33,7 @@ class Transcript:
     names: Mapping[str, str] = field(default_factory=dict)
     """The names that people have given to those who speak, by `Segment.speaker`."""
     recognized: Mapping[str, float] = field(default_factory=dict)
-    """By which cosine those were recognized whose name nobody has confirmed, likewise; only the JSON has it."""
+    """By which cosine those were recognized whose name nobody has confirmed, likewise; the JSON and the page tell."""
 
     @property
     def is_translated(self) -> bool:

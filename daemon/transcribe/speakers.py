@@ -14,7 +14,7 @@ from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.store.voices import ChunkLines
 from daemon.transcribe.active_job import ActiveJob
-from daemon.voice import Voice
+from daemon.voice import Turn, Voice
 
 INSTALL = "there is no speaker model {}: {}"
 FAILED_BEFORE = "its voices were not listened to because earlier attempts have failed"
@@ -115,7 +115,11 @@ class Speakers:
         who = {labels[label]: mean for label, mean in answer.means.items() if label in labels}
         # A voice that was only recognized is not added to those that are known: a mistake would feed on itself.
         names = {labels[label]: each for label, each in answer.recognized.items() if label in labels}
-        told = [replace(turn, speaker=labels[turn.speaker]) for turn in answer.turns if turn.speaker in labels]
+        told = [
+            Turn(round(turn.start_s, 3), round(turn.end_s, 3), labels[turn.speaker])
+            for turn in answer.turns
+            if turn.speaker in labels
+        ]
         self._store.tell_speakers(
             job_id, _labelled(said, labels), _labelled(english, labels), who, self._heard_with(), names, told
         )

@@ -101,8 +101,8 @@ def public(whole: Transcript) -> Transcript:
     """Return a transcript without what is of the house alone.
 
     That is: where the recording lies, what was left out and why, how words were spelled before, who has corrected it,
-    and which words somebody has told the model or had replaced. What remains of the options is how the text is laid
-    out.
+    whose voices are known, and which words somebody has told the model or had replaced. What remains of the options is
+    how the text is laid out.
     """
     job, options = whole.job, whole.job.options
     return replace(
@@ -118,6 +118,7 @@ def public(whole: Transcript) -> Transcript:
         ),
         suppressed=(),
         heard=[line.text for line in whole.segments],
+        recognized={},
         version=None if whole.version is None else replace(whole.version, author=""),
     )
 

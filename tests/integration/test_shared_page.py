@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from docx import Document
 from daemon.chunk import Options, Suppressed
 from daemon.clips import CLIPS
 from daemon.config.formats import FORMATS
+from daemon.publish.formats import rendered
 from daemon.web.guard import HEADERS, OF_SHARED
 from daemon.web.shared_page import public
 from tests.builders import segment, transcript
@@ -216,6 +218,14 @@ def test_names_and_texts_are_never_code(web: WebHouse, name: str) -> None:
 ])  # fmt: skip
 def test_a_model_in_a_folder_is_named_without_it(model: str | None, shown: str | None) -> None:
     assert public(transcript("hello", model=model)).job.model == shown
+
+
+def test_it_is_not_told_whose_voices_are_known() -> None:
+    line = segment("hello", speaker="S1")
+    known = replace(transcript("hello"), segments=[line], heard=["hello"], names={"S1": "Ada"}, recognized={"S1": 0.83})
+    assert b"recognized" in rendered(known, ("json",))["json"]
+    shown = rendered(public(known), ("json",))["json"]
+    assert b"recognized" not in shown and b"Ada" in shown
 
 
 def test_how_the_text_is_laid_out_stays() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.publish.formats import render
+from daemon.publish.formats import render, transcript_of
 from daemon.publish.rttm import rttm
 from daemon.publish.transcript import Transcript
 from daemon.store.versions import Version
@@ -35,9 +35,9 @@ def test_where_turns_are_known_each_has_a_row_instead() -> None:
 
 
 def test_what_somebody_has_corrected_has_a_row_for_each_line() -> None:
-    corrected = Transcript(
-        JOB, LINES, (), stages={"turns": SPOKEN}, version=Version(1, "", "", as_machine=False), names=NAMES
-    )
+    version = Version(1, "", "", as_machine=False)
+    corrected = transcript_of(JOB, LINES, stages={"turns": SPOKEN}, version=version, names=NAMES)
+    assert "turns" not in corrected.stages
     assert len(rttm(corrected).splitlines()) == len(LINES)
 
 

@@ -188,10 +188,12 @@ export class LineEditor {
 
   #say(speaker, name) {
     // Somebody else says the line.
-    const { at } = this;
-    if (this.commit())
-      this.#change(at, 1, [{ ...this.line, speaker }], { at, field: "speaker" }, t("{name} says the line.", { name }));
-    else this.fields.fillSpeaker(this.line);
+    if (!this.commit()) {
+      this.fields.fillSpeaker(this.line);
+      return;
+    }
+    const after = { at: this.at, field: "speaker" };
+    this.#change(this.at, 1, [{ ...this.line, speaker }], after, t("{name} says the line.", { name }));
   }
 
   // -- whole lines -------------------------------------------------------------------------------------------
