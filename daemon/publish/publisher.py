@@ -49,8 +49,7 @@ def publish_job(store: Store, job: Job, stages: Sequence[StageProgress] = ()) ->
     # What was exported earlier is ours as well, and is to say the same as the rest.
     written = set(store.output_formats(job.id))
     formats = {*job.options.formats, *written - {LIVE}}
-    found = {stage.name: stage for stage in (*store.stages(job.id).values(), *stages)}
-    warning = _publish(store, job, _rendered(store, job, list(found.values()), formats), readers, stages)
+    warning = _publish(store, job, _rendered(store, job, formats, stages), readers, stages)
     if LIVE in written:
         withdraw_so_far(store, job.id)
     return warning
@@ -157,12 +156,14 @@ def export_job(store: Store, job: Job, formats: Collection[str]) -> str | None:
     readers = None
     with suppress(RecordingGone):
         readers = _readers(job)
-    stages = list(store.stages(job.id).values())
-    return _publish(store, job, _rendered(store, job, stages, formats), readers)
+    return _publish(store, job, _rendered(store, job, formats), readers)
 
 
-def _rendered(store: Store, job: Job, stages: Sequence[StageProgress], formats: Collection[str]) -> dict[str, bytes]:
-    results = {stage.name: stage.result for stage in stages}
+def _rendered(
+    store: Store, job: Job, formats: Collection[str], finished: Sequence[StageProgress] = ()
+) -> dict[str, bytes]:
+    """Render a transcript with what its stages have found: as it is stored, and of those that have just finished."""
+    results = {stage.name: stage.result for stage in (*store.stages(job.id).values(), *finished)}
     return rendered(stored_transcript(store, job, results), formats)
 
 

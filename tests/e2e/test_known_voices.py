@@ -86,6 +86,10 @@ def test_who_was_named_is_recognized_and_forgotten(make_daemon: MakeDaemon) -> N
     assert "(recognized, 0." in daemon.run("speakers", "list", "2").stdout
     assert daemon.run("speakers", "list").stdout.startswith("Ada: 1 recordings, since 20")
 
+    assert daemon.run("jobs", "retry", "1").returncode == 0
+    assert daemon.once() == 0
+    assert names(daemon, "monday.wav") == {"Ada", "Bob"}, "both are known"
+
     asked = "SELECT embedding FROM known_voices WHERE name = ? UNION SELECT embedding FROM speakers WHERE name = ?"
     ada, bob = ([each for (each,) in daemon.query(asked, name, name)] for name in ("Ada", "Bob"))
     assert len(ada) >= 2 and all(left(daemon, each) for each in (*ada, *bob))
