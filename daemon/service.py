@@ -24,9 +24,10 @@ from daemon.monitor.notifications import is_known
 from daemon.monitor.sampling import Monitor
 from daemon.monitor.sources import Sources
 from daemon.once import Once
+from daemon.processes.cluster import Cluster
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.limits import check_limits
-from daemon.processes.load_order import load_order, orders_elsewhere, setup_of
+from daemon.processes.load_order import join_order, load_order, order_on_cluster, orders_elsewhere, setup_of
 from daemon.processes.model_pools import ModelPools
 from daemon.processes.website import Website
 from daemon.publish.relocation import take_along
@@ -226,14 +227,21 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         tuner = parts.enter_context(
             closing(Autotuner(store, engines.main, setup, untried=known is None and once_s is None))
         )
-        children, pauses = Children(engines, decoders, tuner), Pauses(store, settings.jobs.between, wakeup)
+        cluster = parts.enter_context(closing(_cluster(settings, engines))) if settings.cluster.address else None
+        children, pauses = Children(engines, decoders, tuner, cluster), Pauses(store, settings.jobs.between, wakeup)
         counters, resolver = counters_of(history), Resolver(settings)
         dispatcher = Dispatcher(store, children, pauses, wakeup, resolver, counters)
         scanner = parts.enter_context(closing(Scanner(resolver, store, wakeup, partial(take_along, store))))
         postman = parts.enter_context(closing(Postman(store, resolver, take_along)))
         maintenance = parts.enter_context(closing(Maintenance(settings, config_file, history, dispatcher)))
         website = parts.enter_context(closing(Website(config_file, settings.web.listen if once_s is None else "")))
-        sources = Sources((engines, decoders, tuner, website), scanner, pauses, maintenance)
+        sources = Sources(
+            (engines, decoders, tuner, website, *([] if cluster is None else [cluster])),
+            scanner,
+            pauses,
+            maintenance,
+            None if cluster is None else cluster.machines,
+        )
         monitor = parts.enter_context(closing(Monitor(settings, history, counters, sources)))
         liveness = liveness_of(settings.monitor, dispatcher, scanner, monitor)
         if address := settings.monitor.prometheus:
@@ -257,7 +265,18 @@ def _pick_up(store: Store, settings: Settings) -> None:
 
 def _engines(settings: Settings, known: Parallelism | None) -> ModelPools:
     order = load_order(settings.model, known, settings.languages)
-    return ModelPools(order, settings.folder_models, settings.model.unload_seconds, orders_elsewhere(settings))
+    return ModelPools(
+        order,
+        settings.folder_models,
+        settings.model.unload_seconds,
+        orders_elsewhere(settings),
+        order_on_cluster(settings),
+    )
+
+
+def _cluster(settings: Settings, engines: ModelPools) -> Cluster:
+    falls_back = settings.cluster.fallback == "local" and not settings.has_engine_here
+    return Cluster(join_order(settings), engines.main, falls_back=falls_back)
 
 
 def _migrate(path: Path) -> None:

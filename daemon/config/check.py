@@ -198,9 +198,9 @@ def _secret_files(key: str, engine: EngineElsewhere) -> Iterator[Problem]:
 
 def _without_engine_here(settings: Settings) -> Iterator[Problem]:
     nowhere = f"nothing here could load it, as model.device is {NO_DEVICE!r}; the servers of [[engines]] have theirs"
-    if not settings.engines:
-        reason = f"{NO_DEVICE!r} is for machines whose engines are elsewhere, and there is no table [[engines]]"
-        yield Problem("model.device", reason, ("engines",))
+    if not settings.engines and not settings.cluster.address:
+        reason = f"{NO_DEVICE!r} is for machines whose engines are elsewhere, and there is no [[engines]] or [cluster]"
+        yield Problem("model.device", reason, ("engines", "cluster.address"))
     for index, watch in enumerate(settings.watch):
         if watch.model:
             yield Problem(f"watch[{index}].model", nowhere, ("model.device",))

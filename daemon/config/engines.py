@@ -14,6 +14,8 @@ NO_DEVICE = "none"
 """The `model.device` of a machine on which no engine runs; those of `[[engines]]` do."""
 ELSEWHERE = "elsewhere"
 """How models of `[[engines]]` are told from those of this machine; nothing that `model.engine` can name."""
+LOCAL, AUTO = "local", "auto"
+"""Addresses of a cluster: one that is started here for the daemon alone; the one that this machine is part of."""
 ELSEWHERE_MODULE = "daemon.engine.elsewhere.loader"
 
 CTRANSLATE2, ONNXRUNTIME = "ctranslate2", "onnxruntime"

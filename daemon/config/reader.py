@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from daemon.chunk import BESIDE
 from daemon.config.check import KnownAddress, check
+from daemon.config.cluster import Cluster
 from daemon.config.elsewhere import EngineElsewhere
 from daemon.config.paths import expanded, located
 from daemon.config.settings import SQLITE_PREFIX, Hooks, Model, Settings, SpeakerModel, Watch
@@ -133,6 +134,12 @@ def _engine(engine: EngineElsewhere, base: Path) -> EngineElsewhere:
     return engine.model_copy(update={key: str(base / name) for key, name in files.items() if name})
 
 
+def _cluster(cluster: Cluster, base: Path) -> Cluster:
+    if not cluster.token_file:
+        return cluster
+    return cluster.model_copy(update={"token_file": str(base / cluster.token_file)})
+
+
 def _speaker_model(speakers: SpeakerModel, base: Path) -> SpeakerModel:
     """Return the table with its model as an absolute path, if that is a file."""
     if not speakers.model.endswith(SUFFIX):
@@ -162,6 +169,7 @@ def _absolute(settings: Settings, base: Path) -> Settings:
             ),
             "model": _model(_located(settings.model, "name", base), base),
             "engines": tuple(_engine(engine, base) for engine in settings.engines),
+            "cluster": _cluster(settings.cluster, base),
             "speakers": _speaker_model(settings.speakers, base),
             "languages": {code: _located(language, "model", base) for code, language in settings.languages.items()},
             "monitor": settings.monitor.model_copy(update={"log_file": base / settings.monitor.log_file}),

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from daemon.chunk import BESIDE, OFF
 from daemon.config.alert_rules import BY_NAME, default_limit
+from daemon.config.cluster import Cluster
 from daemon.config.elsewhere import EngineElsewhere
 from daemon.config.engines import NO_DEVICE, WHISPER, module_of
 from daemon.config.hints import Hotwords, Prompt, Replace, SuppressWords
@@ -279,6 +280,7 @@ class Settings(Table):
     database: Database = Database()
     model: Model = Model()
     engines: Annotated[tuple[EngineElsewhere, ...], Tuple] = ()
+    cluster: Cluster = Cluster()
     languages: dict[LanguageCode, Language] = Field(default_factory=dict)
     speakers: SpeakerModel = SpeakerModel()
     vad: Vad = Vad()

@@ -46,7 +46,8 @@ class Reader:
 
     def __init__(self, gpus: Collection[Gpu] = ()) -> None:
         self._before = tuple(gpus)
-        self._expected = {gpu.subject for gpu in gpus}
+        self._expected = {gpu.subject for gpu in gpus if not gpu.node}
+        self._on_cluster = {gpu.subject for gpu in gpus if gpu.node}
         self._known: set[tuple[str, str]] = set()
         """(rule, subject) pairs that could be read once."""
         self._restarts: list[tuple[float, Mapping[str, int]]] = []
@@ -91,7 +92,8 @@ class Reader:
             yield Reading(rule.name, subject, value, enough, limits.get(subject))
 
     def _gpus(self, sample: Sample) -> Iterator[Reading]:
-        self._expected |= {gpu.subject for gpu in sample.probe.gpus}
+        self._expected |= {gpu.subject for gpu in sample.probe.gpus if not gpu.node}
+        self._on_cluster |= {gpu.subject for gpu in sample.probe.gpus if gpu.node}
         there = {gpu.subject for gpu in sample.probe.gpus}
         failed = sample.probe.error is not None
         if failed or self._expected:
@@ -105,6 +107,10 @@ class Reader:
             # A sensor that never gave a value is just unknown; one that stops giving values is a fault.
             lost = any(value is None and (name, subject) in self._known for name, value in values.items())
             yield Reading("probe_failing", subject, float(lost) if subject in there else None)
+        # Machines of a cluster come and go; one that is gone is not hot.
+        for subject in sorted(self._on_cluster):
+            for name, found in figures.items():
+                yield Reading(name, subject, found.get(subject) if subject in there else 0.0)
 
     def _restarted(self, restarts: Mapping[str, int], now: float) -> Iterator[Reading]:
         """Yield the restarts within the window: one of a watcher raises an alert, for a child it takes several."""

@@ -19,11 +19,14 @@ class Gpu:
     temperature_c: float | None = None
     power_w: float | None = None
     throttle: tuple[str, ...] = ()
+    node: str = ""
+    """The machine of the cluster that it is in; "" for this one."""
 
     @property
     def subject(self) -> str:
         """Its name in alerts. It has the UUID, because the index may change when another GPU disappears."""
-        return f"{self.name} {self.uuid[:12]}" if self.uuid.startswith("GPU-") else f"{self.name} #{self.index}"
+        own = f"{self.name} {self.uuid[:12]}" if self.uuid.startswith("GPU-") else f"{self.name} #{self.index}"
+        return f"{self.node}: {own}" if self.node else own
 
     @property
     def memory_percent(self) -> float | None:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from daemon.monitor.alerts import AlertBook, or_none
 from daemon.monitor.counters import Counters
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.host import HostProbe
+from daemon.monitor.machines import gpus_of
 from daemon.monitor.metrics_log import Lines
 from daemon.monitor.notifications import Notifier
 from daemon.monitor.readings import Reader, configured
@@ -30,6 +32,15 @@ TEMPERATURE = "temperature"
 """The cause of the pause while a GPU is too hot."""
 CLOCK_STEP_INTERVALS = 1.5
 """A gap between two looks counts for at most this many intervals: a suspended machine has not been hot meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hot:
+    """A GPU that is too hot."""
+
+    node: str
+    """The machine of the cluster that it is in; "" for this one."""
+    why: str
 
 
 class Monitor:
@@ -61,7 +72,7 @@ class Monitor:
         self._host_probe = HostProbe([*roots, settings.database_path.parent])
         self._reader = Reader(_gpus_of(history.last_detail()))
         self._pause_c, self._resume_c = monitor.gpu_temperature_pause_c, monitor.resume_c
-        self._hot: dict[str, str] = {}
+        self._hot: dict[str, _Hot] = {}
         self._lines = Lines(monitor.log_file)
         rules, before = configured(monitor), history.open_alerts()
 
@@ -148,6 +159,8 @@ class Monitor:
 
     def _sample(self, elapsed_s: float) -> Sample:
         probe, sources = self._gpu_probe(), self._sources
+        if sources.machines is not None:
+            probe = replace(probe, gpus=probe.gpus + gpus_of(sources.machines.probes))
         return Sample(
             sampled_at=timestamp(),
             probe=probe,
@@ -208,23 +221,33 @@ class Monitor:
         return waited_s
 
     def _pauses(self, probe: Probe) -> None:
-        """Pause while a GPU is too hot; one that was, and cannot be read now, is taken to be hot still."""
+        """Pause while a GPU is too hot; one that was, and cannot be read now, is taken to be hot still.
+
+        One on a machine of a cluster holds up that machine alone.
+        """
         if not self._pause_c:
             return
-        there = {gpu.subject: gpu.temperature_c for gpu in probe.gpus}
-        for subject, temperature in there.items():
+        there = {gpu.subject: gpu for gpu in probe.gpus}
+        for subject, gpu in there.items():
+            temperature = gpu.temperature_c
             if temperature is not None and temperature >= self._pause_c:
-                self._hot[subject] = f"{subject} is at {temperature:.0f} °C; goes on at {self._resume_c:g}"
+                why = f"{subject} is at {temperature:.0f} °C; goes on at {self._resume_c:g}"
+                self._hot[subject] = _Hot(gpu.node, why)
             elif subject in self._hot and temperature is None:
-                self._hot[subject] = f"{subject} was too hot and its temperature cannot be read"
+                self._hot[subject] = _Hot(gpu.node, f"{subject} was too hot and its temperature cannot be read")
             elif temperature is not None and temperature <= self._resume_c:
                 self._hot.pop(subject, None)
         if probe.error is None:
-            self._hot = {subject: why for subject, why in self._hot.items() if subject in there}
-        if self._hot:
-            self._sources.pauses.hold(TEMPERATURE, "; ".join(self._hot.values()))
+            self._hot = {subject: hot for subject, hot in self._hot.items() if subject in there}
+        if here := [hot.why for hot in self._hot.values() if not hot.node]:
+            self._sources.pauses.hold(TEMPERATURE, "; ".join(here))
         else:
             self._sources.pauses.release(TEMPERATURE)
+        if self._sources.machines is not None:
+            too_hot = {hot.node: hot.why for hot in self._hot.values() if hot.node}
+            for node in too_hot.keys() - self._sources.machines.too_hot:
+                log.warning("%s does nothing for now: %s", node, too_hot[node])
+            self._sources.machines.too_hot = frozenset(too_hot)
 
 
 def _gpus_of(detail: Mapping[str, Any]) -> list[Gpu]:

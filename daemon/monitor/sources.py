@@ -55,6 +55,17 @@ class ModelCache(Protocol):
         """Their size; None before it was measured."""
 
 
+class Machines(Protocol):
+    """The machines of a cluster."""
+
+    @property
+    def probes(self) -> Mapping[str, str]:
+        """By machine, what the probe of its GPUs last said."""
+
+    too_hot: frozenset[str]
+    """Those that are to do nothing until they have cooled down."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where the monitor looks, besides the machine."""
@@ -63,6 +74,7 @@ class Sources:
     folders: Folders
     pauses: Pauses
     models: ModelCache
+    machines: Machines | None = None
 
     def restarts(self) -> dict[str, int]:
         """Return name -> restarts of children, and of watchers as `watcher:FOLDER`, since the daemon's start."""

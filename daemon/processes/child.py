@@ -34,40 +34,22 @@ class ChildDied(Exception):
     """The child's end of the connection is gone, or it stalls in the middle of a message."""
 
 
-class Child:
-    """A spawned process that runs one module and talks over a socket pair.
-
-    Only this object and the child hold the two ends, so the child sees the daemon's death as the end of
-    the connection, and the daemon sees the child's.
+class Peer:
+    """The daemon's end of a connection to a process that it has started, or to an engine on another machine.
 
     Args:
-        module: its `main` is called with the child's end of the connection.
+        conn: The connection, which only this object holds.
     """
 
-    def __init__(self, module: str) -> None:
-        ours, theirs = socket.socketpair()
-        stall = struct.pack("ll", STALL_S, 0)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "daemon.processes.bootstrap", module, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=environment(),
-                # Ctrl-C in a terminal is for the daemon, which then ends its children in order.
-                start_new_session=True,
-            )
-        self._conn = Wire(ours.detach())
+    def __init__(self, conn: Wire) -> None:
+        self._conn = conn
         self.deadline: float | None = None
         self.unheard = False
         """A message to it was lost; it cannot be spoken to any more, and its last order is not to blame."""
         self._hung_up = False
 
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
+    def __str__(self) -> str:
+        raise NotImplementedError
 
     def fileno(self) -> int:
         """Return the descriptor of the daemon's end, for `wait`."""
@@ -75,11 +57,8 @@ class Child:
 
     @property
     def rss_bytes(self) -> int:
-        """Its resident memory; 0 once it has ended."""
-        try:
-            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE_BYTES
-        except (OSError, IndexError):
-            return 0
+        """Its resident memory; 0 once it has ended, or where that is not known."""
+        return 0
 
     def send(self, message: object, fd: int | None = None) -> None:
         """Send a message, and a descriptor after it.
@@ -90,7 +69,7 @@ class Child:
         try:
             self._conn.send(message)
             if fd is not None:
-                send_handle(self._conn, fd, self.pid)
+                send_handle(self._conn, fd, os.getpid())
         except OSError as error:
             self.unheard = True
             raise ChildDied(str(error)) from error
@@ -99,7 +78,7 @@ class Child:
         """Return the next message, which must be on its way.
 
         Raises:
-            ChildDied: the child is gone or overdue, or what it says is not a message of the protocol.
+            ChildDied: the other end is gone or overdue, or what it says is not a message of the protocol.
         """
         if self.overdue:
             raise ChildDied("no answer within its time")
@@ -108,6 +87,31 @@ class Child:
         except (OSError, EOFError, Unreadable) as error:
             self._hung_up = isinstance(error, EOFError | ConnectionResetError)
             raise ChildDied(str(error)) from error
+
+    def pass_on(self, pickled: bytes, beside: Sequence[bytes]) -> None:
+        """Send a message that is packed already.
+
+        Raises:
+            ChildDied
+        """
+        try:
+            self._conn.pass_on(pickled, beside)
+        except OSError as error:
+            self.unheard = True
+            raise ChildDied(str(error)) from error
+
+    def receive_packed(self) -> tuple[bytes, list[bytes]]:
+        """Return the next message, which must be on its way, as a pickle and what is beside it: for somebody else.
+
+        Raises:
+            ChildDied: the other end is gone, or says too much.
+        """
+        try:
+            pickled, beside = self._conn.receive(lambda pickled, beside: (pickled, beside), MESSAGE_MAX_BYTES)
+        except (OSError, EOFError) as error:
+            self._hung_up = True
+            raise ChildDied(str(error)) from error
+        return pickled, beside
 
     @property
     def overdue(self) -> bool:
@@ -120,6 +124,61 @@ class Child:
             return self._conn.poll()
         except OSError:
             return False
+
+    def end(self, *, gently: bool = False) -> str:  # noqa: ARG002
+        """Close the connection, and say how the other end has ended."""
+        with suppress(OSError):
+            self._conn.close()
+        return "connection closed"
+
+
+def connected() -> tuple[Wire, socket.socket]:
+    """Return the daemon's end of a new connection, and the other one."""
+    ours, theirs = socket.socketpair()
+    stall = struct.pack("ll", STALL_S, 0)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
+    return Wire(ours.detach()), theirs
+
+
+class Child(Peer):
+    """A spawned process that runs one module and talks over a socket pair.
+
+    Only this object and the child hold the two ends, so the child sees the daemon's death as the end of
+    the connection, and the daemon sees the child's.
+
+    Args:
+        module: its `main` is called with the child's end of the connection.
+    """
+
+    def __init__(self, module: str) -> None:
+        ours, theirs = connected()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "daemon.processes.bootstrap", module, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=environment(),
+                # Ctrl-C in a terminal is for the daemon, which then ends its children in order.
+                start_new_session=True,
+            )
+        super().__init__(ours)
+
+    def __str__(self) -> str:
+        return str(self.pid)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def rss_bytes(self) -> int:
+        """Its resident memory; 0 once it has ended."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE_BYTES
+        except (OSError, IndexError):
+            return 0
 
     def end(self, *, gently: bool = False) -> str:
         """End the process and say how it ended. Closing the connection alone ends a healthy child.
@@ -147,10 +206,10 @@ class ChildPool(Protocol[Event]):
     """Children of one kind, as the loop that waits for all of them sees them."""
 
     @property
-    def children(self) -> Sequence[Child]:
+    def children(self) -> Sequence[Peer]:
         """Return the children whose messages and deaths are to be waited for."""
 
-    def receive(self, child: Child) -> Event | None:
+    def receive(self, child: Peer) -> Event | None:
         """Take what a child has to say, or its end; None if the pool has dealt with it alone.
 
         A child that is gone, overdue or makes no sense is ended here, and is an event like any other.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from daemon.errors import Unavailable
-from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
+from daemon.processes.child import START_ATTEMPTS, Child, ChildDied, Peer
 from daemon.processes.protocol import (
     Close,
     DecoderReady,
@@ -181,7 +181,7 @@ class DecoderPool:
         if not self._worked and self.may_start:
             self.warm_up()
 
-    def receive(self, child: Child) -> DecoderEvent | None:
+    def receive(self, child: Peer) -> DecoderEvent | None:
         """Return the next answer of a child, or None if it has just become ready.
 
         A child that died, or must be ended because it is overdue, gives LostRecordings.

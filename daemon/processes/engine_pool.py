@@ -2,17 +2,19 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
 from daemon.chunk import Chunk
-from daemon.config.engines import NO_DEVICE
+from daemon.config.engines import NO_DEVICE, qualified
 from daemon.config.parallelism import Parallelism
 from daemon.errors import ANOTHER_CTRANSLATE2, ASK_THE_DOCTOR, Unavailable
 from daemon.processes import ahead
-from daemon.processes.child import START_ATTEMPTS, Child, ChildDied
+from daemon.processes.child import START_ATTEMPTS, Child, ChildDied, Peer
+from daemon.processes.cluster_protocol import EngineEnded, Place
 from daemon.processes.engine import BatchEnded, Engine, EngineEvent, EngineReady, LostBatches
+from daemon.processes.engines import Engines
 from daemon.processes.protocol import BatchDone, BatchFailed, Downloading, LoadModel, Ready, RunBatch, Unready
 
 log = logging.getLogger(__name__)
@@ -28,19 +30,13 @@ DOWNLOAD_LOG_S = 60.0
 RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
 """Wait before the first, second … restart in a row. One that has heard its clip right starts again at the first: its
 device works, and whatever ends it then is a recording, which pays."""
-RECYCLE_CHUNKS = 50_000
-"""After this many (some 200 hours of speech) an engine is replaced between batches, whatever it looks like."""
-SETTLED_CHUNKS = 32
-"""Chunks after which an engine's buffers have their size; what it grows from then on is a leak."""
-RECYCLE_GROWTH_BYTES = 1 << 30
-"""An engine that has grown by this, and to twice what it had, is replaced between batches."""
 LOADING_DIED = f"{ASK_THE_DOCTOR}; on CUDA, {ANOTHER_CTRANSLATE2}"
 LOADING_KILLED = "the kernel does so when memory runs out, as dmesg says; take a smaller model, or fewer workers"
 CANARY_LEAST = 0.8
 """Share of the words of its clip that an engine must hear again: sums on a GPU may round differently."""
 
 
-class EnginePool:
+class EnginePool(Engines):
     """Engines of one model on the configured devices, and those elsewhere that work beside them.
 
     Args:
@@ -48,107 +44,63 @@ class EnginePool:
         called: what the monitor calls an engine, before the name of its device.
         canary: what an engine of this model had heard in its clip when it was loaded before.
         elsewhere: what the engines elsewhere are told.
+        on_cluster: what engines on machines of a cluster are told, but for their device.
     """
 
     def __init__(
-        self, load: LoadModel, called: str = "engine", canary: str | None = None, elsewhere: Sequence[LoadModel] = ()
+        self,
+        load: LoadModel,
+        called: str = "engine",
+        canary: str | None = None,
+        elsewhere: Sequence[LoadModel] = (),
+        on_cluster: LoadModel | None = None,
     ) -> None:
-        self._load = load
-        self._called = called
         name, _, indices = load.device.partition(":")
         first, *others = [f"{name}:{index}" for index in indices.split(",")] if indices else [name]
         devices = () if first == NO_DEVICE else (first, *others)
-        self.engines = [*(Engine(replace(load, device=device)) for device in devices), *map(Engine, elsewhere)]
+        here = (Engine(replace(load, device=device)) for device in devices)
+        super().__init__([*here, *map(Engine, elsewhere)], called, canary)
+        self._load = load
+        self._on_cluster = on_cluster or load
         self._next_batch = 1
         self._download_logged_s = -DOWNLOAD_LOG_S
-        self.canary = canary
-        """What the first engine of this machine that was ready had heard; None until then."""
-
-    @property
-    def children(self) -> list[Child]:
-        """The children that live."""
-        return [engine.child for engine in self.engines if engine.child is not None]
-
-    @property
-    def processes(self) -> list[tuple[str, int]]:
-        """(name, process id) of the children, for the monitor's thread."""
-        return [
-            (f"{self._called} {each.load.device}", child.pid) for each in list(self.engines) if (child := each.child)
-        ]
-
-    @property
-    def restarts(self) -> dict[str, int]:
-        """Deaths of each engine since the daemon's start, for the monitor's thread."""
-        return {f"{self._called} {each.load.device}": each.restarts for each in list(self.engines)}
-
-    @property
-    def here(self) -> list[Engine]:
-        """The engines of this machine."""
-        return [engine for engine in self.engines if not engine.is_elsewhere]
-
-    @property
-    def ready_here(self) -> Ready | None:
-        """What one of the engines of this machine says of itself, once one is ready."""
-        return next((engine.ready for engine in self.here if engine.ready is not None), None)
-
-    @property
-    def ready(self) -> Ready | None:
-        """What one of the engines says of itself, once one is ready; one of this machine, if there is one.
-
-        What they make together is made on the device of each kind: `cpu, gpubox:8642`. Those elsewhere say nothing
-        before one of this machine has been ready: only then it is known what they have to share.
-        """
-        if self.canary is None and 0 < len(self.here) < len(self.engines):
-            return None
-        elsewhere = (each.ready for each in self.engines if each.is_elsewhere)
-        found = [ready for ready in (self.ready_here, *elsewhere) if ready is not None]
-        if len(found) < 2:
-            return found[0] if found else None
-        return replace(found[0], device=", ".join(ready.device for ready in found))
-
-    @property
-    def trouble(self) -> str:
-        """Why no engine is ready, where there are only those elsewhere and one has said so; else ""."""
-        is_well = self.here or self.ready is not None
-        return "" if is_well else next((engine.trouble for engine in self.engines if engine.trouble), "")
-
-    @property
-    def download(self) -> Downloading | None:
-        """How far an engine is that downloads the model; None while none does. For any thread."""
-        return next((each for engine in list(self.engines) if (each := engine.download) is not None), None)
-
-    @property
-    def lost(self) -> bool:
-        """Whether no engine is ready, and each has ended again and again while it loaded."""
-        return all(engine.ready is None and engine.deaths >= START_ATTEMPTS for engine in self.engines)
-
-    @property
-    def in_flight(self) -> int:
-        """How many batches the engines have."""
-        return sum(len(engine.batches) for engine in self.engines)
-
-    @property
-    def capacity(self) -> int:
-        """How many chunks all workers compute on at once; 0 before an engine is ready."""
-        workers = self.ready_here.workers if self.ready_here is not None else 0
-        elsewhere = sum(engine.workers * engine.batch_size for engine in self.engines if engine.is_elsewhere)
-        return workers * sum(engine.batch_size for engine in self.here) + elsewhere
 
     def keep_alive(self) -> None:
         """Start every engine that does not live and whose wait is over; replace one that is due for it and idle."""
-        for engine in self.engines:
+        for engine in list(self.engines):
+            if engine.leaving and not engine.batches:
+                self._retire(engine)
+                self.engines.remove(engine)
+                continue
             if engine.held_until is not None and time.monotonic() >= engine.held_until:
                 engine.held_until = None
             if engine.recycle and not engine.batches and engine.child is not None:
-                log.info("engine %d is replaced after %d chunks", engine.child.pid, engine.chunks_run)
+                log.info("engine %s is replaced after %d chunks", engine.child, engine.chunks_run)
                 self._retire(engine)
             if engine.child is None and time.monotonic() >= engine.restart_at:
-                engine.child = ahead.take(engine.load.engine) or Child(MODULE)
+                engine.child = engine.attach() if engine.attach else ahead.take(engine.load.engine) or Child(MODULE)
                 engine.child.deadline = time.monotonic() + LOAD_DEADLINE_S
                 try:
                     engine.child.send(engine.load)
                 except ChildDied as error:
                     log.debug("engine does not listen: %s", error)
+
+    def offer(self, place: Place, attach: Callable[[], Peer]) -> None:
+        """Have an engine at a place of a cluster; `attach` has it started there."""
+        self.engines.append(Engine(replace(self._on_cluster, device=place.device), place, attach))
+
+    def withdraw(self, number: int) -> None:
+        """Do without an engine whose place is gone, once it has said what became of its batches."""
+        for engine in self.engines:
+            engine.leaving |= engine.place is not None and engine.place.number == number
+
+    def stand_in(self, *, wanted: bool) -> None:
+        """Have an engine of this machine, which has none otherwise, work while the cluster is away."""
+        now = [engine for engine in self.engines if engine.stands_in and not engine.leaving]
+        if wanted and not now:
+            self.engines.append(Engine(replace(self._load, device="auto"), stands_in=True))
+        for engine in [] if wanted else now:
+            engine.leaving = True
 
     def run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
         """Hand a batch to a ready engine; the answer is BatchDone, BatchFailed or LostBatches."""
@@ -162,7 +114,7 @@ class EnginePool:
         except ChildDied as error:
             log.debug("engine does not listen: %s", error)
 
-    def receive(self, child: Child) -> EngineEvent | None:
+    def receive(self, child: Peer) -> EngineEvent | None:
         """Return what an engine has to say, or LostBatches if it died or must be ended because it is overdue.
 
         Raises:
@@ -172,20 +124,22 @@ class EnginePool:
         try:
             answer = child.receive()
         except ChildDied as error:
-            return self.kill(engine, str(error) or "connection lost")
+            return self.kill(engine, str(error) or "connection lost", by_itself=engine.place is None or child.overdue)
         match answer:
+            case EngineEnded(how, by_itself):
+                return self.kill(engine, how, by_itself=by_itself)
             case Ready():
                 return self._loaded(engine, answer)
             case Downloading():
                 self._downloads(engine, answer)
                 return None
-            case Unready() if self.canary is None and not engine.is_elsewhere:
+            case Unready() if self.canary is None and engine.is_needed:
                 self._retire(engine)
                 raise Unavailable(answer.message, answer.hint)
             case Unready():
-                way_out = f"; {answer.hint}" if answer.hint and engine.is_elsewhere else ""
+                way_out = f"; {answer.hint}" if answer.hint and not engine.is_here else ""
                 engine.trouble = f"{answer.message}{way_out}"
-                log.error("engine on %s cannot load: %s", engine.load.device, engine.trouble)
+                log.error("engine on %s cannot load: %s", engine.name, engine.trouble)
                 self._retire(engine)
                 self._wait(engine)
                 return None
@@ -196,21 +150,27 @@ class EnginePool:
     def shrink(self, engine: Engine, batch_size: int) -> None:
         """Give an engine no more than so many chunks at once from now on: its memory holds no more."""
         engine.batch_size = max(1, batch_size)
-        log.warning("out of memory on %s: batches of %d from now on", engine.load.device, engine.batch_size)
+        log.warning("out of memory on %s: batches of %d from now on", engine.name, engine.batch_size)
 
-    def kill(self, engine: Engine, why: str) -> LostBatches:
+    def kill(self, engine: Engine, why: str, *, by_itself: bool = True) -> LostBatches:
         """End an engine's process; it is started again after a while.
+
+        Args:
+            engine: whose process it is.
+            why: for the log.
+            by_itself: whether it may have been what it was given, and not its machine, or the way to it.
 
         Raises:
             Unavailable: it died while loading, again and again, and never was ready.
         """
         assert engine.child is not None
-        pid, how = engine.child.pid, engine.child.end()
+        called, how = str(engine.child), engine.child.end()
         # One that only passes chunks on dies of none, unless it does so again.
         may_be_to_blame = not engine.is_elsewhere or all(batch[0].alone for batch in engine.batches.values())
-        lost = LostBatches(tuple(engine.batches.values()), how, blamed=may_be_to_blame and not engine.child.unheard)
-        log.warning("engine %d on %s died (%s; %s)", pid, engine.load.device, how, why)
-        is_hopeless = self.canary is None and not engine.is_elsewhere
+        may_be_to_blame = may_be_to_blame and by_itself and not engine.child.unheard
+        lost = LostBatches(tuple(engine.batches.values()), how, blamed=may_be_to_blame)
+        log.warning("engine %s on %s died (%s; %s)", called, engine.name, how, why)
+        is_hopeless = self.canary is None and engine.is_needed
         if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and is_hopeless:
             raise Unavailable(
                 f"the engine on {engine.load.device} died {START_ATTEMPTS} times while loading ({how})",
@@ -260,20 +220,6 @@ class EnginePool:
         engine.deaths += 1
         engine.restarts += 1
 
-    def _check_growth(self, engine: Engine, chunks: int) -> None:
-        """Count what an engine has done, and see whether it has grown."""
-        assert engine.child is not None
-        engine.chunks_run += chunks
-        has_bytes = engine.child.rss_bytes
-        if engine.chunks_run <= SETTLED_CHUNKS or not engine.settled_bytes:
-            engine.settled_bytes = has_bytes
-        grown_bytes = has_bytes - engine.settled_bytes
-        if grown_bytes > max(RECYCLE_GROWTH_BYTES, engine.settled_bytes):
-            log.warning("engine %d has grown by %d MB", engine.child.pid, grown_bytes >> 20)
-            engine.recycle = True
-        elif engine.chunks_run >= RECYCLE_CHUNKS:
-            engine.recycle = True
-
     def _batch_ended(self, engine: Engine, answer: BatchDone | BatchFailed) -> BatchEnded | LostBatches:
         chunks = engine.batches.get(answer.batch_id, ())
         if not chunks or (isinstance(answer, BatchDone) and len(answer.results) != len(chunks)):
@@ -281,7 +227,7 @@ class EnginePool:
         if isinstance(answer, BatchDone):
             engine.batch_s = answer.run_s
             engine.deaths = 0
-            self._check_growth(engine, len(chunks))
+            engine.recycle = engine.has_grown(len(chunks)) or engine.recycle
         elif answer.away:
             self._goes_away(engine, answer)
         del engine.batches[answer.batch_id]
@@ -291,16 +237,20 @@ class EnginePool:
     def _goes_away(self, engine: Engine, answer: BatchFailed) -> None:
         """Give an engine elsewhere nothing for a while: as long as it asks for, or until it is found to work again."""
         if answer.wait_s:
-            log.info("engine on %s is left alone for %.0f s: %s", engine.load.device, answer.wait_s, answer.message)
+            log.info("engine on %s is left alone for %.0f s: %s", engine.name, answer.wait_s, answer.message)
             engine.held_until = time.monotonic() + answer.wait_s
         elif not engine.recycle:
-            log.warning("engine on %s is away: %s; its chunks go out again", engine.load.device, answer.message)
+            log.warning("engine on %s is away: %s; its chunks go out again", engine.name, answer.message)
             engine.recycle = True
             self._wait(engine)
 
     def _loaded(self, engine: Engine, ready: Ready) -> EngineReady | LostBatches:
         if engine.is_elsewhere:
             return self._found_elsewhere(engine, ready)
+        if engine.place is not None:
+            # Its folder may have another name there, and its device is one of many.
+            model = qualified(self._on_cluster.models, self._on_cluster.engine)
+            ready = replace(ready, model=model, device=engine.name)
         if self.canary is not None and not heard_again(self.canary, ready.canary):
             log.error("engine on %s hears %r, not %r", ready.device, ready.canary, self.canary)
             return self.kill(engine, "it no longer hears what is said in its clip")
@@ -318,8 +268,9 @@ class EnginePool:
         )  # fmt: skip
         if ready.word_fault:
             log.error("engine on %s: %s; recordings that ask for them wait", ready.device, ready.word_fault)
-        # Pinned: an engine that starts again on `auto` must not end up on the CPU because its GPU is gone.
-        engine.load = replace(engine.load, device=ready.device)
+        if engine.place is None:
+            # Pinned: an engine that starts again on `auto` must not end up on the CPU because its GPU is gone.
+            engine.load = replace(engine.load, device=ready.device)
         if self._load.device in ("auto", "cuda") and len(self.here) < ready.devices:
             self.engines += [Engine(replace(self._load, device=f"cuda:{index}")) for index in range(1, ready.devices)]
         return EngineReady()

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from daemon.config.cluster import EngineCounts
 from daemon.config.engines import ELSEWHERE, NO_DEVICE, qualified
 from daemon.config.options import preset_values
 from daemon.config.parallelism import Parallelism, Setup, machine_name
 from daemon.config.settings import Language, Model, Settings
+from daemon.processes.cluster_protocol import JoinCluster
 from daemon.processes.protocol import LoadModel, Server
 
 
@@ -59,6 +61,25 @@ def orders_elsewhere(settings: Settings) -> tuple[LoadModel, ...]:
             server=Server(f"engines[{number}]", engine.url, engine.api_key_file, engine.ca_file),
         )
         for number, engine in enumerate(settings.engines)
+    )
+
+
+def order_on_cluster(settings: Settings) -> LoadModel:
+    """Return what an engine on a machine of a cluster is told, but for its device; nothing that was measured here."""
+    return load_order(settings.model, languages=settings.languages)
+
+
+def join_order(settings: Settings) -> JoinCluster:
+    """Return what the link to the cluster is told."""
+    cluster = settings.cluster
+    counts = cluster.engines if isinstance(cluster.engines, EngineCounts) else None
+    return JoinCluster(
+        address=cluster.address,
+        token_file=cluster.token_file,
+        gpu=counts.gpu if counts else None,
+        cpu=counts.cpu if counts else None,
+        gpus_every_s=settings.monitor.interval_seconds,
+        probe_s=settings.monitor.probe_timeout_seconds,
     )
 
 

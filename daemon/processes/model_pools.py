@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from daemon.chunk import Chunk
 from daemon.errors import Unavailable
-from daemon.processes.child import START_ATTEMPTS, Child
+from daemon.processes.child import START_ATTEMPTS, Peer
 from daemon.processes.engine import Engine, EngineEvent, LostBatches
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import LoadModel, Ready
@@ -45,6 +45,7 @@ class ModelPools:
         others: The models that folders may use besides.
         unload_s: How long one of these stays loaded without a job.
         elsewhere: What the engines elsewhere are told, which work for the model of `[model]`.
+        on_cluster: What those on machines of a cluster are told, for the same model.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class ModelPools:
         others: Collection[str] = (),
         unload_s: float = 600.0,
         elsewhere: Sequence[LoadModel] = (),
+        on_cluster: LoadModel | None = None,
     ) -> None:
-        self.main = EnginePool(load, elsewhere=elsewhere)
+        self.main = EnginePool(load, elsewhere=elsewhere, on_cluster=on_cluster)
         self.others = frozenset(others) - {load.name}
         self._load = load
         self._unload_s = unload_s
@@ -67,7 +69,7 @@ class ModelPools:
         self._batches = 0
 
     @property
-    def children(self) -> list[Child]:
+    def children(self) -> list[Peer]:
         """The children that live."""
         return [child for pool in self._pools.values() for child in pool.engines.children]
 
@@ -144,7 +146,7 @@ class ModelPools:
         pool.served = self._batches
         pool.engines.run(engine, chunks)
 
-    def receive(self, child: Child) -> EngineEvent | ModelUnavailable | None:
+    def receive(self, child: Peer) -> EngineEvent | ModelUnavailable | None:
         """Return what an engine has to say; see `EnginePool.receive`.
 
         Raises:

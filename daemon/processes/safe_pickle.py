@@ -11,7 +11,14 @@ from daemon.processes.wire import Unpickler
 
 MESSAGE_MAX_BYTES = 64 << 20
 """A window of five minutes of speech is 10 MB."""
-MODULES = ("daemon.processes.protocol", "daemon.chunk", "daemon.sound", "daemon.voice", "daemon.config.parallelism")
+MODULES = (
+    "daemon.processes.protocol",
+    "daemon.processes.cluster_protocol",
+    "daemon.chunk",
+    "daemon.sound",
+    "daemon.voice",
+    "daemon.config.parallelism",
+)
 
 
 class Unreadable(Exception):

@@ -57,6 +57,11 @@ def packed(message: object) -> tuple[bytes, list[bytes]]:
     return file.getvalue(), pickler.beside
 
 
+def head_of(pickled: bytes, beside: Sequence[bytes]) -> bytes:
+    """Return what goes before a message."""
+    return HEAD.pack(len(pickled), len(beside)) + b"".join(LENGTH.pack(len(each)) for each in beside)
+
+
 class Wire(Connection):
     """A connection over a socket pair whose messages are sent and read like this at both ends."""
 
@@ -66,10 +71,16 @@ class Wire(Connection):
         Raises:
             OSError: The other end is gone, or takes nothing for as long as the socket's time limit allows.
         """
-        pickled, beside = packed(obj)
-        lengths = b"".join(LENGTH.pack(len(each)) for each in beside)
+        self.pass_on(*packed(obj))
+
+    def pass_on(self, pickled: bytes, beside: Sequence[bytes]) -> None:
+        """Send a message that is packed already.
+
+        Raises:
+            OSError: As `send`.
+        """
         with self._socket() as end:
-            end.sendall(HEAD.pack(len(pickled), len(beside)) + lengths + pickled)
+            end.sendall(head_of(pickled, beside) + pickled)
             for each in beside:
                 end.sendall(each)
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, replace
 
 from daemon.config.parallelism import Parallelism, Setup, best
-from daemon.processes.child import Child, ChildDied
+from daemon.processes.child import Child, ChildDied, Peer
 from daemon.processes.engine import Engine
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import Calibrate, Calibrated
@@ -62,7 +62,7 @@ class Autotuner:
         elif self._untried and self._child is None and time.monotonic() - self._busy_at > IDLE_S:
             self._begin()
 
-    def receive(self, child: Child) -> None:
+    def receive(self, child: Peer) -> None:
         """Take the child's answer, or its end."""
         assert self._setup is not None
         try:

@@ -1,10 +1,11 @@
 """The children that the dispatcher waits for."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 
 from daemon.processes.child import ChildPool
+from daemon.processes.cluster import Cluster
 from daemon.processes.decoder_pool import DecoderEvent, DecoderPool
 from daemon.processes.engine import EngineEvent
 from daemon.processes.model_pools import ModelPools, ModelUnavailable
@@ -21,6 +22,13 @@ class Children:
     engines: ModelPools
     decoders: DecoderPool
     tuner: Autotuner
+    cluster: Cluster | None = None
+
+    def keep_alive(self, in_use: Collection[str]) -> None:
+        """Start every engine that should run and does not; see `ModelPools.keep_alive`."""
+        self.engines.keep_alive(in_use)
+        if self.cluster is not None:
+            self.cluster.keep_alive()
 
     def events(self, wakeup: Wakeup, timeout_s: float) -> Iterator[Event]:
         """Wait until a child has something to say, is overdue, or somebody wakes the loop; yield what has happened.
@@ -28,6 +36,7 @@ class Children:
         Each event must be dealt with before the next one is taken: it may end the child that is next.
         """
         pools: tuple[ChildPool[Event], ...] = (self.engines, self.decoders, self.tuner)
+        pools += () if self.cluster is None else (self.cluster,)
         children = [(pool, child) for pool in pools for child in pool.children]
         ready = set(wait([wakeup.fileno(), *(child.fileno() for _, child in children)], timeout=timeout_s))
         for pool, child in children:

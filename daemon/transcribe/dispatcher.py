@@ -121,7 +121,7 @@ class Dispatcher:
 
     def _tick(self, *, claiming: bool) -> None:
         self.beat = time.monotonic()
-        self._engines.keep_alive({running.model for running in self._running.values()})
+        self._children.keep_alive({running.model for running in self._running.values()})
         for job_id in self._stages.unfinished:
             self._publish_if_complete(job_id)
         self._inference.hold()

@@ -104,9 +104,7 @@ LEAKS = [
 @pytest.mark.parametrize(("files", "allowed_mb"), LEAKS)
 def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon: MakeDaemon, files: int, allowed_mb: int) -> None:
     """20 MB are lost with every recording, one after another: the more is under way, the later an engine has settled."""
-    patch = (
-        f"import daemon.processes.engine_pool as e; e.SETTLED_CHUNKS, e.RECYCLE_GROWTH_BYTES = 4, {allowed_mb} << 20"
-    )
+    patch = f"import daemon.processes.engine as e; e.SETTLED_CHUNKS, e.RECYCLE_GROWTH_BYTES = 4, {allowed_mb} << 20"
     fake = {"leak_bytes": 20 << 20, "workers": 1, "batch_size": 1}
     daemon: Daemon = make_daemon(fake=fake, patch=patch if allowed_mb else "")
     recordings = [write_wav(daemon.inbox / f"{number:03}.wav", 0.2, seed=number) for number in range(files)]

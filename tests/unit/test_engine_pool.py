@@ -9,18 +9,25 @@ import pytest
 
 from daemon.config.parallelism import Parallelism
 from daemon.errors import Unavailable
+from daemon.processes import engine as engine_module
 from daemon.processes import engine_pool
 from daemon.processes.child import START_ATTEMPTS, ChildDied
-from daemon.processes.engine import BatchEnded, Engine, EngineEvent, EngineReady, LostBatches
+from daemon.processes.engine import (
+    RECYCLE_CHUNKS,
+    RECYCLE_GROWTH_BYTES,
+    SETTLED_CHUNKS,
+    BatchEnded,
+    Engine,
+    EngineEvent,
+    EngineReady,
+    LostBatches,
+)
 from daemon.processes.engine_pool import (
     BATCH_DEADLINE_PER_AUDIO_S,
     BATCH_DEADLINE_S,
     DOWNLOAD_LOG_S,
     LOAD_DEADLINE_S,
-    RECYCLE_CHUNKS,
-    RECYCLE_GROWTH_BYTES,
     RESTART_S,
-    SETTLED_CHUNKS,
     EnginePool,
 )
 from daemon.processes.protocol import (
@@ -289,7 +296,7 @@ def test_an_engine_that_has_grown_is_replaced_between_batches(house: House) -> N
 
 
 def test_an_engine_is_replaced_after_very_much_work(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_pool, "RECYCLE_CHUNKS", 8)
+    monkeypatch.setattr(engine_module, "RECYCLE_CHUNKS", 8)
     assert RECYCLE_CHUNKS > 8
     house.start()
     house.finish(house.run(4), 4)

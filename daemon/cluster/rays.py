@@ -1,0 +1,117 @@
+"""The part of Ray that the link uses: join a cluster, list its machines, start agents and call them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from daemon.cluster import agent
+from daemon.cluster.tunnel import Lost
+from daemon.config.engines import LOCAL
+
+LOOPBACK = "127.0.0.1"
+QUIET: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
+"""Nothing of what the processes of the cluster log: that is in their own files."""
+OBJECT_STORE_BYTES = 256 << 20
+"""The shared memory of a cluster that the daemon starts for itself: chunks on their way to some dozens of engines."""
+THREADS = 16
+"""Calls that an agent answers at once: each engine that runs or ends has one waiting, others are short."""
+HEAD_HINT = "see whether it runs, and whether the network lets this machine reach it"
+NODE_HINT = "transcribed[cluster] must be installed there; `ray status` shows what is free, and its logs what failed"
+
+
+class NoCluster(Exception):
+    """The cluster cannot be used.
+
+    Args:
+        message: Why.
+        hint: What to do about it.
+    """
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+def join(address: str) -> None:
+    """Become a driver of a cluster, or start one.
+
+    Raises:
+        NoCluster
+    """
+    try:
+        if address == LOCAL:
+            ray.init(
+                LOCAL,
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                _node_ip_address=LOOPBACK,
+                **QUIET,
+            )
+        else:
+            ray.init(address, **QUIET)
+    except (RayError, ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
+        raise NoCluster(f"cannot join the cluster {address}: {_line(error)}", HEAD_HINT) from error
+
+
+def nodes() -> Sequence[dict[str, Any]]:
+    """Return the machines that are or were part of the cluster.
+
+    Raises:
+        NoCluster: its head does not answer.
+    """
+    try:
+        listed: list[dict[str, Any]] = ray.nodes()
+    except Exception as error:  # Ray's own, gRPC's, or of the client
+        raise NoCluster(f"{type(error).__name__}: {error}", HEAD_HINT) from error
+    return listed
+
+
+class Agent:
+    """An agent on another machine, through Ray.
+
+    Args:
+        handle: Ray's.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    async def call(self, method: str, *args: Any, limit_s: float) -> Any:
+        """Call a method of the agent.
+
+        Raises:
+            Lost: it has not answered in time, or it has failed. Whether it has done what it should is not known.
+        """
+        try:
+            return await asyncio.wait_for(getattr(self._handle, method).remote(*args), limit_s)
+        except TimeoutError as error:
+            raise Lost(f"no answer within {limit_s:g} s") from error
+        except RayError as error:
+            raise Lost(_line(error)) from error
+
+    def end(self) -> None:
+        """End it, and its engines with it."""
+        ray.kill(self._handle)
+
+
+def start(node: str, device: str) -> Agent:
+    """Have an agent started on a machine; its first answer says that it is there."""
+    needs = {"num_gpus": 1, "num_cpus": 0} if device == "cuda" else {"num_gpus": 0, "num_cpus": 1}
+    made = ray.remote(agent.Agent).options(
+        **needs,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+        max_concurrency=THREADS,
+        max_restarts=0,
+        max_task_retries=0,
+    )
+    return Agent(made.remote())
+
+
+def _line(error: BaseException) -> str:
+    """Return the first line of what Ray says that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next(iter(lines), type(error).__name__)

@@ -1,0 +1,96 @@
+"""Between the daemon's connection to an engine and the agent on the engine's machine: messages, as they are."""
+
+import asyncio
+import pickle
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from daemon.cluster.agent import Answers
+from daemon.processes.cluster_protocol import EngineEnded
+from daemon.processes.wire import HEAD, LENGTH, head_of, packed
+
+SILENT_S = 12.0
+"""An agent that says nothing for so long, four times what it should be, is cut off."""
+
+
+class Lost(Exception):
+    """A machine, or the way to it, is gone; what it was doing must be done elsewhere."""
+
+
+class Remote(Protocol):
+    """An agent, through Ray."""
+
+    async def call(self, method: str, *args: Any, limit_s: float) -> Any:
+        """Call a method of the agent.
+
+        Raises:
+            Lost
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """One engine's connection.
+
+    Args:
+        agent: On its machine.
+        session: Its number there.
+    """
+
+    agent: Remote
+    session: int
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def run(self) -> None:
+        """Pass messages on until the daemon closes the connection or the engine has ended.
+
+        Raises:
+            Lost
+        """
+        ways = {asyncio.create_task(self._to_the_engine()), asyncio.create_task(self._to_the_daemon())}
+        try:
+            ended, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ended:
+                way.result()
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    async def say(self, message: object) -> None:
+        """Say something to the daemon in the engine's place."""
+        await self._write(*packed(message))
+
+    async def _to_the_engine(self) -> None:
+        while (frame := await read(self.reader)) is not None:
+            pickled, beside = frame
+            # Out of band, so that they are in shared memory once, and are not copied on the other side.
+            parts = [pickle.PickleBuffer(part) for part in beside]
+            await self.agent.call("send", self.session, pickled, parts, limit_s=SILENT_S)
+
+    async def _to_the_daemon(self) -> None:
+        while True:
+            answers: Answers = await self.agent.call("receive", self.session, limit_s=SILENT_S)
+            for pickled, beside in answers.messages:
+                await self._write(pickled, beside)
+            if answers.ended is not None:
+                await self.say(EngineEnded(answers.ended, by_itself=True))
+                return
+
+    async def _write(self, pickled: bytes, beside: list[bytes]) -> None:
+        with suppress(ConnectionError):  # the daemon has closed it, as the other way will find
+            self.writer.write(head_of(pickled, beside) + pickled)
+            self.writer.writelines(beside)
+            await self.writer.drain()
+
+
+async def read(reader: asyncio.StreamReader) -> tuple[bytes, list[bytes]] | None:
+    """Return the next message from the daemon, as a pickle and what is beside it; None at the end."""
+    try:
+        size, count = HEAD.unpack(await reader.readexactly(HEAD.size))
+        lengths = [length for (length,) in LENGTH.iter_unpack(await reader.readexactly(count * LENGTH.size))]
+        return await reader.readexactly(size), [await reader.readexactly(length) for length in lengths]
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
