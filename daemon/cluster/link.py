@@ -39,7 +39,7 @@ HEAD_S = 5.0
 """A head that does not say so in this time is said to be away."""
 START_S = 60.0
 """How long an agent may take to start: Ray starts a Python for it, or waits for room."""
-AGAIN_S = 15.0
+AGAIN_S = 10.0
 """After this, a place where no engine could be started is tried again."""
 
 
@@ -77,6 +77,7 @@ class _Link:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._said: set[str] = set()
         self._closed = asyncio.Event()
+        self._failure: BaseException | None = None
 
     async def run(self) -> None:
         """Look after the cluster until the daemon closes the connection."""
@@ -85,6 +86,8 @@ class _Link:
             await self._look()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closed.wait(), LOOK_S)
+        if self._failure is not None:
+            raise self._failure
 
     # -- machines --------------------------------------------------------------------------------------------
 
@@ -127,12 +130,11 @@ class _Link:
             about = await agent.call("about", limit_s=START_S)
             _check(node.name, about)
         except Lost as error:
-            self._say(node.name, ClusterTrouble(f"no engine can be started on {node.name}: {error}", rays.NODE_HINT))
-            await self._again(slot, agent)
+            trouble = ClusterTrouble(f"no engine can be started on {node.name}: {error}", rays.NODE_HINT)
+            await self._again(slot, agent, trouble)
             return
         except Refused as error:
-            self._say(node.name, ClusterTrouble(error.message, error.hint))
-            await self._again(slot, agent)
+            await self._again(slot, agent, ClusterTrouble(error.message, error.hint))
             return
         if slot not in self._taken:
             agent.end()
@@ -143,9 +145,12 @@ class _Link:
         self._places[opened.place.number] = opened
         self._conn.send(opened.place)
 
-    async def _again(self, slot: Slot, agent: rays.Agent) -> None:
+    async def _again(self, slot: Slot, agent: rays.Agent, trouble: ClusterTrouble) -> None:
+        """Try a place again after a while, and tell of it where that is not because its machine is gone."""
         agent.end()
         await asyncio.sleep(AGAIN_S)
+        if slot in self._taken:
+            self._say(slot.node.name, trouble)
         self._taken.discard(slot)
 
     def _close(self, opened: _Open, why: str) -> None:
@@ -228,8 +233,15 @@ class _Link:
     def _start(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """Forget a task; one that has failed as nobody expected ends the link, and the daemon starts another one."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._failure = failure
+            self._closed.set()
 
 
 def _check(node: str, about: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -27,4 +28,6 @@ def main(conn: Connection) -> None:
         except ImportError as error:
             conn.send(ClusterTrouble(f"Ray cannot be imported: {error}", "pip install 'transcribed[cluster]'"))
             return
-        link.serve(conn, order)
+        # What Ray prints there about every worker that ends would stand between the lines of the daemon's log.
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+            link.serve(conn, order)

@@ -15,7 +15,8 @@ from daemon.doctor.findings import Finding, failed, ok, warning
 from daemon.doctor.graphics import gpu_mb, look_at_gpus
 from daemon.errors import ANOTHER_CTRANSLATE2, ASK_THE_DOCTOR
 from daemon.monitor.sample import Gpu
-from daemon.processes.engine_pool import EnginePool, heard_again
+from daemon.processes.engine_pool import EnginePool
+from daemon.processes.engines import heard_again
 from daemon.processes.load_order import load_order, orders_elsewhere, setup_of
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Ready, Survey, Surveyed, Unready
 from daemon.store.measurements import known_parallelism

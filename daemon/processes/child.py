@@ -51,6 +51,11 @@ class Peer:
     def __str__(self) -> str:
         raise NotImplementedError
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None where it is not a process of this machine."""
+        return None
+
     def fileno(self) -> int:
         """Return the descriptor of the daemon's end, for `wait`."""
         return self._conn.fileno()

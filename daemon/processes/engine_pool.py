@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from difflib import SequenceMatcher
 
 from daemon.chunk import Chunk
 from daemon.config.engines import NO_DEVICE, qualified
@@ -32,8 +31,6 @@ RESTART_S = (0.0, 1.0, 5.0, 15.0, 60.0)
 device works, and whatever ends it then is a recording, which pays."""
 LOADING_DIED = f"{ASK_THE_DOCTOR}; on CUDA, {ANOTHER_CTRANSLATE2}"
 LOADING_KILLED = "the kernel does so when memory runs out, as dmesg says; take a smaller model, or fewer workers"
-CANARY_LEAST = 0.8
-"""Share of the words of its clip that an engine must hear again: sums on a GPU may round differently."""
 
 
 class EnginePool(Engines):
@@ -251,12 +248,11 @@ class EnginePool(Engines):
             # Its folder may have another name there, and its device is one of many.
             model = qualified(self._on_cluster.models, self._on_cluster.engine)
             ready = replace(ready, model=model, device=engine.name)
-        if self.canary is not None and not heard_again(self.canary, ready.canary):
+        if not self.hears(ready.canary):
             log.error("engine on %s hears %r, not %r", ready.device, ready.canary, self.canary)
             return self.kill(engine, "it no longer hears what is said in its clip")
         engine.ready, engine.deaths, engine.chunks_run, engine.settled_bytes = ready, 0, 0, 0
         engine.download = None
-        self.canary = self.canary or ready.canary
         engine.batch_size = min(engine.batch_size or ready.batch_size, ready.batch_size)
         assert engine.child is not None
         engine.child.deadline = None
@@ -272,7 +268,7 @@ class EnginePool(Engines):
             # Pinned: an engine that starts again on `auto` must not end up on the CPU because its GPU is gone.
             engine.load = replace(engine.load, device=ready.device)
         if self._load.device in ("auto", "cuda") and len(self.here) < ready.devices:
-            self.engines += [Engine(replace(self._load, device=f"cuda:{index}")) for index in range(1, ready.devices)]
+            self.engines.extend(Engine(replace(self._load, device=f"cuda:{each}")) for each in range(1, ready.devices))
         return EngineReady()
 
     def _found_elsewhere(self, engine: Engine, ready: Ready) -> EngineReady:
@@ -291,8 +287,3 @@ class EnginePool(Engines):
         audio_s = sum(chunk.duration_s for batch in engine.batches.values() for chunk in batch)
         allowed_s = BATCH_DEADLINE_S + BATCH_DEADLINE_PER_AUDIO_S * audio_s
         engine.child.deadline = time.monotonic() + allowed_s if engine.batches else None
-
-
-def heard_again(before: str, now: str) -> bool:
-    """Tell whether two texts of the clip are the same but for some words; a model that hears nothing never does."""
-    return not before or SequenceMatcher(None, before.split(), now.split()).ratio() >= CANARY_LEAST

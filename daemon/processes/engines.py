@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import SequenceMatcher
 
-from daemon.processes.child import START_ATTEMPTS, Child, Peer
+from daemon.processes.child import START_ATTEMPTS, Peer
 from daemon.processes.engine import Engine
 from daemon.processes.protocol import Downloading, Ready
 
 CLUSTER = "cluster"
 """What the machines of a cluster are called together, as a device."""
+
+CANARY_LEAST = 0.8
+"""Share of the words of its clip that an engine must hear again: sums on a GPU may round differently."""
 
 
 class Engines:
@@ -36,9 +40,9 @@ class Engines:
     def processes(self) -> list[tuple[str, int]]:
         """(name, process id) of the children, for the monitor's thread."""
         return [
-            (f"{self._called} {each.name}", child.pid)
+            (f"{self._called} {each.name}", pid)
             for each in list(self.engines)
-            if isinstance(child := each.child, Child)
+            if (child := each.child) is not None and (pid := child.pid) is not None
         ]
 
     @property
@@ -99,3 +103,15 @@ class Engines:
         workers = self.ready_here.workers if self.ready_here is not None else 0
         far = sum(engine.workers * engine.batch_size for engine in self.engines if not engine.is_here)
         return workers * sum(engine.batch_size for engine in self.here) + far
+
+    def hears(self, canary: str) -> bool:
+        """Tell whether an engine hears in its clip what the first one heard; the first one is believed."""
+        if self.canary is not None and not heard_again(self.canary, canary):
+            return False
+        self.canary = self.canary or canary
+        return True
+
+
+def heard_again(before: str, now: str) -> bool:
+    """Tell whether two texts of the clip are the same but for some words; a model that hears nothing never does."""
+    return not before or SequenceMatcher(None, before.split(), now.split()).ratio() >= CANARY_LEAST
