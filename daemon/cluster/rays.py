@@ -1,6 +1,7 @@
 """The part of Ray that the link uses: join a cluster, list its machines, start agents and call them."""
 
 import asyncio
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,6 +54,8 @@ def join(address: str) -> None:
             )
         else:
             ray.init(address, **QUIET)
+        # Ray prints its stack on SIGTERM; the daemon says that it is over by closing the connection as well.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     except (RayError, ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
         raise NoCluster(f"cannot join the cluster {address}: {_line(error)}", HEAD_HINT) from error
 

@@ -135,8 +135,10 @@ class EnginePool(Engines):
                 raise Unavailable(answer.message, answer.hint)
             case Unready():
                 way_out = f"; {answer.hint}" if answer.hint and not engine.is_here else ""
-                engine.trouble = f"{answer.message}{way_out}"
-                log.error("engine on %s cannot load: %s", engine.name, engine.trouble)
+                trouble = f"{answer.message}{way_out}"
+                if engine.is_here or trouble != engine.trouble:
+                    log.error("engine on %s cannot load: %s", engine.name, trouble)
+                engine.trouble = trouble
                 self._retire(engine)
                 self._wait(engine)
                 return None
