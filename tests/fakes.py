@@ -20,9 +20,10 @@ class FakeChild:
 
     def __init__(self, module: str) -> None:
         self.module = module
-        self.pid = next(self._pids)
+        self.pid: int | None = next(self._pids)
         self.deadline: float | None = None
         self.unheard = False
+        self.overdue = False
         self.rss_bytes = 100 << 20
         self.sent: list[object] = []
         self.ended: str | None = None

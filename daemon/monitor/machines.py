@@ -24,7 +24,7 @@ def gpus_of(probes: Mapping[str, str]) -> tuple[Gpu, ...]:
         try:
             listed = json.loads(probe)["gpus"][:GPUS_MAX]
             found += [_gpu(node, figures) for figures in listed]
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
     return tuple(found)
 

@@ -86,29 +86,30 @@ def test_a_node_is_sent_the_model_another_one_has_another_and_the_texts_are_thos
     tmp_path: Path,
 ) -> None:
     clips = sorted(CLIPS.glob("memo-?.opus"))
-    here, there = tmp_path / "here", tmp_path / "there"
-    texts = []
     hub = model_of_ones_own(tmp_path / "hub")
-    other = model_of_ones_own(tmp_path / "other", more=b"\0")
+    other = model_of_ones_own(tmp_path / "other-hub", more=b"\0")
+
+    def texts(name: str, refused: str, **tables: str) -> tuple[Daemon, list[str]]:
+        (tmp_path / name).mkdir()
+        model = f'name = "{OWN}"\n{tables.pop("model", "")}'
+        daemon = Daemon(tmp_path / name, fake=None, patch="", model=model, **tables)
+        for clip in clips:
+            shutil.copy(clip, daemon.inbox)
+        try:
+            daemon.start(HF_HUB_CACHE=str(hub), HF_HUB_OFFLINE="1").ready()
+            wait_until(lambda: done(daemon) == len(clips), 60, "all clips")
+            wait_until(lambda: refused in daemon.log_text(), 30, "the node with another model")
+            assert daemon.stop() == 0
+        finally:
+            daemon.kill()
+        return daemon, [(daemon.inbox / clip.name).with_suffix(".srt").read_text() for clip in clips]
+
     with ray_cluster() as cluster:
         for name, cache in (("lacking", tmp_path / "empty"), ("other", other)):
             cluster.join(HF_HUB_CACHE=str(cache), HF_HUB_OFFLINE="1", XDG_CACHE_HOME=str(tmp_path / name))
-        for folder, tables in ((here, {}), (there, cluster.tables)):
-            folder.mkdir()
-            model = f'name = "{OWN}"\n{tables.get("model", "")}'
-            daemon = Daemon(folder, **{**tables, "model": model})
-            for clip in clips:
-                shutil.copy(clip, daemon.inbox)
-            try:
-                daemon.start(HF_HUB_CACHE=str(hub), HF_HUB_OFFLINE="1").ready()
-                wait_until(lambda: done(daemon) == len(clips), 60, "all clips")
-                if tables:
-                    wait_until(lambda: "another version" in daemon.log_text(), 30, "the node with another model")
-                assert daemon.stop() == 0
-            finally:
-                daemon.kill()
-            texts.append([(daemon.inbox / clip.name).with_suffix(".srt").read_text() for clip in clips])
-    assert texts[0] == texts[1]
+        daemon, there = texts("there", "has another version of the model", **cluster.tables)
+    _, here = texts("here", "")
+    assert there == here
     assert len(devices(daemon)) == 1
     assert daemon.query("SELECT DISTINCT model, device FROM jobs") == [(OWN, "cluster")]
     (sent,) = (tmp_path / "lacking" / "transcribed" / "models" / "sent").iterdir()

@@ -60,7 +60,7 @@ class House:
     def hear(self, answer: object) -> None:
         (child,) = self.tuner.children
         assert isinstance(child, FakeChild)
-        self.tuner.receive(child.says(answer))  # type: ignore[arg-type]
+        self.tuner.receive(child.says(answer))
 
     def kept(self) -> Parallelism | None:
         return known_parallelism(self.path, SETUP)
