@@ -51,6 +51,7 @@ def monitored(
     restarts: Mapping[str, int] | None = None,
     watchers: Mapping[str, int] | None = None,
     held: list[str | None] | None = None,
+    machines: Any = None,
 ) -> Any:
     """What a monitor looks at; the reason of each pause that it asks for goes into `held`, None when it ends."""
     from daemon.monitor.sources import Sources
@@ -61,7 +62,7 @@ def monitored(
     )
     pool = SimpleNamespace(processes=processes, restarts=restarts or {})
     folders = SimpleNamespace(missing={}, unlistable={}, restarts=watchers or {})
-    return Sources((pool,), folders, pauses, SimpleNamespace(model_cache_mb=None))
+    return Sources((pool,), folders, pauses, SimpleNamespace(model_cache_mb=None), machines)
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float = 30.0, what: str = "condition") -> Any:

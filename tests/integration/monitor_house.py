@@ -10,6 +10,7 @@ import pytest
 from daemon.config import reader
 from daemon.monitor.counters import Counters
 from daemon.monitor.sampling import Monitor
+from daemon.processes.cluster import Machines
 from daemon.store.monitoring import History
 from tests.support import monitored, new_database
 
@@ -50,6 +51,8 @@ class Bench:
         self.counters = Counters()
         self.now = 1000.0
         self.held: list[str | None] = []
+        self.machines = Machines()
+        """Those of a cluster."""
         self.programs = folder / "programs"
         self.programs.mkdir()
         self.sensors: Callable[[], dict] = dict
@@ -59,7 +62,11 @@ class Bench:
 
     def start(self) -> None:
         self.monitor = Monitor(
-            self.settings, self.history, self.counters, monitored(held=self.held), clock=lambda: self.now
+            self.settings,
+            self.history,
+            self.counters,
+            monitored(held=self.held, machines=self.machines),
+            clock=lambda: self.now,
         )
 
     def program(self, text: str | bytes | None) -> None:
