@@ -130,7 +130,7 @@ def _hears_english_only(settings: Settings) -> bool:
 def _models_of_languages(settings: Settings) -> Iterator[Problem]:
     for code, language in settings.languages.items():
         key = f"languages.{code}.model"
-        if not language.model or not settings.has_engine_here:
+        if not language.model or not settings.has_own_engine:
             continue
         if settings.model.engine != WHISPER:
             yield Problem(key, f"only model.engine '{WHISPER}' has several models", ("model.engine",))
@@ -143,7 +143,7 @@ def _models_of_languages(settings: Settings) -> Iterator[Problem]:
 
 
 def _more_than_english(settings: Settings) -> Iterator[Problem]:
-    for index, watch in enumerate(settings.watch if settings.has_whisper_here else ()):
+    for index, watch in enumerate(settings.watch if settings.has_own_whisper else ()):
         place, name = (f"watch[{index}].model", watch.model) if watch.model else ("model.name", settings.model.name)
         if knows_english_only(name) and (watch.language not in ("auto", "en") or watch.task != "transcribe"):
             yield Problem(
@@ -182,23 +182,30 @@ def _engines_elsewhere(settings: Settings, *, will_send: bool) -> Iterator[Probl
         if engine.url in urls[:index]:
             yield Problem(f"{key}.url", f"is that of engines[{urls.index(engine.url)}], too", ("engines",))
         yield from _secret_files(key, engine) if will_send else ()
-    yield from _beside_engines_elsewhere(settings) if settings.has_engine_here else _without_engine_here(settings)
+    if will_send and settings.cluster.token_file:
+        yield from _key_file("cluster.token_file", settings.cluster.token_file)
+    yield from _beside_engines_elsewhere(settings) if settings.has_own_engine else ()
+    yield from _without_engine_here(settings) if not settings.has_engine_here else ()
 
 
 def _secret_files(key: str, engine: EngineElsewhere) -> Iterator[Problem]:
     # Who only reads the configuration may have no right to them.
     if engine.api_key_file:
-        try:
-            read_key(Path(engine.api_key_file))
-        except ValueError as error:
-            yield Problem(f"{key}.api_key_file", str(error))
+        yield from _key_file(f"{key}.api_key_file", engine.api_key_file)
     if engine.ca_file and not os.access(engine.ca_file, os.R_OK):
         yield Problem(f"{key}.ca_file", f"{engine.ca_file} cannot be read: it must hold certificates in PEM")
 
 
+def _key_file(key: str, file: str) -> Iterator[Problem]:
+    try:
+        read_key(Path(file))
+    except ValueError as error:
+        yield Problem(key, str(error))
+
+
 def _without_engine_here(settings: Settings) -> Iterator[Problem]:
-    nowhere = f"nothing here could load it, as model.device is {NO_DEVICE!r}; the servers of [[engines]] have theirs"
-    if not settings.engines and not settings.cluster.address:
+    nowhere = f"nothing here could load it, as model.device is {NO_DEVICE!r}; engines elsewhere have one model"
+    if not settings.engines and not settings.has_own_engine:
         reason = f"{NO_DEVICE!r} is for machines whose engines are elsewhere, and there is no [[engines]] or [cluster]"
         yield Problem("model.device", reason, ("engines", "cluster.address"))
     for index, watch in enumerate(settings.watch):
@@ -207,7 +214,7 @@ def _without_engine_here(settings: Settings) -> Iterator[Problem]:
     if settings.model.others:
         yield Problem("model.others", nowhere, ("model.device",))
     for code, language in settings.languages.items():
-        if language.model:
+        if language.model and not settings.has_own_engine:
             yield Problem(f"languages.{code}.model", nowhere, ("model.device",))
 
 

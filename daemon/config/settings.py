@@ -296,9 +296,14 @@ class Settings(Table):
         return self.model.device != NO_DEVICE
 
     @property
-    def has_whisper_here(self) -> bool:
-        """Whether this machine has an engine of its own that runs Whisper models."""
-        return self.has_engine_here and self.model.engine == WHISPER
+    def has_own_engine(self) -> bool:
+        """Whether there are engines that load what `[model]` names, on this machine or on those of a cluster."""
+        return self.has_engine_here or bool(self.cluster.address)
+
+    @property
+    def has_own_whisper(self) -> bool:
+        """Whether these run Whisper models."""
+        return self.has_own_engine and self.model.engine == WHISPER
 
     @property
     def folder_models(self) -> tuple[str, ...]:

@@ -46,9 +46,9 @@ def load_order(
 def orders_elsewhere(settings: Settings) -> tuple[LoadModel, ...]:
     """Return what the engines elsewhere are told.
 
-    Beside an engine of this machine they are asked for its model, unless another one is named; else for their own.
+    Beside engines of ours they are asked for its model, unless another one is named; else for their own.
     """
-    usual = settings.model.name if settings.has_engine_here else ""
+    usual = settings.model.name if settings.has_own_engine else ""
     return tuple(
         LoadModel(
             name=engine.model or usual,

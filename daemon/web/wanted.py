@@ -115,7 +115,7 @@ def checked_options(settings: Settings, folder: Path, name: str, options: Mappin
     resolved = _resolved(settings, folder / name)
     wanted = {key: given.get(key, resolved.values[key].value) for key in ("language", "task", "model")}
     is_more = wanted["language"] not in ("auto", "en") or wanted["task"] != "transcribe"
-    if settings.has_whisper_here and knows_english_only(wanted["model"]) and is_more and given:
+    if settings.has_own_whisper and knows_english_only(wanted["model"]) and is_more and given:
         raise TranscribedError(
             f"the model {wanted['model']} knows English only, and can neither hear another language nor translate",
             "choose English or what the folder has; or set model.name to a multilingual one such as 'base'",

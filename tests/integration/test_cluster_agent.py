@@ -29,9 +29,7 @@ def agent() -> Iterator[Agent]:
 
 def said(agent: Agent, session: int) -> object:
     """The next message of an engine."""
-    found: list[Answers] = []
-    wait_until(lambda: bool(found.append(agent.receive(session)) or found[-1].messages), 30, "an answer")
-    (only,) = found[-1].messages
+    (only,) = wait_until(lambda: agent.receive(session).messages, 30, "an answer")
     return message(*only)
 
 
@@ -75,7 +73,7 @@ def test_a_model_arrives_in_parts_and_is_checked(agent: Agent, tmp_path: Path, m
             content = file.read_bytes()
             half = len(content) // 2
             agent.store(expected, file.name, 0, content[:half])
-            agent.store(expected, file.name, half, memoryview(content)[half:])
+            agent.store(expected, file.name, half, content[half:])
     assert agent.keep(wrong, "whisper") == ""
     assert agent.keep(sha256, "whisper") == str(sent_folder(sha256))
     assert agent.find("own/model.en", "whisper", sha256) == (str(sent_folder(sha256)), sha256)
