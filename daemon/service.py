@@ -240,6 +240,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
             scanner,
             pauses,
             maintenance,
+            engines.main,
             None if cluster is None else cluster.machines,
         )
         monitor = parts.enter_context(closing(Monitor(settings, history, counters, sources)))

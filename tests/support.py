@@ -62,7 +62,9 @@ def monitored(
     )
     pool = SimpleNamespace(processes=processes, restarts=restarts or {})
     folders = SimpleNamespace(missing={}, unlistable={}, restarts=watchers or {})
-    return Sources((pool,), folders, pauses, SimpleNamespace(model_cache_mb=None), machines)
+    return Sources(
+        (pool,), folders, pauses, SimpleNamespace(model_cache_mb=None), SimpleNamespace(ready_count=1), machines
+    )
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float = 30.0, what: str = "condition") -> Any:

@@ -100,6 +100,10 @@ MACHINE = (
 
 SERVICE = (
     Metric(
+        "engines_ready", one(lambda sample: sample.engines_ready), "Engines that are ready, here and elsewhere.",
+        prometheus="engines_ready", kept=Kept.DETAIL,
+    ),
+    Metric(
         "queue_files", of_work("queue_files"), "Recordings that wait.", "files",
         title="waiting", prometheus="queue_files", kept=COLUMN, otherwise=0, panel=Panel.QUEUE,
     ),

@@ -145,4 +145,6 @@ class Sample:
     """For each watched folder, how many of its sub-folders cannot be listed."""
     accuracy_percent: float | None = None
     """How much of float32's accuracy this model keeps, by the last `verify`."""
+    engines_ready: int | None = None
+    """None while the model is downloaded."""
     model_cache_mb: float | None = None

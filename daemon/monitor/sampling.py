@@ -171,6 +171,7 @@ class Monitor:
             missing_roots=sources.folders.missing,
             unlistable_folders=sources.folders.unlistable,
             accuracy_percent=or_none("read verifications", lambda: self._history.accuracy_percent(self._model)),
+            engines_ready=sources.engines.ready_count,
             model_cache_mb=sources.models.model_cache_mb,
         )
 

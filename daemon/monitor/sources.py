@@ -55,6 +55,14 @@ class ModelCache(Protocol):
         """Their size; None before it was measured."""
 
 
+class Engines(Protocol):
+    """The engines of the model of `[model]`; asked from the monitor's thread."""
+
+    @property
+    def ready_count(self) -> int | None:
+        """How many are ready; None while the model is downloaded."""
+
+
 class Machines(Protocol):
     """The machines of a cluster."""
 
@@ -74,6 +82,7 @@ class Sources:
     folders: Folders
     pauses: Pauses
     models: ModelCache
+    engines: Engines
     machines: Machines | None = None
 
     def restarts(self) -> dict[str, int]:

@@ -88,6 +88,11 @@ class Engines:
         return next((each for engine in list(self.engines) if (each := engine.download) is not None), None)
 
     @property
+    def ready_count(self) -> int | None:
+        """How many engines are ready; None while the model is downloaded. For any thread."""
+        return None if self.download else sum(engine.ready is not None for engine in list(self.engines))
+
+    @property
     def lost(self) -> bool:
         """Whether no engine is ready, and each has ended again and again while it loaded."""
         return all(engine.ready is None and engine.deaths >= START_ATTEMPTS for engine in self.engines)

@@ -91,3 +91,14 @@ def test_folders_that_cannot_be_listed_fire_until_all_can() -> None:
         open_, events = step(rules, open_, readings, 0.0)
         told += [(event.rule, event.subject, event.state) for event in events if event.news]
     assert told == [("folder_unlistable", "/a", "firing"), ("folder_unlistable", "/a", "resolved")]
+
+
+def test_that_no_engine_is_ready_is_told_after_a_while_and_not_while_the_first_one_loads_its_model() -> None:
+    rules, reader = configured(Monitor(for_seconds=120)), Reader()
+    open_: dict[tuple[str, str], Alert] = {}
+    found = []
+    for minute, ready in enumerate([None, None, 1, 0, 0, 0, 0, 2]):
+        readings = reader.readings(sample(engines_ready=ready), 60.0 * minute)
+        open_, events = step(rules, open_, readings, 60.0 * minute)
+        found += [(minute, event.rule, event.state) for event in events]
+    assert found == [(3, "no_engine", "pending"), (5, "no_engine", "firing"), (7, "no_engine", "resolved")]
