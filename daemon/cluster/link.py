@@ -22,6 +22,7 @@ from daemon.cluster.planning import Node, Slot, nodes_of, wanted
 from daemon.cluster.tunnel import SILENT_S, Lost, Tunnel, read
 from daemon.processes.cluster_protocol import (
     Attach,
+    ClusterJoined,
     ClusterTrouble,
     EngineEnded,
     JoinCluster,
@@ -76,6 +77,7 @@ class _Link:
         self._probing: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._said: set[str] = set()
+        self._joined = False
         self._closed = asyncio.Event()
         self._failure: BaseException | None = None
 
@@ -106,6 +108,10 @@ class _Link:
             self._leave(self._nodes[gone])
         self._nodes = nodes
         slots = set(wanted(tuple(nodes.values()), self._order.gpu, self._order.cpu))
+        if not self._joined:
+            self._joined = True
+            gpus = sum(node.gpus for node in nodes.values())
+            self._conn.send(ClusterJoined(len(nodes), gpus, len(slots)))
         for opened in [each for each in self._places.values() if each.slot not in slots]:
             self._close(opened, "not wanted there any more")
         for slot in slots - self._taken:

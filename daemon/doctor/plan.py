@@ -54,6 +54,7 @@ def plan(facts: Facts) -> list[Step]:
     if facts.may_run and as_the_daemon:
         steps += _steps(plain, "model", "weights", 300, facts.models, DISK)
         steps += _steps(plain, "speakers", "speakers")
+        steps += _steps(plain, "cluster", "cluster", 120)
         steps += _steps(plain, "engine", "trials", 1_800, cure=DRIVER)
     return steps
 

@@ -10,6 +10,7 @@ from functools import partial
 from daemon.processes.child import Child, ChildDied, Peer, connected
 from daemon.processes.cluster_protocol import (
     Attach,
+    ClusterJoined,
     ClusterTrouble,
     JoinCluster,
     NodeGpus,
@@ -107,6 +108,8 @@ class Cluster:
             self._lost(str(error))
             return
         match answer:
+            case ClusterJoined():
+                log.info("cluster: %d machines with %d GPUs", answer.machines, answer.gpus)
             case Place():
                 self._deaths = 0
                 self._places.add(answer.number)

@@ -22,6 +22,17 @@ class JoinCluster:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterJoined:
+    """From the link, first of all: it is part of the cluster."""
+
+    machines: int
+    gpus: int
+    """How many all of them have."""
+    engines: int
+    """How many places of those that are wanted there are, taken by others or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """From the link: room for an engine on a machine of the cluster."""
 

@@ -10,6 +10,7 @@ from daemon.processes.child import ChildDied, Peer
 from daemon.processes.cluster import FALLBACK_S, MODULE, RESTART_S, Cluster
 from daemon.processes.cluster_protocol import (
     Attach,
+    ClusterJoined,
     ClusterTrouble,
     EngineEnded,
     JoinCluster,
@@ -181,7 +182,7 @@ def test_a_machine_that_is_too_hot_gets_nothing_and_the_others_do(house: House) 
 
 
 def test_what_the_machines_say_of_their_gpus_is_kept_until_they_leave(house: House) -> None:
-    house.link_says(NodeGpus("box", "one"), NodeGpus("other", "two"), NodeLeft("box"))
+    house.link_says(ClusterJoined(3, 4, 4), NodeGpus("box", "one"), NodeGpus("other", "two"), NodeLeft("box"))
     assert house.cluster.machines.probes == {"other": "two"}
 
 

@@ -11,6 +11,7 @@ from daemon.processes.safe_pickle import message
 
 MESSAGES: list[Any] = [
     protocol.JoinCluster("nas:6379", "/etc/token", 4, None, 60.0, 10.0),
+    protocol.ClusterJoined(3, 4, 4),
     protocol.Place(3, "gpubox", "cuda", "gpubox/cuda:1"),
     protocol.PlaceGone(3, "no answer"),
     protocol.Attach(3),

@@ -21,7 +21,19 @@ def subjects(facts: Facts) -> list[str]:
 
 
 def test_the_checks_of_a_good_configuration() -> None:
-    expected = ["database", "disk", "folder", "folder", "inotify", "GPU", "model", "model", "speakers", "engine"]
+    expected = [
+        "database",
+        "disk",
+        "folder",
+        "folder",
+        "inotify",
+        "GPU",
+        "model",
+        "model",
+        "speakers",
+        "cluster",
+        "engine",
+    ]
     assert subjects(USABLE) == ALWAYS + expected
     arguments = [step.order.argument for step in plan(USABLE) if step.order.argument]
     assert arguments == ["0", "1", "base", "small"]
