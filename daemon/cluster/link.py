@@ -19,6 +19,7 @@ from daemon.cluster import rays
 from daemon.cluster.agent import same_everywhere
 from daemon.cluster.models import Models, Refused
 from daemon.cluster.planning import Node, Slot, nodes_of, wanted
+from daemon.cluster.reach import HEAD_HINT
 from daemon.cluster.tunnel import SILENT_S, Lost, Tunnel, read
 from daemon.processes.cluster_protocol import (
     Attach,
@@ -98,9 +99,7 @@ class _Link:
         try:
             listed = await asyncio.wait_for(asyncio.to_thread(rays.nodes), HEAD_S)
         except (TimeoutError, rays.NoCluster):
-            self._say(
-                "", ClusterTrouble(f"the head of the cluster {self._order.address} does not answer", rays.HEAD_HINT)
-            )
+            self._say("", ClusterTrouble(f"the head of the cluster {self._order.address} does not answer", HEAD_HINT))
             return
         self._said.discard("")
         nodes = {node.id: node for node in nodes_of(listed)}

@@ -10,6 +10,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from daemon.cluster import agent
+from daemon.cluster.reach import HEAD_HINT
 from daemon.cluster.tunnel import Lost
 from daemon.config.engines import LOCAL
 
@@ -20,7 +21,6 @@ OBJECT_STORE_BYTES = 256 << 20
 """The shared memory of a cluster that the daemon starts for itself: chunks on their way to some dozens of engines."""
 THREADS = 16
 """Calls that an agent answers at once: each engine that runs or ends has one waiting, others are short."""
-HEAD_HINT = "see whether it runs, and whether the network lets this machine reach it"
 NODE_HINT = "transcribed[cluster] must be installed there; `ray status` shows what is free, and its logs what failed"
 
 

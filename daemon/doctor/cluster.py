@@ -22,9 +22,7 @@ def examine(case: Case) -> Iterator[Finding]:
         return
     match ask(MODULE, join_order(case.settings), JOIN_S):
         case ClusterJoined(machines=machines, gpus=gpus, engines=0):
-            found = (
-                f"{address}: {machines} machines with {gpus} GPUs, and none has a place that cluster.engines asks for"
-            )
+            found = f"{address}: {machines} machines with {gpus} GPUs, and no place that cluster.engines asks for"
             yield warning(SUBJECT, found, PAGE)
         case ClusterJoined(machines=machines, gpus=gpus, engines=engines):
             yield ok(SUBJECT, f"{address}: {machines} machines with {gpus} GPUs, {engines} places for engines")
