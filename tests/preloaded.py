@@ -1,8 +1,8 @@
 """The command line with its libraries loaded: a process that is asked for is forked from one in which nothing else ran.
 
 Loading them is most of what a short process computes. Each is a process of its own with its own environment, folder and
-streams, and goes through `main` from its beginning. With variables that may be read earlier, with the real engine and by
-any other command line, it begins from nothing.
+streams, and goes through `main` from its beginning. With variables that may be read earlier and by any other command
+line, it begins from nothing.
 """
 
 import atexit

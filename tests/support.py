@@ -25,6 +25,8 @@ from tests.builders import seen
 
 ROOT = Path(__file__).parent.parent
 SHARED_AUDIO = ROOT.parent / "shared" / "audio"
+AHEAD = "from daemon.processes import ahead; ahead.start()"
+"""What a daemon with the real engine begins with."""
 ENDED = ("done", "dead", "rejected", "ignored", "cancelled", "vanished")
 
 
@@ -83,13 +85,23 @@ class Daemon:
     Args:
         fake: fields of the fake engine's plan; None for the real engine.
         patch: Python statements that the daemon runs before anything else, to change a constant in the module that uses it.
+        preload: whether it and its commands are forked from a process that has loaded the libraries.
         settings: lines that replace whole tables of the small default configuration, by table name.
     """
 
-    def __init__(self, folder: Path, *, fake: dict[str, Any] | None = None, patch: str = "", **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fake: dict[str, Any] | None = None,
+        patch: str = "",
+        preload: bool = True,
+        **settings: str,
+    ) -> None:
         self.folder = folder
         self.fake = fake
         self.patch = patch
+        self.preload = preload
         self.inbox = folder / "inbox"
         self.inbox.mkdir(exist_ok=True)
         self.database = folder / "var" / "jobs.db"
@@ -129,10 +141,14 @@ class Daemon:
     def _preloaded(
         self, *arguments: str, environment: dict[str, str], streams: preloaded.Streams
     ) -> preloaded.Process | None:
-        if self.fake is None:
+        if not self.preload:
             return None
+        # As `-m daemon` does.
+        ahead = AHEAD if self.fake is None and not self.patch and arguments[0] == "run" else ""
         arguments = (*arguments, "--config", str(self.config))
-        return preloaded.start(preloaded.DAEMON, arguments, environment, self.folder, streams, patch=self.patch)
+        return preloaded.start(
+            preloaded.DAEMON, arguments, environment, self.folder, streams, patch=ahead or self.patch
+        )
 
     def ready(self) -> "Daemon":
         """Wait until the daemon says where to drop recordings."""
