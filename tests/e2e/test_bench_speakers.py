@@ -9,8 +9,6 @@ from typer.testing import CliRunner
 from daemon.cli.app import app
 from daemon.config.speaker_models import campplus
 
-pytest.importorskip("pyannote.metrics", reason="needs pip install 'transcribed[bench-speakers]'")
-pytest.importorskip("kaldi_native_fbank", reason="needs pip install 'transcribed[speakers]'")
 pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(400),
@@ -20,6 +18,8 @@ pytestmark = [
 
 @pytest.mark.faults
 def test_two_voices_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyannote.metrics", reason="needs pip install 'transcribed[bench-speakers]'")
+    pytest.importorskip("kaldi_native_fbank", reason="needs pip install 'transcribed[speakers]'")
     monkeypatch.chdir(tmp_path)
     options = "--voices 2 --voices 5 --line clean --minutes 1 --conversations 1 --only none --json s.json --keep built"
     done = CliRunner().invoke(app, ["bench", "speakers", *options.split()])

@@ -5,9 +5,13 @@ import pytest
 from daemon.bench.speakers.error_rate import Errors, Heard, errors, words
 from daemon.voice import Turn
 
-pytest.importorskip("pyannote.metrics", reason="needs pip install 'transcribed[bench-speakers]'")
-
 REFERENCE = [Turn(0, 10, "ada"), Turn(10, 20, "bob")]
+
+
+@pytest.fixture(autouse=True)
+def metrics() -> None:
+    """Not while tests are collected, which every worker does: it takes seconds to load."""
+    pytest.importorskip("pyannote.metrics", reason="needs pip install 'transcribed[bench-speakers]'")
 
 
 def test_two_seconds_of_the_wrong_speaker() -> None:

@@ -16,13 +16,17 @@ from daemon.bench.speakers.with_daemon import Published
 from daemon.errors import Unavailable
 from daemon.voice import Turn
 
-pytest.importorskip("pyannote.metrics", reason="needs pip install 'transcribed[bench-speakers]'")
-
 REFERENCE = (Turn(0, 10, "ada"), Turn(10, 20, "bob"))
 RIGHT = (Turn(0, 10, "S1"), Turn(10, 20, "S2"))
 TWO_WRONG = (Turn(0, 12, "S1"), Turn(12, 20, "S2"))
 ALL_ONE = (Turn(0, 20, "S1"),)
 STEPS = {"decoding": 9.0, "embeddings": 1.5, "clustering": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def metrics() -> None:
+    """Not while tests are collected, which every worker does: it takes seconds to load."""
+    pytest.importorskip("pyannote.metrics", reason="needs pip install 'transcribed[bench-speakers]'")
 
 
 def usage(cpu_s: float, peak_mb: float) -> Usage:
