@@ -8,6 +8,9 @@ SOURCES := daemon migrations tests tools
 
 .PHONY: run demo test unit coverage test-faults soak test-systemd test-container lint format clean help
 
+# Tests start thousands of processes, a quarter of whose work is to compile this project, if its bytecode is not kept.
+test unit coverage test-faults soak: export PYTHONDONTWRITEBYTECODE :=
+
 run: $(VENV)/run.stamp ## watch ./inbox and transcribe with the packaged tiny.en model
 	@mkdir -p inbox
 	$(BIN)/transcribed run --config config.toml
@@ -17,7 +20,9 @@ demo: $(VENV)/run.stamp ## transcribe the shipped clip once and print the transc
 	$(BIN)/transcribed run --once --config demo/config.toml
 	@echo && cat demo/inbox/demo.txt
 
-test: $(VENV)/test.stamp lint ## check and test everything but the full fault doses (under 20 minutes)
+test: $(VENV)/test.stamp ## check and test everything but the full fault doses (under 20 minutes)
+	@# While mypy has one core, the other makes the bytecode of the tests, which each worker would make for itself.
+	$(BIN)/pytest --collect-only > /dev/null & $(MAKE) --no-print-directory lint; ended=$$?; wait; exit $$ended
 	$(BIN)/pytest -m "not faults and not soak and not systemd" -n 3 --dist worksteal
 
 unit: $(VENV)/test.stamp ## run the unit tests but the slow ones (under a minute)
