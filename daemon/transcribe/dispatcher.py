@@ -111,7 +111,7 @@ class Dispatcher:
         What the engines still work on is paid for: it is checkpointed first, within `drain_seconds` or until `hurry`.
         """
         until = time.monotonic() + self._drain_s
-        while (self._engines.in_flight or self._stages.unfinished) and time.monotonic() < until and not hurry():
+        while (self._inference.in_flight or self._stages.unfinished) and time.monotonic() < until and not hurry():
             self._tick(claiming=False)
         for job_id in list(self._running):
             self._drop(job_id)
@@ -135,7 +135,8 @@ class Dispatcher:
                 self._ask_for_windows()
                 self._decoders.hand_out()
                 self._inference.hand_out()
-        self._tuner.tick(idle=claiming and self.idle and self.ready and self._pauses.reason is None)
+        is_idle = self.idle and not self._engines.in_flight
+        self._tuner.tick(idle=claiming and is_idle and self.ready and self._pauses.reason is None)
         for event in self._children.events(self._wakeup, 0.0 if self._stages.unfinished else TICK_S):
             self._apply(event)
         self._save()

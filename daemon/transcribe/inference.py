@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 from daemon.chunk import Chunk
 from daemon.errors import FailedRecording
@@ -15,7 +16,9 @@ from daemon.store.records import Batch, Result
 from daemon.store.store import Store
 from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.batcher import Batcher
+from daemon.transcribe.copies import Copies, worth_copying
 from daemon.transcribe.policies import POLICIES, Policy
+from daemon.transcribe.shares import by_speed
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Inference:
         self._counters = counters
         self._batchers = defaultdict[str, Batcher](Batcher)
         """The chunks that wait for each model."""
+        self._copies = Copies()
         self._holds = True
         """Whether no batch may begin just now."""
         self._finished: list[Result] = []
@@ -74,32 +78,76 @@ class Inference:
         self._holds = True
 
     def hand_out(self) -> None:
-        """Begin batches on the workers that are idle, and queue one full batch ahead on each that is not."""
+        """Begin batches on the workers that are idle, queue full ones ahead on others, and copy what is late."""
         self._holds = False
         self._fill_workers()
+        self._copy_what_is_late()
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches are waited for: all that the engines have, but for those that others have answered."""
+        count = self._engines.in_flight
+        if self._copies:
+            engines = [engine for _, pool in self._engines.in_turn() for engine in pool.engines]
+            count -= sum(self._copies.is_void(batch) for engine in engines for batch in engine.batches.values())
+        return count
 
     def _fill_workers(self) -> None:
         for model, pool in self._engines.in_turn():
-            batcher = self._batchers[model]
-            for engine in pool.engines:
-                while not self._holds and len(batcher) and self._engines.has_room(engine):
-                    idle = sum(max(0, other.idle_workers) for other in pool.engines)
-                    size = min(engine.batch_size, -(-len(batcher) // max(1, idle)))
-                    full = size == engine.batch_size and batcher.full(size)
-                    if not engine.may_take(alone=batcher.next_is_alone(size), full=full):
-                        break
-                    self._run(engine, batcher.take(size))
+            if not self._holds and len(self._batchers[model]):
+                self._fill(pool.engines, self._batchers[model])
+
+    def _fill(self, engines: Sequence[Engine], batcher: Batcher) -> None:
+        """Give the engines of a model what waits: one batch each, and again, as long as one takes any."""
+        shares = by_speed(engines, len(batcher), self.held_s / sum(map(len, self._batchers.values())))
+        idle = sum(max(0, engine.idle_workers) for engine in engines)
+        gave = True
+        while gave:
+            gave = False
+            for at, engine in enumerate(engines):
+                if not len(batcher) or engine.room <= 0 or not self._engines.has_room(engine):
+                    continue
+                share = -(-len(batcher) // max(1, idle)) if shares is None else shares.get(at, 0)
+                size = max(1, min(engine.takes_most, share))
+                alone = batcher.next_is_alone(size)
+                # None waits ahead of an engine while there is not enough for those that are idle.
+                full = size == engine.batch_size and len(batcher) >= (idle + 1) * size and batcher.full(size)
+                if (share or alone) and engine.may_take(alone=alone, full=full):
+                    idle -= engine.idle_workers > 0
+                    chunks = batcher.take(size)
+                    if shares is not None:
+                        shares[at] = max(0, share - len(chunks))
+                    self._run(engine, chunks)
+                    gave = True
 
     def _run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
         self.held_s -= sum(chunk.duration_s for chunk in chunks)
         self._engines.run(engine, chunks)
+        engine.look(given=True)
+
+    def _copy_what_is_late(self) -> None:
+        """Give engines that are idle, where nothing waits, what others of their model will not have done for long."""
+        for model, pool in self._engines.in_turn():
+            if len(pool.engines) > 1 and not len(self._batchers[model]):
+                for engine, chunks in worth_copying(pool.engines, self._may_copy):
+                    if not self._engines.has_room(engine):
+                        break
+                    self._copies.made(chunks)
+                    self._engines.run(engine, chunks)
+                    engine.look(given=True)
+
+    def _may_copy(self, chunk: Chunk) -> bool:
+        return not chunk.alone and chunk not in self._copies and self._of(chunk) is not None
 
     def receive(self, event: BatchEnded | LostBatches) -> InferenceOutcome:
         """Take what an engine has made of its chunks."""
         match event:
             case BatchEnded(engine, BatchDone() as answer, chunks):
+                engine.learn(answer.batch_id, answer.run_s, sum(chunk.duration_s for chunk in chunks))
+                engine.look()
                 return self._batch_done(engine, answer, chunks)
             case BatchEnded(engine, BatchFailed() as answer, chunks):
+                engine.look()
                 return self._batch_failed(engine, answer, chunks)
             case LostBatches():
                 return self._batches_lost(event, "the engine died")
@@ -120,7 +168,8 @@ class Inference:
 
     def _batch_done(self, engine: Engine, answer: BatchDone, chunks: Sequence[Chunk]) -> InferenceOutcome:
         audio_s = sum(chunk.duration_s for chunk in chunks)
-        for chunk, result in zip(chunks, answer.results, strict=True):
+        counts = self._copies.answered(chunks)
+        for chunk, result in compress(zip(chunks, answer.results, strict=True), counts):
             running = self._of(chunk)
             if running is None:
                 continue
@@ -133,16 +182,9 @@ class Inference:
                 self._finished.append(done)
         # The device need not wait for the disk.
         self._fill_workers()
-        batch = Batch(
-            device=engine.ready.device if engine.ready else engine.load.device,
-            size=len(chunks),
-            capacity=engine.batch_size,
-            recordings=len({chunk.job_id for chunk in chunks}),
-            audio_s=round(audio_s, 3),
-            run_s=round(answer.run_s, 4),
-        )
-        self._ran.append(batch)
-        self._counters.batch(batch.size, batch.capacity)
+        if any(counts):
+            self._ran.append(_as_it_ran(engine, answer, list(compress(chunks, counts)), audio_s))
+            self._counters.batch(sum(counts), engine.batch_size)
         return InferenceOutcome()
 
     def _batch_failed(self, engine: Engine, answer: BatchFailed, chunks: Sequence[Chunk]) -> InferenceOutcome:
@@ -166,7 +208,7 @@ class Inference:
 
     def _again(self, chunks: Sequence[Chunk]) -> None:
         """Put chunks back as they are: their batch says nothing about them."""
-        for chunk in chunks:
+        for chunk in self._copies.lost(chunks, blamed=False):
             if (running := self._of(chunk)) is not None:
                 self.submit(running, [chunk], first=True)
 
@@ -174,7 +216,7 @@ class Inference:
         """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
         failed: list[tuple[int, FailedRecording]] = []
         for batch in lost.batches:
-            for chunk in batch:
+            for chunk in self._copies.lost(batch, blamed=lost.blamed):
                 running = self._of(chunk)
                 if running is None:
                     continue
@@ -190,6 +232,19 @@ class Inference:
         """Return the running job of a chunk, or None if it has ended or begun again."""
         running = self._running.get(chunk.job_id)
         return running if running is not None and running.run == chunk.run else None
+
+
+def _as_it_ran(engine: Engine, answer: BatchDone, counted: Sequence[Chunk], audio_s: float) -> Batch:
+    """Return what is kept of a batch, without the chunks, and the time for them, that another engine answered first."""
+    counted_s = sum(chunk.duration_s for chunk in counted)
+    return Batch(
+        device=engine.ready.device if engine.ready else engine.load.device,
+        size=len(counted),
+        capacity=engine.batch_size,
+        recordings=len({chunk.job_id for chunk in counted}),
+        audio_s=round(counted_s, 3),
+        run_s=round(answer.run_s * counted_s / audio_s, 4),
+    )
 
 
 def _policy_of(engine: Engine) -> Policy | None:
