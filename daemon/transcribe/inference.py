@@ -100,7 +100,7 @@ class Inference:
     def _fill(self, engines: Sequence[Engine], batcher: Batcher) -> None:
         """Give the engines of a model what waits: one batch each, and again, as long as one takes any."""
         shares = by_speed(engines, len(batcher), self.held_s / sum(map(len, self._batchers.values())))
-        idle = sum(max(0, engine.idle_workers) for engine in engines)
+        idle = sum(max(0, engine.idle_workers) for engine in engines if engine.is_usable)
         gave = True
         while gave:
             gave = False

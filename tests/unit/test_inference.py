@@ -31,6 +31,10 @@ class FakeEngines(KilledEngines):
         self.given: list[tuple[int, ...]] = []
         """The jobs of the chunks of each batch."""
 
+    @property
+    def in_flight(self) -> int:
+        return sum(len(engine.batches) for engine in self.engines)
+
     def run(self, engine: Engine, chunks: list[Chunk]) -> None:
         self.given.append(tuple(each.job_id for each in chunks))
         engine.batches[len(self.given)] = tuple(chunks)
@@ -320,3 +324,41 @@ def test_each_result_is_judged_as_its_engine_wants_it(store: Store, at: Engine, 
     unlikely = replace(heard(chunks[0]), avg_logprob=-3.0)
     house.inference.receive(BatchEnded(at, BatchDone(1, (unlikely,), 1.0), chunks))
     assert len(house.inference.save()) == saved
+
+
+def test_none_waits_ahead_of_an_engine_while_another_one_would_stay_idle(store: Store) -> None:
+    quick, other = engine(), engine()
+    quick.batch_s = 0.01
+    house = House(store, quick, other)
+    house.submit(1, 9)
+    house.inference.hand_out()
+    assert [len(quick.batches), len(other.batches)] == [1, 1]
+    house.submit(1, 8, first=9)
+    house.inference.hand_out()
+    assert [len(quick.batches), len(other.batches)] == [2, 1]
+
+
+def test_a_slow_engine_gets_few_near_the_end_and_none_where_a_faster_one_is_done_first(store: Store) -> None:
+    slow, fast = engine("cuda:0"), engine("cuda:1")
+    slow.learn(0, 5.0, 10.0)
+    fast.learn(0, 1.0, 10.0)
+    house = House(store, slow, fast)
+    house.submit(1, 5)
+    house.inference.hand_out()
+    assert [len(*fast.batches.values()), list(slow.batches)] == [4, []] and house.inference.held_s == 10.0
+    house.submit(1, 40, first=5)
+    house.inference.hand_out()
+    assert len(*slow.batches.values()) == 4, "there is plenty"
+
+
+def test_a_chunk_that_must_be_alone_goes_to_a_slow_engine_too(store: Store) -> None:
+    slow, fast = engine("cuda:0"), engine("cuda:1")
+    house = House(store, fast)
+    house.submit(1, 2)
+    house.inference.hand_out()
+    house.died()
+    slow.learn(0, 5.0, 10.0)
+    fast.learn(0, 1.0, 10.0)
+    house.engines.engines[:] = [slow, fast]
+    house.inference.hand_out()
+    assert len(slow.batches) == len(fast.batches) == 1
