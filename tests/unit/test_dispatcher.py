@@ -115,7 +115,7 @@ class FakeEngines(FakePool, KilledEngines):
     def receive(self, child: FakeChild) -> object:
         event = child.heard()
         if isinstance(event, BatchEnded):
-            del self.engine.batches[event.answer.batch_id]
+            del event.engine.batches[event.answer.batch_id]
         return event
 
     def _oldest(self) -> tuple[int, tuple[Chunk, ...]]:
@@ -129,7 +129,7 @@ class FakeEngines(FakePool, KilledEngines):
 
     @property
     def in_flight(self) -> int:
-        return len(self.engine.batches)
+        return sum(len(engine.batches) for engine in self.engines)
 
     def keep_alive(self, in_use: Collection[str]) -> None:
         pass
@@ -471,6 +471,29 @@ def test_a_drain_finishes_what_runs_and_gives_back_the_rest(house: House) -> Non
         house.engines.done()
     house.dispatcher.drain(hurry=lambda: False)
     assert house.states() == {"a.wav": "done", "later.wav": "queued"}
+
+
+def test_what_another_engine_has_answered_holds_up_no_drain_but_a_trial(house: House) -> None:
+    """A slow engine still has a copy of the last chunks; nobody waits for it, but it is at work."""
+    quick = house.engines.engine
+    slow = Engine(load_model(device="cuda:0"), ready=ready(device="cuda:0"), batch_size=4)
+    slow.learn(0, 1000.0, 1.0)
+    house.engines.engines.append(slow)
+    quick.recycle = True
+    under_way(house, chunks=1)
+    assert slow.batches
+    quick.recycle = False
+    quick.learn(0, 1.0, 1.0)
+    house.until(lambda: quick.batches)
+    house.engines.done()
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    house.tuner.idle.clear()
+    house.ticks()
+    assert slow.batches and not any(house.tuner.idle)
+    house.dispatcher.drain(hurry=lambda: pytest.fail("it waits for something"))
+    slow.batches.clear()
+    house.ticks()
+    assert house.tuner.idle[-1]
 
 
 def test_a_drain_in_a_hurry_gives_everything_back_without_charge(house: House) -> None:
