@@ -137,9 +137,9 @@ class Engine:
         return self.chunks_run >= RECYCLE_CHUNKS
 
     @property
-    def is_far(self) -> bool:
-        """Whether it is on another machine, and chunks have a way to go."""
-        return not self.is_here
+    def is_on_cluster(self) -> bool:
+        """Whether it is on a machine of a cluster, and chunks have a way to go."""
+        return self.place is not None
 
     @property
     def pace(self) -> float:
@@ -204,7 +204,7 @@ class Engine:
         """
         if not self.is_usable:
             return 0
-        if self.is_far and not self.is_elsewhere:
+        if self.is_on_cluster:
             is_short = 0.0 < self.batch_s <= FAR_BATCH_MAX_S
             ahead = FAR_AHEAD_MAX if is_short and self.free_in_s(self.pace) < self.way_s + FAR_AHEAD_S else 0
         else:
@@ -214,7 +214,7 @@ class Engine:
     @property
     def takes_most(self) -> int:
         """How many chunks it is given at once at most: few at first on another machine, which may be a slow one."""
-        is_unknown = self.is_far and not self.is_elsewhere and not self.pace
+        is_unknown = self.is_on_cluster and not self.pace
         return -(-self.batch_size // FIRST_OF_BATCH) if is_unknown else self.batch_size
 
     def may_take(self, *, alone: bool, full: bool) -> bool:
@@ -224,7 +224,6 @@ class Engine:
             alone: the batch is a chunk that must have the engine for itself.
             full: the batch would be full; only such a one is queued ahead, for others may still join the rest.
         """
-        if self.ready is None or self.recycle or self.leaving or self.too_hot or self.held_until is not None:
         if self.room <= 0 or any(chunk.alone for batch in self.batches.values() for chunk in batch):
             return False
         return not self.batches if alone else full or self.idle_workers > 0

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,10 +90,10 @@ def test_a_node_is_sent_the_model_another_one_has_another_and_the_texts_are_thos
     hub = model_of_ones_own(tmp_path / "hub")
     other = model_of_ones_own(tmp_path / "other-hub", more=b"\0")
 
-    def texts(name: str, refused: str, **tables: str) -> tuple[Daemon, list[str]]:
+    def texts(name: str, refused: str, **tables: Any) -> tuple[Daemon, list[str]]:
         (tmp_path / name).mkdir()
         model = f'name = "{OWN}"\n{tables.pop("model", "")}'
-        daemon = Daemon(tmp_path / name, fake=None, patch="", model=model, **tables)
+        daemon = Daemon(tmp_path / name, model=model, **tables)
         for clip in clips:
             shutil.copy(clip, daemon.inbox)
         try:

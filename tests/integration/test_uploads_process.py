@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -142,7 +143,8 @@ def test_a_large_recording_is_never_held_in_memory(serve: Callable[[], Web]) -> 
 
 
 def test_the_daemon_sees_nothing_of_a_recording_before_it_is_whole(tmp_path: Path) -> None:
-    house = Daemon(tmp_path, fake={}, **{"[watch]": 'path = "inbox"\nignore = []'})
+    tables: dict[str, Any] = {"[watch]": 'path = "inbox"\nignore = []'}
+    house = Daemon(tmp_path, fake={}, **tables)
     data = write_wav(tmp_path / "talk.wav").read_bytes()
     web = Web(tmp_path, house).start()
     house.start().ready()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from daemon.chunk import Chunk
 from daemon.processes import engine as engine_module
 from daemon.processes.engine import (
     AHEAD_MAX_S,
@@ -42,12 +43,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 @pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Engine, "is_far", property(lambda _engine: True))
+    monkeypatch.setattr(Engine, "is_on_cluster", property(lambda _engine: True))
 
 
 def one(pace: float, *seconds: float, workers: int = 1) -> Engine:
     """An engine of a pace with batches of so much audio."""
-    batches = {number: (chunk(seconds=each),) for number, each in enumerate(seconds)}
+    batches: dict[int, tuple[Chunk, ...]] = {number: (chunk(seconds=each),) for number, each in enumerate(seconds)}
     made = Engine(load_model(), ready=ready(workers=workers), batch_size=4, batches=batches, batch_s=0.1)
     made.ran_s, made.heard_s = pace, float(pace > 0)
     return made
@@ -154,7 +155,7 @@ def test_a_far_one_is_tried_with_a_small_batch() -> None:
 def test_a_server_is_given_what_its_window_holds_however_fast_it_is() -> None:
     made = one(0.0, 60.0, 60.0, workers=2)
     made.load = load_model(server=Server("engines[0]", "http://box"))
-    assert made.is_far and made.takes_most == 4
+    assert not made.is_on_cluster and made.takes_most == 4
     made.batch_s = AHEAD_MAX_S * 2
     assert not made.may_take(alone=False, full=True)
     made.batch_s = AHEAD_MAX_S / 2

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,7 @@ class House:
         for module in (engine_module, engine_pool, model_pools):
             monkeypatch.setattr(module, "time", self.clock)
         monkeypatch.setattr(engine_pool, "Child", lambda module: Computer(module, self))
-        monkeypatch.setattr(Engine, "is_far", property(lambda _engine: True))
+        monkeypatch.setattr(Engine, "is_on_cluster", property(lambda _engine: True))
         places = ",".join(str(place) for place in range(len(slower)))
         self.pools = ModelPools(load_model(device=f"cuda:{places}", name=""))
         self.running: dict[int, ActiveJob] = {}
@@ -185,7 +186,8 @@ class House:
             if child.deadline is not None and child.deadline < self.clock.now:
                 child.says(ChildDied("no answer within its time"))
         for child in [child for child in self.computers if child.talks]:
-            event = self.pools.receive(child)
+            peer: Any = child
+            event = self.pools.receive(peer)
             if isinstance(event, BatchEnded | LostBatches):
                 assert self.inference.receive(event).failed == ()
         self.inference.save()
