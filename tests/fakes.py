@@ -24,6 +24,8 @@ class FakeChild:
         self.deadline: float | None = None
         self.unheard = False
         self.overdue = False
+        self.hung_up = True
+        """Why nothing can be received from it, if that is so: not because what it says makes no sense."""
         self.rss_bytes = 100 << 20
         self.sent: list[object] = []
         self.ended: str | None = None

@@ -61,6 +61,11 @@ class Peer:
         return self._conn.fileno()
 
     @property
+    def hung_up(self) -> bool:
+        """Whether the other end is gone, as the last attempt to read has found."""
+        return self._hung_up
+
+    @property
     def rss_bytes(self) -> int:
         """Its resident memory; 0 once it has ended, or where that is not known."""
         return 0

@@ -242,6 +242,8 @@ class LostBatches:
     how: str
     blamed: bool = True
     """Whether they may have been the reason; not if the last one never reached it."""
+    with_its_machine: bool = False
+    """Whether its machine has gone, or the way to it: that says nothing about them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,9 @@ class EnginePool(Engines):
         try:
             answer = child.receive()
         except ChildDied as error:
-            return self.kill(engine, str(error) or "connection lost", by_itself=engine.place is None or child.overdue)
+            # On a cluster, the connection is closed by the link; what is late, or makes no sense, is the engine's doing.
+            by_itself = engine.place is None or not child.hung_up
+            return self.kill(engine, str(error) or "connection lost", by_itself=by_itself)
         match answer:
             case EngineEnded(how, by_itself):
                 return self.kill(engine, how, by_itself=by_itself)
@@ -156,7 +158,7 @@ class EnginePool(Engines):
 
         Args:
             engine: whose process it is.
-            why: for the log.
+            why: for the log; of one on a cluster, it is also how its process has ended.
             by_itself: whether it may have been what it was given, and not its machine, or the way to it.
 
         Raises:
@@ -167,7 +169,9 @@ class EnginePool(Engines):
         # One that only passes chunks on dies of none, unless it does so again.
         may_be_to_blame = not engine.is_elsewhere or all(batch[0].alone for batch in engine.batches.values())
         may_be_to_blame = may_be_to_blame and by_itself and not engine.child.unheard
-        lost = LostBatches(tuple(engine.batches.values()), how, blamed=may_be_to_blame)
+        batches = tuple(engine.batches.values())
+        told = how if engine.place is None else why
+        lost = LostBatches(batches, told, blamed=may_be_to_blame, with_its_machine=not by_itself)
         log.warning("engine %s on %s died (%s; %s)", called, engine.name, how, why)
         is_hopeless = self.canary is None and engine.is_needed
         if engine.ready is None and engine.deaths + 1 >= START_ATTEMPTS and is_hopeless:

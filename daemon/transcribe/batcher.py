@@ -25,10 +25,12 @@ class _Queue:
     chunks: deque[Chunk] = field(default_factory=deque)
     passes: int = 0
     """How often its oldest chunk has been passed over."""
+    at_once: int = 0
+    """How many of its first chunks have had their turn, and were lost."""
 
     @property
     def rank(self) -> tuple[int, int]:
-        return (-self.priority, self.turn)
+        return (-self.priority, 0 if self.at_once else self.turn)
 
     def find(self, bucket: Bucket | None) -> int | None:
         """Return where the oldest chunk of a bucket stands (of any for None)."""
@@ -46,14 +48,22 @@ class Batcher:
     def __len__(self) -> int:
         return self._waiting.total()
 
-    def submit(self, chunk: Chunk, priority: int = 0, *, first: bool = False) -> None:
-        """Put a chunk in its job's queue; `first` puts it before the others, as for a repetition."""
+    def submit(self, chunk: Chunk, priority: int = 0, *, first: bool = False, at_once: bool = False) -> None:
+        """Put a chunk in its job's queue.
+
+        Args:
+            chunk: A chunk of the job.
+            priority: Of the job.
+            first: Whether it goes before the others of its job, as for a repetition.
+            at_once: Whether it goes before all of its priority: it had its turn, and what was made of it was lost.
+        """
         queue = self._queues.get(chunk.job_id)
         if queue is None:
             queue = self._queues[chunk.job_id] = _Queue(priority, self._next_turn())
         queue.priority = priority
+        queue.at_once += at_once
         self._waiting[chunk.bucket] += 1
-        if first:
+        if first or at_once:
             queue.chunks.appendleft(chunk)
         else:
             queue.chunks.append(chunk)
@@ -71,6 +81,7 @@ class Batcher:
                 queue.passes = queue.passes + 1 if at else 0
             batch.append(queue.chunks[at])
             del queue.chunks[at]
+            queue.at_once -= at < queue.at_once
             queue.turn = self._next_turn()
             self._waiting[chosen.bucket] -= 1
         self._queues = {job_id: queue for job_id, queue in self._queues.items() if queue.chunks}
@@ -98,7 +109,7 @@ class Batcher:
             return None
         queue, _ = found
         oldest = queue.chunks[0]
-        if oldest.alone or queue.passes >= PASSES_MAX:
+        if oldest.alone or queue.at_once or queue.passes >= PASSES_MAX:
             return oldest
         return next((chunk for chunk in queue.chunks if self._waiting[chunk.bucket] >= size), oldest)
 

@@ -67,11 +67,13 @@ class Inference:
         """Forget the waiting chunks of a job."""
         self.held_s -= sum(batcher.drop(job_id) for batcher in self._batchers.values())
 
-    def submit(self, running: ActiveJob, chunks: Sequence[Chunk], *, first: bool = False) -> None:
-        """Put chunks of a job in the queue; `first` before its others."""
+    def submit(
+        self, running: ActiveJob, chunks: Sequence[Chunk], *, first: bool = False, at_once: bool = False
+    ) -> None:
+        """Put chunks of a job in the queue, as `Batcher.submit` does."""
         for chunk in chunks:
             self.held_s += chunk.duration_s
-            self._batchers[running.model].submit(chunk, running.job.priority, first=first)
+            self._batchers[running.model].submit(chunk, running.job.priority, first=first, at_once=at_once)
 
     def hold(self) -> None:
         """Hand out nothing until the next `hand_out`: the daemon ends or pauses."""
@@ -210,10 +212,17 @@ class Inference:
         """Put chunks back as they are: their batch says nothing about them."""
         for chunk in self._copies.lost(chunks, blamed=False):
             if (running := self._of(chunk)) is not None:
-                self.submit(running, [chunk], first=True)
+                self.submit(running, [chunk], at_once=True)
 
     def _batches_lost(self, lost: LostBatches, why: str) -> InferenceOutcome:
-        """Run what was lost again, each chunk alone, so that only the one that is to blame pays."""
+        """Run what was lost again, each chunk alone, so that only the one that is to blame pays.
+
+        What was lost with a machine waits for no engine that is idle: it goes out as it was, before all others of its priority.
+        """
+        if lost.with_its_machine:
+            for batch in lost.batches:
+                self._again(batch)
+            return InferenceOutcome()
         failed: list[tuple[int, FailedRecording]] = []
         for batch in lost.batches:
             for chunk in self._copies.lost(batch, blamed=lost.blamed):

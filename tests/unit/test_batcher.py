@@ -152,3 +152,16 @@ def test_a_chunk_that_must_run_alone_says_so() -> None:
     assert batcher.next_is_alone(4)
     assert len(batcher.take(4)) == 1
     assert not batcher.next_is_alone(4)
+
+
+def test_what_was_lost_goes_before_all_of_its_priority_and_the_rest_of_its_job_does_not() -> None:
+    batcher = Batcher()
+    for job_id in (1, 2):
+        batcher.submit(chunk(job_id, 0))
+    batcher.submit(chunk(3, 0), priority=1)
+    batcher.submit(chunk(4, 2))
+    for idx in (1, 0):
+        batcher.submit(chunk(4, idx), at_once=True)
+    taken = [(each.job_id, each.idx) for _ in range(6) for each in batcher.take(1)]
+    assert taken[:3] == [(3, 0), (4, 0), (4, 1)]
+    assert taken.index((4, 2)) == 5

@@ -106,7 +106,7 @@ def test_the_engine_of_a_machine_that_is_gone_is_forgotten_and_its_chunks_pay_no
     house.tick()
     assert engine in house.pool.engines, "what has become of its batch is still to come"
     lost = house.engine_says(engine, EngineEnded("box: no answer", by_itself=False))
-    assert lost == LostBatches(((chunk(1),),), "signal 9", blamed=False)
+    assert lost == LostBatches(((chunk(1),),), "box: no answer", blamed=False, with_its_machine=True)
     house.tick()
     assert house.pool.engines == []
     assert house.pool.ready is None
@@ -116,8 +116,7 @@ def test_an_engine_whose_process_died_there_may_have_died_of_its_chunk(house: Ho
     engine = house.engine()
     house.pool.run(engine, [chunk(1)])
     lost = house.engine_says(engine, EngineEnded("signal 11", by_itself=True))
-    assert isinstance(lost, LostBatches)
-    assert lost.blamed
+    assert lost == LostBatches(((chunk(1),),), "signal 11")
     house.tick()
     assert house.links.last.sent == [ORDER, Attach(1), Attach(1)], "it is started again at the same place"
 
@@ -128,6 +127,14 @@ def test_a_connection_that_just_ends_is_nobodys_fault(house: House) -> None:
     lost = house.engine_says(engine, ChildDied("connection lost"))
     assert isinstance(lost, LostBatches)
     assert not lost.blamed
+
+
+def test_an_answer_that_makes_no_sense_is_no_fault_of_the_connection(house: House) -> None:
+    engine = house.engine()
+    house.pool.run(engine, [chunk(1)])
+    house.far.last.hung_up = False
+    lost = house.engine_says(engine, ChildDied("its answer cannot be read"))
+    assert lost == LostBatches(((chunk(1),),), "its answer cannot be read")
 
 
 def test_a_link_that_dies_takes_its_places_along_and_is_started_again_later_and_later(house: House) -> None:

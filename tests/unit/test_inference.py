@@ -10,7 +10,7 @@ import pytest
 from daemon.chunk import Chunk, Options
 from daemon.errors import FailedRecording
 from daemon.monitor.counters import Counters
-from daemon.processes.engine import BatchEnded, Engine
+from daemon.processes.engine import BatchEnded, Engine, LostBatches
 from daemon.processes.model_pools import ModelPools
 from daemon.processes.protocol import BatchDone, BatchFailed, Server
 from daemon.store.migrate import migrate
@@ -230,6 +230,21 @@ def test_of_several_that_were_lost_none_pays_and_each_runs_alone(house: House) -
     house.inference.hand_out()
     assert house.died() == InferenceOutcome()
     assert sorted(house.waiting()) == [(1, 0, True), (1, 1, True), (2, 0, True)]
+
+
+def test_what_was_lost_with_a_machine_goes_out_as_it_was_before_all_others(house: House) -> None:
+    house.submit(1, 1)
+    house.submit(2, 2)
+    house.submit(3, 1)
+    house.inference.hand_out()
+    lost = tuple(house.engine.batches.pop(min(house.engine.batches)) for _ in list(house.engine.batches))
+    house.submit(1, 4, first=1)
+    event = LostBatches(lost, "it is gone", blamed=False, with_its_machine=True)
+    assert house.inference.receive(event) == InferenceOutcome()
+    handed_out = house.waiting()
+    first = [(job_id, idx) for job_id, idx, _ in handed_out[:4]]
+    assert sorted(first) == [(1, 0), (2, 0), (2, 1), (3, 0)]
+    assert not any(alone for *_, alone in handed_out)
 
 
 def test_one_that_was_lost_alone_pays(house: House) -> None:
