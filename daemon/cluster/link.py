@@ -216,9 +216,10 @@ class _Link:
         except Refused as error:
             await tunnel.say(Unready(error.message, error.hint))
         except Lost as error:
-            await tunnel.say(EngineEnded(f"{node}: {error}", by_itself=False))
+            # The place first: the daemon would have another engine started there.
             opened.tunnels.discard(asyncio.current_task())
             self._close(opened, str(error))
+            await tunnel.say(EngineEnded(f"{node}: {error}", by_itself=False))
         except asyncio.CancelledError as error:
             await tunnel.say(EngineEnded(str(error), by_itself=False))
         finally:
