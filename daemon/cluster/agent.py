@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import threading
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -29,6 +30,9 @@ POLL_S = 3.0
 """An answer comes at least this often, even if the engine has nothing to say: silence means that the way is cut."""
 SURVEY_S = 600.0
 """How long the weights of a model may take to be read and hashed."""
+WITH_THE_MACHINE = ("signal 9", "signal 15")
+SETTLE_S = 2.0
+"""An engine that was killed from outside may have died with its machine: after so long, it has not."""
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SENT = "sent"
 """The folder of models that the daemon has sent, beside those from packages; each is named for its hash."""
@@ -120,7 +124,10 @@ class Agent:
                 messages.append(found.child.receive_packed())
             except ChildDied:
                 del self._sessions[session]
-                return Answers(tuple(messages), found.child.end())
+                how = found.child.end()
+                if how in WITH_THE_MACHINE:
+                    time.sleep(SETTLE_S)
+                return Answers(tuple(messages), how)
             timeout_s = 0.0
         return Answers(tuple(messages))
 
