@@ -121,7 +121,7 @@ class EnginePool(Engines):
         try:
             answer = child.receive()
         except ChildDied as error:
-            # On a cluster, the connection is closed by the link; what is late, or makes no sense, is the engine's doing.
+            # On a cluster, the link closes the connection; what is late, or makes no sense, is the engine's doing.
             by_itself = engine.place is None or not child.hung_up
             return self.kill(engine, str(error) or "connection lost", by_itself=by_itself)
         match answer:

@@ -217,7 +217,7 @@ class Inference:
     def _batches_lost(self, lost: LostBatches, why: str) -> InferenceOutcome:
         """Run what was lost again, each chunk alone, so that only the one that is to blame pays.
 
-        What was lost with a machine waits for no engine that is idle: it goes out as it was, before all others of its priority.
+        What was lost with a machine goes out as it was, before all others of its priority.
         """
         if lost.with_its_machine:
             for batch in lost.batches:
