@@ -97,7 +97,7 @@ class _Link:
     async def _look(self) -> None:
         """See which machines there are, and have engines where they should be."""
         try:
-            listed = await asyncio.wait_for(asyncio.to_thread(rays.nodes), HEAD_S)
+            listed, free = await asyncio.wait_for(asyncio.to_thread(lambda: (rays.nodes(), rays.free())), HEAD_S)
         except (TimeoutError, rays.NoCluster):
             self._say("", ClusterTrouble(f"the head of the cluster {self._order.address} does not answer", HEAD_HINT))
             return
@@ -106,7 +106,7 @@ class _Link:
         for gone in self._nodes.keys() - nodes.keys():
             self._leave(self._nodes[gone])
         self._nodes = nodes
-        slots = set(wanted(tuple(nodes.values()), self._order.gpu, self._order.cpu))
+        slots = set(wanted(tuple(nodes.values()), self._order.gpu, self._order.cpu, self._taken, free))
         if not self._joined:
             self._joined = True
             gpus = sum(node.gpus for node in nodes.values())

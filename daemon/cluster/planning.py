@@ -1,8 +1,8 @@
 """Where in a cluster engines are to run. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -12,7 +12,8 @@ class Node:
 
     id: str
     """Ray's, new each time that it joins."""
-    name: str
+    name: str = field(compare=False)
+    """Another one once a second machine of its name joins."""
     gpus: int
     cpus: int
     """How many engines without a GPU may run there: what it was told when it joined, not its cores."""
@@ -42,17 +43,32 @@ def nodes_of(listed: Iterable[Mapping[str, Any]]) -> tuple[Node, ...]:
     return tuple(sorted(map(node, alive), key=lambda each: (each.name, each.id)))
 
 
-def wanted(nodes: Sequence[Node], gpu: int | None, cpu: int | None) -> list[Slot]:
+def wanted(
+    nodes: Sequence[Node],
+    gpu: int | None,
+    cpu: int | None,
+    ours: Collection[Slot] = (),
+    free: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[Slot]:
     """Return where engines are to run.
 
     Args:
         nodes: The machines.
         gpu: How many engines with a GPU; None for one on each.
         cpu: How many without one, spread over the machines; None for one on each, where there is no GPU at all.
+        ours: Where they run already, or are being started: they stay there.
+        free: By machine, what nobody, such as another daemon, has taken; None where that is not known.
     """
+
+    def preference(slot: Slot) -> int:
+        if slot in ours:
+            return 0
+        resource = "GPU" if slot.device == "cuda" else "CPU"
+        return 1 if free is None or free.get(slot.node.id, {}).get(resource, 0) >= 1 else 2
+
     with_gpu = [Slot(node, "cuda", number) for node in nodes for number in range(node.gpus)]
     without = [Slot(node, "cpu", number) for node in nodes for number in range(node.cpus)]
     without.sort(key=lambda slot: slot.number)
     if cpu is None:
         without = [] if with_gpu else [slot for slot in without if slot.number == 0]
-    return with_gpu[:gpu] + without[:cpu]
+    return sorted(with_gpu, key=preference)[:gpu] + sorted(without, key=preference)[:cpu]

@@ -3,9 +3,10 @@
 import asyncio
 import signal
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import ray
+from ray._private.state import available_resources_per_node
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -71,6 +72,14 @@ def nodes() -> Sequence[dict[str, Any]]:
     except Exception as error:  # Ray's own, gRPC's, or of the client
         raise NoCluster(f"{type(error).__name__}: {error}", HEAD_HINT) from error
     return listed
+
+
+def free() -> dict[str, dict[str, float]] | None:
+    """Return what nobody has taken, by the id of the machine; None where that cannot be known, as by a client's way."""
+    try:
+        return cast("dict[str, dict[str, float]]", available_resources_per_node())
+    except Exception:  # it is only for choosing among several machines
+        return None
 
 
 class Agent:

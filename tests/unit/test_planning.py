@@ -62,3 +62,29 @@ def test_engines_go_where_they_are_wanted(
 
 def test_a_machine_that_has_joined_again_is_another_place() -> None:
     assert Slot(SMALL, "cuda", 0) != Slot(Node("9", "small", 1, 0), "cuda", 0)
+
+
+def test_one_that_has_got_a_namesake_is_still_the_same() -> None:
+    assert Slot(SMALL, "cuda", 0) == Slot(Node("1", "small-1", 1, 0), "cuda", 0)
+
+
+BOX, DESK = Node("4", "box", 0, 2), Node("5", "desk", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("ours", "free", "found"),
+    [
+        ([], None, ["box", "desk"]),
+        ([], {"4": {"CPU": 2.0}, "5": {"CPU": 1.0}}, ["box", "desk"]),
+        ([], {"4": {"CPU": 0.0}, "5": {"CPU": 1.0}}, ["desk", "box"]),
+        ([], {"4": {}, "5": {"CPU": 1.0}}, ["desk", "box"]),
+        ([Slot(BOX, "cpu", 0)], {"4": {"CPU": 0.0}, "5": {"CPU": 1.0}}, ["box", "desk"]),
+        ([Slot(DESK, "cpu", 0)], {"4": {"CPU": 2.0}, "5": {}}, ["desk", "box"]),
+    ],
+    ids=["nobody knows", "all is free", "the first is taken", "Ray leaves out what is none", "by us", "we stay"],
+)
+def test_of_several_machines_one_that_nobody_has_taken(
+    ours: list[Slot], free: dict[str, dict[str, float]] | None, found: list[str]
+) -> None:
+    for count in (1, 2):
+        assert [slot.node.name for slot in wanted([BOX, DESK], 0, count, ours, free)] == found[:count]
