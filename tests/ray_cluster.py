@@ -33,7 +33,7 @@ class Node:
                     str(RAY), "start", "--block", "--disable-usage-stats", "--node-ip-address=127.0.0.1",
                     "--object-store-memory=150000000", "--num-gpus=0", *arguments,
                 ],
-                env={**os.environ, **environment(cluster.token), **cluster.variables, **more, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, **environment(cluster.token), **cluster.variables, "PYTHONPATH": str(ROOT), **more},
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         cluster.nodes.append(self)
