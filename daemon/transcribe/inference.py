@@ -197,7 +197,7 @@ class Inference:
             self._engines.shrink(engine, len(chunks) // 2)
             self._again(chunks)
             return InferenceOutcome(shrunk=engine)
-        log.warning("a batch of %d failed on %s: %s", len(chunks), engine.load.device, answer.message)
+        log.warning("a batch of %d failed on %s: %s", len(chunks), engine.name, answer.message)
         lost = [tuple(chunks)]
         if answer.out_of_memory:
             # Not even one fits: a fresh process has all of the memory, and a chunk that fails alone there is too much.
