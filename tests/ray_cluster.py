@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,12 @@ RAY = Path(sys.executable).parent / "ray"
 class Node:
     """One node: all of its processes begin below one."""
 
-    def __init__(self, cluster: "RayCluster", arguments: list[str], **more: str) -> None:
+    def __init__(self, cluster: "RayCluster", arguments: list[str], within: Sequence[str] = (), **more: str) -> None:
         self.log = cluster.folder / f"node-{len(cluster.nodes)}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    str(RAY), "start", "--block", "--disable-usage-stats", "--node-ip-address=127.0.0.1",
+                    *within, str(RAY), "start", "--block", "--disable-usage-stats", "--node-ip-address=127.0.0.1",
                     "--object-store-memory=150000000", "--num-gpus=0", *arguments,
                 ],
                 env={**os.environ, **environment(cluster.token), **cluster.variables, "PYTHONPATH": str(ROOT), **more},
