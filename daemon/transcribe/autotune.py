@@ -85,8 +85,8 @@ class Autotuner:
         self._engines.set_parallelism(chosen)
 
     def remember(self, engine: Engine) -> None:
-        """Keep the batch size that an engine found its memory to be enough for, for later starts of this model."""
-        is_ours = any(engine is each for each in self._engines.engines)
+        """Keep the batch size that an engine found its memory to be enough for, for later starts of this model here."""
+        is_ours = engine.is_here and any(engine is each for each in self._engines.engines)
         if is_ours and self._setup is not None and engine.ready is not None:
             ready = engine.ready
             self._store.keep_parallelism(self._setup, replace(ready.layout, batch_size=engine.batch_size))

@@ -9,6 +9,7 @@ import pytest
 
 from daemon.config.parallelism import Parallelism, Setup, Trial
 from daemon.processes.child import ChildDied
+from daemon.processes.cluster_protocol import Place
 from daemon.processes.engine import Engine
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.protocol import Calibrate, Calibrated, Ready, Unready
@@ -157,3 +158,7 @@ def test_a_smaller_batch_that_fits_into_memory_is_remembered(house: House) -> No
     assert house.kept() == Parallelism(2, 1, 2), "an engine that has died has no layout to keep"
     house.tuner.remember(Engine(load_model(name="second"), ready=ready(model="second"), batch_size=1))
     assert house.kept() == Parallelism(2, 1, 2), "what another model takes says nothing of this one"
+    far = Engine(load_model(), Place(1, "box", "cpu", "box/cpu"), ready=ready(), batch_size=1)
+    house.engines.engines.append(far)
+    house.tuner.remember(far)
+    assert house.kept() == Parallelism(2, 1, 2), "nor does what another machine can hold of this machine"
