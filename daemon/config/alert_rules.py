@@ -122,7 +122,7 @@ RULES = (
         # A server that is away, a cluster without its head: what is elsewhere is nobody's child.
         name="no_engine", metric="engines_ready", fire=1, below=True, held=True, once_seen=True,
         plotted_with="queue_files",
-        says="no engine is ready; the log says why",
+        says="{value:.0f} engines are ready, fewer than {fire:g}; the log says why",
     ),
     AlertRule(
         name="waiting_long", metric="oldest_waiting_s", fire=86_400, clear=times(0.9), plotted_with="queue_files",
