@@ -29,6 +29,7 @@ from daemon.cli.common import (
     print_json,
 )
 from daemon.cli.doctor import doctor
+from daemon.cli.engine import engine_app
 from daemon.cli.explain import explain
 from daemon.cli.export import export
 from daemon.cli.help import InOrder, complete_help
@@ -64,6 +65,7 @@ app.add_typer(jobs_app, name="jobs")
 bench_app.command("daemon")(bench_daemon)
 bench_app.command("speakers")(bench_speakers)
 app.add_typer(bench_app, name="bench")
+app.add_typer(engine_app, name="engine")
 app.add_typer(service_app, name="service")
 app.add_typer(speakers_app, name="speakers")
 app.add_typer(web_app, name="web")

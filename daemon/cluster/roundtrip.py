@@ -1,0 +1,80 @@
+"""A program that has the head of a cluster connect to this machine, for closed ports fail silently in Ray.
+
+`python -m daemon.cluster.roundtrip HOST:PORT IP FIRST` runs a task on the head that tries the ports of this machine,
+and prints which are shut, as JSON. It runs once this machine is a node: before, nothing listens here.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from daemon.cluster.checks import FIREWALL
+from daemon.cluster.look import Head
+from daemon.cluster.ports import Ports, is_here, shut
+from daemon.errors import Unavailable
+
+LIMIT_S = 60.0
+"""The task needs a process on the head, which takes seconds on a small machine."""
+
+HEAD = "node:__internal_head__"
+"""The resource that Ray gives to the head alone."""
+
+
+def try_back(address: str, head: Head, ports: Ports, environment: Mapping[str, str]) -> str:
+    """Have the head connect to this machine, which has joined it; return what could not be found out, or "".
+
+    Args:
+        address: HOST:PORT of the head.
+        head: As it is now.
+        ports: Of this machine.
+        environment: With the variables of the cluster.
+
+    Raises:
+        Unavailable: The head cannot reach some ports of this machine.
+    """
+    same = [node for node in head.nodes if node.node_manager == ports.node_manager and not node.is_head]
+    node = next((node for node in same if is_here(node.ip)), None)
+    if node is None:
+        return "this machine is not in the head's list of nodes"
+    command = [sys.executable, "-m", "daemon.cluster.roundtrip", address, node.ip, str(ports.first)]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=LIMIT_S,
+            env=environment, check=False,
+        )  # fmt: skip
+        found = dict(json.loads(done.stdout))
+    except subprocess.TimeoutExpired:
+        return (
+            f"a task on the head has not come back within {LIMIT_S:g} s: a port may be shut, or the head is very busy"
+        )
+    except ValueError:
+        return f"no task can be run on the head: {' / '.join(done.stderr.splitlines()[-2:]) or 'it says nothing'}"
+    if found:
+        port, reason = next(iter(found.items()))
+        raise Unavailable(
+            f"the head cannot reach this machine ({node.ip}) at port {port}: {reason}",
+            f"open {ports.first} to {ports.last} in the firewall here for the head, or, if that is an address "
+            f"of another network, say --ip; {FIREWALL}",
+        )
+    return ""
+
+
+def main(address: str, ip: str, first: int) -> None:
+    """Run the task, and print what it returns."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ray.init(address=address, _node_ip_address=ip, log_to_driver=False, configure_logging=False)
+    (head,) = (
+        node["NodeID"] for node in ray.nodes() if node["Alive"] and "node:__internal_head__" in node["Resources"]
+    )
+    there = NodeAffinitySchedulingStrategy(head, soft=False)
+    task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(shut)
+    ports = Ports(first)
+    quiet = [ports.workers[0], ports.last]
+    print(json.dumps(ray.get(task.remote(ip, [ports.node_manager, ports.object_manager], quiet))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
