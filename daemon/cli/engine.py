@@ -177,7 +177,7 @@ def _plan(machine: Machine, joins: str | None) -> "Plan":
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     folder = _path(machine.folder or Path(cache) / "transcribed" / "ray")
     checks.check_folder(folder)
-    room = store(free(), folder, machine.store_mb)
+    room = store(free(), folder / checks.INNER, machine.store_mb)
     if room.folder is not None:
         log.warning(
             "shared memory (/dev/shm) has %d MB free, too little for %d MB: what travels between machines goes through "

@@ -1,18 +1,24 @@
 """What must be right before this machine joins a cluster; Ray itself says little of it, or nothing."""
 
+import os
 import re
 import socket
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.cluster.look import INSTALL, PORTS, VERSION, Head
 from daemon.cluster.ports import HEAD, PORT_MAX, Ports, shut, taken
+from daemon.cluster.tokens import OTHERS
 from daemon.errors import BadConfig, Unavailable
 
 ADDRESS = re.compile(r"(?:\[(?P<ipv6>[\da-fA-F:.]+)\]|(?P<host>[^\s:/\[\]]+))(?::(?P<port>\d{1,5}))?")
 FIREWALL = "docs/cluster.md lists the ports, and what a firewall has to let through"
-SOCKET = "/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.1"
+INNER = "r"
+"""The part of the folder that is Ray's: it lets everybody write there, so nobody may get there."""
+SOCKET = f"/{INNER}/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.1"
 SOCKET_MAX_BYTES = 107
 """Of the path of a Unix socket; see unix(7)."""
 SHOWN = 4
@@ -137,11 +143,18 @@ def check_ports_there(head: Head) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """See that the sockets of Ray have a path in a folder.
+    """See that a folder is, or will be, for this user alone, and that the sockets of Ray have a path in it.
 
     Raises:
-        BadConfig: Its own path is too long.
+        BadConfig: It is open to others, or its own path is too long.
     """
+    with suppress(FileNotFoundError):
+        there = folder.stat()
+        if there.st_uid != os.geteuid() or stat.S_IMODE(there.st_mode) & OTHERS:
+            raise BadConfig(
+                f"the folder {folder} belongs to another user or is open to others, who could reach Ray's sockets",
+                "name one that is not there yet with --folder",
+            )
     length = len(bytes(folder.absolute())) + len(SOCKET)
     if length > SOCKET_MAX_BYTES:
         raise BadConfig(

@@ -14,6 +14,7 @@ from typing import Any
 
 from daemon.errors import Unavailable
 
+PROGRAM = ("-m", "daemon.cluster.look")
 LIMIT_S = 30.0
 """It answers within a second, but where all cores are at work."""
 VERSION, PORTS = "transcribed", "transcribed.ports"
@@ -56,7 +57,7 @@ def look(address: str, environment: Mapping[str, str]) -> Head:
     Raises:
         Unavailable: It refuses the token, or is no head.
     """
-    command = [sys.executable, "-m", "daemon.cluster.look", address]
+    command = [sys.executable, *PROGRAM, address]
     no_head = Unavailable(
         f"what listens at {address} is no head of a cluster: it does not answer as Ray does",
         "see what listens there; `transcribed engine head` says where the head is",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.cluster.checks import FIREWALL, labels
+from daemon.cluster.checks import FIREWALL, INNER, labels
 from daemon.cluster.look import INSTALL
 from daemon.cluster.object_store import Store
 from daemon.cluster.ports import Ports
@@ -42,7 +42,7 @@ class Plan:
     """Where the head is asked."""
     ports: Ports
     folder: Path
-    """For sockets, logs and what does not fit into memory."""
+    """For this user alone: a lock, and in INNER what is Ray's: sockets, logs and what does not fit into memory."""
     store: Store
     cpus: int
     """How many engines may run on the CPU."""
@@ -69,7 +69,7 @@ def arguments(plan: Plan) -> list[str]:
         *plan.store.options(),
         f"--num-cpus={plan.cpus}",
         f"--num-gpus={plan.gpus}",
-        f"--temp-dir={plan.folder.absolute()}",
+        f"--temp-dir={plan.folder.absolute() / INNER}",
         f"--labels={said}",
         "--disable-usage-stats",
         *([f"--node-ip-address={plan.ip}"] if plan.ip is not None else []),
@@ -120,4 +120,4 @@ def why(lines: Sequence[str], plan: Plan, *, head_is_there: bool) -> Transcribed
             return Unavailable(happened, way_out)
     last = [STAMP.sub("", line) for line in lines if line.strip()][-LAST_LINES:]
     said = " / ".join(last) or "it says nothing"
-    return Unavailable(f"Ray has ended: {said}", f"its logs are in {plan.folder}/session_latest/logs")
+    return Unavailable(f"Ray has ended: {said}", f"its logs are in {plan.folder / INNER}/session_latest/logs")

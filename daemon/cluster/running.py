@@ -16,7 +16,7 @@ from threading import Event, Thread
 from types import FrameType
 from typing import IO
 
-from daemon.cluster.checks import address_of
+from daemon.cluster.checks import INNER, address_of
 from daemon.cluster.node import STARTED, Plan, arguments, why
 from daemon.cluster.ports import shut
 from daemon.errors import TranscribedError, Unavailable
@@ -24,6 +24,7 @@ from daemon.systemd import notify
 
 log = logging.getLogger(__name__)
 
+PROGRAM = ("-m", "daemon.cluster.tied")
 KEPT_LINES = 200
 """Ray prints what its processes have logged when one dies."""
 STOP_S = 20.0
@@ -49,7 +50,7 @@ def run(plan: Plan, environment: Mapping[str, str], when_up: Callable[[], None])
         TranscribedError: By `when_up`.
     """
     with _owned(plan.folder):
-        command = [sys.executable, "-m", "daemon.cluster.tied", str(os.getpid()), *arguments(plan)]
+        command = [sys.executable, *PROGRAM, str(os.getpid()), *arguments(plan)]
         # A group of its own: Ctrl+C is for us alone, and whatever is left can be ended at once.
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -76,6 +77,7 @@ def run(plan: Plan, environment: Mapping[str, str], when_up: Callable[[], None])
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
         reader.join(READ_S)
         if stop.until is None:
             raise why(lines, plan, head_is_there=_head_is_there(plan))
@@ -97,7 +99,10 @@ def _owned(folder: Path) -> Iterator[None]:
         Unavailable: It cannot be used, or another process holds it.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        inner = folder / INNER
+        inner.mkdir(exist_ok=True)
         lock = (folder / LOCK).open("a")
     except OSError as error:
         raise Unavailable(
@@ -110,8 +115,8 @@ def _owned(folder: Path) -> Iterator[None]:
             raise Unavailable(
                 f"a head or a node runs already in the folder {folder}", "stop that one, or name another with --folder"
             ) from None
-        (folder / LATEST).unlink(missing_ok=True)
-        for session in folder.glob(SESSIONS):
+        (inner / LATEST).unlink(missing_ok=True)
+        for session in inner.glob(SESSIONS):
             shutil.rmtree(session, ignore_errors=True)
         yield
 
@@ -155,8 +160,9 @@ def _wait(child: subprocess.Popen[str], stop: Stop, is_up: Event | None = None) 
 
 def _read(output: IO[str], lines: deque[str], is_up: Event) -> None:
     """Keep what Ray prints, and notice that it is up."""
-    for line in output:
-        lines.append(line.rstrip())
-        log.debug("ray: %s", line.rstrip())
-        if STARTED in line:
-            is_up.set()
+    with output:
+        for line in output:
+            lines.append(line.rstrip())
+            log.debug("ray: %s", line.rstrip())
+            if STARTED in line:
+                is_up.set()

@@ -22,9 +22,9 @@ def make(path: Path) -> bool:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.exists():
+            return False
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
-    except FileExistsError:
-        return False
     except OSError as error:
         raise Unavailable(
             f"the token cannot be written to {path}: {error.strerror}", "name another file with --token-file"

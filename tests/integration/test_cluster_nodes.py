@@ -131,6 +131,12 @@ def test_the_head_makes_a_token_and_says_where(cluster: Cluster) -> None:
     assert cluster.log("n").count("\n") == 1, "the node has something to complain of"
 
 
+def test_nobody_else_gets_at_what_ray_leaves_open_to_all(cluster: Cluster) -> None:
+    for name in ("h", "n"):
+        assert (cluster.folder / name).stat().st_mode & 0o077 == 0
+        assert any((cluster.folder / name).glob("r/session_latest/sockets/raylet*"))
+
+
 def test_ray_listens_only_where_the_page_says(cluster: Cluster) -> None:
     both = [*range(cluster.head_ports, cluster.head_ports + 64), *range(cluster.node_ports, cluster.node_ports + 64)]
     pids = {int(file.parent.name) for file in Path("/proc").glob("[0-9]*/cmdline") if _knows(file, cluster.folder)}
