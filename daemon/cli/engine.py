@@ -221,7 +221,7 @@ def _offered(plan: "Plan") -> str:
 
 def _tell_of(model: str) -> None:
     """Say whether a model is on this machine, and what it is."""
-    from daemon.doctor.asking import SURVEY, ask
+    from daemon.doctor.asking import SURVEY, NoAnswer, ask
     from daemon.doctor.weights import HASHING_S
     from daemon.processes.protocol import FindModel, FoundModel, Unready
 
@@ -238,5 +238,5 @@ def _tell_of(model: str) -> None:
             log.info("the model %s is in %s, SHA-256 %s", model, found.folder, found.sha256)
         case Unready() as no:
             log.warning("%s; %s", no.message, no.hint)
-        case other:
-            log.warning("the model %s cannot be looked for: %s", model, other)
+        case NoAnswer(why=why):
+            log.warning("the model %s cannot be looked for: %s", model, why)

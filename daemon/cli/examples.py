@@ -61,6 +61,11 @@ EXAMPLES = {
         "transcribed service install --user --watch Recordings",
     ),
     "service uninstall": ("sudo transcribed service uninstall --dry-run",),
+    "engine head": ("transcribed engine head", "transcribed engine head --ip 10.8.0.1 --gpus 0"),
+    "engine join": (
+        "transcribed engine join nas --token-file cluster.token",
+        "transcribed engine join 10.8.0.1:6379 --ip 10.8.0.7 --model large-v3",
+    ),
     "speakers list": ("transcribed speakers list meetings/monday.mp3", "transcribed speakers list"),
     "speakers rename": ("transcribed speakers rename 17 S1 Ada", "transcribed speakers rename 17 S1 ''"),
     "speakers enroll": ("transcribed speakers enroll Ada ada-1.wav ada-2.m4a",),

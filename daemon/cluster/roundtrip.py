@@ -14,6 +14,7 @@ from daemon.cluster.look import Head
 from daemon.cluster.ports import Ports, is_here, shut
 from daemon.errors import Unavailable
 
+PROGRAM = ("-m", "daemon.cluster.roundtrip")
 LIMIT_S = 60.0
 """The task needs a process on the head, which takes seconds on a small machine."""
 
@@ -37,7 +38,7 @@ def try_back(address: str, head: Head, ports: Ports, environment: Mapping[str, s
     node = next((node for node in same if is_here(node.ip)), None)
     if node is None:
         return "this machine is not in the head's list of nodes"
-    command = [sys.executable, "-m", "daemon.cluster.roundtrip", address, node.ip, str(ports.first)]
+    command = [sys.executable, *PROGRAM, address, node.ip, str(ports.first)]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=LIMIT_S,

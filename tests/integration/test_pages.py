@@ -36,13 +36,28 @@ NOT_RUN = {
     "run": "does not end",
     "doctor": "looks at this machine, for half a minute",
     "service": "changes this machine",
+    "engine": "does not end",
     "web": "does not end, or asks for a password",
 }
 """Commands of transcribed that have tests of their own; here only their options are looked at."""
 SPEAKERS = (["speakers", "install"], ["speakers", "enroll"])
 """Likewise: the one fetches 81 MB, and the other needs that and voices."""
 FOREIGN = frozenset(
-    {"apt", "cp", "curl", "datasette", "docker", "jq", "ls", "mkdir", "pip", "python3", "systemctl", "usermod"}
+    {
+        "apt",
+        "cp",
+        "curl",
+        "datasette",
+        "docker",
+        "jq",
+        "ls",
+        "mkdir",
+        "pip",
+        "python3",
+        "systemctl",
+        "useradd",
+        "usermod",
+    }
 )
 """Programs that change the machine, need the network or may not be here: of these the files that are named must exist."""
 ASSIGNMENT = re.compile(r"[A-Z_]+=")
