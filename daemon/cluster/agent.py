@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import threading
 import time
 from contextlib import suppress
@@ -64,6 +65,7 @@ class Agent:
         self._probe: GpuProbe | None = None
         # Ray sets it for its own workers; an engine has threads as it is told.
         os.environ.pop("OMP_NUM_THREADS", None)
+        _forget_what_was_not_sent()
 
     def about(self) -> dict[str, str]:
         """Return what must be the same on all machines, and which GPU this place has."""
@@ -83,22 +85,34 @@ class Agent:
         found = find_model(name, engine)
         return ("", "") if found is None or found.folder is None else (found.folder, found.sha256)
 
-    def store(self, sha256: str, file: str, offset: int, content: bytes) -> None:
-        """Keep a part of a file of a model that the daemon sends; `keep` puts them in their place."""
+    def store(self, sha256: str, file: str, offset: int, content: bytes) -> str:
+        """Keep a part of a file of a model that the daemon sends; `keep` puts them in their place.
+
+        Returns:
+            Why it cannot be kept, after which nothing of the model is; "" if it can.
+        """
         folder = _receiving(sha256)
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / Path(file).name).open("r+b" if offset else "wb") as opened:
-            opened.seek(offset)
-            opened.write(content)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / Path(file).name).open("r+b" if offset else "wb") as opened:
+                opened.seek(offset)
+                opened.write(content)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            return f"{folder.parent}: {error.strerror or error}"
+        return ""
 
     def keep(self, sha256: str, engine: str) -> str:
         """Check a model that has been sent, and return its folder; "" if it is not what it should be."""
         received, sent = _receiving(sha256), sent_folder(sha256)
         found = find_model(f"{received}/", engine)
-        if found is None or found.sha256 != sha256:
-            return ""
-        with suppress(OSError):  # another engine of this machine was sent it, too
-            received.rename(sent)
+        try:
+            if found is None or found.sha256 != sha256:
+                return ""
+            with suppress(OSError):  # another engine of this machine was sent it, too
+                received.rename(sent)
+        finally:
+            shutil.rmtree(received, ignore_errors=True)
         return str(sent)
 
     def begin(self, session: int) -> None:
@@ -182,3 +196,10 @@ def sent_folder(sha256: str) -> Path:
 
 def _receiving(sha256: str) -> Path:
     return packaged() / SENT / f".{sha256}-{os.getpid()}"
+
+
+def _forget_what_was_not_sent() -> None:
+    """Make room that models have whose sending has ended with an agent's process."""
+    for folder in (packaged() / SENT).glob(".*-*"):
+        if not Path(f"/proc/{folder.name.rpartition('-')[2]}").exists():
+            shutil.rmtree(folder, ignore_errors=True)

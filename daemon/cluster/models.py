@@ -90,7 +90,8 @@ def _here(name: str, engine: str) -> _Wanted:
 async def _sent(wanted: _Wanted, name: str, engine: str, agent: Remote, node: str) -> str:
     """Send a model, and return where it is kept."""
     for file, offset, part in _parts(Path(wanted.folder)):
-        await agent.call("store", wanted.sha256, file, offset, part, limit_s=PART_S)
+        if why := await agent.call("store", wanted.sha256, file, offset, part, limit_s=PART_S):
+            raise Refused(f"{node} cannot keep the model {name}: {why}", "make room there; it is sent again")
     folder: str = await agent.call("keep", wanted.sha256, engine, limit_s=SURVEY_S)
     if not folder:
         raise Refused(

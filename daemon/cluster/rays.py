@@ -1,6 +1,7 @@
 """The part of Ray that the link uses: join a cluster, list its machines, start agents and call them."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Sequence
 from typing import Any, cast
@@ -22,6 +23,8 @@ OBJECT_STORE_BYTES = 256 << 20
 """The shared memory of a cluster that the daemon starts for itself: chunks on their way to some dozens of engines."""
 THREADS = 16
 """Calls that an agent answers at once: each engine that runs or ends has one waiting, others are short."""
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+CAUSE = re.compile(r"(\w+\.)*\w+(Error|Exception): \S")
 NODE_HINT = "transcribed[cluster] must be installed there; `ray status` shows what is free, and its logs what failed"
 
 
@@ -124,6 +127,7 @@ def start(node: str, device: str) -> Agent:
 
 
 def _line(error: BaseException) -> str:
-    """Return the first line of what Ray says that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next(iter(lines), type(error).__name__)
+    """Return the line of what Ray says that says something: the last that names an error of Python's, or the first."""
+    lines = [line.strip() for line in COLOUR.sub("", str(error)).splitlines() if line.strip()]
+    causes = [line for line in lines if CAUSE.match(line)]
+    return next(iter([*reversed(causes), *lines]), type(error).__name__)

@@ -20,7 +20,7 @@ class FakeMachine:
     """What an agent does, with a folder for what it is sent."""
 
     def __init__(self, folder: Path, has: tuple[str, str] = ("", "")) -> None:
-        self.folder, self.has, self.loses = folder, has, False
+        self.folder, self.has, self.loses, self.trouble = folder, has, False, ""
 
     async def call(self, method: str, *args: Any, limit_s: float) -> Any:
         assert limit_s > 0
@@ -32,7 +32,7 @@ class FakeMachine:
                 with (self.folder / file).open("r+b" if offset else "wb") as opened:
                     opened.seek(offset)
                     opened.write(part)
-                return None
+                return self.trouble
             case "keep", (sha256, _engine):
                 stored = (self.folder / "model.bin").read_bytes()[: -1 if self.loses else None]
                 return str(self.folder) if hashlib.sha256(stored).hexdigest() == sha256 else ""
@@ -92,6 +92,14 @@ def test_one_that_arrives_broken_is_refused(tmp_path: Path) -> None:
     machine.has, machine.folder = ("", ""), tmp_path / "other"
     machine.loses = True
     with pytest.raises(Refused, match=r"did not receive the model tiny\.en as it was sent"):
+        prepared(Models(), machine)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_machine_without_room_says_so(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path / SHA)
+    machine.trouble = "/cache/sent: No space left on device"
+    with pytest.raises(Refused, match=r"box cannot keep the model tiny\.en: /cache/sent: No space left on device"):
         prepared(Models(), machine)
 
 
