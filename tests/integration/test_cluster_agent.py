@@ -88,6 +88,29 @@ def test_a_file_is_kept_in_its_folder_whatever_it_is_called(
     assert [each.name for each in tmp_path.iterdir()] == ["cache"]
 
 
+def test_what_does_not_fit_on_the_disk_is_told_and_nothing_of_it_stays(
+    agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.cluster.agent.packaged", lambda: tmp_path)
+    assert agent.store("0" * 64, "config.json", 0, b"{}") == ""
+    (received,) = (tmp_path / "sent").iterdir()
+    (received / "model.bin").symlink_to("/dev/full")
+    assert agent.store("0" * 64, "model.bin", 0, bytes(100_000)) == f"{tmp_path / 'sent'}: No space left on device"
+    assert agent.keep("0" * 64, "whisper") == ""
+    assert list((tmp_path / "sent").iterdir()) == []
+
+
+def test_what_was_not_sent_to_its_end_is_removed_once_its_agent_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.cluster.agent.packaged", lambda: tmp_path)
+    left, under_way, whole = (tmp_path / "sent" / name for name in (".00ff-4194305", f".00ff-{os.getpid()}", "00ff"))
+    for folder in (left, under_way, whole):
+        folder.mkdir(parents=True)
+    Agent()
+    assert (left.exists(), under_way.exists(), whole.exists()) == (False, True, True)
+
+
 def test_what_must_be_the_same_everywhere_is_told(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     assert agent.about() == {**same_everywhere(), "gpu": "3"}
