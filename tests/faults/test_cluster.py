@@ -1,0 +1,156 @@
+"""Nodes of a real Ray cluster that die, fall silent, or are poisoned: their batches go elsewhere, and nobody else pays."""
+
+import json
+import re
+import signal
+import time
+from functools import partial
+
+import pytest
+
+from daemon.chunk import BYTES_PER_SECOND
+from daemon.engine.fake import POISON
+from daemon.processes.safe_pickle import MESSAGE_MAX_BYTES
+from tests.faults.clusters import (
+    TRACED,
+    all_once,
+    done,
+    done_at_least,
+    engines_of,
+    is_lost_since,
+    join,
+    lost_batches,
+    ready,
+    ready_at_least,
+    traces,
+    waits_s,
+)
+from tests.ray_cluster import ray_cluster
+from tests.support import MakeDaemon, reconcile, wait_until, write_wav
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.guarantee(19)
+@pytest.mark.timeout(600)
+def test_ten_nodes_are_killed_in_two_hundred_recordings(make_daemon: MakeDaemon) -> None:
+    """The batches in flight there go out again within 3 s of the loss being known, and the loss is known soon."""
+    with ray_cluster({"delay_s": 1.5, "workers": 2, "batch_size": 2}) as cluster:
+        nodes = [cluster.join(), cluster.join()]
+        daemon = make_daemon(
+            fake={"delay_s": 1.5}, jobs="attempts = 1\ndrain_seconds = 5", patch=TRACED, **cluster.tables
+        )
+        recordings = [
+            write_wav(daemon.inbox / f"{number:03}.wav", 65 if number % 10 == 0 else 1, seed=number)
+            for number in range(200)
+        ]
+        daemon.start().ready()
+        wait_until(lambda: ready(daemon) == 2, 60, "both nodes")
+        known_s = []
+        for kill in range(10):
+            wait_until(partial(done_at_least, daemon, 15 * (kill + 1)), 120, f"recordings before kill {kill}")
+            losses = lost_batches(daemon)
+            nodes.pop(0).kill()
+            killed = time.monotonic()
+            wait_until(partial(is_lost_since, daemon, losses), 20, "the loss")
+            known_s.append(time.monotonic() - killed)
+            nodes.append(cluster.join())
+            wait_until(partial(ready_at_least, daemon, kill + 3), 60, "the new node")
+        wait_until(lambda: done(daemon) == len(recordings), 120, "all recordings")
+        assert daemon.stop() == 0
+    all_once(daemon, recordings)
+    waits = waits_s(traces(daemon))
+    print(f"{len(waits)} chunks were lost, at most {max(waits):.2f} s; known after {max(known_s):.1f} s at most")
+    assert len(waits) >= 10
+    assert max(waits) < 3
+
+
+@pytest.mark.guarantee(19, 22)
+@pytest.mark.timeout(300)
+def test_a_node_is_silent_for_half_a_minute(make_daemon: MakeDaemon) -> None:
+    """Its batches go elsewhere once it is given up, its late answers are dropped, and it works again afterwards."""
+    with ray_cluster({"delay_s": 1.0, "workers": 2, "batch_size": 2}) as cluster:
+        silent = cluster.join()
+        daemon = make_daemon(fake={}, jobs="attempts = 1\ndrain_seconds = 5", patch=TRACED, **cluster.tables)
+        recordings = [write_wav(daemon.inbox / f"{number:03}.wav", 1, seed=number) for number in range(20)]
+        daemon.start().ready()
+        cluster.join()
+        wait_until(lambda: ready(daemon) == 2, 60, "both nodes")
+        recordings += [write_wav(daemon.inbox / f"{number:03}.wav", 1, seed=number) for number in range(20, 100)]
+        wait_until(lambda: done(daemon) >= 25, 60, "some recordings")
+        silent.send(signal.SIGSTOP)
+        stopped = time.monotonic()
+        wait_until(lambda: any(each.is_loss for each in traces(daemon)), 25, "the node being given up")
+        given_up_s = time.monotonic() - stopped
+        time.sleep(max(0.0, 30 - given_up_s))
+        silent.send(signal.SIGCONT)
+        # What Ray has given up ends when it hears of it; the unit of a node starts it again.
+        wait_until(lambda: silent.process.poll() is not None, 60, "the end of the node that was given up")
+        wait_until(lambda: not engines_of(cluster, without=cluster.nodes[-1]), 20, "the end of its engine")
+        cluster.join()
+        wait_until(lambda: ready(daemon) == 3, 60, "the node again")
+        recordings += [write_wav(daemon.inbox / f"{number:03}.wav", 1, seed=number) for number in range(100, 120)]
+        wait_until(lambda: done(daemon) == len(recordings), 90, "all recordings")
+        assert daemon.stop() == 0
+    all_once(daemon, recordings)
+    traced = traces(daemon)
+    print(f"given up after {given_up_s:.1f} s; chunks waited {max(waits_s(traced)):.2f} s at most")
+    assert given_up_s < 15
+    assert waits_s(traced) and max(waits_s(traced)) < 3
+    last = next(number for number in reversed(range(len(traced))) if traced[number].is_loss)
+    assert len({each.engine for each in traced[last:] if not each.is_loss}) == 2, "it has not worked again"
+
+
+POISONS = ["kill", "segv", "hang", "raise", "memory", "sticky", "malformed", "flood", "short"]
+
+
+@pytest.mark.guarantee(18, 20, 22)
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("poison", POISONS)
+def test_on_a_node_too_only_the_poisonous_recordings_pay(make_daemon: MakeDaemon, poison: str) -> None:
+    gpu = ["--num-gpus=1"] if poison == "sticky" else []
+    with ray_cluster({"poison": poison, "workers": 2, "batch_size": 4, "delay_s": 0.1}) as cluster:
+        join(cluster, *gpu)
+        short = "e.BATCH_DEADLINE_S, e.BATCH_DEADLINE_PER_AUDIO_S = 2.0, 0.5" if poison == "hang" else ""
+        daemon = make_daemon(
+            fake={}, jobs="attempts = 2\nretry_backoff_seconds = 0.1", patch=f"{TRACED}\n{short}", **cluster.tables
+        )
+        recordings = [
+            write_wav(daemon.inbox / f"{number:02}.wav", seed=number, start=POISON if number in (4, 11) else b"")
+            for number in range(30)
+        ]
+        daemon.start().ready()
+        daemon.wait_idle(len(recordings), 120)
+        assert daemon.stop() == 0
+        wait_until(lambda: not engines_of(cluster), 10, "the end of all engines")
+    reconcile(daemon, recordings)
+    assert [path for path, state in daemon.states().items() if state == "dead"] == ["04.wav", "11.wav"]
+    assert sorted(daemon.query("SELECT state, attempts, count(*) FROM jobs GROUP BY 1, 2")) == [
+        ("dead", 2, 2), ("done", 1, 28),
+    ], "a neighbour was charged"  # fmt: skip
+
+
+@pytest.mark.guarantee(21)
+@pytest.mark.timeout(240)
+def test_a_node_that_runs_out_of_memory_has_smaller_batches_and_the_others_have_not(make_daemon: MakeDaemon) -> None:
+    """The batches of the other one are larger than what a child may say at once."""
+    fits_s, batch = 30.0, 70
+    assert fits_s * BYTES_PER_SECOND * batch > MESSAGE_MAX_BYTES
+    plan = {"workers": 1, "batch_size": batch, "delay_s": 0.5}
+    with ray_cluster(plan) as cluster:
+        cluster.join(TRANSCRIBED_FAKE=json.dumps({**plan, "memory_chunks": 5}))
+        daemon = make_daemon(fake={}, jobs="attempts = 1", **cluster.tables).start().ready()
+        cluster.join()
+        wait_until(partial(ready_at_least, daemon, 2), 60, "both nodes")
+        names = re.findall(r"room for an engine on (\S+)", daemon.log_text())
+        recordings = [write_wav(daemon.inbox / "long.wav", fits_s * batch * 3, seed=1)]
+        recordings += [write_wav(daemon.inbox / f"{number:02}.wav", 1, seed=number) for number in range(10, 40)]
+        wait_until(partial(done_at_least, daemon, len(recordings)), 120, "all recordings")
+        assert daemon.stop() == 0
+    all_once(daemon, recordings)
+    largest = dict(daemon.query("SELECT device, max(size) FROM batches GROUP BY 1"))
+    print(largest, names, daemon.log_text().count("out of memory on"))
+    assert f"out of memory on {names[0]}" in daemon.log_text()
+    assert f"out of memory on {names[1]}" not in daemon.log_text()
+    assert largest[names[0]] <= 5
+    assert largest[names[1]] == batch

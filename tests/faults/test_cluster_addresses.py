@@ -1,0 +1,101 @@
+"""The ways to name a cluster: one that the daemon starts for itself, the one of this machine, and a client's."""
+
+import os
+import socket
+import time
+from contextlib import suppress
+from functools import partial
+
+import psutil
+import pytest
+
+from tests.faults.clusters import all_once, done_at_least, engines_of, link_of, ready_at_least
+from tests.ray_cluster import Node, ray_cluster
+from tests.support import Daemon, MakeDaemon, wait_until, write_wav
+
+pytestmark = pytest.mark.faults
+
+
+def below(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
+
+
+@pytest.mark.guarantee(19)
+@pytest.mark.timeout(300)
+def test_a_cluster_of_its_own_ends_with_its_link_and_with_its_daemon(make_daemon: MakeDaemon) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'transcribed[cluster]'")
+    daemon: Daemon = make_daemon(
+        fake={"delay_s": 0.3}, model='device = "none"', cluster='address = "local"', jobs="attempts = 1"
+    )
+    recordings = [write_wav(daemon.inbox / f"{number:02}.wav", 1, seed=number) for number in range(40)]
+    daemon.start().ready()
+    assert daemon.process is not None
+    wait_until(partial(done_at_least, daemon, 3), 60, "some recordings")
+    link = link_of(daemon)
+    assert link is not None
+    own = below(link)
+    psutil.Process(link).kill()
+    wait_until(lambda: not any(map(psutil.Process.is_running, own)), 30, "the end of the first cluster")
+    wait_until(partial(ready_at_least, daemon, 2), 90, "the second cluster")
+    own = below(daemon.process.pid)
+    daemon.kill()
+    wait_until(lambda: not any(map(psutil.Process.is_running, own)), 30, "the end of the second cluster")
+    daemon.start().ready()
+    wait_until(partial(done_at_least, daemon, len(recordings)), 90, "all recordings")
+    own = below(daemon.process.pid)
+    assert daemon.stop() == 0
+    wait_until(lambda: not any(map(psutil.Process.is_running, own)), 30, "the end of the third cluster")
+    all_once(daemon, recordings)
+
+
+@pytest.mark.timeout(200)
+def test_the_cluster_that_this_machine_is_part_of(make_daemon: MakeDaemon) -> None:
+    with ray_cluster({}) as cluster:
+        cluster.join()
+        tables = cluster.tables
+        table = f'address = "auto"\ntoken_file = "{cluster.token}"'
+        daemon = make_daemon(fake={}, model=tables["model"], cluster=table, jobs="attempts = 1")
+        recordings = [write_wav(daemon.inbox / f"{number:02}.wav", 1, seed=number) for number in range(10)]
+        # Others may run here, too: which one it is, Ray is told as its own commands are.
+        daemon.start(RAY_ADDRESS=cluster.address)
+        wait_until(partial(done_at_least, daemon, len(recordings)), 90, "all recordings")
+        assert daemon.stop() == 0
+    all_once(daemon, recordings)
+
+
+@pytest.mark.guarantee(19)
+@pytest.mark.timeout(300)
+def test_by_a_client_s_way(make_daemon: MakeDaemon) -> None:
+    pytest.importorskip("grpc", reason="a client of Ray needs grpcio")
+    with ray_cluster({"delay_s": 0.3}) as cluster:
+        cluster.head.kill()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        arguments = ["--head", f"--port={cluster.port}", "--num-cpus=0", "--include-dashboard=false"]
+        cluster.head = Node(
+            cluster, [*arguments, f"--temp-dir={cluster.folder}", f"--ray-client-server-port={port}"],
+            PYTHONPATH=os.environ["PYTHONPATH"],
+        )  # fmt: skip
+        wait_until(lambda: b"runtime started" in cluster.head.log.read_bytes(), 60, "the head")
+        first = cluster.join()
+        tables = cluster.tables
+        table = f'address = "ray://127.0.0.1:{port}"\ntoken_file = "{cluster.token}"'
+        daemon = make_daemon(fake={}, model=tables["model"], cluster=table, jobs="attempts = 1")
+        recordings = [write_wav(daemon.inbox / f"{number:02}.wav", 1, seed=number) for number in range(60)]
+        began = time.monotonic()
+        daemon.start()
+        try:
+            wait_until(partial(done_at_least, daemon, 3), 90, "some recordings")
+            print(f"the first ones after {time.monotonic() - began:.1f} s")
+            cluster.join()
+            wait_until(partial(ready_at_least, daemon, 2), 60, "the second node")
+            first.kill()
+            wait_until(partial(done_at_least, daemon, len(recordings)), 90, "all recordings")
+        finally:
+            print(daemon.log_text())
+        assert daemon.stop() == 0
+        wait_until(lambda: not engines_of(cluster), 40, "the end of all engines")
+    all_once(daemon, recordings)
