@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.store.rows import Backlog, DeliveryRow, JobDetail, JobRow, LayoutRow, SegmentRow, StageRow, Status
+from daemon.store.rows import Backlog, DeliveryRow, GpuRow, JobDetail, JobRow, LayoutRow, SegmentRow, StageRow, Status
 from daemon.voice import TURNS
 
 HIDDEN = ("outputs", "stages", "segments", "deliveries", "path_bytes", "sound", "warnings")
@@ -41,8 +41,16 @@ def status(data: Status) -> RenderableType:
     if data["batch_fill"] is not None:
         parts.append(Text(f"batches: {data['batch_fill'] * 100:.0f} % full on average"))
     parts.extend(Text(_layout(row)) for row in data["layouts"])
+    parts.extend(Text(_gpu(row)) for row in data["gpus"])
     parts.extend(Text(f"alert {row['state']}: {row['text'] or row['rule']}", style="red") for row in data["alerts"])
     return Group(*parts)
+
+
+def _gpu(row: GpuRow) -> str:
+    called = f"{row['name']} #{row['index']}"
+    figures = (("temperature_c", "°C"), ("load_percent", "% load"), ("memory_percent", "% of its memory in use"))
+    known = [f"{row[name]:.0f} {unit}" for name, unit in figures if row[name] is not None]  # type: ignore[literal-required]
+    return f"GPU {row['node'] and row['node'] + ': '}{called}: {', '.join(known) or 'nothing is known'}"
 
 
 def jobs(rows: Sequence[JobRow]) -> RenderableType:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Integer, and_, cast, column, func, or_, se
 
 from daemon.store.read_access import ReadAccess
 from daemon.store.records import timestamp, timestamp_in
-from daemon.store.rows import AlertRow, HourRow, SampleRow
+from daemon.store.rows import AlertRow, GpuRow, HourRow, SampleRow
 from daemon.store.schema import alerts, samples
 
 THROUGHPUT = table("throughput", *(column(name) for name in HourRow.__annotations__))
@@ -58,6 +58,24 @@ class MonitorQueries(ReadAccess):
         """List the monitor's samples of the last `since_s` seconds, oldest first."""
         statement = select(samples).where(samples.c.sampled_at >= timestamp_in(-since_s)).order_by(samples.c.id)
         return [{**row._mapping, "detail": json.loads(row.detail)} for row in self._rows(statement)]
+
+    def gpus(self) -> list[GpuRow]:
+        """List the GPUs of this machine and of those of a cluster, as the newest sample has them."""
+        newest = self._rows(select(samples.c.detail).order_by(samples.c.id.desc()).limit(1))
+        listed = [gpu for row in newest for gpu in json.loads(row.detail).get("gpus", ())]
+        # One of an older version has no machine.
+        return [
+            GpuRow(
+                node=gpu.get("node", ""),
+                index=gpu["index"],
+                name=gpu["name"],
+                uuid=gpu["uuid"],
+                temperature_c=gpu.get("temperature_c"),
+                load_percent=gpu.get("load_percent"),
+                memory_percent=gpu.get("memory_percent"),
+            )
+            for gpu in listed
+        ]
 
     def stretches(self, metrics: Sequence[str], since: datetime, length: timedelta, step_s: float) -> list[Stretch]:
         """List what the monitor saw in a time, oldest first; samples that are less than a step apart become one.

@@ -192,6 +192,19 @@ class Backlog(TypedDict):
     eta_s: float | None
 
 
+class GpuRow(TypedDict):
+    """A GPU in the newest sample; what its driver does not report is None."""
+
+    node: str
+    """The machine of a cluster that it is in; "" for this one."""
+    index: int
+    name: str
+    uuid: str
+    temperature_c: float | None
+    load_percent: float | None
+    memory_percent: float | None
+
+
 class Status(TypedDict):
     """What `transcribed status` shows."""
 
@@ -205,6 +218,8 @@ class Status(TypedDict):
     batch_fill: float | None
     pauses: list[PauseRow]
     alerts: list[AlertRow]
+    gpus: list[GpuRow]
+    """As the newest sample has them, while the daemon runs."""
 
 
 SampleRow = dict[str, Any]

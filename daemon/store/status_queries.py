@@ -36,6 +36,7 @@ class StatusQueries(MonitorQueries, StageQueries):
             "batch_fill": None if fill is None else round(fill, 3),
             "pauses": self.pauses(),
             "alerts": [row for row in self.alerts(limit=50) if row["state"] in ("firing", "unknown")],
+            "gpus": [] if pid is None else self.gpus(),
         }
 
     def counts(self, wanted: JobFilter | None = None) -> dict[str, int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from daemon.cluster.agent import Agent
+from daemon.store.queries import Queries
 from tests.integration.monitor_house import Bench, T, line, says
 
 BOX = "box: RTX 4090 GPU-aaaaaaaa"
@@ -34,6 +35,8 @@ def test_a_hot_machine_is_told_of_and_held_alone_and_what_has_left_is_not_hot(ho
     assert set(house.held) == {None}, "this machine goes on"
     sample = house.history.last_detail()
     assert [(gpu["node"], gpu["temperature_c"]) for gpu in sample["gpus"]] == [("box", 95.0), ("other", 60.0)]
+    with Queries(house.settings.database_path) as queries:
+        assert [(gpu["node"], gpu["temperature_c"]) for gpu in queries.gpus()] == [("box", 95.0), ("other", 60.0)]
     house.machines.probes = {"box": read_there(house, None), "other": cool}
     house.tick()
     assert house.machines.too_hot == {"box"}, "it was hot, and says no more"

@@ -53,6 +53,6 @@ def test_json_keeps_its_keys_in_their_order(store: Store, queries: Queries) -> N
     assert detail is not None and list(detail) == [*JOB_KEYS, "outputs", "stages", "segments", "deliveries"]
     assert set(get_type_hints(JobDetail)) == set(detail)
     assert list(queries.status()) == [
-        "daemon", "counts", "suspect", "running", "backlog", "layouts", "batch_fill", "pauses", "alerts",
+        "daemon", "counts", "suspect", "running", "backlog", "layouts", "batch_fill", "pauses", "alerts", "gpus",
     ]  # fmt: skip
     assert json.loads(json.dumps(detail)) == detail

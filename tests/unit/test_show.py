@@ -11,7 +11,7 @@ from daemon.store.rows import JobDetail, JobRow, Status
 EMPTY = {
     "daemon": {"running": False, "pid": None}, "counts": {"done": 0, "failed": 0}, "suspect": 0, "running": [],
     "backlog": {"files": 0, "bytes": 0, "audio_s": None, "eta_s": None}, "layouts": [], "batch_fill": None,
-    "pauses": [], "alerts": [],
+    "pauses": [], "alerts": [], "gpus": [],
 }  # fmt: skip
 STAGE = {"name": "languages", "chunks_done": 50, "result": None}
 JOB = {
@@ -36,6 +36,20 @@ def shown(what: RenderableType) -> str:
 
 def status(**changes: object) -> str:
     return shown(show.status(cast(Status, {**EMPTY, **changes})))
+
+
+def test_gpus_are_shown_with_their_machine_and_what_is_known_of_them() -> None:
+    here = {
+        "node": "",
+        "index": 0,
+        "name": "L4",
+        "uuid": "GPU-1",
+        "temperature_c": 61.6,
+        "load_percent": 0.0,
+        "memory_percent": None,
+    }
+    there = {**here, "node": "gpubox", "index": 1, "temperature_c": None, "load_percent": None}
+    assert "GPU L4 #0: 62 °C, 0 % load\nGPU gpubox: L4 #1: nothing is known\n" in status(gpus=[here, there])
 
 
 @pytest.mark.parametrize(
