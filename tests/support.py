@@ -85,23 +85,15 @@ class Daemon:
     Args:
         fake: fields of the fake engine's plan; None for the real engine.
         patch: Python statements that the daemon runs before anything else, to change a constant in the module that uses it.
-        preload: whether it and its commands are forked from a process that has loaded the libraries.
         settings: lines that replace whole tables of the small default configuration, by table name.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        fake: dict[str, Any] | None = None,
-        patch: str = "",
-        preload: bool = True,
-        **settings: str,
-    ) -> None:
+    def __init__(self, folder: Path, *, fake: dict[str, Any] | None = None, patch: str = "", **settings: str) -> None:
         self.folder = folder
         self.fake = fake
         self.patch = patch
-        self.preload = preload
+        self.preload = True
+        """Whether it and its commands are forked from a process that has loaded the libraries."""
         self.inbox = folder / "inbox"
         self.inbox.mkdir(exist_ok=True)
         self.database = folder / "var" / "jobs.db"

@@ -46,7 +46,8 @@ def sequential(path: Path, model_name: str = "tiny.en") -> str:
 
 
 def test_the_shipped_clips(make_daemon: MakeDaemon) -> None:
-    daemon: Daemon = make_daemon(preload=False)
+    daemon: Daemon = make_daemon()
+    daemon.preload = False
     references = clip_texts()
     for name in references:
         shutil.copy(CLIPS / name, daemon.inbox)
