@@ -54,8 +54,11 @@ FIRST_WINDOW_S = 60.0
 """The first window is this long and each later one twice as long as the one before, up to the configured length, so
 that the engine gets its first chunks soon."""
 EXTENT = 120 * SAMPLE_RATE
-"""A chunk covers at most this much of the recording. Sentences further apart tell the model nothing about each
-other, and a chunk that took hours to fill would have to be kept in memory for hours."""
+"""A chunk covers at most this much of the recording: one that took hours to fill would have to be kept in memory for
+hours."""
+APART = 10 * SAMPLE_RATE
+"""Speech that is further apart is not packed together. It tells the model nothing about each other, and a line that
+begins before the pause and ends behind it would be read long before it is said."""
 
 
 class Chunker:
@@ -126,7 +129,7 @@ class Chunker:
         buffer = np.concatenate(self._blocks)
         pieces = self._pieces(buffer, final=final)
         *groups, self._group = pack(pieces, self._packed, self._group) or [[]]
-        if self._group and (final or self._open - self._group[0][0] >= EXTENT):
+        if self._group and (final or self._open >= min(self._group[0][0] + EXTENT, self._group[-1][1] + APART)):
             groups.append(self._group)
             self._group = []
         for group in groups:
@@ -277,13 +280,15 @@ def pack(pieces: list[Region], longest: int, group: list[Region]) -> list[list[R
 
     Args:
         pieces: (start, end) in samples.
-        longest: The most samples in a group, which may come from at most EXTENT of the recording.
+        longest: The most samples in a group, which may come from at most EXTENT of the recording, without a pause
+            longer than APART.
         group: The group so far, to which more may be added.
     """
     groups = [list(group)] if group else []
     room = longest - sum(end - start for start, end in group)
     for start, end in pieces:
-        if not groups or end - start > room or end - groups[-1][0][0] > EXTENT:
+        apart = bool(groups) and (end - groups[-1][0][0] > EXTENT or start - groups[-1][-1][1] > APART)
+        if not groups or apart or end - start > room:
             groups.append([])
             room = longest
         groups[-1].append((start, end))

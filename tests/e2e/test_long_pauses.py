@@ -52,6 +52,8 @@ def check(daemon: Daemon, name: str, said: list[tuple[float, str]]) -> None:
         heard = {word for start, line in found if at - 2 <= start < at + 20 for word in words(line)}
         missing = [word for word in words(text) if word not in heard]
         assert len(missing) <= MOST_MISSING * len(words(text)), f"{name} at {at:.0f} s: {missing} of {text!r}"
+    longest = daemon.query("SELECT max(end_s - start_s) FROM segments")[0][0]
+    assert longest < 20, "a line goes on behind a pause"
     total = sum(len(words(line)) for _, line in found)
     assert total <= 1.3 * sum(len(words(text)) for _, text in said), found
 
@@ -60,7 +62,8 @@ def check(daemon: Daemon, name: str, said: list[tuple[float, str]]) -> None:
 def test_pauses_of_more_than_a_window(make_daemon: MakeDaemon, noise: bool) -> None:
     daemon: Daemon = make_daemon()
     first, second, third, *_ = sentences()
-    said = build(daemon.inbox / "sparse.wav", [first, 330.0, second, 3.0, third, 700.0, first], noise=noise)
+    parts: list[float | tuple[bytes, str]] = [first, 330.0, second, 3.0, third, 66.0, second, 700.0, first]
+    said = build(daemon.inbox / "sparse.wav", parts, noise=noise)
     assert daemon.once() == 0
     check(daemon, "sparse.wav", said)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from daemon.chunk import CHUNK_MAX_S, SAMPLE_RATE, Options
 from daemon.clips import CLIPS
 from daemon.decode import chunker, vad
-from daemon.decode.chunker import CHUNK_MAX, EXTENT, Chunker, pack, quietest, split
+from daemon.decode.chunker import APART, CHUNK_MAX, EXTENT, Chunker, pack, quietest, split
 from daemon.decode.media import samples
 from daemon.decode.vad import PAD, VAD_WINDOW, padded, stretches
 from tests.whispering import whispered
@@ -45,12 +45,20 @@ def test_neighbours_are_packed_while_they_fit() -> None:
 
 def test_a_chunk_goes_on_with_what_it_has_and_reaches_only_so_far() -> None:
     second = SAMPLE_RATE
-    begun = [(0, 5 * second), (20 * second, 24 * second)]
+    begun = [(0, 5 * second), (15 * second, 19 * second), (21 * second, 21 * second)]
     assert pack([(30 * second, 36 * second)], 15 * second, begun) == [[*begun, (30 * second, 36 * second)]]
     assert pack([(30 * second, 37 * second)], 15 * second, begun) == [begun, [(30 * second, 37 * second)]]
+    blinks = [(at * second, at * second + 1) for at in range(0, EXTENT // second, 9)]
     late = (EXTENT - second, EXTENT + 1)
-    assert pack([late], 15 * second, begun) == [begun, [late]]
+    assert pack([late], 15 * second, blinks) == [blinks, [late]]
     assert pack([], 15 * second, begun) == [begun]
+
+
+def test_what_is_said_before_a_long_pause_has_nothing_to_do_with_what_comes_after_it() -> None:
+    first, near, far = (0, 100), (100 + APART, 200 + APART), (101 + APART, 200 + APART)
+    assert pack([first, near], CHUNK_MAX, []) == [[first, near]]
+    assert pack([first, far], CHUNK_MAX, []) == [[first], [far]]
+    assert pack([far], CHUNK_MAX, [first]) == [[first], [far]]
 
 
 def chunks_of(samples: np.ndarray, options: Options, blocks: int = 50) -> list[tuple[tuple[float, float], ...]]:
