@@ -25,8 +25,9 @@ UNHEARD_SHARE, UNHEARD_MIN_S = 0.1, 2.0
 """Speech without text is worth a warning from this share of all speech on, unless it is a single sound."""
 CORRECTED_AGAIN_S, CORRECTED_AGAIN_MAX_S = 5.0, 3600.0
 """What people have corrected is written after this time if its folder cannot be written, then after twice as long."""
-POSTPONE_MIN_S = 1.0
-"""A job that the environment holds up is tried again no sooner, however short the configured wait."""
+POSTPONE_MIN_S = 3.0
+"""A job that the environment holds up is tried again no sooner, however short the configured wait: `run --once`, which
+looks once in a round of the dispatcher, must find it waiting."""
 
 
 class Outcomes:
