@@ -3,7 +3,7 @@
 import asyncio
 import pickle
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from daemon.cluster.agent import Answers
@@ -12,6 +12,10 @@ from daemon.processes.wire import HEAD, LENGTH, head_of, packed
 
 SILENT_S = 12.0
 """An agent that says nothing for so long, four times what it should be, is cut off."""
+SLOWEST_BYTES_S = 1_000_000
+"""It has longer while chunks are on their way to it, for what is said later waits for them: a second for so many."""
+
+Frame = tuple[bytes, list[bytes]]
 
 
 class Lost(Exception):
@@ -29,7 +33,7 @@ class Remote(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tunnel:
     """One engine's connection.
 
@@ -42,6 +46,8 @@ class Tunnel:
     session: int
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    _on_the_way: int = field(default=0, init=False)
+    """How many bytes it has been sent, and has not said that they are there."""
 
     async def run(self) -> None:
         """Pass messages on until the daemon closes the connection or the engine has ended.
@@ -49,35 +55,49 @@ class Tunnel:
         Raises:
             Lost
         """
-        ways = {asyncio.create_task(self._to_the_engine()), asyncio.create_task(self._to_the_daemon())}
+        heard: asyncio.Queue[Frame | None] = asyncio.Queue()
+        hearing = asyncio.create_task(self._hear(heard))
+        ways = {asyncio.create_task(self._to_the_engine(heard)), asyncio.create_task(self._to_the_daemon())}
         try:
             ended, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in ended:
                 way.result()
         finally:
-            for way in ways:
+            for way in (hearing, *ways):
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+            await asyncio.gather(hearing, *ways, return_exceptions=True)
 
     async def say(self, message: object) -> None:
         """Say something to the daemon in the engine's place."""
         await self._write(*packed(message))
 
-    async def _to_the_engine(self) -> None:
+    async def _hear(self, heard: asyncio.Queue[Frame | None]) -> None:
+        """Take whatever the daemon says, at once: while a machine is silent, the others have work to be given."""
         while (frame := await read(self.reader)) is not None:
+            heard.put_nowait(frame)
+        heard.put_nowait(None)
+
+    async def _to_the_engine(self, heard: asyncio.Queue[Frame | None]) -> None:
+        while (frame := await heard.get()) is not None:
             pickled, beside = frame
             # Out of band, so that they are in shared memory once, and are not copied on the other side.
             parts = [pickle.PickleBuffer(part) for part in beside]
-            await self.agent.call("send", self.session, pickled, parts, limit_s=SILENT_S)
+            self._on_the_way = len(pickled) + sum(map(len, beside))
+            await self.agent.call("send", self.session, pickled, parts, limit_s=self._limit_s)
+            self._on_the_way = 0
 
     async def _to_the_daemon(self) -> None:
         while True:
-            answers: Answers = await self.agent.call("receive", self.session, limit_s=SILENT_S)
+            answers: Answers = await self.agent.call("receive", self.session, limit_s=self._limit_s)
             for pickled, beside in answers.messages:
                 await self._write(pickled, beside)
             if answers.ended is not None:
                 await self.say(EngineEnded(answers.ended, by_itself=True))
                 return
+
+    @property
+    def _limit_s(self) -> float:
+        return SILENT_S + self._on_the_way / SLOWEST_BYTES_S
 
     async def _write(self, pickled: bytes, beside: list[bytes]) -> None:
         with suppress(ConnectionError):  # the daemon has closed it, as the other way will find
@@ -86,7 +106,7 @@ class Tunnel:
             await self.writer.drain()
 
 
-async def read(reader: asyncio.StreamReader) -> tuple[bytes, list[bytes]] | None:
+async def read(reader: asyncio.StreamReader) -> Frame | None:
     """Return the next message from the daemon, as a pickle and what is beside it; None at the end."""
     try:
         size, count = HEAD.unpack(await reader.readexactly(HEAD.size))

@@ -2,13 +2,15 @@
 
 import asyncio
 import socket
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from daemon.cluster.agent import Answers
-from daemon.cluster.tunnel import Lost, Tunnel, read
+from daemon.cluster.tunnel import SILENT_S, Lost, Tunnel, read
 from daemon.processes.cluster_protocol import EngineEnded
 from daemon.processes.protocol import RunBatch
 from daemon.processes.wire import BESIDE_BYTES, Wire, packed
@@ -22,11 +24,18 @@ class FakeAgent:
 
     def __init__(self, *answers: Answers | Lost) -> None:
         self.sent: list[tuple[bytes, list[bytes]]] = []
+        self.limits_s: list[float] = []
+        """How long each message might have taken."""
+        self.takes = threading.Event()
+        self.takes.set()
         self._answers = list(answers)
 
     async def call(self, method: str, *args: Any, limit_s: float) -> Any:
-        assert limit_s > 0
+        assert limit_s >= SILENT_S
         if method == "send":
+            self.limits_s.append(limit_s)
+            while not self.takes.is_set():
+                await asyncio.sleep(0.01)
             _session, pickled, parts = args
             self.sent.append((pickled, [bytes(part) for part in parts]))
             return None
@@ -68,6 +77,27 @@ def test_a_message_and_what_is_beside_it_reach_the_agent_as_they_were() -> None:
     tried(agent, daemon)
     assert agent.sent == [packed(BATCH)]
     assert len(agent.sent[0][1]) == 2
+
+
+def test_the_daemon_waits_for_no_machine_that_takes_nothing() -> None:
+    agent = FakeAgent(Answers(()))
+    agent.takes.clear()
+    large = RunBatch(1, (chunk(1, audio=bytes(4_000_000)),))
+
+    def daemon(wire: Wire) -> float:
+        began = time.monotonic()
+        for _ in range(5):
+            wire.send(large)
+        took_s = time.monotonic() - began
+        agent.takes.set()
+        wire.close()
+        return took_s
+
+    took_s = tried(agent, daemon)
+    assert isinstance(took_s, float)
+    assert took_s < 5
+    assert len(agent.sent) == 5
+    assert agent.limits_s[0] >= SILENT_S + 4
 
 
 def test_answers_come_in_order_and_the_end_is_told_with_its_reason() -> None:
