@@ -1,6 +1,7 @@
 """What the tests of clusters share: what the daemon gave to which engine, what lives on the nodes, and an oracle."""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,13 +46,18 @@ def traces(daemon: Daemon) -> list[Traced]:
 
 
 def waits_s(traced: Sequence[Traced]) -> list[float]:
-    """How long each chunk that was lost with an engine waited until it was given to another one."""
+    """How long each chunk that was lost with an engine waited until another one had it; 0 if it had a copy."""
     found = []
-    for number, loss in enumerate(traced):
-        for chunk in loss.chunks if loss.is_loss else ():
+    has: dict[str, set[str]] = defaultdict(set)
+    for number, event in enumerate(traced):
+        for chunk in event.chunks:
+            if not event.is_loss:
+                has[chunk].add(event.engine)
+                continue
+            has[chunk].discard(event.engine)
             again = next((each for each in traced[number:] if not each.is_loss and chunk in each.chunks), None)
-            assert again is not None, f"chunk {chunk} was lost and did not go out again"
-            found.append((again.at - loss.at).total_seconds())
+            assert has[chunk] or again is not None, f"chunk {chunk} was lost and did not go out again"
+            found.append(0.0 if has[chunk] or again is None else (again.at - event.at).total_seconds())
     return found
 
 
