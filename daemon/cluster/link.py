@@ -20,7 +20,7 @@ from daemon.cluster.agent import same_everywhere
 from daemon.cluster.models import Models, Refused
 from daemon.cluster.planning import Node, Slot, nodes_of, wanted
 from daemon.cluster.reach import HEAD_HINT
-from daemon.cluster.tunnel import SILENT_S, Lost, Tunnel, read
+from daemon.cluster.tunnel import SILENT_S, Line, Lost, Tunnel
 from daemon.processes.cluster_protocol import (
     Attach,
     ClusterJoined,
@@ -202,11 +202,11 @@ class _Link:
 
     async def _serve(self, opened: _Open, end: socket.socket) -> None:
         """Start an engine, and pass messages on until it or the connection ends."""
-        reader, writer = await asyncio.open_unix_connection(sock=end)
+        line = Line(end)
         session, node = next(self._numbers), opened.place.node
-        tunnel = Tunnel(opened.agent, session, reader, writer)
+        tunnel = Tunnel(opened.agent, session, line)
         try:
-            if (first := await read(reader)) is None:
+            if (first := await line.read()) is None:
                 return
             order: LoadModel = Unpickler(*first).load()
             order = await self._models.prepared(order, opened.agent, node)
@@ -223,7 +223,7 @@ class _Link:
         except asyncio.CancelledError as error:
             await tunnel.say(EngineEnded(str(error), by_itself=False))
         finally:
-            writer.close()
+            line.close()
             if opened.place.number in self._places:
                 with suppress(Lost):
                     await opened.agent.call("end", session, limit_s=SILENT_S)

@@ -1,6 +1,7 @@
 """Messages between the daemon's connection and an agent: both ways, to the end, and when the agent is lost."""
 
 import asyncio
+import os
 import socket
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from daemon.cluster.agent import Answers
-from daemon.cluster.tunnel import SILENT_S, Lost, Tunnel, read
+from daemon.cluster.tunnel import SILENT_S, Line, Lost, Tunnel
 from daemon.processes.cluster_protocol import EngineEnded
 from daemon.processes.protocol import RunBatch
 from daemon.processes.wire import BESIDE_BYTES, Wire, packed
@@ -52,15 +53,14 @@ def tried(agent: FakeAgent, daemon: Callable[[Wire], object]) -> object:
 
     async def both() -> object:
         ours, theirs = socket.socketpair()
-        reader, writer = await asyncio.open_unix_connection(sock=theirs)
-        tunnel = asyncio.create_task(Tunnel(agent, 7, reader, writer).run())
+        line = Line(theirs)
+        tunnel = asyncio.create_task(Tunnel(agent, 7, line).run())
         wire = Wire(ours.detach())
         try:
             found = await asyncio.to_thread(daemon, wire)
             await tunnel
         finally:
-            writer.close()
-            await writer.wait_closed()
+            line.close()
             wire.close()
         return found
 
@@ -116,9 +116,28 @@ def test_an_agent_that_is_lost_is_not_the_end_of_its_engine() -> None:
 
 def test_half_a_message_is_none() -> None:
     async def half() -> object:
-        reader = asyncio.StreamReader()
-        reader.feed_data(b"\0\0\0")
-        reader.feed_eof()
-        return await read(reader)
+        ours, theirs = socket.socketpair()
+        line = Line(theirs)
+        with ours:
+            ours.send(b"\0\0\0")
+        try:
+            return await line.read()
+        finally:
+            line.close()
 
     assert asyncio.run(half()) is None
+
+
+def test_a_line_that_is_closed_waits_for_nobody_and_leaves_nothing_open() -> None:
+    async def closed() -> None:
+        ours, theirs = socket.socketpair()
+        with ours:
+            line = Line(theirs)
+            reading = asyncio.create_task(line.read())
+            await asyncio.sleep(0.05)
+            line.close()
+            assert await reading is None and ours.recv(1) == b"", "both ends see the end"
+
+    before = set(os.listdir("/proc/self/fd"))
+    asyncio.run(asyncio.wait_for(closed(), 10))
+    assert set(os.listdir("/proc/self/fd")) == before
