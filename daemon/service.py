@@ -228,13 +228,14 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
             closing(Autotuner(store, engines.main, setup, untried=known is None and once_s is None))
         )
         cluster = parts.enter_context(closing(_cluster(settings, engines))) if settings.cluster.address else None
-        children, pauses = Children(engines, decoders, tuner, cluster), Pauses(store, settings.jobs.between, wakeup)
+        website = parts.enter_context(closing(Website(config_file, settings.web.listen if once_s is None else "")))
+        children = Children(engines, decoders, tuner, cluster, website)
+        pauses = Pauses(store, settings.jobs.between, wakeup)
         counters, resolver = counters_of(history), Resolver(settings)
         dispatcher = Dispatcher(store, children, pauses, wakeup, resolver, counters)
         scanner = parts.enter_context(closing(Scanner(resolver, store, wakeup, partial(take_along, store))))
         postman = parts.enter_context(closing(Postman(store, resolver, take_along)))
         maintenance = parts.enter_context(closing(Maintenance(settings, config_file, history, dispatcher)))
-        website = parts.enter_context(closing(Website(config_file, settings.web.listen if once_s is None else "")))
         sources = Sources(
             (engines, decoders, tuner, website, *([] if cluster is None else [cluster])),
             scanner,

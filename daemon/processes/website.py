@@ -1,4 +1,7 @@
-"""The page in the browser, as a process of its own: the daemon starts it, and does not notice when it dies."""
+"""The page in the browser, as a process of its own: the daemon starts it, and does its own work on if it dies.
+
+What it has as standard input is a line to the daemon: by it the page passes on the chunks of other daemons.
+"""
 
 import logging
 import subprocess
@@ -6,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from daemon.guests.line import Line, NoQuestion, Question, Reply, pair
 from daemon.processes.environment import environment
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,8 @@ class Website:
     def __init__(self, config_file: Path | None, address: str) -> None:
         self._config_file = config_file if address else None
         self._process: subprocess.Popen[bytes] | None = None
+        self.line: Line | None = None
+        """To the page, while there is one; whoever has asked by an earlier one is gone."""
         self._started_at = 0.0
         self._start_at = 0.0
         self._wait_s = RESTART_S
@@ -59,6 +65,27 @@ class Website:
         if now >= self._start_at:
             self._start(self._config_file)
 
+    def receive(self) -> Question | None:
+        """Return what the page asks, which must be on its way; None once it is gone, or makes no sense."""
+        assert self.line is not None
+        try:
+            return self.line.asked()
+        except (OSError, EOFError, NoQuestion) as error:
+            if not isinstance(error, EOFError):
+                log.warning("the page is not listened to any more: %s", error)
+            self._hang_up()
+            return None
+
+    def reply(self, reply: Reply) -> None:
+        """Tell the page how to answer; if it does not take that, it is not spoken with any more."""
+        if self.line is None:
+            return
+        try:
+            self.line.reply(reply)
+        except OSError as error:
+            log.warning("the page does not listen: %s", error)
+            self._hang_up()
+
     def close(self) -> None:
         """End it."""
         if self._process is None:
@@ -74,14 +101,25 @@ class Website:
     def _start(self, config_file: Path) -> None:
         command = [sys.executable, "-P", "-m", "daemon", "web", "--attached", "--config", str(config_file)]
         self._started_at = self._start_at = time.monotonic()
+        self._hang_up()
+        self.line, theirs = pair()
         try:
             # It ends when its standard input does, and so with the daemon, however that ends.
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment(), start_new_session=True)
+            with theirs:
+                self._process = subprocess.Popen(
+                    command, stdin=theirs.fileno(), env=environment(), start_new_session=True
+                )
         except OSError as error:
             log.warning("the page cannot be started: %s", error.strerror)
             self._start_at += RESTART_MAX_S
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close the line, with which the page ends."""
+        if self.line is not None:
+            self.line.close()
+            self.line = None
 
     def _close_process(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+        self._hang_up()
         self._process = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from daemon.chunk import BOTH, Chunk, Decoded, Options, Segment, Suppressed
+from daemon.errors import FailedRecording
 from daemon.store.records import ChunkDone, Job, Result
 from daemon.transcribe.policies import Policy
 from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
@@ -117,6 +118,11 @@ class ActiveJob:
         )
 
     @property
+    def priority(self) -> int:
+        """The priority of its chunks."""
+        return self.job.priority
+
+    @property
     def complete(self) -> bool:
         """Whether every chunk of the recording has its checkpoint, and its voices where they are listened to."""
         return self.decoded and not self.listening and not self.growing and not self._open and not self._held
@@ -221,6 +227,10 @@ class ActiveJob:
             digest=chunk.digest,
         )
         return self._let_go(), finished
+
+    def charged(self, _chunk: Chunk, error: FailedRecording) -> list[tuple[int, FailedRecording]]:
+        """Return what a chunk that no engine can take ends: this job."""
+        return [(self.job.id, error)]
 
     def _judge(self, policy: Policy, chunk: Chunk, result: Decoded, text: _Progress, counts: _Progress) -> list[Chunk]:
         """Take a result for one of the texts of a chunk; return what is to be decoded for it next.

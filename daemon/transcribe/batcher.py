@@ -113,13 +113,13 @@ class Batcher:
             return oldest
         return next((chunk for chunk in queue.chunks if self._waiting[chunk.bucket] >= size), oldest)
 
-    def drop(self, job_id: int) -> float:
-        """Forget the waiting chunks of a job, and return how many seconds of audio they were."""
+    def drop(self, job_id: int) -> list[Chunk]:
+        """Forget the waiting chunks of a job, and return them, the oldest first."""
         queue = self._queues.pop(job_id, None)
         if queue is None:
-            return 0.0
+            return []
         self._waiting.subtract(chunk.bucket for chunk in queue.chunks)
-        return sum((chunk.duration_s for chunk in queue.chunks), 0.0)
+        return list(queue.chunks)
 
     def _next(self, bucket: Bucket | None) -> tuple[_Queue, int] | None:
         """Return the queue whose turn it is, and where its oldest chunk of the bucket stands."""

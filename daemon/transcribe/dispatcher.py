@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from daemon.errors import BadRecording, FailedRecording, TranscribedError
 from daemon.filesystem import exists
+from daemon.guests.line import Question
 from daemon.monitor.counters import Counters
 from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, EngineReady, LostBatches
@@ -20,8 +21,10 @@ from daemon.store.records import MadeWith
 from daemon.store.store import Store
 from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.children import Children, Event
+from daemon.transcribe.guests import Guests
 from daemon.transcribe.inference import Inference
 from daemon.transcribe.outcome import Outcomes
+from daemon.transcribe.owner import Owner, both
 from daemon.transcribe.pauses import Pauses
 from daemon.transcribe.places import needs_window
 from daemon.transcribe.queue import Queue
@@ -58,7 +61,9 @@ class Dispatcher:
         self._outcomes = Outcomes(store, resolver, counters)
         self._requested = Requested(store, pauses, self._outcomes, resolver)
         self._running: dict[int, ActiveJob] = {}
-        self._inference = Inference(store, self._engines, self._running, counters)
+        guests: dict[int, Owner] = {}
+        self._inference = Inference(store, self._engines, both(self._running, guests), counters)
+        self._guests = Guests(guests, self._inference, self._engines, children.website, resolver.settings.model.name)
         self._speakers = Speakers(store, children.decoders, resolver.settings)
         self._queue = Queue(store, children, self._outcomes, self._running, self._inference, self._speakers)
         self._stages = StageRunner(store)
@@ -71,7 +76,7 @@ class Dispatcher:
     @property
     def idle(self) -> bool:
         """Whether nothing runs."""
-        return not self._running
+        return not self._running and not self._guests.held_s
 
     @property
     def only_follows(self) -> bool:
@@ -116,6 +121,7 @@ class Dispatcher:
         for job_id in list(self._running):
             self._drop(job_id)
             self._store.release(job_id, "released when the daemon stopped")
+        self._guests.close()
 
     # -- the loop --------------------------------------------------------------------------------------------
 
@@ -125,6 +131,7 @@ class Dispatcher:
         for job_id in self._stages.unfinished:
             self._publish_if_complete(job_id)
         self._inference.hold()
+        self._guests.tick(self._pauses.reason, stops=not claiming)
         if claiming:
             self._apply_requests()
             if self._pauses.tick():
@@ -183,6 +190,8 @@ class Dispatcher:
             case ToldApart():
                 self._speakers.take(event)
                 self._moved_on[event.job_id] = None
+            case Question():
+                self._guests.take(event)
             case Refused():
                 self._stop(event.job_id, (FailedRecording if event.retry else BadRecording)(event.message))
 
@@ -204,10 +213,11 @@ class Dispatcher:
 
     def _ask_for_windows(self) -> None:
         """Decode on where little is left to do, while the daemon does not hold too much audio."""
+        held_s = self._inference.held_s - self._guests.held_s  # what guests send keeps nobody here from being decoded
         for job_id, running in self._running.items():
             if running.asked or running.decoded:
                 continue
-            if needs_window(running.open_chunks, self._engines.main.capacity, self._inference.held_s):
+            if needs_window(running.open_chunks, self._engines.main.capacity, held_s):
                 running.ask()
                 self._decoders.ask(Next(job_id, self._speakers.voiced(running.job)))
 

@@ -14,9 +14,9 @@ from daemon.processes.model_pools import ModelPools
 from daemon.processes.protocol import BatchDone, BatchFailed
 from daemon.store.records import Batch, Result
 from daemon.store.store import Store
-from daemon.transcribe.active_job import ActiveJob
 from daemon.transcribe.batcher import Batcher
 from daemon.transcribe.copies import Copies, worth_copying
+from daemon.transcribe.owner import Owner
 from daemon.transcribe.policies import POLICIES, Policy
 from daemon.transcribe.shares import by_speed
 
@@ -37,14 +37,14 @@ class Inference:
     """The batcher and the engines, for the jobs of the dispatcher.
 
     Args:
-        running: the dispatcher's running jobs; results of others are ignored.
+        running: the dispatcher's running jobs, and its guests; results of others are ignored.
     """
 
     def __init__(
         self,
         store: Store,
         engines: ModelPools,
-        running: Mapping[int, ActiveJob],
+        running: Mapping[int, Owner],
         counters: Counters,
     ) -> None:
         self._store = store
@@ -63,17 +63,17 @@ class Inference:
         self.held_s = 0.0
         """Seconds of audio that wait for a batch."""
 
-    def drop(self, job_id: int) -> None:
-        """Forget the waiting chunks of a job."""
-        self.held_s -= sum(batcher.drop(job_id) for batcher in self._batchers.values())
+    def drop(self, job_id: int) -> list[Chunk]:
+        """Forget the waiting chunks of a job, and return them."""
+        dropped = [chunk for batcher in self._batchers.values() for chunk in batcher.drop(job_id)]
+        self.held_s -= sum(chunk.duration_s for chunk in dropped)
+        return dropped
 
-    def submit(
-        self, running: ActiveJob, chunks: Sequence[Chunk], *, first: bool = False, at_once: bool = False
-    ) -> None:
+    def submit(self, running: Owner, chunks: Sequence[Chunk], *, first: bool = False, at_once: bool = False) -> None:
         """Put chunks of a job in the queue, as `Batcher.submit` does."""
         for chunk in chunks:
             self.held_s += chunk.duration_s
-            self._batchers[running.model].submit(chunk, running.job.priority, first=first, at_once=at_once)
+            self._batchers[running.model].submit(chunk, running.priority, first=first, at_once=at_once)
 
     def hold(self) -> None:
         """Hand out nothing until the next `hand_out`: the daemon ends or pauses."""
@@ -232,12 +232,12 @@ class Inference:
                 if lost.blamed and len(batch) == len(lost.batches) == 1:
                     how = f" ({lost.how})" if lost.how else ""
                     error = FailedRecording(f"{why} on its speech at {chunk.start_s:.0f} s{how}")
-                    failed.append((chunk.job_id, error))
+                    failed += running.charged(chunk, error)
                 else:
                     self.submit(running, [replace(chunk, alone=True)], first=True)
         return InferenceOutcome(failed=tuple(failed))
 
-    def _of(self, chunk: Chunk) -> ActiveJob | None:
+    def _of(self, chunk: Chunk) -> Owner | None:
         """Return the running job of a chunk, or None if it has ended or begun again."""
         running = self._running.get(chunk.job_id)
         return running if running is not None and running.run == chunk.run else None

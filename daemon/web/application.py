@@ -16,6 +16,7 @@ from daemon.errors import TranscribedError, Unavailable
 from daemon.web import (
     api,
     charts,
+    chunks,
     language_menu,
     many,
     openai,
@@ -28,6 +29,7 @@ from daemon.web import (
     uploads,
     versions,
 )
+from daemon.web.desk import Desk
 from daemon.web.feed import Feed
 from daemon.web.guard import FOR_PROGRAMS, SHARED, Guard, is_private
 from daemon.web.house import House
@@ -44,8 +46,8 @@ from daemon.web.waiting import Waiting
 DESCRIPTION = "Recordings, jobs and transcripts. Every request to change something becomes a request to the daemon."
 
 PARTS = (
-    playback, charts, service_page, many, taking, versions, sharing, shared_page, api, uploads, openai, language_menu,
-    pages,
+    playback, charts, service_page, many, taking, versions, sharing, shared_page, api, uploads, openai, chunks,
+    language_menu, pages,
 )  # fmt: skip
 """In this order: of two routes that match an address, the first one answers."""
 
@@ -62,12 +64,13 @@ TITLES = {
 """What the pages are called that tell what went wrong."""
 
 
-def make_app(settings: Settings, host: str) -> ASGIApp:
+def make_app(settings: Settings, host: str, desk: Desk | None = None) -> ASGIApp:
     """Return the whole application.
 
     Args:
         settings: As the daemon has them.
         host: The address that it listens on: the loopback needs no users.
+        desk: Where the daemon is asked what is said in chunks; None where this is no page of a daemon.
     """
     users = Users(settings)
     sessions = Sessions(users, settings.web.session_days)
@@ -84,6 +87,7 @@ def make_app(settings: Settings, host: str) -> ASGIApp:
     app.state.feed = Feed(settings.database_path)
     app.state.unfinished = Unfinished(settings)
     app.state.waiting = Waiting(settings.database_path)
+    app.state.desk = desk
     app.state.zips = Turns(taking.ZIPS_MAX, taking.ZIPS_AT_ONCE)
     for part in PARTS:
         app.include_router(part.router)

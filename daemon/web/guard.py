@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from daemon.config.web import Web, user_name
 from daemon.errors import TranscribedError
+from daemon.guests.request import REQUEST_MAX_BYTES
 from daemon.web.cross_origin import answered, is_open, preflight
 from daemon.web.people import ANYBODY, Person, Users
 from daemon.web.problems import body
@@ -32,6 +33,7 @@ BODY_BYTES_MAX = 1_000_000
 TRANSCRIPT = re.compile(r"/api/jobs/\d+/versions")
 TRANSCRIPT_BYTES_MAX = 8_000_000
 """A day of speech has five."""
+CHUNKS = "/v1/chunks"
 READS = ("GET", "HEAD", "OPTIONS")
 BEARER = "Bearer "
 BY_TOKEN = {"WWW-Authenticate": "Bearer"}
@@ -158,7 +160,7 @@ class Guard:
                 return _refusal(request, 401, f"the request comes from another site: {NEEDS_A_TOKEN}", BY_TOKEN)
             return _refusal(request, 403, "the request comes from another site")
         length = request.headers.get("content-length", "0")
-        most = TRANSCRIPT_BYTES_MAX if TRANSCRIPT.fullmatch(request.url.path) else BODY_BYTES_MAX
+        most = _most_bytes(request.url.path)
         is_large = "transfer-encoding" in request.headers or not length.isdigit() or int(length) > most
         if is_large and not request.url.path.startswith(LARGE):
             return _refusal(request, 413, f"this request may have at most {most} bytes, and must say how many")
@@ -197,6 +199,13 @@ class Guard:
         """Return who may use the page without saying who it is: whoever is on this machine, while nobody has to."""
         is_passed_on = any(name in request.headers for name in PASSED_ON)
         return ANYBODY if self._is_private and not is_passed_on and not self._users.names else None
+
+
+def _most_bytes(path: str) -> int:
+    """Return how large a request may be that is no upload."""
+    if path == CHUNKS:
+        return REQUEST_MAX_BYTES
+    return TRANSCRIPT_BYTES_MAX if TRANSCRIPT.fullmatch(path) else BODY_BYTES_MAX
 
 
 def _is_own(headers: Headers, host: str) -> bool:

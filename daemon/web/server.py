@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import stat
 import sys
 import threading
 
@@ -10,8 +11,10 @@ import uvicorn
 
 from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
+from daemon.guests.line import Line
 from daemon.web.application import make_app
 from daemon.web.connections import Connection
+from daemon.web.desk import Desk
 from daemon.web.guard import is_for_others
 from daemon.web.people import Users
 
@@ -27,7 +30,8 @@ def serve(settings: Settings, address: str, *, attached: bool = False) -> None:
     Args:
         settings: As the daemon has them.
         address: HOST:PORT.
-        attached: End with the standard input, which the daemon holds the other end of.
+        attached: End with the standard input, which the daemon holds the other end of. If that is a socket, it is the
+            line by which the daemon takes chunks.
 
     Raises:
         BadConfig: Others could reach it, and there is nobody with a password.
@@ -50,8 +54,9 @@ def serve(settings: Settings, address: str, *, attached: bool = False) -> None:
     # Connections inherit it. asyncio sets it only where it has made the listener itself; without it, what follows the
     # head of an answer waits 40 ms for the other side to say that the head has come.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    desk = _desk() if attached else None
     config = uvicorn.Config(
-        make_app(settings, host),
+        make_app(settings, host, desk),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -62,7 +67,7 @@ def serve(settings: Settings, address: str, *, attached: bool = False) -> None:
     )
     server = uvicorn.Server(config)
     if attached:
-        threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
+        threading.Thread(target=_end_with_input, args=(server, desk), daemon=True).start()
     with listener:
         server.run(sockets=[listener])
 
@@ -73,7 +78,16 @@ def _allow_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _end_with_input(server: uvicorn.Server) -> None:
-    while os.read(sys.stdin.fileno(), 1):
-        pass
+def _desk() -> Desk | None:
+    number = sys.stdin.fileno()
+    is_line = stat.S_ISSOCK(os.fstat(number).st_mode)
+    return Desk(Line(socket.socket(fileno=os.dup(number)))) if is_line else None
+
+
+def _end_with_input(server: uvicorn.Server, desk: Desk | None) -> None:
+    if desk is not None:
+        desk.listen()
+    else:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
     server.should_exit = True

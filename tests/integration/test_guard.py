@@ -47,6 +47,8 @@ ROUTES = {
     "POST /service/{ask}": WRITER,
     "POST /api/pause": WRITER,
     "POST /api/resume": WRITER,
+    "GET /v1/chunks": READER,
+    "POST /v1/chunks": WRITER,
     "GET /v1/models": READER,
     "GET /v1/models/{name}": READER,
     "POST /v1/audio/transcriptions": WRITER,

@@ -17,6 +17,7 @@ from daemon.processes.decoder_pool import LostRecordings
 from daemon.processes.engine import BatchEnded, Engine, EngineReady
 from daemon.processes.model_pools import ModelUnavailable
 from daemon.processes.protocol import BatchDone, BatchFailed, Next, Open, Opened, Refused, TellApart, Window
+from daemon.processes.website import Website
 from daemon.signals import Wakeup
 from daemon.store.queries import Queries
 from daemon.store.records import Seen
@@ -170,7 +171,7 @@ def seen_now(file: Path) -> Seen:
 class House:
     """A dispatcher, and everything that it is joined to."""
 
-    def __init__(self, folder: Path, voices: Literal["off", "keep"] = "off") -> None:
+    def __init__(self, folder: Path, voices: Literal["off", "keep"] = "off", website: Website | None = None) -> None:
         self.inbox = folder / "inbox"
         self.inbox.mkdir()
         self.path = folder / "jobs.db"
@@ -182,7 +183,7 @@ class House:
         settings = Settings(watch=(watch,), jobs=of_jobs, speakers=SpeakerModel(voices=voices))
         self.wakeup = Wakeup()
         self.pauses = Pauses(self.store, None, self.wakeup)
-        children = Children(self.engines, self.decoders, self.tuner)  # type: ignore[arg-type]
+        children = Children(self.engines, self.decoders, self.tuner, website)  # type: ignore[arg-type]
         self.dispatcher = Dispatcher(self.store, children, self.pauses, self.wakeup, Resolver(settings), Counters())
 
     def close(self) -> None:

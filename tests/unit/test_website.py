@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import pytest
 
+from daemon.guests.line import Kind, Question, Reply, pair
 from daemon.processes import website as room
 from daemon.processes.website import RESTART_MAX_S, RESTART_S, Website
 from tests.fakes import FakeClock
-from tests.support import wait_until
+from tests.support import ROOT, alive, wait_until
 
 
 @pytest.fixture
@@ -108,3 +109,45 @@ def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch, tmp
     wait_until((tmp_path / "ready").exists)
     page.close()
     assert page.processes == []
+
+
+def test_the_page_asks_by_its_standard_input_and_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "daemon").mkdir()
+    (tmp_path / "daemon" / "__main__.py").write_text(
+        "import socket\nfrom daemon.guests.line import Line, Question, Kind\n"
+        "line = Line(socket.socket(fileno=0))\nline.ask(Question(7, Kind.ABILITIES, 'ada'))\n"
+        "line.ask(Question(7, Kind.CHUNKS, 'ada', line.replied().body))\nline.replied()\n"
+    )
+    program = f"#!/bin/sh\nexec {sys.executable} {tmp_path / 'daemon' / '__main__.py'}\n"
+    (tmp_path / "program").write_text(program)
+    (tmp_path / "program").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "program"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    page = Website(Path("config.toml"), "127.0.0.1:1")
+    assert page.line is None
+    page.tick()
+    try:
+        assert page.receive() == Question(7, Kind.ABILITIES, "ada")
+        page.reply(Reply(7, 200, b"what it can do"))
+        assert page.receive() == Question(7, Kind.CHUNKS, "ada", b"what it can do")
+        (_, pid), *_ = page.processes
+        assert page.line is not None
+        page.line.close()
+        page.line = None
+        wait_until(lambda: not alive(pid), 10, "its end")
+    finally:
+        page.close()
+
+
+def test_a_page_that_is_gone_or_does_not_listen_is_hung_up_on(caplog: pytest.LogCaptureFixture) -> None:
+    page = Website(None, "")
+    page.reply(Reply(1, 200))
+    for hears in (True, False):
+        page.line, theirs = pair()
+        theirs.close()
+        if hears:
+            assert page.receive() is None
+        else:
+            page.reply(Reply(1, 200))
+        assert page.line is None
+    assert "the page does not listen" in caplog.text
