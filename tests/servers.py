@@ -30,6 +30,8 @@ class Asked:
     fields: dict[str, list[str]] = field(default_factory=dict)
     file: str = ""
     audio: bytes = b""
+    body: bytes = b""
+    """All of it, if it is no form."""
 
     @property
     def is_clip(self) -> bool:
@@ -152,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        asked = Asked(self.path, dict(self.headers))
+        asked = Asked(self.path, dict(self.headers), body=body)
         whole = BytesParser().parsebytes(b"Content-Type: " + self.headers["Content-Type"].encode() + b"\r\n\r\n" + body)
         for part in whole.get_payload() if whole.is_multipart() else ():
             content: Any = part.get_payload(decode=True)  # type: ignore[union-attr]

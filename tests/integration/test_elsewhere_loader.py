@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.engine.elsewhere.loader import load
+from daemon.engine.elsewhere.model import ElsewhereModel
 from daemon.engine.registry import load as load_engine
 from daemon.errors import Unavailable
 from daemon.processes.protocol import Ready, Server
@@ -79,7 +80,7 @@ def test_a_server_that_lists_nothing_is_told_to_find_out_the_language() -> None:
     with FakeServer(unlisted) as house:
         model, ready = load(house.order())
         assert ready.model == "whisper-1"
-        assert model.says_auto
+        assert isinstance(model, ElsewhereModel) and model.says_auto
     assert loaded(unlisted, name="ggml-base")[0].model == "ggml-base"
 
 

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from daemon import __version__
 from daemon.config.secret import read_key
-from daemon.engine.elsewhere.failures import broken, unreachable
+from daemon.engine.elsewhere.failures import broken, refused, unreachable
+from daemon.engine.registry import FailedElsewhere
 from daemon.errors import Unavailable
 from daemon.processes.protocol import Server
 
@@ -80,6 +82,13 @@ class Client:
     def hidden(self, text: str) -> str:
         """Return a text of the server without the key, should it repeat it."""
         return text.replace(self._key, "…") if self._key else text
+
+    def refused(self, answer: Answer) -> FailedElsewhere:
+        """Return what an answer with another status than 200 means, without the key, should the server repeat it."""
+        failure = refused(self.server, self.host, answer.status, answer.headers, answer.body, datetime.now(UTC))
+        return FailedElsewhere(
+            self.hidden(failure.message), failure.hint, is_away=failure.is_away, wait_s=failure.wait_s
+        )
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], limit_s: float) -> Answer:
         connection = self._connection()

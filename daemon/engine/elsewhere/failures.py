@@ -76,7 +76,10 @@ def _hint(server: Server, status: int, headers: Mapping[str, str]) -> str:
     if status in (404, 405, 410, 501):
         return f"{server.table}.url must be where its API begins, which usually ends in /v1, not {server.url}"
     if status == 413:
-        return "it, or a proxy before it, must take requests of 1 MB: nginx calls that client_max_body_size"
+        return (
+            "it, or a proxy before it, must take requests of 1 MB, and of 66 MB where it is a daemon like this one: "
+            "nginx calls that client_max_body_size"
+        )
     if 300 <= status < 400:
         to = urlsplit(headers.get("location", "")).netloc or "another place"
         return f"redirects are not followed: let {server.table}.url name where it leads, on {printable(to)}"

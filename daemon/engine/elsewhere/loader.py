@@ -2,9 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from difflib import SequenceMatcher
 
 from daemon.chunk import BOTH, ENGLISH, Chunk, Decoded
@@ -12,10 +11,11 @@ from daemon.clips import CANARY, references
 from daemon.config.engines import knows_english_only
 from daemon.config.languages import LANGUAGES
 from daemon.engine.elsewhere.client import Client
-from daemon.engine.elsewhere.failures import printable, refused
+from daemon.engine.elsewhere.failures import printable
 from daemon.engine.elsewhere.model import TRANSLATIONS, ElsewhereModel
 from daemon.engine.elsewhere.request import empty_form
-from daemon.engine.registry import FailedElsewhere
+from daemon.engine.elsewhere.several import SeveralModel, abilities_of
+from daemon.engine.registry import FailedElsewhere, Runner
 from daemon.errors import Unavailable
 from daemon.processes.protocol import LoadModel, Ready
 
@@ -34,7 +34,7 @@ UNKNOWN = "unknown"
 """The compute type, which no server tells."""
 
 
-def load(order: LoadModel) -> tuple[ElsewhereModel, Ready]:
+def load(order: LoadModel) -> tuple[Runner, Ready]:
     """Ask a server what it has, and have it transcribe a clip.
 
     Raises:
@@ -46,16 +46,26 @@ def load(order: LoadModel) -> tuple[ElsewhereModel, Ready]:
     try:
         listed = _models(client)
         name = _name(order, client.host, listed)
-        model = ElsewhereModel(client, name, says_auto=listed is None)
-        # Not at the top: one that is away is asked again and again, and what decodes the clip takes half a second.
-        from daemon.engine.clip import clip
-
-        speech = clip(language=ENGLISH, word_timestamps=True)
-        heard = _heard_right(model, speech)
-        tasks = _tasks(client, name)
+        says_auto, is_ours = listed is None, (listed or {}).get(name) == OURS
+        found = abilities_of(client, name) if is_ours else None
+        if found is not None:
+            several = SeveralModel(client, found)
+            heard, well = _heard_at_first(several)
+            runner: Runner = replace(several, is_well=well)
+            ready = several.ready(order)
+        else:
+            one = ElsewhereModel(client, name, says_auto)
+            heard, well = _heard_at_first(one)
+            runner = replace(one, is_well=well)
+            ready = _ready(order, client, name, heard, is_ours=is_ours)
     except FailedElsewhere as failure:
         raise Unavailable(failure.message, failure.hint) from failure
-    ready = Ready(
+    return runner, replace(ready, load_s=round(time.monotonic() - began, 2), canary=_text(heard))
+
+
+def _ready(order: LoadModel, client: Client, name: str, heard: Decoded, *, is_ours: bool) -> Ready:
+    """Return what can be done with a server of OpenAI's API."""
+    return Ready(
         model=name,
         device=order.device,
         compute_type=UNKNOWN,
@@ -64,14 +74,13 @@ def load(order: LoadModel) -> tuple[ElsewhereModel, Ready]:
         batch_size=1,
         devices=1,
         languages=(ENGLISH,) if knows_english_only(name) else tuple(sorted(LANGUAGES)),
-        tasks=tasks,
+        tasks=_tasks(client, name),
         word_times=any(segment.words for segment in heard.segments),
         cut_context=False,
-        policy="accept" if (listed or {}).get(name) == OURS else "elsewhere",
-        load_s=round(time.monotonic() - began, 2),
-        canary=_text(heard),
+        policy="accept" if is_ours else "elsewhere",
+        load_s=0.0,
+        canary="",
     )
-    return replace(model, is_well=lambda: bool(_text(_heard_right(model, speech)))), ready
 
 
 def _models(client: Client) -> dict[str, str] | None:
@@ -80,7 +89,7 @@ def _models(client: Client) -> dict[str, str] | None:
     if answer.status in NOT_THERE:
         return None
     if answer.status != 200:
-        raise refused(client.server, client.host, answer.status, answer.headers, answer.body, datetime.now(UTC))
+        raise client.refused(answer)
     try:
         items = json.loads(answer.body)["data"]
         return {_string(item["id"]): _string(item.get("owned_by", "")) for item in items}
@@ -112,12 +121,20 @@ def _name(order: LoadModel, host: str, listed: Mapping[str, str] | None) -> str:
     raise Unavailable(lacks, f"set {order.server.table}.model to the one that is to be used")
 
 
-def _heard_right(model: ElsewhereModel, speech: Chunk) -> Decoded:
-    """Have the clip transcribed.
+def _heard_at_first(model: ElsewhereModel | SeveralModel) -> tuple[Decoded, Callable[[], bool]]:
+    """Have the clip transcribed; return what was heard, and what tells whether that is still so.
 
     Raises:
         FailedElsewhere: Something else is heard.
     """
+    # Not at the top: one that is away is asked again and again, and what decodes the clip takes half a second.
+    from daemon.engine.clip import clip
+
+    speech = clip(language=ENGLISH, word_timestamps=True)
+    return _heard_right(model, speech), lambda: bool(_text(_heard_right(model, speech)))
+
+
+def _heard_right(model: ElsewhereModel | SeveralModel, speech: Chunk) -> Decoded:
     (heard,) = model.run((speech,))
     expected = references()[CANARY]
     if SequenceMatcher(None, _words(expected), _words(_text(heard))).ratio() < RIGHT_LEAST:

@@ -1,14 +1,13 @@
 """A model on another machine: chunks → segments, a request for each (runs in the engine child)."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from daemon.chunk import BOTH, ENGLISH, Chunk, Decoded
 from daemon.engine.elsewhere.answer import Malformed, decoded
 from daemon.engine.elsewhere.client import Client
-from daemon.engine.elsewhere.failures import broken, refused
+from daemon.engine.elsewhere.failures import broken
 from daemon.engine.elsewhere.request import form
 from daemon.engine.registry import FailedElsewhere
 
@@ -18,6 +17,26 @@ ANSWER_S, ANSWER_PER_AUDIO_S = 60.0, 8.0
 itself would wait for a quarter of an hour."""
 DETECT = "auto"
 """What whisper.cpp's server wants to be told so that it finds out the language; others are told nothing."""
+
+
+@contextmanager
+def whose_fault(is_well: Callable[[], bool] | None) -> Iterator[None]:
+    """Have a failure be the server's own, unless it hears its clip after it: then what it was sent may be the reason.
+
+    Args:
+        is_well: Tells whether the server hears its clip, as it did; None while that is found out.
+    """
+    try:
+        yield
+    except FailedElsewhere as failure:
+        if failure.is_away or is_well is None:
+            raise
+        hears = False
+        with suppress(FailedElsewhere):
+            hears = is_well()
+        if hears:
+            raise
+        raise FailedElsewhere(failure.message, failure.hint, is_away=True) from failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +71,8 @@ class ElsewhereModel:
         return replace(found, translation=self._asked(told))
 
     def _asked(self, chunk: Chunk) -> Decoded:
-        """Ask for one text of a chunk; whether a failure is the chunk's own, the clip tells, heard after it."""
-        try:
+        with whose_fault(self.is_well):
             return self._sent(chunk)
-        except FailedElsewhere as failure:
-            if failure.is_away or self.is_well is None:
-                raise
-            is_well = False
-            with suppress(FailedElsewhere):
-                is_well = self.is_well()
-            if is_well:
-                raise
-            raise FailedElsewhere(failure.message, failure.hint, is_away=True) from failure
 
     def _sent(self, chunk: Chunk) -> Decoded:
         is_translated = chunk.task == "translate"
@@ -76,13 +85,9 @@ class ElsewhereModel:
             form(chunk, self.name, language=language, words=chunk.word_timestamps),
             ANSWER_S + ANSWER_PER_AUDIO_S * chunk.duration_s,
         )
-        host = self.client.host
         if answer.status != 200:
-            failure = refused(self.client.server, host, answer.status, answer.headers, answer.body, datetime.now(UTC))
-            raise FailedElsewhere(
-                self.client.hidden(failure.message), failure.hint, is_away=failure.is_away, wait_s=failure.wait_s
-            )
+            raise self.client.refused(answer)
         try:
             return decoded(answer.body, chunk)
         except Malformed as error:
-            raise broken(host, str(error)) from error
+            raise broken(self.client.host, str(error)) from error
