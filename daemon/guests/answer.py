@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import fields as fields_of
-from math import isnan, nan
+from math import nan
 from typing import Any
 
 from daemon.chunk import BYTES_PER_SECOND, Chunk, Decoded, Segment, Suppressed, Word
@@ -17,6 +17,7 @@ from daemon.guests.checks import (
     maybe,
     number,
     number_or,
+    or_null,
     several,
     text,
     whole,
@@ -35,7 +36,11 @@ _ratio, _temperature = number(0.0, 10_000.0), number(0.0, 1.0)
 
 
 def packed(results: Sequence[Decoded | str]) -> bytes:
-    """Return an answer as it is sent: for each chunk what was heard, or why nothing is."""
+    """Return an answer as it is sent: for each chunk what was heard, or why nothing is.
+
+    Raises:
+        TypeError: What an engine has given is not what it should be.
+    """
     items = [{"error": each} if isinstance(each, str) else {"heard": _plain(each)} for each in results]
     return json.dumps({"results": items}, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
@@ -43,7 +48,7 @@ def packed(results: Sequence[Decoded | str]) -> bytes:
 def _plain(value: Any) -> Any:
     """Return a value as JSON can have it; a measure that there is not is null."""
     if isinstance(value, float):
-        return None if isnan(value) else value
+        return or_null(value)
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     if isinstance(value, Decoded | Segment | Suppressed | Word):

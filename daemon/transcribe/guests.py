@@ -6,7 +6,7 @@ it is: the daemon that has asked decides whether to ask once more.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from daemon.chunk import CHUNK_MAX_S, Chunk, Decoded
@@ -207,7 +207,7 @@ class Guests:
         known = [each for each in of.results if each is not None]
         if len(known) == len(of.results):
             del self._requests[of.number]
-            self._reply(Reply(of.number, 200, answer.packed(known)))
+            self._reply(_answer(of.number, known))
 
     def _forget(self, number: int) -> None:
         """Drop the chunks of a request; those of the others of the same recording stay."""
@@ -234,6 +234,13 @@ class Guests:
     def _reply(self, reply: Reply) -> None:
         if self._page is not None:
             self._page.reply(reply)
+
+
+def _answer(number: int, results: Sequence[Decoded | str]) -> Reply:
+    try:
+        return Reply(number, 200, answer.packed(results))
+    except TypeError as error:  # an engine of the user's may give anything
+        return Reply(number, 500, f"the engine's answer cannot be passed on: {error}".encode())
 
 
 def fit(chunk: Chunk, ready: Ready) -> Chunk | str:

@@ -1,7 +1,6 @@
 """Where the page asks its daemon: several questions at once, on the one line to it."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
@@ -25,7 +24,8 @@ class Desk:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._numbers = count(1)
-        self._sending = threading.Lock()
+        self._sending = asyncio.Lock()
+        """Whoever waits for it keeps no thread."""
         self._waiting: dict[int, tuple[asyncio.AbstractEventLoop, asyncio.Future[Reply]]] = {}
         self._is_over = False
         self.held_bytes = 0
@@ -46,7 +46,7 @@ class Desk:
         reply: asyncio.Future[Reply] = loop.create_future()
         self._waiting[number] = (loop, reply)
         try:
-            if self._is_over or not await to_thread.run_sync(self._send, Question(number, kind, person, body)):
+            if self._is_over or not await self._send(Question(number, kind, person, body)):
                 return HUNG_UP
             while not reply.done():
                 await asyncio.wait([reply], timeout=LOOK_S)
@@ -57,7 +57,7 @@ class Desk:
             del self._waiting[number]
             if not reply.done() and not self._is_over:
                 with CancelScope(shield=True):
-                    await to_thread.run_sync(self._send, Question(number, Kind.GONE))
+                    await self._send(Question(number, Kind.GONE))
 
     def listen(self) -> None:
         """Give out the replies until the daemon hangs up; on a thread of its own."""
@@ -69,10 +69,10 @@ class Desk:
         for number in list(self._waiting):
             self._give(number, HUNG_UP)
 
-    def _send(self, question: Question) -> bool:
-        with self._sending:
+    async def _send(self, question: Question) -> bool:
+        async with self._sending:
             try:
-                self._line.ask(question)
+                await to_thread.run_sync(self._line.ask, question)
             except OSError:
                 return False
         return True

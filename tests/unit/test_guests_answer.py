@@ -93,6 +93,12 @@ def test_a_translation_has_no_translation_of_its_own() -> None:
         unpacked(packed([twice]), [of])
 
 
+def test_a_measure_that_is_no_number_is_missing() -> None:
+    of = chunk()
+    (came,) = unpacked(packed([decoded(avg_logprob=float("-inf"), no_speech_prob=float("nan"))]), [of])
+    assert isinstance(came, Decoded) and [str(came.avg_logprob), str(came.no_speech_prob)] == ["nan", "nan"]
+
+
 def test_texts_are_lines_of_a_transcript() -> None:
     of = chunk()
     lines = (segment("good\nmorning\0all\x7f"), segment("می‌خواهم"))

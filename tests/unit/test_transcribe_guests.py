@@ -15,13 +15,13 @@ from daemon.chunk import Chunk, Decoded
 from daemon.guests import abilities, answer
 from daemon.guests.line import Kind, Line, Question, Reply, pair
 from daemon.guests.request import Request, packed
-from daemon.processes.engine import LostBatches
-from daemon.processes.protocol import Server
+from daemon.processes.engine import BatchEnded, LostBatches
+from daemon.processes.protocol import BatchDone, Server
 from daemon.processes.website import Website
 from daemon.store.requests import BY_REQUEST
 from daemon.transcribe import guests as room
 from daemon.transcribe.guests import fit
-from tests.builders import chunk, load_model, ready
+from tests.builders import chunk, heard, load_model, ready
 from tests.unit.test_dispatcher import House
 
 
@@ -142,6 +142,17 @@ def test_what_is_bad_is_for_the_other_daemon_to_judge(house: GuestHouse) -> None
     house.ticks()
     (found,) = results(house.page.replied(), sent)
     assert isinstance(found, Decoded) and found.segments[0].text == "thank you " * 50
+    house.rest()
+
+
+def test_an_engine_that_gives_nonsense_ends_nothing_here(house: GuestHouse) -> None:
+    house.ask(1, mine())
+    ((batch_id, chunks),) = house.engines.engine.batches.items()
+    nonsense = replace(heard(chunks[0]), language=b"en")
+    house.engines.child.say(BatchEnded(house.engines.engine, BatchDone(batch_id, (nonsense,), 0.1), chunks))
+    house.ticks()
+    reply = house.page.replied()
+    assert reply.status == 500 and reply.body.startswith(b"the engine's answer cannot be passed on")
     house.rest()
 
 
