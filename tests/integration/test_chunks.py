@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
 
@@ -38,6 +39,7 @@ class Answering:
     def _serve(self) -> None:
         with suppress(OSError, EOFError):
             while True:
+                wait([self._line.fileno()])
                 self.asked.append(question := self._line.asked())
                 self._line.reply(self.answer(question))
 

@@ -45,7 +45,7 @@ class Box:
             return False
 
     def post(self, chunks: Sequence[Chunk]) -> httpx.Response:
-        body = packed(Request("tiny.en", tuple(chunks)))
+        body = packed(Request("fake:tiny.en", tuple(chunks)))
         return httpx.post(self.address, content=body, headers={"Content-Type": MEDIA_TYPE}, timeout=120)
 
     def heard(self, chunks: Sequence[Chunk]) -> list[str]:

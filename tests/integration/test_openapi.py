@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from daemon.config.folder_settings import FolderSettings
 from daemon.config.reader import load
+from daemon.guests.request import MEDIA_TYPE
 from daemon.store.migrate import migrate
 from daemon.store.store import Store
 from daemon.web.openai_page import FIELDS
@@ -27,6 +28,7 @@ from tests.integration.test_search_queries import MADE_WITH
 from tests.support import Daemon, queue
 from tests.webs import Web
 
+schemathesis.serializer.alias(MEDIA_TYPE, "application/octet-stream")
 ENDLESS = "/api/events"
 EXAMPLES = (4, 12)
 """Of each operation, in the small dose and in the full one."""
