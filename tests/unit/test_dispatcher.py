@@ -183,7 +183,7 @@ class House:
         settings = Settings(watch=(watch,), jobs=of_jobs, speakers=SpeakerModel(voices=voices))
         self.wakeup = Wakeup()
         self.pauses = Pauses(self.store, None, self.wakeup)
-        children = Children(self.engines, self.decoders, self.tuner, website)  # type: ignore[arg-type]
+        children = Children(self.engines, self.decoders, self.tuner, None, website)  # type: ignore[arg-type]
         self.dispatcher = Dispatcher(self.store, children, self.pauses, self.wakeup, Resolver(settings), Counters())
 
     def close(self) -> None:
