@@ -21,7 +21,7 @@ from pathlib import Path
 
 from daemon.config.paths import packaged
 from daemon.monitor.gpu import GpuProbe
-from daemon.processes.child import Child, ChildDied
+from daemon.processes.child import Child, ChildDied, Peer
 from daemon.processes.protocol import FindModel, FoundModel, Unready
 from daemon.processes.safe_pickle import MODULES
 
@@ -53,7 +53,7 @@ class Answers:
 class _Session:
     """An engine from its start to its end."""
 
-    child: Child
+    child: Peer
     sending: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -117,7 +117,11 @@ class Agent:
 
     def begin(self, session: int) -> None:
         """Start an engine's process, which then waits for its order."""
-        self._sessions[session] = _Session(Child(ENGINE))
+        self._sessions[session] = _Session(self.started())
+
+    def started(self) -> Peer:
+        """Start an engine's process; a benchmark has one that is none."""
+        return Child(ENGINE)
 
     def send(self, session: int, pickled: bytes, beside: list[bytes]) -> None:
         """Pass a message on to an engine; one that has died says so when it is asked."""
@@ -157,6 +161,10 @@ class Agent:
             self._probe = GpuProbe(timeout_s)
         probe = self._probe()
         return json.dumps({"gpus": [asdict(gpu) for gpu in probe.gpus], "error": probe.error})
+
+
+AGENT: type[Agent] = Agent
+"""What Ray makes actors of."""
 
 
 def same_everywhere() -> dict[str, str]:

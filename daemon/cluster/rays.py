@@ -116,7 +116,7 @@ class Agent:
 def start(node: str, device: str) -> Agent:
     """Have an agent started on a machine; its first answer says that it is there."""
     needs = {"num_gpus": 1, "num_cpus": 0} if device == "cuda" else {"num_gpus": 0, "num_cpus": 1}
-    made = ray.remote(agent.Agent).options(
+    made = ray.remote(agent.AGENT).options(
         **needs,
         scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
         max_concurrency=THREADS,

@@ -16,6 +16,8 @@ from daemon.sound import Sound, Track
 HEADER_BYTES = 44
 FIRST_WINDOW_S = 60.0
 LEVELS_PER_S = 20
+CHUNK_S = float(os.environ.get(CHUNK := "TRANSCRIBED_BENCH_CHUNK_S", CHUNK_MAX_S))
+"""How long the chunks are; the environment variable has another length."""
 NOISE = os.urandom(round(CHUNK_MAX_S * BYTES_PER_SECOND))
 """What every recording sounds like, 16-bit PCM."""
 SOUND = Sound(tracks=(Track(1, "pcm_s16le", 1, 16_000, "", "", is_default=True),), taken=(1,))
@@ -40,7 +42,7 @@ class _Reading:
         until_s = min(self.at_s + self.window_s, self.length_s)
         chunks = []
         while self.at_s < until_s:
-            chunks.append(self._chunk(min(self.at_s + CHUNK_MAX_S, until_s)))
+            chunks.append(self._chunk(min(self.at_s + CHUNK_S, until_s)))
         self.window_s = min(2 * self.window_s, self.order.options.window_s)
         last = self.at_s >= self.length_s
         levels = bytes(round(LEVELS_PER_S * self.length_s)) if last else b""

@@ -125,7 +125,7 @@ def _run(folder: Path, kind: Kind, engines: int, seconds: float) -> dict[str, An
     )  # fmt: skip
     (folder / "config.toml").write_text(config)
     with (
-        _environment(PLAN, json.dumps(asdict(ENGINE))),
+        environment(PLAN, json.dumps(asdict(ENGINE))),
         transcribing(folder, daemon.__name__, engines) as pid,
         closing(sqlite3.connect(f"file:{folder / 'jobs.db'}?mode=ro", uri=True)) as db,
     ):
@@ -258,7 +258,8 @@ class Memos:
 
 
 @contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
+def environment(name: str, value: str) -> Iterator[None]:
+    """Have a variable for the programs that are started meanwhile."""
     os.environ[name] = value
     try:
         yield
