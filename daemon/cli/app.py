@@ -15,6 +15,7 @@ from rich.live import Live
 from daemon import __version__
 from daemon.cli import show
 from daemon.cli.bench import Preset, bench_app, verify
+from daemon.cli.bench_cluster import cluster as bench_cluster
 from daemon.cli.bench_daemon import daemon as bench_daemon
 from daemon.cli.bench_speakers import speakers as bench_speakers
 from daemon.cli.common import (
@@ -63,6 +64,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 bench_app.command("daemon")(bench_daemon)
+bench_app.command("cluster")(bench_cluster)
 bench_app.command("speakers")(bench_speakers)
 app.add_typer(bench_app, name="bench")
 app.add_typer(engine_app, name="engine")

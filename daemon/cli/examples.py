@@ -49,6 +49,11 @@ EXAMPLES = {
     "bench database": ("transcribed bench database --jobs 10000 --segments 100000",),
     "bench web": ("transcribed bench web --memos 20 --jobs 10000 --segments 100000",),
     "bench daemon": ("transcribed bench daemon --recordings hours --engines 30 --repeats 1",),
+    "bench cluster": (
+        "transcribed bench cluster --engines 8 --chunk-ms 100 --chunk-s 30",
+        "transcribed bench cluster --overhead --repeats 3",
+        "transcribed bench cluster --simulate --gbit 10",
+    ),
     "bench speakers": (
         "transcribed bench speakers --clips people --json speakers.json",
         "transcribed bench speakers --folder meetings --way engine --way daemon",

@@ -5,6 +5,7 @@ All else is as it is: it is an actor of Ray, and the messages go through a socke
 
 import socket
 import threading
+from contextlib import suppress
 
 from daemon.cluster import agent
 from daemon.engine import worker
@@ -33,7 +34,5 @@ class StandIn(agent.Agent):
 
 
 def _serve(end: socket.socket) -> None:
-    try:
+    with suppress(EOFError, OSError):
         worker.main(Wire(end.detach()))
-    except (EOFError, OSError):
-        pass

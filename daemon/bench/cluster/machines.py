@@ -4,6 +4,7 @@ Between head and node all goes over the loopback as it would over a network, whi
 """
 
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -58,6 +59,7 @@ def machines(rooms: Mapping[str, int], variables: Mapping[str, str]) -> Iterator
         raise Unavailable("Ray is not installed", "pip install 'transcribed[cluster]'")
     # The sockets of Ray are below it, and their paths may have 107 bytes.
     with ExitStack() as stack:
+        stack.enter_context(_ended_in_order())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tb-", ignore_cleanup_errors=True)))
         token = folder / "token"
         token.touch(0o600)
@@ -82,6 +84,20 @@ def machines(rooms: Mapping[str, int], variables: Mapping[str, str]) -> Iterator
             for name, room in rooms.items()
         )
         yield Machines(f"{HOST}:{port}", token, head, nodes)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Have SIGTERM end the program as Ctrl-C does: what it has started is ended before."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -95,8 +95,8 @@ def scale(folder: Path, wanted: Wanted, tell: Callable[[str], None]) -> Report:
     kind = "processes" if wanted.processes else "threads of their agents"
     report.notes += [
         f"engines that only wait, {wanted.chunk_ms:g} ms a chunk, {kind}; decoders that send noise",
-        "ms: of processor time for a chunk; head: Ray there, but for its raylet; nodes: all on the machine of the engines",
-        "kB/chunk: what has gone over the loopback, on which nothing else should go on; MB: the most, of the largest one",
+        "ms: of processor time for a chunk; head: Ray there, but for its raylet; nodes: all where the engines are",
+        "kB/chunk: what has gone over the loopback, on which nothing else should go on; MB: the most, of the largest",
     ]
     return report
 

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daemon.bench.cluster import link
 from daemon.bench.cluster.machines import Machines
 from daemon.bench.measure import psutil_or_refuse
+from daemon.processes import cluster, engine_pool
 
 DAEMON, LINK, DECODERS, RAYLET, HEAD = "daemon", "link", "decoders", "raylet", "head"
 """On the machine of the files. Through its raylet goes the audio; the head is the rest of Ray there."""
 FAR_RAYLET, AGENTS, FAR_REST = "node's raylet", "agents", "node's rest"
-"""On the nodes. What an agent has started counts with it."""
-NODES = (FAR_RAYLET, AGENTS, FAR_REST)
+"""On the nodes, beside the engines, which may also be the daemon's own."""
+ENGINES = "engines"
+NODES = (FAR_RAYLET, AGENTS, FAR_REST, ENGINES)
 OF_RAY = "ray::"
 """What the processes of actors are called, and these, which Ray has on each machine besides."""
 RAYS_OWN = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
@@ -44,17 +47,17 @@ class Tree:
 
     Args:
         daemon: Its process.
-        cluster: The cluster.
+        machines: Those of the cluster.
 
     Raises:
         Unavailable: The extra `bench` is not installed.
     """
 
-    def __init__(self, daemon: int, cluster: Machines | None = None) -> None:
+    def __init__(self, daemon: int, machines: Machines | None = None) -> None:
         self._psutil = psutil_or_refuse()
         self._daemon = daemon
-        self._head = cluster.head if cluster else None
-        self._nodes = cluster.nodes if cluster else ()
+        self._head = machines.head if machines else None
+        self._nodes = machines.nodes if machines else ()
 
     def look(self) -> Look:
         """Return what the processes that live have taken."""
@@ -75,17 +78,8 @@ class Tree:
             for process in self._below(self._head):
                 yield self._kind(process, HEAD, RAYLET), process
         for node in self._nodes:
-            yield from self._of_node(self._psutil.Process(node))
-
-    def _of_node(self, process: Any, kind: str = FAR_REST) -> Iterator[tuple[str, Any]]:
-        """Yield what runs on a node; what is below an agent counts with it."""
-        yield kind, process
-        try:
-            children = process.children()
-        except self._psutil.Error:
-            return
-        for child in children:
-            yield from self._of_node(child, AGENTS if kind == AGENTS else self._kind(child, kind, FAR_RAYLET))
+            for process in self._below(node):
+                yield self._kind(process, FAR_REST, FAR_RAYLET), process
 
     def _below(self, pid: int) -> Sequence[Any]:
         try:
@@ -104,12 +98,12 @@ class Tree:
 def kind_of(command: Sequence[str], otherwise: str, special: str) -> str:
     """Return the kind of a process by its command line: its raylet or link is `special`."""
     program = command[0] if command else ""
-    if any(part.endswith("cluster.link") or part.endswith("cluster.worker") for part in command):
+    if engine_pool.MODULE in command:
+        return ENGINES
+    if cluster.MODULE in command or link.__name__ in command or Path(program).name == "raylet":
         return special
-    if Path(program).name == "raylet":
-        return special
-    if special == FAR_RAYLET:
-        return AGENTS if program.startswith(OF_RAY) and program not in RAYS_OWN else FAR_REST
+    if special == FAR_RAYLET and program.startswith(OF_RAY) and program not in RAYS_OWN:
+        return AGENTS
     return otherwise
 
 
