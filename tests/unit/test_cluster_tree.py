@@ -63,7 +63,7 @@ def test_a_look_at_a_process_without_a_cluster() -> None:
 
 def test_what_was_spent_since() -> None:
     def look(**spent: float) -> Look:
-        return Look(0.0, Counter(spent), {}, 0)  # type: ignore[arg-type]
+        return Look(0.0, Counter(spent), {}, 0)
 
     assert look(a=3.0, b=2.0).since(look(a=1.0)) == {"a": 2.0, "b": 2.0}
     assert tree.NODES == (FAR_RAYLET, AGENTS, FAR_REST, ENGINES)
