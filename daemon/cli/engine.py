@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,8 +96,11 @@ def engine_head(
     variables = {**of_children(), **environment(token)}
 
     def up() -> None:
-        head = look(f"127.0.0.1:{plan.port}", variables)
-        at = f"{head.node.ip}:{plan.port}" if head.node else f"port {plan.port}"
+        ip = plan.ip
+        with suppress(Unavailable):  # on a machine that is very busy it does not answer in time
+            node = look(f"127.0.0.1:{plan.port}", variables).node
+            ip = node.ip if node else ip
+        at = f"{ip or 'HOST'}:{plan.port}"
         log.info("the head is up; on each node: transcribed engine join %s --token-file COPY", at)
 
     run(plan, variables, up)
@@ -137,8 +141,14 @@ def engine_join(
         _tell_of(name)
 
     def up() -> None:
-        if unknown := try_back(at, look(at, variables), plan.ports, variables):
-            log.warning("joined, but %s", unknown)
+        try:
+            now = look(at, variables)
+        except Unavailable as error:
+            unknown = error.message
+        else:
+            unknown = try_back(at, now, plan.ports, variables)
+        if unknown:
+            log.warning("nobody knows whether the head reaches this machine: %s", unknown)
         log.info("joined %s: %s", address, _offered(plan))
 
     run(plan, variables, up)

@@ -68,7 +68,10 @@ def look(address: str, environment: Mapping[str, str]) -> Head:
             env=environment, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise no_head from None
+        raise Unavailable(
+            f"what listens at {address} has not answered as a head does within {LIMIT_S:g} s",
+            "it is none, or is very busy: `transcribed engine head` says where the head is",
+        ) from None
     try:
         answer = json.loads(done.stdout)
     except ValueError:

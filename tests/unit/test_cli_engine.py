@@ -14,6 +14,7 @@ from daemon.cluster import checks, look, object_store, roundtrip, running
 from daemon.cluster.node import Plan
 from daemon.cluster.object_store import Store
 from daemon.doctor import asking
+from daemon.errors import Unavailable
 from daemon.monitor import gpu
 from daemon.monitor.sample import Gpu, Probe
 from daemon.processes.protocol import FindModel, FoundModel, Unready
@@ -44,6 +45,19 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Started]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return found
+
+
+class Looks:
+    """Gives these answers, one after another."""
+
+    def __init__(self, *answers: look.Head | Unavailable) -> None:
+        self._answers = iter(answers)
+
+    def __call__(self, _address: str, _variables: Mapping[str, str]) -> look.Head:
+        answer = next(self._answers)
+        if isinstance(answer, Unavailable):
+            raise answer
+        return answer
 
 
 def _gpu(index: int) -> Gpu:
@@ -135,13 +149,26 @@ def test_gpus_that_cannot_be_counted_are_no_guess(
     assert len(started) == 1
 
 
+@pytest.mark.usefixtures("started")
 def test_what_could_not_be_tried_is_a_warning(
-    started: list[Started], monkeypatch: pytest.MonkeyPatch, token: str, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, token: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(roundtrip, "try_back", lambda *_arguments: "a task has not come back")
     assert transcribed(monkeypatch, "join", "127.0.0.1", token) == 0
-    assert caplog.messages == ["joined, but a task has not come back"]
-    assert started
+    monkeypatch.setattr(look, "look", Looks(HEAD, Unavailable("the head is very busy")))
+    assert transcribed(monkeypatch, "join", "127.0.0.1", token) == 0
+    told = "nobody knows whether the head reaches this machine"
+    assert caplog.messages == [f"{told}: a task has not come back", f"{told}: the head is very busy"]
+
+
+@pytest.mark.usefixtures("started")
+def test_a_head_that_is_too_busy_to_say_its_address_is_one_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, token: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(look, "look", Looks(Unavailable("the head is very busy")))
+    assert transcribed(monkeypatch, "head", token) == 0
+    assert "transcribed engine join HOST:6379" in caplog.messages[0]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def _answers(server: socket.socket) -> None:
 
 def test_what_is_no_head_is_told_within_its_time(redis: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LIMIT_S", 2.0)
-    with pytest.raises(Unavailable, match="is no head of a cluster") as told:
+    with pytest.raises(Unavailable, match="has not answered as a head does within 2 s") as told:
         look(redis, dict(os.environ))
     assert redis in told.value.message
 
