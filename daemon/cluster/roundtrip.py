@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 from daemon.cluster.checks import FIREWALL
-from daemon.cluster.look import Head
+from daemon.cluster.look import Head, Node, look
 from daemon.cluster.ports import Ports, is_here, shut
 from daemon.errors import Unavailable
 
@@ -32,10 +32,9 @@ def try_back(address: str, head: Head, ports: Ports, environment: Mapping[str, s
         environment: With the variables of the cluster.
 
     Raises:
-        Unavailable: The head cannot reach some ports of this machine.
+        Unavailable: The head cannot reach some ports of this machine, or has given it up.
     """
-    same = [node for node in head.nodes if node.node_manager == ports.node_manager and not node.is_head]
-    node = next((node for node in same if is_here(node.ip)), None)
+    node = _mine(head, ports)
     if node is None:
         return "this machine is not in the head's list of nodes"
     command = [sys.executable, *PROGRAM, address, node.ip, str(ports.first)]
@@ -45,20 +44,33 @@ def try_back(address: str, head: Head, ports: Ports, environment: Mapping[str, s
             env=environment, check=False,
         )  # fmt: skip
         found = dict(json.loads(done.stdout))
-    except subprocess.TimeoutExpired:
-        return (
-            f"a task on the head has not come back within {LIMIT_S:g} s: a port may be shut, or the head is very busy"
-        )
-    except ValueError:
-        return f"no task can be run on the head: {' / '.join(done.stderr.splitlines()[-2:]) or 'it says nothing'}"
+    except (subprocess.TimeoutExpired, ValueError):
+        if _mine(look(address, environment), ports) is None:
+            raise Unavailable(
+                f"the head has given up this machine ({node.ip}), as if its port {ports.node_manager} were shut",
+                _way_out(ports),
+            ) from None
+        return "no task comes back from the head: a port is shut, or a machine is very busy"
     if found:
         port, reason = next(iter(found.items()))
         raise Unavailable(
             f"the head cannot reach this machine ({node.ip}) at port {port}: {reason}",
-            f"open {ports.first} to {ports.last} in the firewall here for the head, or, if that is an address "
-            f"of another network, say --ip; {FIREWALL}",
+            _way_out(ports),
         )
     return ""
+
+
+def _mine(head: Head, ports: Ports) -> Node | None:
+    """Return this machine as the head lists it; others may have the same block of ports."""
+    same = (node for node in head.nodes if node.node_manager == ports.node_manager and not node.is_head)
+    return next((node for node in same if is_here(node.ip)), None)
+
+
+def _way_out(ports: Ports) -> str:
+    return (
+        f"open {ports.first} to {ports.last} in the firewall here for the head, or, if that is an address of another "
+        f"network, say --ip; {FIREWALL}"
+    )
 
 
 def main(address: str, ip: str, first: int) -> None:

@@ -40,11 +40,13 @@ def test_a_shut_port_is_named_with_the_firewall(monkeypatch: pytest.MonkeyPatch)
     assert "open 20700 to 20763 in the firewall here" in shut.value.hint
 
 
-def test_what_does_not_come_back_is_told_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("program", ["import time; time.sleep(60)", "import sys; sys.exit('RuntimeError: no room')"])
+def test_what_does_not_come_back_is_told_and_no_error_while_the_head_has_this_machine(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(roundtrip, "LIMIT_S", 0.3)
-    assert "has not come back within 0.3 s" in tried(monkeypatch, "import time; time.sleep(60)", HERE)
-
-
-def test_what_fails_is_told_by_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = tried(monkeypatch, "import sys; sys.exit('RuntimeError: no room')", HERE)
-    assert said == "no task can be run on the head: RuntimeError: no room"
+    monkeypatch.setattr(roundtrip, "look", lambda _address, _environment: Head("", "", (HERE,)))
+    assert "no task comes back from the head" in tried(monkeypatch, program, HERE)
+    monkeypatch.setattr(roundtrip, "look", lambda _address, _environment: Head("", "", (ELSEWHERE,)))
+    with pytest.raises(Unavailable, match=r"has given up this machine \(127\.0\.0\.1\), as if its port 20700"):
+        tried(monkeypatch, program, HERE)
