@@ -28,7 +28,8 @@ NODE_ENDS = (
 )
 """What Ray says on a node at its end -> what has happened, and the way out; the first one counts."""
 BOTH_ENDS = (
-    ("[Aa]ddress already in use|Failed to bind", "a port was taken meanwhile", "--ports chooses another block"),
+    ("[Aa]ddress already in use|Failed to bind", "a port was taken meanwhile", "--ports chooses others"),
+    ("timed out during startup", "Ray has not started in time", "this machine or the head is very busy: try again"),
 )
 
 

@@ -73,6 +73,7 @@ def test_gpus_that_cuda_may_not_use_do_not_count(variable: str | None, expected:
         ("RuntimeError: Version mismatch: The cluster was started with:", "another version of Ray or Python"),
         ("This node has been marked dead by the GCS: failed health check", "has given this machine up"),
         ("bind: Address already in use", "a port was taken meanwhile"),
+        ("Exception: The current node timed out during startup. This could", "Ray has not started in time"),
     ],
 )
 def test_the_end_of_a_node_is_told_by_what_ray_says(line: str, said: str) -> None:
