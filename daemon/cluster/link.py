@@ -55,10 +55,10 @@ class _Open:
     tunnels: set[asyncio.Task[None]] = field(default_factory=set)
 
 
-def serve(conn: Connection, order: JoinCluster) -> None:
-    """Join a cluster, and serve until the daemon closes the connection."""
+def serve(conn: Connection, order: JoinCluster, ip: str | None) -> None:
+    """Join a cluster, and serve until the daemon closes the connection; `ip` is how its head knows this machine."""
     try:
-        rays.join(order.address)
+        rays.join(order.address, ip)
     except rays.NoCluster as error:
         conn.send(ClusterTrouble(error.message, error.hint))
         return

@@ -41,8 +41,12 @@ class NoCluster(Exception):
         self.message, self.hint = message, hint
 
 
-def join(address: str) -> None:
+def join(address: str, ip: str | None) -> None:
     """Become a driver of a cluster, or start one.
+
+    Args:
+        address: Of the cluster.
+        ip: Of the node on this machine, if that is known: it may have been told another one than Ray would find.
 
     Raises:
         NoCluster
@@ -57,7 +61,7 @@ def join(address: str) -> None:
                 **QUIET,
             )
         else:
-            ray.init(address, **QUIET)
+            ray.init(address, **({"_node_ip_address": ip} if ip else {}), **QUIET)
         # Ray prints its stack on SIGTERM; the daemon says that it is over by closing the connection as well.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     except (RayError, ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:

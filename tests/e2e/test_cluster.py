@@ -1,6 +1,7 @@
 """A real daemon with engines on the nodes of a real Ray cluster, which die, join, and lose their head."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,11 @@ def devices(daemon: Daemon) -> set[str]:
 
 def engines_here(daemon: Daemon) -> list[int]:
     assert daemon.process is not None
-    return [
-        pid for pid in children_of(daemon.process.pid) if "daemon.engine" in Path(f"/proc/{pid}/cmdline").read_text()
-    ]
+    found = []
+    for pid in children_of(daemon.process.pid):
+        with suppress(OSError):  # it has just ended
+            found += [pid] if "daemon.engine" in Path(f"/proc/{pid}/cmdline").read_text() else []
+    return found
 
 
 def test_nodes_die_and_join_the_head_goes_and_comes_back_and_nobody_pays(make_daemon: MakeDaemon) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,9 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.token = folder / "t" / "token"
-        blocks = (first for first in range(24_000, 30_000, 64) if not taken([*range(first, first + 65)]))
+        # Workers that look for free ports at the same time look in other places.
+        begin = 24_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        blocks = (first for first in range(begin, begin + 1_000, 64) if not taken([*range(first, first + 65)]))
         self.head_ports, self.node_ports, self.port = next(blocks), next(blocks), next(blocks)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -83,7 +85,10 @@ class Cluster:
         return found
 
 
-@pytest.fixture(scope="module")
+Refused = Callable[..., str]
+
+
+@pytest.fixture
 def cluster() -> Iterator[Cluster]:
     # Not below tmp_path: the sockets of Ray need a short path.
     with tempfile.TemporaryDirectory(prefix="tr-") as folder:
@@ -102,13 +107,18 @@ def cluster() -> Iterator[Cluster]:
             wait_until(lambda: not made.left(""), 30, "the end of Ray")
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
-    """What `transcribed engine` says when it fails with this exit code."""
-    monkeypatch.setattr(sys, "argv", ["transcribed", "engine", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    said = capsys.readouterr().err
-    assert ended.value.code == code, said
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """What `transcribed engine` says when it fails with an exit code."""
+
+    def said(code: int, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["transcribed", "engine", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        found = capsys.readouterr().err
+        assert ended.value.code == code, found
+        return found
+
     return said
 
 
@@ -118,74 +128,66 @@ def join(cluster: Cluster, *others: str) -> list[str]:
     return [*cluster.arguments("m", free, "join", f"127.0.0.1:{cluster.port}"), *others]
 
 
-def test_a_driver_sees_both_with_what_they_offer(cluster: Cluster) -> None:
+def a_driver_sees_both_with_what_they_offer(cluster: Cluster) -> None:
     said = {node["NodeManagerPort"]: (node["Resources"], node["Labels"]) for node in cluster.nodes()}
     (head, labels), (node, _) = said[cluster.head_ports], said[cluster.node_ports]
     assert ("CPU" in head, node["CPU"], "GPU" in node) == (False, 2.0, False)
     assert (labels["transcribed"], labels["transcribed.ports"]) == (__version__, str(cluster.head_ports))
 
 
-def test_the_head_makes_a_token_and_says_where(cluster: Cluster) -> None:
+def the_head_makes_a_token_and_says_where(cluster: Cluster) -> None:
     assert f"a new token is in {cluster.token}" in cluster.log("h")
     assert cluster.token.stat().st_mode & 0o777 == 0o600
     assert cluster.log("n").count("\n") == 1, "the node has something to complain of"
 
 
-def test_nobody_else_gets_at_what_ray_leaves_open_to_all(cluster: Cluster) -> None:
+def nobody_else_gets_at_what_ray_leaves_open_to_all(cluster: Cluster) -> None:
     for name in ("h", "n"):
         assert (cluster.folder / name).stat().st_mode & 0o077 == 0
         assert any((cluster.folder / name).glob("r/session_latest/sockets/raylet*"))
 
 
-def test_ray_listens_only_where_the_page_says(cluster: Cluster) -> None:
+def ray_listens_only_where_the_page_says(cluster: Cluster) -> None:
     both = [*range(cluster.head_ports, cluster.head_ports + 64), *range(cluster.node_ports, cluster.node_ports + 64)]
     pids = {int(file.parent.name) for file in Path("/proc").glob("[0-9]*/cmdline") if _knows(file, cluster.folder)}
     found = {port for pid in pids for port in _listening(pid)}
     assert found and found <= {cluster.port, *both}
 
 
-def test_another_token_is_refused(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "token").write_text("0" * 64)
-    (tmp_path / "token").chmod(0o600)
-    said = refused(monkeypatch, capsys, 4, *join(cluster, f"--token-file={tmp_path / 'token'}"))
+def another_token_is_refused(cluster: Cluster, refused: Refused) -> None:
+    other = cluster.folder / "other-token"
+    other.write_text("0" * 64)
+    other.chmod(0o600)
+    said = refused(4, *join(cluster, f"--token-file={other}"))
     assert f"the head at 127.0.0.1:{cluster.port} refuses the token of this machine" in said
 
 
-def test_another_version_is_refused(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(engine, "__version__", "9.9")
-    said = refused(monkeypatch, capsys, 4, *join(cluster))
+def another_version_is_refused(cluster: Cluster, refused: Refused) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "__version__", "9.9")
+        said = refused(4, *join(cluster))
     assert f"the head has transcribed {__version__}, and this machine 9.9" in said
 
 
-def test_a_shut_port_is_named(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def a_shut_port_is_named(cluster: Cluster, refused: Refused) -> None:
     shut = cluster.port + 1
     arguments = cluster.arguments("m", cluster.port - 64, "join", f"127.0.0.1:{shut}")
-    said = refused(monkeypatch, capsys, 4, *arguments, f"--ports={join(cluster)[-2].partition('=')[2]}")
+    said = refused(4, *arguments, f"--ports={join(cluster)[-2].partition('=')[2]}")
     assert f"no head can be reached at 127.0.0.1 port {shut}: Connection refused" in said
 
 
-def test_a_port_that_is_taken_here_is_named(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = refused(monkeypatch, capsys, 4, *join(cluster, f"--ports={cluster.node_ports}"))
+def a_port_that_is_taken_here_is_named(cluster: Cluster, refused: Refused) -> None:
+    said = refused(4, *join(cluster, f"--ports={cluster.node_ports}"))
     assert f"ports {cluster.node_ports}, {cluster.node_ports + 1}, " in said
     assert "--ports chooses another block" in said
 
 
-def test_a_folder_holds_one_node(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = refused(monkeypatch, capsys, 4, *join(cluster, f"--folder={cluster.folder / 'n'}"))
+def a_folder_holds_one_node(cluster: Cluster, refused: Refused) -> None:
+    said = refused(4, *join(cluster, f"--folder={cluster.folder / 'n'}"))
     assert f"runs already in the folder {cluster.folder / 'n'}" in said
 
 
-def test_told_to_stop_a_node_leaves_and_nothing_stays(cluster: Cluster) -> None:
+def told_to_stop_a_node_leaves_and_nothing_stays(cluster: Cluster) -> None:
     process = cluster.processes["n"]
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0, cluster.log("n")
@@ -195,10 +197,25 @@ def test_told_to_stop_a_node_leaves_and_nothing_stays(cluster: Cluster) -> None:
     assert [node.node_manager for node in head.nodes] == [cluster.head_ports]
 
 
-def test_killed_a_head_leaves_nothing_behind(cluster: Cluster) -> None:
+def killed_a_head_leaves_nothing_behind(cluster: Cluster) -> None:
     assert cluster.left("h")
     cluster.processes["h"].kill()
     wait_until(lambda: not cluster.left("h"), 30, "the end of the head")
+
+
+def test_a_head_and_a_node_from_their_start_to_their_end(cluster: Cluster, refused: Refused) -> None:
+    """One test: to start them takes long, and what is seen in between changes nothing."""
+    a_driver_sees_both_with_what_they_offer(cluster)
+    the_head_makes_a_token_and_says_where(cluster)
+    nobody_else_gets_at_what_ray_leaves_open_to_all(cluster)
+    ray_listens_only_where_the_page_says(cluster)
+    another_token_is_refused(cluster, refused)
+    another_version_is_refused(cluster, refused)
+    a_shut_port_is_named(cluster, refused)
+    a_port_that_is_taken_here_is_named(cluster, refused)
+    a_folder_holds_one_node(cluster, refused)
+    told_to_stop_a_node_leaves_and_nothing_stays(cluster)
+    killed_a_head_leaves_nothing_behind(cluster)
 
 
 def _knows(cmdline: Path, folder: Path) -> bool:
