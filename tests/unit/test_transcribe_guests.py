@@ -148,8 +148,8 @@ def test_what_is_bad_is_for_the_other_daemon_to_judge(house: GuestHouse) -> None
 def test_an_engine_that_gives_nonsense_ends_nothing_here(house: GuestHouse) -> None:
     house.ask(1, mine())
     ((batch_id, chunks),) = house.engines.engine.batches.items()
-    language: Any = b"en"
-    nonsense = replace(heard(chunks[0]), language=language)
+    no_text: Any = b"en"
+    nonsense = replace(heard(chunks[0]), language=no_text)
     house.engines.child.say(BatchEnded(house.engines.engine, BatchDone(batch_id, (nonsense,), 0.1), chunks))
     house.ticks()
     reply = house.page.replied()
