@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.chunk import Chunk, Decoded
@@ -29,7 +29,7 @@ def test_what_was_heard_comes_through_to_the_last_bit(data: st.DataObject) -> No
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_broken_is_refused_and_nothing_else_happens(data: st.DataObject) -> None:
     of = data.draw(chunks())
     body = packed([data.draw(any_heard(of))])

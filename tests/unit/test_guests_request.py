@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.chunk import Chunk
@@ -60,7 +60,7 @@ def test_every_field_of_a_chunk_is_sent_or_of_no_concern_to_an_engine() -> None:
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_broken_is_refused_and_nothing_else_happens(data: st.DataObject) -> None:
     body = packed(Request("tiny.en", (data.draw(chunks()),)))
     document = said(body)
