@@ -47,7 +47,12 @@ class GuestHouse(House):
         # A socket holds less than this.
         asking = Thread(target=self.page.ask, args=(question,), daemon=True)
         asking.start()
-        self.until(lambda: not asking.is_alive(), 1000)
+
+        def sent() -> bool:
+            asking.join(0.01)
+            return not asking.is_alive()
+
+        self.until(sent, 1000)
         self.ticks()
 
     def batch(self) -> tuple[Chunk, ...]:
