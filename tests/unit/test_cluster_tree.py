@@ -37,6 +37,7 @@ Inter-|   Receive                                                |  Transmit
         ([*BOOTSTRAP, "daemon.cluster.worker", "5"], DECODERS, LINK, LINK),
         ([*BOOTSTRAP, "daemon.bench.cluster.link", "5"], DECODERS, LINK, LINK),
         ([*BOOTSTRAP, "daemon.engine.worker", "5"], DECODERS, LINK, ENGINES),
+        ([*BOOTSTRAP, "daemon.engine.whisper_worker", "4"], DECODERS, LINK, ENGINES),
         ([*BOOTSTRAP, "daemon.decode.worker", "5"], DECODERS, LINK, DECODERS),
         (["/x/ray/raylet/raylet", "--a"], HEAD, RAYLET, RAYLET),
         (["/x/gcs/gcs_server", "--a"], HEAD, RAYLET, HEAD),

@@ -10,13 +10,15 @@ from typing import Any
 from daemon.bench.cluster import link
 from daemon.bench.cluster.machines import Machines
 from daemon.bench.measure import psutil_or_refuse
-from daemon.processes import cluster, engine_pool
+from daemon.processes import cluster
 
 DAEMON, LINK, DECODERS, RAYLET, HEAD = "daemon", "link", "decoders", "raylet", "head"
 """On the machine of the files. Through its raylet goes the audio; the head is the rest of Ray there."""
 FAR_RAYLET, AGENTS, FAR_REST = "node's raylet", "agents", "node's rest"
 """On the nodes, beside the engines, which may also be the daemon's own."""
 ENGINES = "engines"
+OF_ENGINES = "daemon.engine."
+"""Of this room are the modules of their children: what all engines run, and Whisper's, which is started ahead."""
 NODES = (FAR_RAYLET, AGENTS, FAR_REST, ENGINES)
 OF_RAY = "ray::"
 """What the processes of actors are called, and these, which Ray has on each machine besides."""
@@ -98,7 +100,7 @@ class Tree:
 def kind_of(command: Sequence[str], otherwise: str, special: str) -> str:
     """Return the kind of a process by its command line: its raylet or link is `special`."""
     program = command[0] if command else ""
-    if engine_pool.MODULE in command:
+    if any(part.startswith(OF_ENGINES) for part in command):
         return ENGINES
     if cluster.MODULE in command or link.__name__ in command or Path(program).name == "raylet":
         return special
