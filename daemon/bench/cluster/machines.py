@@ -21,7 +21,8 @@ from daemon.cluster.environment import environment
 from daemon.errors import Unavailable
 from daemon.processes.environment import environment as of_children
 
-START_S = 60.0
+START_S = 180.0
+"""It takes some seconds, and minutes on a machine that has much else to do."""
 STORE_BYTES = 500_000_000
 """The shared memory of a machine: hundreds of chunks."""
 STARTED = "runtime started"

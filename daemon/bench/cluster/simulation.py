@@ -9,6 +9,7 @@ import heapq
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from daemon.bench.cluster.costs import (
@@ -140,21 +141,33 @@ class _Run:
         if self._in_round or not (self._came or (self._ready and self._wanting)):
             return
         came, self._came = self._came, []
-        self._wanting.extend(came)
-        out = [self._wanting.popleft() for _ in range(min(self._ready, len(self._wanting)))]
-        self._ready -= len(out)
         costs, engines = self._costs, self._setting.engines
-        ms = costs.round_engine_ms * engines + costs.fill_engine_ms * engines * len(came)
-        ms += costs.daemon_ms * self._setting.batch_size * len(came) + (costs.commit_ms if came else 0.0)
-        self._clock.busy[DISPATCHER] += ms / 1000
+        ms = costs.round_engine_ms * engines
+        while self._ready and self._wanting:
+            self._hand_out(ms)
+        for engine in came:
+            takes_ms = costs.fill_engine_ms * engines + costs.daemon_ms * self._setting.batch_size
+            ms += takes_ms
+            self._clock.after(ms / 1000, partial(self._done, takes_ms))
+            self._wanting.append(engine)
+            if self._ready:
+                self._hand_out(ms)
+        commit_ms = costs.commit_ms if came else 0.0
+        self._clock.busy[DISPATCHER] += (costs.round_engine_ms * engines + commit_ms) / 1000
         self._in_round = True
-        self._clock.after(ms / 1000, lambda: self._round_ended(len(came), out))
+        self._clock.after((ms + commit_ms) / 1000, self._round_ended)
 
-    def _round_ended(self, came: int, out: Sequence[int]) -> None:
+    def _hand_out(self, ms: float) -> None:
+        """Send the next batch on its way, so long after the beginning of the round."""
+        self._ready -= 1
+        self._clock.after(ms / 1000, partial(self._send, self._wanting.popleft()))
+
+    def _done(self, took_ms: float) -> None:
+        self._clock.busy[DISPATCHER] += took_ms / 1000
+        self.chunks += self._setting.batch_size
+
+    def _round_ended(self) -> None:
         self._in_round = False
-        self.chunks += came * self._setting.batch_size
-        for engine in out:
-            self._send(engine)
         self._round()
 
     def _send(self, engine: int) -> None:
