@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -34,21 +35,21 @@ pytestmark = pytest.mark.faults
 @pytest.mark.guarantee(19)
 @pytest.mark.timeout(600)
 def test_ten_nodes_are_killed_in_two_hundred_recordings(make_daemon: MakeDaemon) -> None:
-    """The batches in flight there go out again within 3 s of the loss being known, and the loss is known soon."""
-    with ray_cluster({"delay_s": 1.5, "workers": 2, "batch_size": 2}) as cluster:
+    """What was in flight there goes out again within 3 s of the loss being known, and the loss is known soon."""
+    with ray_cluster({"delay_s": 0.7, "workers": 2, "batch_size": 2}) as cluster:
         nodes = [cluster.join(), cluster.join()]
-        daemon = make_daemon(
-            fake={"delay_s": 1.5}, jobs="attempts = 1\ndrain_seconds = 5", patch=TRACED, **cluster.tables
-        )
-        recordings = [
-            write_wav(daemon.inbox / f"{number:03}.wav", 65 if number % 10 == 0 else 1, seed=number)
-            for number in range(200)
-        ]
+        daemon = make_daemon(fake={}, jobs="attempts = 1\ndrain_seconds = 5", patch=TRACED, **cluster.tables)
         daemon.start().ready()
-        wait_until(lambda: ready(daemon) == 2, 60, "both nodes")
+        wait_until(partial(ready_at_least, daemon, 2), 60, "both nodes")
+        recordings: list[Path] = []
         known_s = []
         for kill in range(10):
-            wait_until(partial(done_at_least, daemon, 15 * (kill + 1)), 120, f"recordings before kill {kill}")
+            # As much as one node can do in 3 s, and more: what is lost has to wait until the other one has room.
+            recordings += [
+                write_wav(daemon.inbox / f"{number:03}.wav", 1 if number % 10 else 65, seed=number)
+                for number in range(20 * kill, 20 * kill + 20)
+            ]
+            wait_until(partial(done_at_least, daemon, 20 * kill + 2), 60, f"recordings before kill {kill}")
             losses = lost_batches(daemon)
             nodes.pop(0).kill()
             killed = time.monotonic()
@@ -56,11 +57,12 @@ def test_ten_nodes_are_killed_in_two_hundred_recordings(make_daemon: MakeDaemon)
             known_s.append(time.monotonic() - killed)
             nodes.append(cluster.join())
             wait_until(partial(ready_at_least, daemon, kill + 3), 60, "the new node")
-        wait_until(lambda: done(daemon) == len(recordings), 120, "all recordings")
+        wait_until(partial(done_at_least, daemon, len(recordings)), 120, "all recordings")
         assert daemon.stop() == 0
     all_once(daemon, recordings)
     waits = waits_s(traces(daemon))
     print(f"{len(waits)} chunks were lost, at most {max(waits):.2f} s; known after {max(known_s):.1f} s at most")
+    assert len(recordings) == 200
     assert len(waits) >= 10
     assert max(waits) < 3
 
