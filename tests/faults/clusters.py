@@ -70,7 +70,7 @@ def is_lost_since(daemon: Daemon, before: int) -> bool:
 
 
 def done(daemon: Daemon) -> int:
-    return int(daemon.query("SELECT count(*) FROM jobs WHERE state = 'done'")[0][0])
+    return list(daemon.states().values()).count("done")
 
 
 def ready(daemon: Daemon) -> int:
