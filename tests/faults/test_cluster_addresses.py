@@ -86,7 +86,7 @@ def test_by_a_client_s_way(make_daemon: MakeDaemon) -> None:
         daemon = make_daemon(fake={}, model=tables["model"], cluster=table, jobs="attempts = 1")
         recordings = [write_wav(daemon.inbox / f"{number:02}.wav", 1, seed=number) for number in range(60)]
         began = time.monotonic()
-        daemon.start()
+        daemon.start(PYTHONPATH=os.environ["PYTHONPATH"])
         try:
             wait_until(partial(done_at_least, daemon, 3), 90, "some recordings")
             print(f"the first ones after {time.monotonic() - began:.1f} s")

@@ -178,7 +178,7 @@ def test_engines_that_end_a_hundred_times_leave_nothing(make_daemon: MakeDaemon)
             wait_until(partial(is_gone, engine), 10, "its end")
         assert daemon.stop() == 0
     print(had)
-    assert len(had) == 3
+    assert len(had) >= 3
     for before, after in had.values():
         assert after[0] <= before[0] + 3, "descriptors"
         assert after[1] <= before[1] + 3, "threads"
