@@ -26,7 +26,7 @@ MODULE = "daemon.cluster.worker"
 RESTART_S = (0.0, 1.0, 5.0, 15.0)
 """Wait before the first, second … start of a link in a row."""
 FALLBACK_S = 10.0
-"""A cluster that has had no engine ready for so long, also at the start, is away: one of this machine stands in."""
+"""A cluster that has had no engine for so long, also at the start, is away: one of this machine stands in."""
 
 
 class Far(Peer):
@@ -92,12 +92,18 @@ class Cluster:
         engines = [engine for engine in self._engines.engines if engine.place is not None]
         for engine in engines:
             engine.too_hot = engine.place is not None and engine.place.node in self.machines.too_hot
-        if any(engine.ready is not None and not engine.leaving for engine in engines):
+        staying = [engine for engine in engines if not engine.leaving]
+        # One that has just been found and loads its model is waited for, unless another one stands in by now.
+        loading = any(not engine.trouble and not engine.deaths for engine in staying) and not self._is_away(now)
+        if any(engine.ready is not None for engine in staying):
             self._away_since, self._engines.away = None, ""
-        elif self._away_since is None:
+        elif loading or self._away_since is None:
             self._away_since = now
         if self._falls_back:
-            self._engines.stand_in(wanted=self._away_since is not None and now - self._away_since >= FALLBACK_S)
+            self._engines.stand_in(wanted=self._is_away(now))
+
+    def _is_away(self, now: float) -> bool:
+        return self._away_since is not None and now - self._away_since >= FALLBACK_S
 
     def receive(self, child: Peer) -> None:
         """Take what the link says, or its end; what becomes of batches, the connections to the engines say."""

@@ -213,6 +213,22 @@ def test_while_the_cluster_is_away_an_engine_of_this_machine_stands_in(monkeypat
     assert house.here.last.ended == "gently"
 
 
+def test_an_engine_there_that_loads_its_model_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(monkeypatch, falls_back=True)
+    house.tick(FALLBACK_S - 1)
+    house.link_says(HERE)
+    for _ in range(60):
+        house.tick(0.9)
+    (loading,) = house.pool.engines
+    assert house.engine_says(loading, Unready("no such model", "")) is None
+    house.tick(FALLBACK_S)
+    house.tick()
+    assert [engine.stands_in for engine in house.pool.engines] == [False, True]
+    house.link_says(THERE)
+    house.tick()
+    assert [engine.stands_in and not engine.leaving for engine in house.pool.engines] == [False, True, False]
+
+
 def test_one_that_stands_in_and_cannot_be_loaded_does_not_end_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House(monkeypatch, falls_back=True)
     house.tick(FALLBACK_S)
