@@ -36,6 +36,7 @@ GUARANTEES = {
     29: "what can be heard is in the transcript, at its time",
     30: "what is to follow a transcript is done, in order, and harms nothing",
     31: "what people correct is kept, and reaches the files",
+    32: "other machines that die, fall silent or are cut off cost no recording anything",
 }
 
 

@@ -52,6 +52,7 @@ def engines_here(daemon: Daemon) -> list[int]:
     return found
 
 
+@pytest.mark.guarantee(32)
 def test_nodes_die_and_join_the_head_goes_and_comes_back_and_nobody_pays(make_daemon: MakeDaemon) -> None:
     with ray_cluster({"delay_s": 0.2, "workers": 1, "batch_size": 1}) as cluster:
         first, tables = cluster.join(), cluster.tables

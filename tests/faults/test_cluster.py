@@ -30,7 +30,7 @@ from tests.support import MakeDaemon, reconcile, wait_until, write_wav
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.guarantee(19)
+@pytest.mark.guarantee(19, 32)
 @pytest.mark.timeout(600)
 def test_ten_nodes_are_killed_in_two_hundred_recordings(make_daemon: MakeDaemon) -> None:
     """What was in flight there goes out again within 3 s of the loss being known, and the loss is known soon."""
@@ -65,7 +65,7 @@ def test_ten_nodes_are_killed_in_two_hundred_recordings(make_daemon: MakeDaemon)
     assert max(waits) < 3
 
 
-@pytest.mark.guarantee(19, 22)
+@pytest.mark.guarantee(19, 22, 32)
 @pytest.mark.timeout(300)
 def test_a_node_is_silent_for_half_a_minute(make_daemon: MakeDaemon) -> None:
     """Its batches go elsewhere once it is given up, its late answers are dropped, and it works again afterwards."""
@@ -104,7 +104,7 @@ def test_a_node_is_silent_for_half_a_minute(make_daemon: MakeDaemon) -> None:
 POISONS = ["kill", "segv", "hang", "raise", "memory", "sticky", "malformed", "flood", "short"]
 
 
-@pytest.mark.guarantee(18, 20, 22)
+@pytest.mark.guarantee(18, 20, 22, 32)
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("poison", POISONS)
 def test_on_a_node_too_only_the_poisonous_recordings_pay(make_daemon: MakeDaemon, poison: str) -> None:
@@ -130,7 +130,7 @@ def test_on_a_node_too_only_the_poisonous_recordings_pay(make_daemon: MakeDaemon
     ], "a neighbour was charged"  # fmt: skip
 
 
-@pytest.mark.guarantee(21)
+@pytest.mark.guarantee(21, 32)
 @pytest.mark.timeout(240)
 def test_a_node_that_runs_out_of_memory_has_smaller_batches_and_the_others_have_not(make_daemon: MakeDaemon) -> None:
     fits_s, batch = 30.0, 70

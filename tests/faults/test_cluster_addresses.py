@@ -29,7 +29,7 @@ def is_left(process: psutil.Process) -> bool:
     return False
 
 
-@pytest.mark.guarantee(19)
+@pytest.mark.guarantee(19, 32)
 @pytest.mark.timeout(300)
 def test_a_cluster_of_its_own_ends_with_its_link_and_with_its_daemon(make_daemon: MakeDaemon) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'transcribed[cluster]'")
@@ -72,7 +72,7 @@ def test_the_cluster_that_this_machine_is_part_of(make_daemon: MakeDaemon) -> No
     all_once(daemon, recordings)
 
 
-@pytest.mark.guarantee(19)
+@pytest.mark.guarantee(19, 32)
 @pytest.mark.timeout(300)
 def test_by_a_client_s_way(make_daemon: MakeDaemon) -> None:
     pytest.importorskip("grpc", reason="a client of Ray needs grpcio")

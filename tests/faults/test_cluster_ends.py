@@ -27,7 +27,7 @@ def is_gone(pid: int) -> bool:
 SLOW = {"delay_s": 0.5, "workers": 1, "batch_size": 2}
 
 
-@pytest.mark.guarantee(19)
+@pytest.mark.guarantee(19, 32)
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("fallback", ["wait", "local"])
 def test_the_head_is_killed_and_comes_back(make_daemon: MakeDaemon, fallback: str) -> None:
@@ -67,7 +67,7 @@ def test_the_head_is_killed_and_comes_back(make_daemon: MakeDaemon, fallback: st
     assert said_s < 15
 
 
-@pytest.mark.guarantee(19)
+@pytest.mark.guarantee(19, 32)
 @pytest.mark.timeout(400)
 def test_a_head_that_is_back_before_anybody_has_given_it_up(make_daemon: MakeDaemon) -> None:
     """It knows nothing of the nodes and the daemon that it had; what ends of it is started again, as by a unit."""
@@ -96,7 +96,7 @@ def test_a_head_that_is_back_before_anybody_has_given_it_up(make_daemon: MakeDae
     all_once(daemon, recordings)
 
 
-@pytest.mark.guarantee(7, 19)
+@pytest.mark.guarantee(7, 19, 32)
 @pytest.mark.timeout(300)
 def test_the_link_is_killed_ten_times(make_daemon: MakeDaemon) -> None:
     with ray_cluster(SLOW) as cluster:
@@ -124,7 +124,7 @@ def test_the_link_is_killed_ten_times(make_daemon: MakeDaemon) -> None:
     assert max(descriptors[2:]) <= max(descriptors[:2]) + 3
 
 
-@pytest.mark.guarantee(7, 24)
+@pytest.mark.guarantee(7, 24, 32)
 @pytest.mark.timeout(300)
 def test_daemons_are_killed_and_told_to_end_with_batches_on_the_nodes(make_daemon: MakeDaemon) -> None:
     """No engine of theirs stays on a node, and no recording pays."""
@@ -158,7 +158,7 @@ def test_daemons_are_killed_and_told_to_end_with_batches_on_the_nodes(make_daemo
     all_once(daemon, recordings)
 
 
-@pytest.mark.guarantee(20, 23)
+@pytest.mark.guarantee(20, 23, 32)
 @pytest.mark.timeout(300)
 def test_engines_that_end_a_hundred_times_leave_nothing(make_daemon: MakeDaemon) -> None:
     """No descriptor, thread or process stays of an engine that has gone, neither in daemon and link nor on the node."""

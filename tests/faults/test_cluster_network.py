@@ -67,7 +67,7 @@ def switch() -> Iterator[None]:
             ip(command)
 
 
-@pytest.mark.guarantee(19, 22)
+@pytest.mark.guarantee(19, 22, 32)
 @pytest.mark.timeout(400)
 @pytest.mark.usefixtures("switch")
 @pytest.mark.parametrize("pulled_s", [30.0])

@@ -17,7 +17,7 @@ def said(daemon: Daemon, *words: str) -> bool:
     return any(all(word in line for word in words) for line in daemon.log_text().splitlines())
 
 
-@pytest.mark.guarantee(17, 19)
+@pytest.mark.guarantee(17, 19, 32)
 @pytest.mark.timeout(300)
 def test_a_node_that_would_not_understand_is_refused_and_the_others_work(
     make_daemon: MakeDaemon, tmp_path: Path
@@ -57,7 +57,7 @@ sys.meta_path.insert(0, Hidden())
 """For a Python that has Ray, and not transcribed."""
 
 
-@pytest.mark.guarantee(6, 19)
+@pytest.mark.guarantee(6, 19, 32)
 @pytest.mark.timeout(400)
 def test_two_daemons_share_a_cluster(tmp_path: Path) -> None:
     """With one engine each on two nodes, both work at once; with all of them, the second waits for the first."""
