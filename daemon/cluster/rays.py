@@ -4,6 +4,7 @@ import asyncio
 import re
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import ray
@@ -113,8 +114,13 @@ class Agent:
             raise Lost(_line(error)) from error
 
     def end(self) -> None:
-        """End it, and its engines with it."""
-        ray.kill(self._handle)
+        """End it, and its engines with it, as soon as the head can be told so."""
+        # On a thread: where the head is gone, it waits for it, and the other engines have work to be given.
+        asyncio.get_running_loop().run_in_executor(None, self._end)
+
+    def _end(self) -> None:
+        with suppress(Exception):  # a cluster that is gone has ended it
+            ray.kill(self._handle)
 
 
 def start(node: str, device: str) -> Agent:
