@@ -72,6 +72,7 @@ def test_the_texts_are_those_of_a_local_engine_and_batches_are_of_several_record
     assert max(nas.query("SELECT size FROM batches")) > (1,)
 
 
+@pytest.mark.faults
 def test_a_box_that_is_killed_in_the_middle_loses_nothing_and_nobody_pays(tmp_path: Path) -> None:
     box = box_in(tmp_path / "box", port := free_port(), model="workers = 1\ncpu_threads = 1\nbatch_size = 1")
     tables: dict[str, Any] = {"jobs": "attempts = 1", "[engines]": f'url = "http://127.0.0.1:{port}/v1"\nwindow = 2'}

@@ -112,7 +112,7 @@ CONTROLS = [
     ),
     Control(
         "no canary",
-        (("processes/engine_pool.py", "return not before or", "return True or"),),
+        (("processes/engines.py", "return not before or", "return True or"),),
         ("tests/faults/test_engines.py", "-k", "deaf"),
     ),
     Control(
@@ -124,9 +124,9 @@ CONTROLS = [
         "no replacement of leaking engines",
         (
             (
-                "processes/engine_pool.py",
-                "            engine.recycle = True\n        elif",
-                "            pass\n        elif",
+                "processes/engine.py",
+                "self.child, grown_bytes >> 20)\n            return True",
+                "self.child, grown_bytes >> 20)",
             ),
         ),
         ("tests/faults/test_engines.py", "-k", "leaks"),

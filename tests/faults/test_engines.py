@@ -126,7 +126,7 @@ def test_an_engine_that_leaks_is_replaced_between_batches(make_daemon: MakeDaemo
 
 @pytest.mark.guarantee(23)
 def test_children_are_replaced_after_many_recordings_even_if_they_ignore_sigterm(make_daemon: MakeDaemon) -> None:
-    patch = "import daemon.processes.engine_pool as e, daemon.processes.decoder_pool as d; e.RECYCLE_CHUNKS = d.RECYCLE_RECORDINGS = 8"
+    patch = "import daemon.processes.engine as e, daemon.processes.decoder_pool as d; e.RECYCLE_CHUNKS = d.RECYCLE_RECORDINGS = 8"
     daemon: Daemon = make_daemon(fake={"deaf_to_term": True, "delay_s": 0.05}, patch=patch)
     recordings = [write_wav(daemon.inbox / f"{number:02}.wav", seed=number) for number in range(40)]
     recordings.append(write_wav(daemon.inbox / "long.wav", 200.0, seed=41))

@@ -3,14 +3,13 @@
 import hashlib
 import json
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from daemon.cluster.agent import Agent, Answers, same_everywhere, sent_folder
-from daemon.engine.fake import text_of
+from daemon.engine.fake import POISON, text_of
 from daemon.engine.model_files import PACKAGES, installed
 from daemon.processes.protocol import BatchDone, Ready, RunBatch
 from daemon.processes.safe_pickle import message
@@ -38,13 +37,13 @@ def test_an_engine_runs_batches_and_how_it_dies_is_told(agent: Agent, monkeypatc
     agent.begin(1)
     agent.send(1, *packed(load_model(engine="fake")))
     assert isinstance(said(agent, 1), Ready)
-    batch = RunBatch(5, (chunk(1),))
+    batch, poison = RunBatch(5, (chunk(1),)), RunBatch(6, (chunk(2, audio=POISON + bytes(32_000)),))
     agent.send(1, *packed(batch))
     answer = said(agent, 1)
     assert isinstance(answer, BatchDone)
     assert answer.results[0].segments[0].text == text_of(batch.chunks[0].audio)
-    os.kill(children_of(os.getpid())[-1], signal.SIGSEGV)
-    wait_until(lambda: agent.receive(1).ended is not None, 10, "the end of the engine")
+    agent.send(1, *packed(poison))
+    assert wait_until(lambda: agent.receive(1).ended, 20, "the end of the engine") == "signal 11"
     assert agent.receive(1) == Answers((), "ended by the daemon"), "nothing is left of it"
     agent.send(1, *packed(batch))
 
