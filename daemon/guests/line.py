@@ -10,6 +10,7 @@ from enum import IntEnum
 from multiprocessing.connection import Connection
 
 from daemon.guests.request import REQUEST_MAX_BYTES
+from daemon.sockets import stalling_pair
 
 STALL_S = 20
 """An end that stops in the middle of a message is taken to be gone after this long."""
@@ -108,8 +109,5 @@ class Line:
 
 def pair() -> tuple[Line, socket.socket]:
     """Return the daemon's end, which waits for nobody longer than STALL_S, and the page's."""
-    ours, theirs = socket.socketpair()
-    stall = struct.pack("ll", STALL_S, 0)
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
+    ours, theirs = stalling_pair(STALL_S)
     return Line(ours), theirs

@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Protocol, TypeVar
 from daemon.processes.environment import environment
 from daemon.processes.safe_pickle import MESSAGE_MAX_BYTES, Unreadable, message
 from daemon.processes.wire import Wire
+from daemon.sockets import stalling_pair
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Peer:
         self._hung_up = False
 
     def __str__(self) -> str:
-        raise NotImplementedError
+        return "there"
 
     @property
     def pid(self) -> int | None:
@@ -144,10 +144,7 @@ class Peer:
 
 def connected() -> tuple[Wire, socket.socket]:
     """Return the daemon's end of a new connection, and the other one."""
-    ours, theirs = socket.socketpair()
-    stall = struct.pack("ll", STALL_S, 0)
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
+    ours, theirs = stalling_pair(STALL_S)
     return Wire(ours.detach()), theirs
 
 

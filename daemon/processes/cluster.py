@@ -29,13 +29,6 @@ FALLBACK_S = 10.0
 """A cluster that has had no engine for so long, also at the start, is away: one of this machine stands in."""
 
 
-class Far(Peer):
-    """The connection to an engine on another machine, through the link."""
-
-    def __str__(self) -> str:
-        return "there"
-
-
 @dataclass(slots=True)
 class Machines:
     """What the monitor reads of the machines of a cluster, and tells; for any thread."""
@@ -143,10 +136,10 @@ class Cluster:
             self._link.end(gently=True)
             self._link = None
 
-    def _attach(self, place: Place) -> Far:
+    def _attach(self, place: Place) -> Peer:
         """Have an engine started, and return the connection to it."""
         ours, theirs = connected()
-        far = Far(ours)
+        far = Peer(ours)
         with theirs:
             try:
                 if self._link is None:

@@ -46,7 +46,7 @@ class House:
         for module in (room, engine_pool):
             monkeypatch.setattr(module, "time", self.clock)
         monkeypatch.setattr(room, "Child", self.links)
-        monkeypatch.setattr(room, "Far", self.far)
+        monkeypatch.setattr(room, "Peer", self.far)
         monkeypatch.setattr(engine_pool, "Child", self.here)
         self.pool = EnginePool(load_model(device=device), on_cluster=load_model(device="auto", workers=None))
         self.cluster = Cluster(ORDER, self.pool, falls_back=falls_back)
