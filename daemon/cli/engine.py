@@ -231,8 +231,8 @@ def _offered(plan: "Plan") -> str:
 
 def _tell_of(model: str) -> None:
     """Say whether a model is on this machine, and what it is."""
-    from daemon.doctor.asking import SURVEY, NoAnswer, ask
     from daemon.doctor.weights import HASHING_S
+    from daemon.processes.asking import SURVEY, NoAnswer, ask
     from daemon.processes.protocol import FindModel, FoundModel, Unready
 
     engine = ONNX if known(model) else WHISPER

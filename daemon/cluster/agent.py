@@ -21,12 +21,11 @@ from pathlib import Path
 
 from daemon.config.paths import packaged
 from daemon.monitor.gpu import GpuProbe
+from daemon.processes.asking import ENGINE, SURVEY, ask
 from daemon.processes.child import Child, ChildDied, Peer
-from daemon.processes.protocol import FindModel, FoundModel, Unready
+from daemon.processes.protocol import FindModel, FoundModel
 from daemon.processes.safe_pickle import MODULES
 
-ENGINE = "daemon.engine.worker"
-SURVEY = "daemon.engine.survey"
 POLL_S = 3.0
 """An answer comes at least this often, even if the engine has nothing to say: silence means that the way is cut."""
 SURVEY_S = 600.0
@@ -183,17 +182,7 @@ def same_everywhere() -> dict[str, str]:
 
 def find_model(name: str, engine: str) -> FoundModel | None:
     """Look for a model on this machine, and hash its weights; None where it cannot have it."""
-    child = Child(SURVEY)
-    try:
-        child.send(FindModel(name, engine=engine))
-        if not wait([child.fileno()], SURVEY_S):
-            return None
-        answer = child.receive()
-    except ChildDied:
-        return None
-    finally:
-        child.end(gently=True)
-    assert isinstance(answer, FoundModel | Unready)
+    answer = ask(SURVEY, FindModel(name, engine=engine), SURVEY_S)
     return answer if isinstance(answer, FoundModel) else None
 
 

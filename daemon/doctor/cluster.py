@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from daemon.doctor.asking import NoAnswer, ask
 from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, failed, ok, warning
+from daemon.processes.asking import NoAnswer, ask
 from daemon.processes.cluster import MODULE
 from daemon.processes.cluster_protocol import ClusterJoined, ClusterTrouble
 from daemon.processes.load_order import join_order

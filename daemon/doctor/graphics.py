@@ -13,11 +13,11 @@ from pathlib import Path
 from daemon.config.engines import NO_DEVICE
 from daemon.config.presets import PRESETS
 from daemon.config.settings import Settings
-from daemon.doctor.asking import SURVEY, ask
 from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, failed, ok, warning
 from daemon.monitor.gpu import GpuProbe
 from daemon.monitor.sample import Gpu, Probe
+from daemon.processes.asking import SURVEY, ask
 from daemon.processes.environment import environment
 from daemon.processes.load_order import load_order
 from daemon.processes.protocol import LoadModel, Survey, Surveyed

@@ -9,12 +9,12 @@ from daemon.config.engines import WHISPER
 from daemon.config.presets import needed_mb
 from daemon.config.settings import Settings
 from daemon.doctor import memory
-from daemon.doctor.asking import ENGINE, SURVEY, NoAnswer, ask
 from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, failed, ok, warning
 from daemon.doctor.graphics import gpu_mb, look_at_gpus
 from daemon.errors import ANOTHER_CTRANSLATE2, ASK_THE_DOCTOR
 from daemon.monitor.sample import Gpu
+from daemon.processes.asking import ENGINE, SURVEY, NoAnswer, ask
 from daemon.processes.engine_pool import EnginePool
 from daemon.processes.engines import heard_again
 from daemon.processes.load_order import load_order, orders_elsewhere, setup_of

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from daemon.config.engines import ONNX, WHISPER
-from daemon.doctor.asking import SURVEY, NoAnswer, ask
 from daemon.doctor.case import Case
 from daemon.doctor.findings import Finding, failed, ok, warning
+from daemon.processes.asking import SURVEY, NoAnswer, ask
 from daemon.processes.protocol import FindModel, FoundModel, Unready
 
 SUBJECT = "model"

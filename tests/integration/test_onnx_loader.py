@@ -9,10 +9,10 @@ import onnxruntime
 import pytest
 
 from daemon.config.onnx_models import EUROPEAN
-from daemon.doctor.asking import ENGINE, SURVEY, ask
 from daemon.engine.onnx import loader
 from daemon.engine.registry import load
 from daemon.errors import Unavailable
+from daemon.processes.asking import ENGINE, SURVEY, ask
 from daemon.processes.child import Child
 from daemon.processes.protocol import BatchDone, FindModel, FoundModel, LoadModel, Ready, RunBatch, Unready
 from tests.builders import load_model

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.doctor.asking import SURVEY, ask
 from daemon.engine.model_files import PACKAGES
 from daemon.engine.survey import find, survey
 from daemon.errors import Unavailable
+from daemon.processes.asking import SURVEY, ask
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Survey, Surveyed, Unready
 from tests.builders import load_model
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.doctor import asking
-from daemon.doctor.asking import NoAnswer, ask
+from daemon.processes import asking
+from daemon.processes.asking import NoAnswer, ask
 from daemon.processes.protocol import FindModel, Unready
 
 Ask = Callable[[str], object]

@@ -13,10 +13,10 @@ from daemon.cli.app import main
 from daemon.cluster import checks, look, object_store, roundtrip, running
 from daemon.cluster.node import Plan
 from daemon.cluster.object_store import Store
-from daemon.doctor import asking
 from daemon.errors import Unavailable
 from daemon.monitor import gpu
 from daemon.monitor.sample import Gpu, Probe
+from daemon.processes import asking
 from daemon.processes.protocol import FindModel, FoundModel, Unready
 
 HEAD = look.Head("", "", (look.Node("10.0.0.1", True, 1, 2, {}),))

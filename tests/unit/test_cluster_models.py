@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from daemon.cluster import models as room
-from daemon.cluster.models import Models, Refused
+from daemon.cluster.models import Models
+from daemon.errors import Unavailable
 from daemon.processes.protocol import FoundModel, LoadModel
 from tests.builders import load_model
 
@@ -69,7 +70,7 @@ def test_the_same_model_is_used_where_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_another_version_is_refused_with_both_hashes_and_a_way_out(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"box has another version of the model tiny\.en") as refused:
+    with pytest.raises(Unavailable, match=r"box has another version of the model tiny\.en") as refused:
         prepared(Models(), FakeMachine(tmp_path / "x", ("/there/tiny.en", "0" * 64)))
     assert SHA[:12] in refused.value.message
     assert "delete it there (/there/tiny.en)" in refused.value.hint
@@ -91,7 +92,7 @@ def test_one_that_arrives_broken_is_refused(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path / SHA)
     machine.has, machine.folder = ("", ""), tmp_path / "other"
     machine.loses = True
-    with pytest.raises(Refused, match=r"did not receive the model tiny\.en as it was sent"):
+    with pytest.raises(Unavailable, match=r"did not receive the model tiny\.en as it was sent"):
         prepared(Models(), machine)
 
 
@@ -99,7 +100,7 @@ def test_one_that_arrives_broken_is_refused(tmp_path: Path) -> None:
 def test_a_machine_without_room_says_so(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path / SHA)
     machine.trouble = "/cache/sent: No space left on device"
-    with pytest.raises(Refused, match=r"box cannot keep the model tiny\.en: /cache/sent: No space left on device"):
+    with pytest.raises(Unavailable, match=r"box cannot keep the model tiny\.en: /cache/sent: No space left on device"):
         prepared(Models(), machine)
 
 
@@ -108,7 +109,7 @@ def test_where_this_machine_has_none_all_must_have_that_of_the_first(tmp_path: P
     models, lacking = Models(), FakeMachine(tmp_path / "x")
     assert prepared(models, lacking) == load_model()
     assert prepared(models, FakeMachine(tmp_path / "x", ("/there", SHA))) == load_model()
-    with pytest.raises(Refused):
+    with pytest.raises(Unavailable):
         prepared(models, FakeMachine(tmp_path / "x", ("/there", "0" * 64)))
 
 

@@ -5,9 +5,9 @@ import pytest
 from daemon.config.cluster import Cluster
 from daemon.config.settings import Settings
 from daemon.doctor import cluster
-from daemon.doctor.asking import NoAnswer
 from daemon.doctor.case import Case
 from daemon.doctor.findings import FAILED, OK, WARNING
+from daemon.processes.asking import NoAnswer
 from daemon.processes.cluster_protocol import ClusterJoined, ClusterTrouble, JoinCluster
 
 

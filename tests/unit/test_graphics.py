@@ -10,7 +10,6 @@ import pytest
 from daemon.config.parallelism import Parallelism
 from daemon.config.settings import Model, Monitor, Settings
 from daemon.doctor import graphics
-from daemon.doctor.asking import NoAnswer
 from daemon.doctor.case import Case
 from daemon.doctor.findings import FAILED, OK, WARNING
 from daemon.doctor.graphics import (
@@ -27,6 +26,7 @@ from daemon.doctor.graphics import (
     preset_findings,
 )
 from daemon.monitor.sample import Gpu, Probe
+from daemon.processes.asking import NoAnswer
 from daemon.processes.protocol import Surveyed
 
 CARD = Gpu(0, "GPU-aaaa", "RTX 4090", memory_used_mb=1_000, memory_total_mb=24_000, temperature_c=60)

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from daemon.cluster import reach
-from daemon.cluster.reach import is_mine, unreachable
+from daemon.cluster.reach import unreachable
 
 
 def test_one_that_listens_is_reached_by_both_kinds_of_address() -> None:
@@ -29,8 +29,3 @@ def test_a_name_that_nobody_has_and_a_head_that_is_silent(monkeypatch: pytest.Mo
         for each in waiting:
             each.close()
     assert last == "no answer within 0.1 s"
-
-
-def test_an_address_is_of_this_machine_or_of_another() -> None:
-    assert is_mine("127.0.0.1")
-    assert not is_mine("203.0.113.77") and not is_mine("2001:db8::77") and not is_mine("no address")

@@ -9,11 +9,11 @@ import pytest
 from daemon.config.parallelism import Parallelism
 from daemon.config.settings import Language, Model, Settings
 from daemon.doctor import trials
-from daemon.doctor.asking import NoAnswer
 from daemon.doctor.case import Case
 from daemon.doctor.findings import FAILED, OK, WARNING
 from daemon.doctor.trials import Trial, examine, finding, models_of, type_findings
 from daemon.errors import ANOTHER_CTRANSLATE2, ASK_THE_DOCTOR
+from daemon.processes.asking import NoAnswer
 from daemon.processes.protocol import FindModel, FoundModel, LoadModel, Ready, Survey, Surveyed, Unready
 from tests.builders import load_model, ready
 

@@ -4,10 +4,10 @@ import pytest
 
 from daemon.config.settings import Model, Settings
 from daemon.doctor import weights
-from daemon.doctor.asking import NoAnswer
 from daemon.doctor.case import Case
 from daemon.doctor.findings import FAILED, OK, WARNING
 from daemon.doctor.weights import examine, findings
+from daemon.processes.asking import NoAnswer
 from daemon.processes.protocol import FindModel, FoundModel, Unready
 
 HASH, OTHER = "a" * 64, "b" * 64
