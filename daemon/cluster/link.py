@@ -17,10 +17,11 @@ from typing import Any
 
 from daemon.cluster import rays
 from daemon.cluster.agent import same_everywhere
-from daemon.cluster.models import Models, Refused
+from daemon.cluster.models import Models
 from daemon.cluster.planning import Node, Slot, nodes_of, wanted
 from daemon.cluster.reach import HEAD_HINT
 from daemon.cluster.tunnel import SILENT_S, Line, Lost, Tunnel
+from daemon.errors import Unavailable
 from daemon.processes.cluster_protocol import (
     Attach,
     ClusterJoined,
@@ -59,7 +60,7 @@ def serve(conn: Connection, order: JoinCluster, ip: str | None) -> None:
     """Join a cluster, and serve until the daemon closes the connection; `ip` is how its head knows this machine."""
     try:
         rays.join(order.address, ip)
-    except rays.NoCluster as error:
+    except Unavailable as error:
         conn.send(ClusterTrouble(error.message, error.hint))
         return
     asyncio.run(_Link(conn, order).run())
@@ -98,7 +99,7 @@ class _Link:
         """See which machines there are, and have engines where they should be."""
         try:
             listed, free = await asyncio.wait_for(asyncio.to_thread(lambda: (rays.nodes(), rays.free())), HEAD_S)
-        except (TimeoutError, rays.NoCluster):
+        except (TimeoutError, Unavailable):
             self._say("", ClusterTrouble(f"the head of the cluster {self._order.address} does not answer", HEAD_HINT))
             return
         self._said.discard("")
@@ -138,7 +139,7 @@ class _Link:
             trouble = ClusterTrouble(f"no engine can be started on {node.name}: {error}", rays.NODE_HINT)
             await self._again(slot, agent, trouble)
             return
-        except Refused as error:
+        except Unavailable as error:
             await self._again(slot, agent, ClusterTrouble(error.message, error.hint))
             return
         if slot not in self._taken:
@@ -213,7 +214,7 @@ class _Link:
             await opened.agent.call("begin", session, limit_s=SILENT_S)
             await opened.agent.call("send", session, *packed(order), limit_s=SILENT_S)
             await tunnel.run()
-        except Refused as error:
+        except Unavailable as error:
             await tunnel.say(Unready(error.message, error.hint))
         except Lost as error:
             # The place first: the daemon would have another engine started there.
@@ -254,11 +255,11 @@ def _check(node: str, about: Mapping[str, str]) -> None:
     """Compare a machine with this one.
 
     Raises:
-        Refused: it would not understand the daemon, or not be understood.
+        Unavailable: it would not understand the daemon, or not be understood.
     """
     for what, ours in same_everywhere().items():
         if about[what] != ours:
-            raise Refused(
+            raise Unavailable(
                 f"{node} runs {_called(what)} {about[what]}, and the daemon {ours}",
                 "install the same version of transcribed on both",
             )

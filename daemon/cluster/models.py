@@ -8,6 +8,7 @@ from pathlib import Path
 from daemon.cluster.agent import SURVEY_S, find_model
 from daemon.cluster.tunnel import Remote
 from daemon.config.engines import ONNX, WHISPER
+from daemon.errors import Unavailable
 from daemon.processes.protocol import FoundModel, LoadModel
 
 PART_BYTES = 32 << 20
@@ -16,19 +17,6 @@ PART_S = 300.0
 """How long a part may take: 1 Mbit/s."""
 CHECKED = (WHISPER, ONNX)
 """Engines whose models are files that can be compared; others are left to their modules."""
-
-
-class Refused(Exception):
-    """A machine cannot have the model.
-
-    Args:
-        message: Why.
-        hint: What to do about it.
-    """
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}; {hint}")
-        self.message, self.hint = message, hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +40,7 @@ class Models:
         """Return an order with the models as they are found on a machine, once they are there.
 
         Raises:
-            Refused: it has another version of one, or cannot keep it.
+            Unavailable: it has another version of one, or cannot keep it.
             Lost: it is gone.
         """
         if order.engine not in CHECKED:
@@ -70,7 +58,7 @@ class Models:
         if not folder:
             return name if not wanted.folder else await _sent(wanted, name, engine, agent, node)
         if wanted.sha256 and sha256 != wanted.sha256:
-            raise Refused(
+            raise Unavailable(
                 f"{node} has another version of the model {name}: its weights have the SHA-256 {sha256[:12]}…, "
                 f"not {wanted.sha256[:12]}…",
                 f"delete it there ({folder}), and it is sent from here, or have the same one everywhere",
@@ -91,10 +79,10 @@ async def _sent(wanted: _Wanted, name: str, engine: str, agent: Remote, node: st
     """Send a model, and return where it is kept."""
     for file, offset, part in _parts(Path(wanted.folder)):
         if why := await agent.call("store", wanted.sha256, file, offset, part, limit_s=PART_S):
-            raise Refused(f"{node} cannot keep the model {name}: {why}", "make room there; it is sent again")
+            raise Unavailable(f"{node} cannot keep the model {name}: {why}", "make room there; it is sent again")
     folder: str = await agent.call("keep", wanted.sha256, engine, limit_s=SURVEY_S)
     if not folder:
-        raise Refused(
+        raise Unavailable(
             f"{node} did not receive the model {name} as it was sent", "see whether its disk is full, or faulty"
         )
     return folder

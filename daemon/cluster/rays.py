@@ -16,6 +16,7 @@ from daemon.cluster import agent
 from daemon.cluster.reach import HEAD_HINT
 from daemon.cluster.tunnel import Lost
 from daemon.config.engines import LOCAL
+from daemon.errors import Unavailable
 
 LOOPBACK = "127.0.0.1"
 QUIET: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
@@ -29,19 +30,6 @@ CAUSE = re.compile(r"(\w+\.)*\w+(Error|Exception): \S")
 NODE_HINT = "transcribed[cluster] must be installed there; `ray status` shows what is free, and its logs what failed"
 
 
-class NoCluster(Exception):
-    """The cluster cannot be used.
-
-    Args:
-        message: Why.
-        hint: What to do about it.
-    """
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message, self.hint = message, hint
-
-
 def join(address: str, ip: str | None) -> None:
     """Become a driver of a cluster, or start one.
 
@@ -50,7 +38,7 @@ def join(address: str, ip: str | None) -> None:
         ip: Of the node on this machine, if that is known: it may have been told another one than Ray would find.
 
     Raises:
-        NoCluster
+        Unavailable
     """
     try:
         if address == LOCAL:
@@ -66,19 +54,19 @@ def join(address: str, ip: str | None) -> None:
         # Ray prints its stack on SIGTERM; the daemon says that it is over by closing the connection as well.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     except (RayError, ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
-        raise NoCluster(f"cannot join the cluster {address}: {_line(error)}", HEAD_HINT) from error
+        raise Unavailable(f"cannot join the cluster {address}: {_line(error)}", HEAD_HINT) from error
 
 
 def nodes() -> Sequence[dict[str, Any]]:
     """Return the machines that are or were part of the cluster.
 
     Raises:
-        NoCluster: its head does not answer.
+        Unavailable: its head does not answer.
     """
     try:
         listed: list[dict[str, Any]] = ray.nodes()
     except Exception as error:  # Ray's own, gRPC's, or of the client
-        raise NoCluster(f"{type(error).__name__}: {error}", HEAD_HINT) from error
+        raise Unavailable(f"{type(error).__name__}: {error}", HEAD_HINT) from error
     return listed
 
 

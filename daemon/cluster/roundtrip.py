@@ -79,9 +79,7 @@ def main(address: str, ip: str, first: int) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     ray.init(address=address, _node_ip_address=ip, log_to_driver=False, configure_logging=False)
-    (head,) = (
-        node["NodeID"] for node in ray.nodes() if node["Alive"] and "node:__internal_head__" in node["Resources"]
-    )
+    (head,) = (node["NodeID"] for node in ray.nodes() if node["Alive"] and HEAD in node["Resources"])
     there = NodeAffinitySchedulingStrategy(head, soft=False)
     task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(shut)
     ports = Ports(first)

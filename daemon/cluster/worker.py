@@ -1,21 +1,21 @@
 """The start of the link to a cluster: Ray is loaded once a head answers, with the environment that it is to have."""
 
 import os
-import secrets
 import tempfile
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from daemon.cluster import tokens
 from daemon.cluster.environment import environment
 from daemon.cluster.look import look
-from daemon.cluster.reach import HEAD_HINT, is_mine, unreachable
+from daemon.cluster.ports import is_here
+from daemon.cluster.reach import CLIENT, HEAD_HINT, unreachable
 from daemon.config.engines import AUTO, LOCAL
 from daemon.errors import Unavailable
 from daemon.processes.cluster_protocol import ClusterTrouble, JoinCluster
 
-CLIENT = "ray://"
 AGAIN_S = 2.0
 """Between two looks for a head that does not answer."""
 
@@ -23,13 +23,13 @@ AGAIN_S = 2.0
 def main(conn: Connection) -> None:
     """Serve until the daemon closes the connection."""
     order: JoinCluster = conn.recv()
-    with tempfile.NamedTemporaryFile("w", prefix="transcribed-cluster-") as own:
+    with tempfile.TemporaryDirectory(prefix="transcribed-cluster-") as own:
+        token_file = Path(order.token_file) if order.token_file else None
         if order.address == LOCAL:
             # Other users of this machine are not to run code as the daemon's.
-            own.write(secrets.token_hex(32))
-            own.flush()
-        token_file = own.name if order.address == LOCAL else order.token_file
-        os.environ.update(environment(Path(token_file) if token_file else None))
+            token_file = Path(own) / "token"
+            tokens.make(token_file)
+        os.environ.update(environment(token_file))
         ip = None if order.address in (AUTO, LOCAL) else _wait_for_the_head(conn, order.address)
         try:
             # Not at the top: Ray is set up while it is imported.
@@ -68,7 +68,7 @@ def _known_as(address: str) -> str:
         Unavailable: the head refuses the token, or knows no such node.
     """
     for node in look(address, os.environ).nodes:
-        if is_mine(node.ip):
+        if is_here(node.ip):
             return node.ip
     raise Unavailable(
         f"this machine is not part of the cluster {address}",

@@ -10,7 +10,7 @@ class JoinCluster:
     address: str
     """As `cluster.address` has it."""
     token_file: str
-    """The file with the token of the cluster; "" for Ray's own place for it."""
+    """The file with the token of the cluster; "" if it has none."""
     gpu: int | None
     """How many engines with a GPU are wanted; None for as many as there are."""
     cpu: int | None

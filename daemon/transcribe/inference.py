@@ -124,6 +124,9 @@ class Inference:
 
     def _run(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
         self.held_s -= sum(chunk.duration_s for chunk in chunks)
+        self._give(engine, chunks)
+
+    def _give(self, engine: Engine, chunks: Sequence[Chunk]) -> None:
         self._engines.run(engine, chunks)
         engine.look(given=True)
 
@@ -135,8 +138,7 @@ class Inference:
                     if not self._engines.has_room(engine):
                         break
                     self._copies.made(chunks)
-                    self._engines.run(engine, chunks)
-                    engine.look(given=True)
+                    self._give(engine, chunks)
 
     def _may_copy(self, chunk: Chunk) -> bool:
         return not chunk.alone and chunk not in self._copies and self._of(chunk) is not None

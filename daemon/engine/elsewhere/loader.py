@@ -14,7 +14,7 @@ from daemon.engine.elsewhere.client import Client
 from daemon.engine.elsewhere.failures import printable
 from daemon.engine.elsewhere.model import TRANSLATIONS, ElsewhereModel
 from daemon.engine.elsewhere.request import empty_form
-from daemon.engine.elsewhere.several import SeveralModel, abilities_of
+from daemon.engine.elsewhere.several import NOT_THERE, SeveralModel, abilities_of
 from daemon.engine.registry import FailedElsewhere, Runner
 from daemon.errors import Unavailable
 from daemon.processes.protocol import LoadModel, Ready
@@ -27,7 +27,6 @@ OURS = "transcribed"
 """The owner of the models of a daemon like this one, which has judged its texts by the same rules."""
 NAMELESS = "whisper-1"
 """What a server that lists no models is asked for: the name that the API began with."""
-NOT_THERE = (404, 405, 501)
 RIGHT_LEAST = 0.5
 """Share of the words of the clip that must be heard. tiny.en hears all of them; others write "Let's" and "10"."""
 UNKNOWN = "unknown"
