@@ -31,6 +31,8 @@ class Plan:
     """How the fake engine behaves."""
 
     delay_s: float = 0.0
+    """How long a batch takes, and `chunk_s` more for each of its chunks."""
+    chunk_s: float = 0.0
     poison: str = ""
     """What a poisoned chunk does: `kill` the process, `segv`, `abort`, `exit`, `hang`, `raise` an error, be out of
     memory (`memory`), break the device so that nothing but nonsense comes after it (`sticky`), answer with what is no
@@ -72,7 +74,7 @@ class FakeModel:
             raise RuntimeError("CUDA failed with error out of memory")
         if any(chunk.audio.startswith(POISON) for chunk in chunks) and (answer := self._suffer()) is not None:
             return answer
-        time.sleep(self._plan.delay_s)
+        time.sleep(self._plan.delay_s + self._plan.chunk_s * len(chunks))
         return tuple(_decoded(chunk, GARBAGE if self._garbage else text_of(chunk.audio)) for chunk in chunks)
 
     def _suffer(self) -> tuple[Any, ...] | None:

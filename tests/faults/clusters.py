@@ -78,6 +78,11 @@ def ready(daemon: Daemon) -> int:
     return daemon.log_text().count("engine ready")
 
 
+def ready_there(daemon: Daemon) -> int:
+    """How many of these are engines on nodes."""
+    return len(re.findall(r"engine ready: \S+ on [^/,]+/", daemon.log_text()))
+
+
 def done_at_least(daemon: Daemon, count: int) -> bool:
     return done(daemon) >= count
 

@@ -101,6 +101,39 @@ def test_a_node_is_silent_for_half_a_minute(make_daemon: MakeDaemon) -> None:
     assert len({each.engine for each in traced[last:] if not each.is_loss}) == 2, "it has not worked again"
 
 
+COSTS_AT_MOST = 1.15
+"""What a slow node may add to the time of a folder."""
+
+
+@pytest.mark.timeout(400)
+def test_a_node_that_is_five_times_slower_costs_next_to_nothing(make_daemon: MakeDaemon) -> None:
+    pace = {"delay_s": 0.5, "chunk_s": 0.4, "workers": 1, "batch_size": 4}
+    slow = json.dumps(pace | {"delay_s": 2.5, "chunk_s": 2.0})
+    recordings: list[Path] = []
+    took_s = []
+    with ray_cluster(pace) as cluster:
+        for _ in range(3):
+            cluster.join()
+        daemon = make_daemon(fake={}, jobs="attempts = 1", patch=TRACED, **cluster.tables)
+        daemon.start().ready()
+        for nodes in (3, 4):
+            if nodes == 4:
+                cluster.join(TRANSCRIBED_FAKE=slow)
+            wait_until(partial(ready_at_least, daemon, nodes), 90, f"{nodes} engines")
+            began, earlier = time.monotonic(), len(traces(daemon))
+            recordings += [
+                write_wav(daemon.inbox / f"{nodes}-{at:02}.wav", 400 if at % 8 == 5 else 10 + at, seed=100 * nodes + at)
+                for at in range(48)
+            ]
+            wait_until(partial(done_at_least, daemon, len(recordings)), 180, "all recordings")
+            took_s.append(time.monotonic() - began)
+            assert len({each.engine for each in traces(daemon)[earlier:] if not each.is_loss}) == nodes
+        assert daemon.stop() == 0
+    all_once(daemon, recordings)
+    print(f"{took_s[0]:.1f} s with three, {took_s[1]:.1f} s with the slow one: {took_s[1] / took_s[0]:.2f}")
+    assert took_s[1] <= COSTS_AT_MOST * took_s[0]
+
+
 POISONS = ["kill", "segv", "hang", "raise", "memory", "sticky", "malformed", "flood", "short"]
 
 
