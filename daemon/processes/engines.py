@@ -61,19 +61,26 @@ class Engines:
         return next((engine.ready for engine in self.here if engine.ready is not None), None)
 
     @property
+    def is_ready(self) -> bool:
+        """Whether one of the engines is ready, and what they have to share is known; see `ready`."""
+        if self.canary is None and 0 < len(self.here) < len(self.engines):
+            return False
+        return any(engine.ready is not None for engine in self.engines)
+
+    @property
     def ready(self) -> Ready | None:
         """What one of the engines says of itself, once one is ready; one of this machine, if there is one.
 
         What they make together is made on the device of each kind: `cpu, cluster, gpubox:8642`. Those elsewhere say
         nothing before one of this machine has been ready: only then it is known what they have to share.
         """
-        if self.canary is None and 0 < len(self.here) < len(self.engines):
+        if not self.is_ready:
             return None
         far = [each for each in self.engines if not each.is_here and each.ready is not None]
         found = {CLUSTER if each.place else each.name: each.ready for each in far if each.ready is not None}
         if self.ready_here is not None:
             found = {self.ready_here.device: self.ready_here, **found}
-        return replace(next(iter(found.values())), device=", ".join(found)) if found else None
+        return replace(next(iter(found.values())), device=", ".join(found))
 
     @property
     def trouble(self) -> str:

@@ -116,7 +116,7 @@ class ModelPools:
         now = time.monotonic()
         for name, pool in list(self._pools.items()):
             # While it loads, nothing could use it; what is due is claimed once there is a place for it.
-            if pool.engines.ready is None or name in self._due or name in in_use:
+            if not pool.engines.is_ready or name in self._due or name in in_use:
                 pool.used_at = now
             elif name in self.others and now - pool.used_at >= self._unload_s and not pool.engines.in_flight:
                 log.info("unloading %s: no recording has needed it for %.0f s", name, now - pool.used_at)
@@ -127,7 +127,7 @@ class ModelPools:
     def in_turn(self) -> Iterator[tuple[str, EnginePool]]:
         """Yield the models that are loaded and their engines, the one that has waited longest for a batch first."""
         for name, pool in sorted(self._pools.items(), key=lambda item: item[1].served):
-            if pool.engines.ready is not None:
+            if pool.engines.is_ready:
                 yield name, pool.engines
 
     def has_room(self, engine: Engine) -> bool:

@@ -5,6 +5,8 @@ A pickle may name any function to be called. Here it may name the messages of th
 
 import pickle
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from daemon.processes.wire import Unpickler
@@ -27,10 +29,15 @@ class Unreadable(Exception):
 
 class _Unpickler(Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        found = super().find_class(module, name) if module in MODULES else None
-        if not isinstance(found, type) or found.__module__ != module:
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return found
+        return _class_of(module, name)
+
+
+@cache
+def _class_of(module: str, name: str) -> type:
+    found = getattr(import_module(module), name, None) if module in MODULES else None
+    if not isinstance(found, type) or found.__module__ != module:
+        raise pickle.UnpicklingError(f"it names {module}.{name}")
+    return found
 
 
 def message(pickled: bytes, beside: Sequence[bytes] = ()) -> Any:

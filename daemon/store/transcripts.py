@@ -1,21 +1,24 @@
 """What is read back of a transcript: its lines, its chunks, and what was left out."""
 
-import json
+from collections.abc import Sequence
+from dataclasses import fields
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed, Word
+from daemon.chunk import CHUNK_MAX_S, Segment, Suppressed
 from daemon.store.line_order import in_order
 from daemon.store.reading import Reading
 from daemon.store.records import StoredChunk
 from daemon.store.rows import SpeakerRow
 from daemon.store.schema import chunks, lines, segments, suppressed, translations, waveforms
 from daemon.store.speaker_tables import speakers, speaking
-from daemon.store.versions import Line, line_of
+from daemon.store.versions import AS_LINE, Line, line_of, words_of
 
+AS_SEGMENT = [field.name for field in fields(Segment)]
+"""The columns of a line, in the order of its fields."""
 # Every job runs these queries at least once. Building them once, here, halves the time they take.
 SOME_CHUNKS = (
     select(chunks.c.idx, chunks.c.start_s, chunks.c.end_s)
@@ -25,8 +28,8 @@ SOME_CHUNKS = (
     .limit(bindparam("most"))
 )
 LINES, HEARD_LINES, TRANSLATED_LINES = (
-    select(each).where(each.c.job_id == bindparam("job")).order_by(*in_order(each))
-    for each in (lines, segments, translations)
+    select(*(each.c[name] for name in names)).where(each.c.job_id == bindparam("job")).order_by(*in_order(each))
+    for each, names in ((lines, AS_LINE), (segments, AS_SEGMENT), (translations, AS_SEGMENT))
 )
 LEFT_OUT_S = select(func.sum(suppressed.c.end_s - suppressed.c.start_s)).where(suppressed.c.job_id == bindparam("job"))
 MUTE_S = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S))).where(
@@ -37,13 +40,15 @@ MUTE_S = select(func.sum(func.min(chunks.c.end_s - chunks.c.start_s, CHUNK_MAX_S
     ),
 )
 LINES_OF = (
-    select(segments)
+    select(segments.c.chunk, *(segments.c[name] for name in AS_SEGMENT))
     .where(segments.c.job_id == bindparam("job"), segments.c.chunk.between(bindparam("from"), bindparam("to")))
     .order_by(segments.c.chunk, segments.c.idx)
 )
 
 LINES_OF_CHUNKS, ENGLISH_LINES_OF_CHUNKS = (
-    select(each).where(each.c.job_id == bindparam("job")).order_by(each.c.chunk, each.c.idx)
+    select(each.c.chunk, *(each.c[name] for name in AS_SEGMENT))
+    .where(each.c.job_id == bindparam("job"))
+    .order_by(each.c.chunk, each.c.idx)
     for each in (segments, translations)
 )
 SPEAKING = (
@@ -81,7 +86,7 @@ class Transcripts(Reading):
         """Return the lines of each chunk of a job that has some, as the machine heard them, or in English."""
         statement = ENGLISH_LINES_OF_CHUNKS if english else LINES_OF_CHUNKS
         rows = self._read(lambda db: db.execute(statement, {"job": job_id}).all())
-        return [(chunk, [_segment(row) for row in lines]) for chunk, lines in groupby(rows, attrgetter("chunk"))]
+        return [(chunk, [_segment(row[1:]) for row in lines]) for chunk, lines in groupby(rows, itemgetter(0))]
 
     def speaking(self, job_id: int) -> list[SpeakerRow]:
         """Return who speaks in a recording, in the order in which they first do."""
@@ -110,8 +115,8 @@ class Transcripts(Reading):
             if not found:
                 return []
             texts: dict[int, list[Segment]] = {row.idx: [] for row in found}
-            for row in db.execute(LINES_OF, {"job": job_id, "from": found[0].idx, "to": found[-1].idx}):
-                texts[row.chunk].append(_segment(row))
+            for chunk, *row in db.execute(LINES_OF, {"job": job_id, "from": found[0].idx, "to": found[-1].idx}):
+                texts[chunk].append(_segment(row))
             return [StoredChunk(*row, tuple(texts[row.idx])) for row in found]
 
         return self._read(work)
@@ -129,9 +134,6 @@ class Transcripts(Reading):
         return [Suppressed(*row) for row in rows]
 
 
-def _segment(row: Any) -> Segment:
-    words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
-    return Segment(
-        row.start_s, row.end_s, row.text, row.avg_logprob, row.no_speech_prob, row.compression_ratio,
-        row.temperature, row.language, words, row.channel, row.beam_size, row.speaker or "",
-    )  # fmt: skip
+def _segment(row: Sequence[Any]) -> Segment:
+    *measured, words, channel, beam_size, speaker = row
+    return Segment(*(*measured, words_of(words), channel, beam_size, speaker or ""))

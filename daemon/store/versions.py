@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    bindparam,
     delete,
     insert,
     literal,
@@ -53,6 +54,10 @@ class Line(Segment):
     """Whether the machine heard something else; then nothing is known of how sure it was."""
     fixed: bool = False
     """Whether somebody has said when it begins and ends: then subtitles begin and end there, too."""
+
+
+AS_LINE = [field.name for field in fields(Line)]
+"""The columns of the view `lines` that make a line, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,7 @@ class Versions(Reading):
         Args:
             after: Only jobs with larger numbers than this, in their order, and at most `GROUP` of them.
         """
-        some = unpublished().where(jobs.c.id > after).order_by(jobs.c.id).limit(GROUP)
-        return list(self._read(lambda db: db.execute(some).scalars().all()))
+        return list(self._read(lambda db: db.execute(NEXT_UNPUBLISHED, {"after": after}).scalars().all()))
 
 
 def unpublished() -> Select[Any]:
@@ -115,14 +119,23 @@ def unpublished() -> Select[Any]:
     return select(jobs.c.id).where(jobs.c.id.in_(late), jobs.c.state != VANISHED, ~replaced())
 
 
-def line_of(row: Any) -> Line:
-    """Return a row of the view `lines`."""
-    words = None if row.words is None else tuple(Word(**word) for word in json.loads(row.words))
+NEXT_UNPUBLISHED = unpublished().where(jobs.c.id > bindparam("after")).order_by(jobs.c.id).limit(GROUP)
+
+
+def line_of(row: Sequence[Any]) -> Line:
+    """Return a line of the columns `AS_LINE` of the view `lines`."""
+    # By position: reading an hour of speech is the most that publishing it takes, and names would double that.
+    (start_s, end_s, text, avg_logprob, no_speech_prob, compression_ratio, temperature, language, words, channel,
+     beam_size, speaker, edited, fixed) = row  # fmt: skip
     return Line(
-        row.start_s, row.end_s, row.text, row.avg_logprob or 0.0, row.no_speech_prob or 0.0,
-        row.compression_ratio or 0.0, row.temperature or 0.0, row.language or "", words, row.channel, row.beam_size,
-        row.speaker or "", bool(row.edited), bool(row.fixed),
+        start_s, end_s, text, avg_logprob or 0.0, no_speech_prob or 0.0, compression_ratio or 0.0, temperature or 0.0,
+        language or "", words_of(words), channel, beam_size, speaker or "", bool(edited), bool(fixed),
     )  # fmt: skip
+
+
+def words_of(kept: str | None) -> tuple[Word, ...] | None:
+    """Return the words of a line as the database has them; None if their times are not known."""
+    return None if kept is None else tuple(Word(**word) for word in json.loads(kept))
 
 
 def save(db: Connection, job_id: int, based_on: int, author: str, found: Sequence[Line] | None) -> Version:

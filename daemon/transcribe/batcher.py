@@ -109,7 +109,8 @@ class Batcher:
             return None
         queue, _ = found
         oldest = queue.chunks[0]
-        if oldest.alone or queue.at_once or queue.passes >= PASSES_MAX:
+        fills_none = all(waiting < size for waiting in self._waiting.values())
+        if oldest.alone or queue.at_once or queue.passes >= PASSES_MAX or fills_none:
             return oldest
         return next((chunk for chunk in queue.chunks if self._waiting[chunk.bucket] >= size), oldest)
 

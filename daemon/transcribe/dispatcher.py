@@ -86,7 +86,7 @@ class Dispatcher:
     @property
     def ready(self) -> bool:
         """Whether an engine has loaded the model."""
-        return self._engines.main.ready is not None
+        return self._engines.main.is_ready
 
     @property
     def trouble(self) -> str:

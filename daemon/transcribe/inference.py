@@ -101,12 +101,15 @@ class Inference:
 
     def _fill(self, engines: Sequence[Engine], batcher: Batcher) -> None:
         """Give the engines of a model what waits: one batch each, and again, as long as one takes any."""
+        takers = [(at, engine) for at, engine in enumerate(engines) if engine.room > 0]
+        if not takers:
+            return
         shares = by_speed(engines, len(batcher), self.held_s / sum(map(len, self._batchers.values())))
-        idle = sum(max(0, engine.idle_workers) for engine in engines if engine.is_usable)
+        idle = sum(max(0, engine.idle_workers) for _, engine in takers)
         gave = True
         while gave:
             gave = False
-            for at, engine in enumerate(engines):
+            for at, engine in takers:
                 if not len(batcher) or engine.room <= 0 or not self._engines.has_room(engine):
                     continue
                 share = -(-len(batcher) // max(1, idle)) if shares is None else shares.get(at, 0)

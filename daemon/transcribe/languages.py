@@ -73,5 +73,5 @@ def count_words(text: str) -> int:
     Chinese, Japanese, Thai and others have no spaces between words: each of their letters counts. The script decides,
     not the language, because a translation is in English whatever was spoken, and texts mix scripts.
     """
-    tokens = UNSPACED.sub(r" \g<0> ", text).split()
-    return sum(any(char.isalnum() for char in token) for token in tokens)
+    tokens = (text if text.isascii() else UNSPACED.sub(r" \g<0> ", text)).split()
+    return sum(token.isalnum() or any(map(str.isalnum, token)) for token in tokens)

@@ -78,7 +78,7 @@ class Queue:
         Returns:
             Recordings that were followed and are gone, cancelled, or other files by now, or cannot be opened again.
         """
-        if self._engines.main.ready is None or time.monotonic() < self._claim_at:
+        if not self._engines.main.is_ready or time.monotonic() < self._claim_at:
             return []
         growing = self._store.recordings()
         due = self._store.models_due(self._engines.others)

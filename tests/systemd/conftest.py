@@ -15,7 +15,7 @@ from tests.systemd.container import MEETING_S, TOOLS, Container, chroot, copied,
 from tests.systemd.machine import KERNEL, Machine
 from tests.systemd.machine import TOOLS as MACHINE_TOOLS
 
-INSTALL = "PIP_FIND_LINKS=/wheels /opt/transcribed/bin/pip install --quiet --no-index 'transcribed[tiny]'"
+INSTALL = "PIP_FIND_LINKS=/wheels /opt/transcribed/bin/pip install --quiet --no-index 'transcribed[tiny,cluster]'"
 
 
 def checked_debian(cache: pytest.Cache | None, tools: Sequence[str], *more: str) -> Path:
@@ -48,7 +48,9 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project and all that it needs, also to be built again, as wheels for this Python."""
     folder = tmp_path_factory.mktemp("wheels")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--constraint", "constraints.txt"]
-    subprocess.run([*pip, "--wheel-dir", str(folder), ".[tiny]", "hatchling"], cwd=ROOT, check=True, timeout=900)
+    subprocess.run(
+        [*pip, "--wheel-dir", str(folder), ".[tiny,cluster]", "hatchling"], cwd=ROOT, check=True, timeout=900
+    )
     return folder
 
 

@@ -105,6 +105,10 @@ class FakeEngines(FakePool, KilledEngines):
     ready = READY
     others = frozenset[str]()
 
+    @property
+    def is_ready(self) -> bool:
+        return self.ready is not None
+
     def __init__(self) -> None:
         FakePool.__init__(self)
         KilledEngines.__init__(self)

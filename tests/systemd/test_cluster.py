@@ -1,0 +1,136 @@
+"""Head, node and daemon as services of a real systemd, as docs/cluster.md says. The tests go on from each other."""
+
+import shutil
+
+import pytest
+
+from tests.support import ROOT, wait_until
+from tests.systemd.container import Container
+
+pytestmark = [pytest.mark.systemd, pytest.mark.timeout(900)]
+
+HEAD, NODE, DAEMON = "transcribed-head", "transcribed-node", "transcribed"
+HOME = "/var/lib/transcribed-cluster"
+CONFIG = "/etc/transcribed/config.toml"
+DROP = "/srv/recordings"
+# Head and node are on one machine here, which they are not elsewhere: the node has ports and files of its own.
+NODE_DROP_IN = """[Service]
+Environment=HEAD=127.0.0.1
+ExecStart=
+ExecStart=/opt/transcribed/bin/transcribed engine join ${HEAD} --ip 127.0.0.1 --ports 20800 --token-file HOME/token \\
+    --folder /var/cache/transcribed-cluster/node
+"""
+HEAD_DROP_IN = """[Service]
+ExecStart=
+ExecStart=/opt/transcribed/bin/transcribed engine head --ip 127.0.0.1 --token-file HOME/token \\
+    --folder /var/cache/transcribed-cluster/ray
+"""
+CHANGES = (
+    ('device = "auto"', 'device = "none"'),
+    ('address = ""', 'address = "127.0.0.1:6379"'),
+    ('token_file = ""', f'token_file = "{HOME}/token"'),
+)
+MADE_ON = (
+    "import sqlite3, sys; "
+    "db = sqlite3.connect('file:/var/lib/transcribed/jobs.db?mode=ro', uri=True); "
+    "print(db.execute('SELECT device FROM jobs WHERE path = ?', sys.argv[1:]).fetchone()[0])"
+)
+
+
+def write(container: Container, path: str, text: str) -> None:
+    container.shell(f"mkdir -p $(dirname {path}); printf '%s' \"$TEXT\" > {path}", variables={"TEXT": text})
+
+
+def logged(container: Container, unit: str) -> str:
+    return container.run("journalctl", "--no-pager", "--boot", "-o", "cat", "-u", unit).stdout
+
+
+def wait_active(container: Container, unit: str) -> None:
+    try:
+        wait_until(lambda: container.shows(unit, "ActiveState") == "active", 120, f"{unit} being active")
+    except AssertionError:
+        raise AssertionError(logged(container, unit)) from None
+
+
+def ready(container: Container) -> int:
+    return logged(container, DAEMON).count("engine ready")
+
+
+def transcribe(container: Container, name: str) -> str:
+    """Drop the clip, wait for its transcript, and return the device that made it."""
+    container.shell(f"cp /usr/share/demo.flac {DROP}/{name}.flac", user="anna")
+    try:
+        wait_until(lambda: container.shell(f"test -s {DROP}/{name}.txt", check=False).returncode == 0, 90, name)
+    except AssertionError:
+        raise AssertionError("".join(logged(container, unit) for unit in (DAEMON, HEAD, NODE))) from None
+    return container.run("python3", "-c", MADE_ON, f"{name}.flac", user="anna").stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def cluster(container: Container) -> Container:
+    """The service without an engine of its own, its head, and a node."""
+    container.run("/opt/transcribed/bin/transcribed", "service", "install")
+    container.run("systemctl", "stop", DAEMON)
+    container.run("usermod", "-aG", "recordings", "anna")
+    for unit, drop_in in ((HEAD, HEAD_DROP_IN), (NODE, NODE_DROP_IN)):
+        shutil.copy(ROOT / "systemd" / f"{unit}.service", container.root / "etc" / "systemd" / "system")
+        write(container, f"/etc/systemd/system/{unit}.service.d/here.conf", drop_in.replace("HOME", HOME))
+    container.run("systemctl", "daemon-reload")
+    container.run("systemctl", "enable", "--now", HEAD, NODE)
+    wait_active(container, HEAD)
+    wait_active(container, NODE)
+    config = container.run("cat", CONFIG).stdout
+    for before, after in CHANGES:
+        assert before in config
+        config = config.replace(before, after, 1)
+    write(container, CONFIG, config)
+    container.run("systemctl", "start", DAEMON)
+    wait_active(container, DAEMON)
+    return container
+
+
+def test_a_recording_is_transcribed_on_the_node(cluster: Container) -> None:
+    wait_until(lambda: ready(cluster) == 1, 90, "the engine on the node")
+    assert transcribe(cluster, "first") == "cluster"
+    assert "cluster" in cluster.run("transcribed", "status", user="anna").stdout
+
+
+def test_whoever_has_the_token_sees_no_recording(cluster: Container) -> None:
+    for unit in (HEAD, NODE):
+        inside = [
+            "nsenter",
+            "--target",
+            cluster.shows(unit, "MainPID"),
+            "--mount",
+            "runuser",
+            "-u",
+            "transcribed",
+            "--",
+        ]
+        for place in (DROP, "/var/lib/transcribed", "/etc/transcribed", "/home/anna"):
+            assert cluster.run(*inside, "ls", place, check=False).returncode != 0, f"{unit} sees {place}"
+
+
+def test_a_node_that_is_killed_is_started_again_and_works(cluster: Container) -> None:
+    cluster.run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", NODE)
+    wait_until(lambda: ready(cluster) == 2, 120, "the node again")
+    assert transcribe(cluster, "second") == "cluster"
+
+
+def test_a_head_that_is_killed_is_started_again_and_everything_joins_it(cluster: Container) -> None:
+    cluster.run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", HEAD)
+    wait_until(lambda: ready(cluster) == 3, 180, "the cluster again")
+    assert transcribe(cluster, "third") == "cluster"
+
+
+def test_after_a_reboot_all_three_find_each_other(cluster: Container) -> None:
+    cluster.reboot()
+    wait_until(lambda: ready(cluster) == 1, 180, "the cluster again")
+    assert transcribe(cluster, "fourth") == "cluster"
+
+
+def test_stopped_they_end_in_order_and_leave_nothing(cluster: Container) -> None:
+    for unit in (DAEMON, NODE, HEAD):
+        cluster.run("systemctl", "stop", unit)
+        assert cluster.shows(unit, "Result") == "success", logged(cluster, unit)
+    assert cluster.run("pgrep", "-u", "transcribed", check=False).stdout == ""
