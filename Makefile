@@ -41,7 +41,7 @@ soak: $(VENV)/test.stamp ## work for an hour with random faults; SOAK_SECONDS=60
 	$(BIN)/pytest -m soak -s
 
 test-systemd: $(VENV)/test.stamp ## test the service on a real systemd, in a container and in QEMU (as root; mmdebstrap, systemd-container, qemu-system-x86)
-	$(BIN)/pytest tests/systemd/test_service.py tests/systemd/test_memory.py -m systemd
+	$(BIN)/pytest tests/systemd/test_service.py tests/systemd/test_memory.py tests/systemd/test_cluster.py -m systemd
 
 test-container: $(VENV)/test.stamp ## build docs/docker and test it (as root; mmdebstrap, buildah, podman-compose, runc, catatonit)
 	$(BIN)/pytest tests/systemd/test_docker.py -m systemd

@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from daemon.cluster import agent
-from daemon.cluster.reach import HEAD_HINT
+from daemon.cluster.reach import HEAD_HINT, NODE_HERE_HINT
 from daemon.cluster.tunnel import Lost
 from daemon.config.engines import LOCAL
 from daemon.errors import Unavailable
@@ -40,6 +40,7 @@ def join(address: str, ip: str | None) -> None:
     Raises:
         Unavailable
     """
+    hint = HEAD_HINT if ip is None else NODE_HERE_HINT
     try:
         if address == LOCAL:
             ray.init(
@@ -54,7 +55,7 @@ def join(address: str, ip: str | None) -> None:
         # Ray prints its stack on SIGTERM; the daemon says that it is over by closing the connection as well.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     except (RayError, ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
-        raise Unavailable(f"cannot join the cluster {address}: {_line(error)}", HEAD_HINT) from error
+        raise Unavailable(f"cannot join the cluster {address}: {_line(error)}", hint) from error
 
 
 def nodes() -> Sequence[dict[str, Any]]:

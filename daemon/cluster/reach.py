@@ -7,6 +7,11 @@ CLIENT = "ray://"
 """How the address of a server for Ray's own client begins."""
 CONNECT_S = 5.0
 HEAD_HINT = "see whether it runs, and whether the network lets this machine reach it"
+NODE_HERE_HINT = (
+    "the daemon must run as the user of the head or node on this machine, and see its processes and files: "
+    "a unit needs systemd/transcribed-cluster.conf, as docs/cluster.md says"
+)
+"""Where the head answers, and knows of a node on this machine."""
 
 
 def unreachable(address: str) -> str:

@@ -1,4 +1,4 @@
-"""One container for all tests, and one emulated computer: Debian, this project in /opt/transcribed, and two people."""
+"""One container for each module of tests, and one emulated computer: Debian, this project in /opt/transcribed, and two people."""
 
 import os
 import shutil
@@ -54,7 +54,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def container(base: Path, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """A system that runs."""
     folder = tmp_path_factory.mktemp("container")

@@ -14,16 +14,11 @@ HOME = "/var/lib/transcribed-cluster"
 CONFIG = "/etc/transcribed/config.toml"
 DROP = "/srv/recordings"
 # Head and node are on one machine here, which they are not elsewhere: the node has ports and files of its own.
-NODE_DROP_IN = """[Service]
+DROP_IN = """[Service]
 Environment=HEAD=127.0.0.1
 ExecStart=
-ExecStart=/opt/transcribed/bin/transcribed engine join ${HEAD} --ip 127.0.0.1 --ports 20800 --token-file HOME/token \\
+ExecStart=/opt/transcribed/bin/transcribed engine join ${HEAD} --ports 20800 --token-file HOME/token \\
     --folder /var/cache/transcribed-cluster/node
-"""
-HEAD_DROP_IN = """[Service]
-ExecStart=
-ExecStart=/opt/transcribed/bin/transcribed engine head --ip 127.0.0.1 --token-file HOME/token \\
-    --folder /var/cache/transcribed-cluster/ray
 """
 CHANGES = (
     ('device = "auto"', 'device = "none"'),
@@ -43,13 +38,6 @@ def write(container: Container, path: str, text: str) -> None:
 
 def logged(container: Container, unit: str) -> str:
     return container.run("journalctl", "--no-pager", "--boot", "-o", "cat", "-u", unit).stdout
-
-
-def wait_active(container: Container, unit: str) -> None:
-    try:
-        wait_until(lambda: container.shows(unit, "ActiveState") == "active", 120, f"{unit} being active")
-    except AssertionError:
-        raise AssertionError(logged(container, unit)) from None
 
 
 def ready(container: Container) -> int:
@@ -72,20 +60,21 @@ def cluster(container: Container) -> Container:
     container.run("/opt/transcribed/bin/transcribed", "service", "install")
     container.run("systemctl", "stop", DAEMON)
     container.run("usermod", "-aG", "recordings", "anna")
-    for unit, drop_in in ((HEAD, HEAD_DROP_IN), (NODE, NODE_DROP_IN)):
-        shutil.copy(ROOT / "systemd" / f"{unit}.service", container.root / "etc" / "systemd" / "system")
-        write(container, f"/etc/systemd/system/{unit}.service.d/here.conf", drop_in.replace("HOME", HOME))
+    units = container.root / "etc" / "systemd" / "system"
+    (units / f"{DAEMON}.service.d").mkdir()
+    shutil.copy(ROOT / "systemd" / "transcribed-cluster.conf", units / f"{DAEMON}.service.d" / "cluster.conf")
+    for unit in (HEAD, NODE):
+        shutil.copy(ROOT / "systemd" / f"{unit}.service", units)
+    write(container, f"/etc/systemd/system/{NODE}.service.d/here.conf", DROP_IN.replace("HOME", HOME))
     container.run("systemctl", "daemon-reload")
-    container.run("systemctl", "enable", "--now", HEAD, NODE)
-    wait_active(container, HEAD)
-    wait_active(container, NODE)
+    for unit in (HEAD, NODE):
+        container.run("systemctl", "enable", "--now", unit)
     config = container.run("cat", CONFIG).stdout
     for before, after in CHANGES:
         assert before in config
         config = config.replace(before, after, 1)
     write(container, CONFIG, config)
     container.run("systemctl", "start", DAEMON)
-    wait_active(container, DAEMON)
     return container
 
 

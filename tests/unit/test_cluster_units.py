@@ -66,3 +66,12 @@ def test_it_does_not_see_recordings_nor_the_database(name: str) -> None:
     (hidden,) = re.findall(r"^InaccessiblePaths=(.*)$", unit_of(name), re.MULTILINE)
     assert {"-/srv/recordings", "-/var/lib/transcribed"} <= set(hidden.split())
     assert "ReadWritePaths=" not in unit_of(name)
+
+
+def test_the_daemon_s_unit_may_see_its_node_and_write_where_that_logs() -> None:
+    drop_in = (ROOT / "systemd" / "transcribed-cluster.conf").read_text("utf-8")
+    (folder,) = re.findall(r"^ReadWritePaths=-(.*)$", drop_in, re.MULTILINE)
+    assert "ProtectProc=default\n" in drop_in and "systemd/transcribed-cluster.conf" in PAGE
+    for name in UNITS:
+        command = command_of(name)
+        assert command[command.index("--folder") + 1].startswith(f"{folder}/")
