@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -63,13 +64,13 @@ class Node:
 class RayCluster:
     """A head with no place for an engine, and as many nodes as are started."""
 
-    def __init__(self, folder: Path, fake: dict[str, Any] | None) -> None:
+    def __init__(self, folder: Path, fake: dict[str, Any] | None, variables: Mapping[str, str]) -> None:
         self.folder = folder
         self.nodes: list[Node] = []
         self.token = folder / "token"
         self.token.write_text(secrets.token_hex(32))
         self.token.chmod(0o600)
-        self.variables = {} if fake is None else {"TRANSCRIBED_FAKE": json.dumps(fake)}
+        self.variables = {**variables, **({} if fake is None else {"TRANSCRIBED_FAKE": json.dumps(fake)})}
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -104,12 +105,19 @@ def _listens(port: int) -> bool:
 
 
 @contextmanager
-def ray_cluster(fake: dict[str, Any] | None = None) -> Iterator[RayCluster]:
-    """A cluster whose nodes run the fake engine (None: the real one), ended with all that it has started."""
+def ray_cluster(
+    fake: dict[str, Any] | None = None, variables: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[RayCluster]:
+    """A cluster whose nodes run the fake engine (None: the real one), ended with all that it has started.
+
+    Args:
+        fake: fields of the fake engine's plan.
+        variables: more that head and nodes have in their environment.
+    """
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'transcribed[cluster]'")
     # Ray's sockets are below it, and their paths may have 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="rc", dir="/tmp"))
-    made = RayCluster(folder, fake)
+    made = RayCluster(folder, fake, variables)
     try:
         yield made
     finally:

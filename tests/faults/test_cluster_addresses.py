@@ -1,10 +1,13 @@
 """The ways to name a cluster: one that the daemon starts for itself, the one of this machine, and a client's."""
 
 import os
+import shutil
 import socket
+import subprocess
 import time
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
@@ -109,4 +112,47 @@ def test_by_a_client_s_way(make_daemon: MakeDaemon) -> None:
             print(daemon.log_text())
         assert daemon.stop() == 0
         wait_until(lambda: not engines_of(cluster), 40, "the end of all engines")
+    all_once(daemon, recordings)
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """The variables of Ray with a certificate of an authority of its own, for all addresses of this machine."""
+    found = [each.address for of in psutil.net_if_addrs().values() for each in of if each.family == socket.AF_INET]
+    (folder / "names").write_text(f"subjectAltName=DNS:localhost,{','.join(f'IP:{address}' for address in found)}\n")
+    authority = ["-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=an authority of ours"]
+    for arguments in (
+        ["req", "-newkey", "rsa:2048", "-nodes", "-days", "2", *authority],
+        ["req", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "asked", "-subj", "/CN=localhost"],
+        ["x509", "-req", "-in", "asked", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+         "-extfile", "names", "-out", "cert.pem"],
+    ):  # fmt: skip
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+    files = {"SERVER_CERT": "cert.pem", "SERVER_KEY": "key.pem", "CA_CERT": "ca.pem"}
+    return {"RAY_USE_TLS": "1"} | {f"RAY_TLS_{name}": str(folder / file) for name, file in files.items()}
+
+
+@pytest.mark.guarantee(32)
+@pytest.mark.timeout(300)
+def test_over_tls(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    """As docs/cluster.md has it: all of them with the variables, or else nobody gets in."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed here")
+    (tmp_path / "tls").mkdir()
+    variables = certificates(tmp_path / "tls")
+    with ray_cluster({}, variables) as cluster:
+        cluster.join()
+        daemon = make_daemon(fake={}, jobs="attempts = 1", **cluster.tables)
+        recordings = [write_wav(daemon.inbox / f"{number:02}.wav", 1, seed=number) for number in range(10)]
+        daemon.start(**variables)
+        wait_until(partial(done_at_least, daemon, len(recordings)), 90, "all recordings")
+        assert daemon.stop() == 0
+        recordings.append(write_wav(daemon.inbox / "plain.wav", 1, seed=99))
+        daemon.start()
+        wait_until(lambda: "cluster: " in daemon.log_text().rpartition("stopping")[2], 90, "why it cannot join")
+        assert not done_at_least(daemon, len(recordings))
+        print(daemon.log_text())
+        daemon.kill()
+        daemon.start(**variables)
+        wait_until(partial(done_at_least, daemon, len(recordings)), 90, "the last one")
+        assert daemon.stop() == 0
     all_once(daemon, recordings)
