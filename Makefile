@@ -34,7 +34,7 @@ coverage: $(VENV)/test.stamp ## test with coverage and fail below 95 % of lines;
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-faults: $(VENV)/test.stamp ## test every promise of docs/reliability.md with the full fault doses (under an hour)
+test-faults: $(VENV)/test.stamp ## test every promise of docs/reliability.md with the full fault doses (about an hour)
 	$(BIN)/pytest -m "(guarantee or faults) and not soak" -n 2 --dist worksteal --guarantees -rP
 
 soak: $(VENV)/test.stamp ## work for an hour with random faults; SOAK_SECONDS=600 for ten minutes
