@@ -182,7 +182,7 @@ class Child(Peer):
     def rss_bytes(self) -> int:
         """Its resident memory; 0 once it has ended."""
         try:
-            # Asked after every batch: without a buffer and a decoder of text it takes a quarter of the time.
+            # Asked after every batch: without a buffer and a decoder of text it takes a third of the time.
             with open(f"/proc/{self.pid}/statm", "rb", buffering=0) as file:
                 return int(file.read().split()[1]) * PAGE_BYTES
         except (OSError, IndexError):

@@ -85,7 +85,7 @@ class Engines:
     @property
     def trouble(self) -> str:
         """Why no engine is ready, where there are only those elsewhere and one has said so; else ""."""
-        if self.ready is not None or any(engine.is_needed for engine in self.engines):
+        if self.is_ready or any(engine.is_needed for engine in self.engines):
             return ""
         return next((engine.trouble for engine in self.engines if engine.trouble), self.away)
 

@@ -148,7 +148,7 @@ def test_over_tls(make_daemon: MakeDaemon, tmp_path: Path) -> None:
         assert daemon.stop() == 0
         recordings.append(write_wav(daemon.inbox / "plain.wav", 1, seed=99))
         daemon.start()
-        wait_until(lambda: "cluster: " in daemon.log_text().rpartition("stopping")[2], 90, "why it cannot join")
+        wait_until(lambda: "ERROR cluster: " in daemon.log_text().rpartition("stopping")[2], 90, "why it cannot join")
         assert not done_at_least(daemon, len(recordings))
         print(daemon.log_text())
         daemon.kill()

@@ -1,4 +1,4 @@
-"""One container for each module of tests, and one emulated computer: Debian, this project in /opt/transcribed, and two people."""
+"""Containers, and one emulated computer: Debian, this project in /opt/transcribed, and two people."""
 
 import os
 import shutil
@@ -56,7 +56,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def container(base: Path, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """A system that runs."""
+    """A system that runs, one for each module of tests."""
     folder = tmp_path_factory.mktemp("container")
     with copied(base, folder) as root:
         _prepare(root, wheels)

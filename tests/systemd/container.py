@@ -15,6 +15,8 @@ PACKAGES = (
 TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "mount")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOT_S = 60
+DROP, CONFIG = "/srv/recordings", "/etc/transcribed/config.toml"
+"""What `service install` watches, and where it puts the configuration."""
 MEETING_S = 400.0
 """The length of a recording that takes a while."""
 
@@ -112,6 +114,10 @@ class Container:
     def shell(self, script: str, user: str = "root", **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a line for the shell in it as somebody."""
         return self.run("sh", "-c", script, user=user, **options)
+
+    def journal(self, unit: str, *options: str) -> str:
+        """What a unit has logged."""
+        return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit, *options).stdout
 
     def shows(self, unit: str, name: str) -> str:
         """A property of a unit."""

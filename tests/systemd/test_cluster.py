@@ -6,19 +6,17 @@ import shutil
 import pytest
 
 from tests.support import ROOT, wait_until
-from tests.systemd.container import Container
+from tests.systemd.container import CONFIG, DROP, Container
 
 pytestmark = [pytest.mark.systemd, pytest.mark.timeout(900)]
 
 HEAD, NODE, DAEMON = "transcribed-head", "transcribed-node", "transcribed"
 HOME = "/var/lib/transcribed-cluster"
-CONFIG = "/etc/transcribed/config.toml"
-DROP = "/srv/recordings"
 # Head and node are on one machine here, which they are not elsewhere: the node has ports and files of its own.
-DROP_IN = """[Service]
+DROP_IN = f"""[Service]
 Environment=HEAD=127.0.0.1
 ExecStart=
-ExecStart=/opt/transcribed/bin/transcribed engine join ${HEAD} --ports 20800 --token-file HOME/token \\
+ExecStart=/opt/transcribed/bin/transcribed engine join ${{HEAD}} --ports 20800 --token-file {HOME}/token \\
     --folder /var/cache/transcribed-cluster/node
 """
 CHANGES = (
@@ -33,17 +31,9 @@ MADE_ON = (
 )
 
 
-def write(container: Container, path: str, text: str) -> None:
-    container.shell(f"mkdir -p $(dirname {path}); printf '%s' \"$TEXT\" > {path}", variables={"TEXT": text})
-
-
-def logged(container: Container, unit: str) -> str:
-    return container.run("journalctl", "--no-pager", "--boot", "-o", "cat", "-u", unit).stdout
-
-
 def ready(container: Container) -> int:
     """How many engines on nodes have become ready since the boot."""
-    return len(re.findall(r"engine ready: \S+ on [^/,]+/", logged(container, DAEMON)))
+    return len(re.findall(r"engine ready: \S+ on [^/,]+/", container.journal(DAEMON, "--boot")))
 
 
 def transcribe(container: Container, name: str) -> str:
@@ -52,7 +42,7 @@ def transcribe(container: Container, name: str) -> str:
     try:
         wait_until(lambda: container.shell(f"test -s {DROP}/{name}.txt", check=False).returncode == 0, 90, name)
     except AssertionError:
-        raise AssertionError("".join(logged(container, unit) for unit in (DAEMON, HEAD, NODE))) from None
+        raise AssertionError("".join(map(container.journal, (DAEMON, HEAD, NODE)))) from None
     return container.run("python3", "-c", MADE_ON, f"{name}.flac", user="anna").stdout.strip()
 
 
@@ -63,19 +53,21 @@ def cluster(container: Container) -> Container:
     container.run("systemctl", "stop", DAEMON)
     container.run("usermod", "-aG", "recordings", "anna")
     units = container.root / "etc" / "systemd" / "system"
-    (units / f"{DAEMON}.service.d").mkdir()
+    for unit in (DAEMON, NODE):
+        (units / f"{unit}.service.d").mkdir()
     shutil.copy(ROOT / "systemd" / "transcribed-cluster.conf", units / f"{DAEMON}.service.d" / "cluster.conf")
     for unit in (HEAD, NODE):
         shutil.copy(ROOT / "systemd" / f"{unit}.service", units)
-    write(container, f"/etc/systemd/system/{NODE}.service.d/here.conf", DROP_IN.replace("HOME", HOME))
+    (units / f"{NODE}.service.d" / "here.conf").write_text(DROP_IN)
     container.run("systemctl", "daemon-reload")
     for unit in (HEAD, NODE):
         container.run("systemctl", "enable", "--now", unit)
-    config = container.run("cat", CONFIG).stdout
+    file = container.root / CONFIG.removeprefix("/")
+    config = file.read_text()
     for before, after in CHANGES:
         assert before in config
         config = config.replace(before, after, 1)
-    write(container, CONFIG, config)
+    file.write_text(config)
     container.run("systemctl", "start", DAEMON)
     return container
 
@@ -87,18 +79,10 @@ def test_a_recording_is_transcribed_on_the_node(cluster: Container) -> None:
 
 def test_whoever_has_the_token_sees_no_recording(cluster: Container) -> None:
     for unit in (HEAD, NODE):
-        inside = [
-            "nsenter",
-            "--target",
-            cluster.shows(unit, "MainPID"),
-            "--mount",
-            "runuser",
-            "-u",
-            "transcribed",
-            "--",
-        ]
+        inside = f"nsenter --target {cluster.shows(unit, 'MainPID')} --mount runuser -u transcribed -- ls"
+        cluster.run(*inside.split(), HOME)
         for place in (DROP, "/var/lib/transcribed", "/etc/transcribed", "/home/anna"):
-            assert cluster.run(*inside, "ls", place, check=False).returncode != 0, f"{unit} sees {place}"
+            assert cluster.run(*inside.split(), place, check=False).returncode != 0, f"{unit} sees {place}"
 
 
 def test_a_node_that_is_killed_is_started_again_and_works(cluster: Container) -> None:
@@ -122,5 +106,5 @@ def test_after_a_reboot_all_three_find_each_other(cluster: Container) -> None:
 def test_stopped_they_end_in_order_and_leave_nothing(cluster: Container) -> None:
     for unit in (DAEMON, NODE, HEAD):
         cluster.run("systemctl", "stop", unit)
-        assert cluster.shows(unit, "Result") == "success", logged(cluster, unit)
+        assert cluster.shows(unit, "Result") == "success", cluster.journal(unit)
     assert cluster.run("pgrep", "-u", "transcribed", check=False).stdout == ""

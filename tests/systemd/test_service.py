@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from tests.support import wait_until
-from tests.systemd.container import MEETING_S, Container
+from tests.systemd.container import CONFIG, DROP, MEETING_S, Container
 
 pytestmark = [pytest.mark.systemd, pytest.mark.timeout(1500)]
 
 UNIT = "transcribed.service"
-DROP = "/srv/recordings"
-CONFIG = "/etc/transcribed/config.toml"
 DATABASE = "/var/lib/transcribed/jobs.db"
 
 
@@ -41,7 +39,7 @@ def wait_for(container: Container, path: str, state: str = "done", timeout_s: fl
 
 
 def journal(container: Container, *options: str) -> str:
-    return container.run("journalctl", "--no-pager", "-o", "cat", "-u", UNIT, *options).stdout
+    return container.journal(UNIT, *options)
 
 
 def wait_active(container: Container, timeout_s: float = 60) -> None:
