@@ -9,10 +9,11 @@ from daemon.config.paths import packaged
 
 USUAL = "campplus"
 """CAM++, which the thresholds were measured with."""
-CAMPPLUS_SHA256 = "4ea4598a866989b7a37a739a28c1cf9a666ab708692eaa0a3808e11ff598c75d"
-"""Of the file that `daemon/speakers/campplus.py` builds: to the byte what the thresholds were measured with."""
-CAMPPLUS = f"campplus-{CAMPPLUS_SHA256[:12]}"
-"""What `known_as` calls it."""
+CAMPPLUS_SHA256 = "cf7218b420cf4b2c3ca0a5e54b3cbfd9814451363a370ea50ac4498d7d5f572c"
+"""Of the file that `daemon/speakers/campplus.py` builds."""
+CAMPPLUS = "campplus-4ea4598a8669"
+"""What `known_as` calls it: the beginning of the SHA-256 of the file that was built first. Later ones compute the same
+directions, but for rounding, of the same weights, so that voices that are kept stay comparable."""
 SUFFIX = ".onnx"
 ON_HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 """Names of repositories on the Hugging Face hub: owner/name."""

@@ -23,6 +23,8 @@ BLOCKS = ((12, 1), (24, 2), (16, 2))
 EPSILON = 1e-5
 """Of PyTorch's batch normalization."""
 Weights = Mapping[str, NDArray[Any]]
+_Affine = tuple[NDArray[Any], NDArray[Any]]
+"""What is multiplied with, and what is added then, channel by channel."""
 
 
 def build(weights: Weights, notes: Mapping[str, str]) -> bytes:
@@ -79,7 +81,7 @@ class _Graph:
                 added = self._masked(sound, f"xvector.block{block}.tdnnd{layer}", dilation)
                 sound = self._op("Concat", sound, added, axis=1)
             name = f"xvector.transit{block}"
-            sound = self._conv(self._normalized(sound, f"{name}.nonlinear.batchnorm"), f"{name}.linear")
+            sound = self._normalized_conv(sound, f"{name}.nonlinear.batchnorm", f"{name}.linear")
         return self._normalized(sound, "xvector.out_nonlinear.batchnorm")
 
     def pooled(self, sound: str, named: str) -> None:
@@ -104,8 +106,10 @@ class _Graph:
 
     def _masked(self, sound: str, name: str, dilation: int) -> str:
         """Convolve over time, and weigh each channel by what all of the window is like."""
-        inner = self._normalized(sound, f"{name}.nonlinear1.batchnorm")
-        inner = self._op("Relu", self._conv(inner, f"{name}.linear1", f"{name}.nonlinear2.batchnorm"))
+        inner = self._normalized_conv(
+            sound, f"{name}.nonlinear1.batchnorm", f"{name}.linear1", f"{name}.nonlinear2.batchnorm"
+        )
+        inner = self._op("Relu", inner)
         local = self._conv(inner, f"{name}.cam_layer.linear_local", pads=[dilation, dilation], dilations=[dilation])
         # Mean of the window plus mean of the segment, which is all of the window.
         mean = self._op("ReduceMean", inner, self._whole(-1), keepdims=1)
@@ -116,10 +120,26 @@ class _Graph:
     def _over_both(self, image: str, conv: str, norm: str, stride: int = 1, pad: int = 1) -> str:
         return self._conv(image, conv, norm, pads=[pad] * 4, strides=[stride, 1])
 
-    def _conv(self, value: str, conv: str, norm: str = "", **attributes: Any) -> str:
-        """Convolve, and normalize the outcome with the same weights."""
+    def _normalized_conv(self, value: str, before: str, conv: str, norm: str = "") -> str:
+        """Normalize, and convolve each moment by itself.
+
+        max(0, scale x + shift) = scale max(x, -shift / scale) + shift where the scale is above 0, as nearly everywhere.
+        All but the maximum goes into the convolution: of three operators over the largest arrays, one is left.
+        """
+        scale, shift = self._affine(before)
+        if not (scale > 0).all():
+            return self._conv(self._normalized(value, before), conv, norm)
+        least = self._constant((-shift / scale).astype(np.float32)[None, :, None])
+        return self._conv(self._op("Max", value, least), conv, norm, (scale, shift))
+
+    def _conv(self, value: str, conv: str, norm: str = "", before: _Affine | None = None, **attributes: Any) -> str:
+        """Convolve; with the same weights, scale and shift what goes in, and normalize the outcome."""
         weight = self._weights[f"{conv}.weight"]
         bias = self._weights.get(f"{conv}.bias")
+        if before is not None:
+            scale, shift = (each[None, :, None] for each in before)
+            added = (weight * shift).sum(axis=(1, 2))
+            weight, bias = weight * scale, added if bias is None else bias + added
         if norm:
             scale, shift = self._affine(norm)
             weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
@@ -131,7 +151,7 @@ class _Graph:
         scale, shift = (self._constant(each.astype(np.float32)[None, :, None]) for each in self._affine(norm))
         return self._op("Relu", self._op("Add", self._op("Mul", value, scale), shift))
 
-    def _affine(self, norm: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _affine(self, norm: str) -> _Affine:
         """Return what a batch normalization multiplies with, and what it adds."""
         deviation = np.sqrt(self._weights[f"{norm}.running_var"] + np.float32(EPSILON))
         scale = self._weights.get(f"{norm}.weight", np.float32(1)) / deviation
