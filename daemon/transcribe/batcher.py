@@ -2,9 +2,10 @@
 
 A batch is a list of chunks of one bucket from any recordings. Jobs of the highest priority come first; among
 them each job in turn gives one chunk, so that a memo behind a long meeting waits for one round, not for the
-meeting. A job gives its oldest chunk of the batch's bucket, past others of its own if need be: a long recording alone,
-whose chunks alternate between two lengths, fills batches too. Its odd ones, as repetitions are, wait for more of their
-kind while others of the same recording fill batches.
+meeting; one that is new goes before those that have just had a turn. A job gives its oldest chunk of the batch's
+bucket, past others of its own if need be: a long recording alone, whose chunks alternate between two lengths, fills
+batches too. Its odd ones, as repetitions are, wait for more of their kind while others of the same recording fill
+batches.
 """
 
 from collections import Counter, deque
@@ -14,6 +15,10 @@ from daemon.chunk import Bucket, Chunk
 
 PASSES_MAX = 16
 """So many times the oldest chunk of a job may see others of it go first."""
+HEAD_START = 32
+"""A new job is served as if it had come so many turns earlier, as many as eight batches of four take: a memo then waits
+for the first worker that is free, and not for one more batch of a meeting. So few that a stream of memos does not stop
+the meeting."""
 
 
 @dataclass(slots=True)
@@ -43,7 +48,7 @@ class Batcher:
     def __init__(self) -> None:
         self._queues: dict[int, _Queue] = {}
         self._waiting = Counter[Bucket]()
-        self._turn = 0
+        self._turn = HEAD_START
 
     def __len__(self) -> int:
         return self._waiting.total()
@@ -59,7 +64,8 @@ class Batcher:
         """
         queue = self._queues.get(chunk.job_id)
         if queue is None:
-            queue = self._queues[chunk.job_id] = _Queue(priority, self._next_turn())
+            head_start = HEAD_START if chunk.idx == 0 and not first else 0
+            queue = self._queues[chunk.job_id] = _Queue(priority, self._next_turn() - head_start)
         queue.priority = priority
         queue.at_once += at_once
         self._waiting[chunk.bucket] += 1

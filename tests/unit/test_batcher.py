@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.chunk import Chunk
-from daemon.transcribe.batcher import PASSES_MAX, Batcher
+from daemon.transcribe.batcher import HEAD_START, PASSES_MAX, Batcher
 from tests import builders
 
 
@@ -88,6 +88,46 @@ def test_a_memo_behind_a_meeting_is_in_the_next_batch() -> None:
     batcher.take(4)
     batcher.submit(chunk(2, 0))
     assert 2 in [each.job_id for each in batcher.take(4)]
+
+
+def test_a_memo_that_is_new_goes_before_a_meeting_that_is_under_way() -> None:
+    batcher = Batcher()
+    for idx in range(100):
+        batcher.submit(chunk(1, idx))
+    batcher.take(4)
+    batcher.take(4)
+    batcher.submit(chunk(2, 0, temperature=0.2))  # of another length, say: it shares no batch with the meeting
+    assert [each.job_id for each in batcher.take(4)] == [2]
+    assert [each.job_id for each in batcher.take(4)] == [1] * 4
+
+
+def test_memos_in_their_turn_come_in_the_order_of_their_arrival() -> None:
+    batcher = Batcher()
+    for job_id in (3, 1, 2):
+        batcher.submit(chunk(job_id, 0))
+        batcher.submit(chunk(job_id, 1))
+    assert [each.job_id for each in batcher.take(6)] == [3, 1, 2, 3, 1, 2]
+
+
+def test_a_stream_of_memos_does_not_stop_a_meeting() -> None:
+    batcher = Batcher()
+    for idx in range(100):
+        batcher.submit(chunk(1, idx))
+    batcher.take(4)
+    for memo in range(2, 2 + HEAD_START):
+        batcher.submit(chunk(memo, 0, temperature=0.2))
+        if batcher.take(1)[0].job_id == 1:
+            break
+    assert HEAD_START / 4 < memo < HEAD_START
+
+
+def test_what_is_repeated_of_a_job_that_has_had_its_turns_is_not_new() -> None:
+    batcher = Batcher()
+    batcher.submit(chunk(1, 0))
+    batcher.take(1)
+    batcher.submit(chunk(2, 8))
+    batcher.submit(chunk(1, 0, temperature=0.2), first=True)
+    assert [each.job_id for each in batcher.take(1)] == [2]
 
 
 def test_priority_goes_first_and_the_rest_fills_the_batch() -> None:
