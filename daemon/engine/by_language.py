@@ -56,5 +56,5 @@ class ByLanguage:
             if chunk.task == BOTH and language != ENGLISH:
                 asked[position] = chunk.translated  # `write` gives it the hotwords of its language
         places = list(chunks)
-        written = self._main.write(list(asked.values()), heard.of(list(asked)))
+        written = self._main.write(list(asked.values()), heard.of(list(asked))) if asked else ()
         return {places[position]: result for position, result in zip(asked, written, strict=True)}

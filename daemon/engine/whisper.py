@@ -5,6 +5,7 @@ used; what differs is that every item of the batch may belong to another recordi
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +15,9 @@ from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 
 from daemon.chunk import BOTH, COVERAGE_GAP_S, ENGLISH, LANGUAGE_SWITCH_PROBABILITY, Chunk, Decoded, Word
-from daemon.engine.encoder import FRAMES_PER_S, Encoder, pick
-from daemon.engine.generate.generator import Generator
+from daemon.engine.encoder import FRAMES_PER_S, Encoder
+from daemon.engine.generate.beam_search import Text
+from daemon.engine.generate.generator import Generator, Speech
 from daemon.engine.search import Search, grouped
 from daemon.engine.segments import Cut, covering, decoded, split
 
@@ -33,19 +35,20 @@ class Heard:
 
     frames: list[int]
     """How many mel frames each has, of 10 ms."""
-    encoded: Any
-    """ctranslate2.StorageView, shape (batch, context / 2, d_model)."""
+    speech: Speech
     languages: list[tuple[str, float]]
     """(code, probability) of each."""
     whole: bool
     """Whether the encoder heard all of the context."""
 
     def of(self, members: Sequence[int]) -> "Heard":
-        """Return some of the chunks."""
-        if list(members) == list(range(len(self.frames))):
-            return self
-        encoded = pick(self.encoded, members) if members else None
-        return Heard([self.frames[at] for at in members], encoded, [self.languages[at] for at in members], self.whole)
+        """Return some of the chunks, of which there is one at least."""
+        return Heard(
+            [self.frames[at] for at in members],
+            self.speech.of(members),
+            [self.languages[at] for at in members],
+            self.whole,
+        )
 
 
 class Whisper:
@@ -67,9 +70,9 @@ class Whisper:
         self.languages: tuple[str, ...] = _languages_of(self._model)
         self._tokenizer = lru_cache(maxsize=None)(self._make_tokenizer)
         self._encoder = Encoder(self._model)
-        generator = Generator(self._model, path, threads, decoder)
-        self.decoder = generator.decoder
-        self._search = Search(generator)
+        self._generator = Generator(self._model, path, threads, decoder)
+        self.decoder = self._generator.decoder
+        self._search = Search(self._generator)
 
     def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:
         """Transcribe chunks that share a bucket: one encoder context and temperature.
@@ -84,12 +87,11 @@ class Whisper:
         features = [self._encoder.features(chunk) for chunk in chunks]
         whole = chunks[0].whole_encoding or not chunks[0].is_cut or self._model.model.device != "cpu"
         encoded = self._encoder.encode(features, round(chunks[0].context_s * FRAMES_PER_S), whole=whole)
-        return Heard([item.shape[1] for item in features], encoded, self._languages(chunks, encoded), whole)
+        frames, speech = [item.shape[1] for item in features], self._generator.speech(encoded)
+        return Heard(frames, speech, self._languages(chunks, encoded), whole)
 
     def write(self, chunks: Sequence[Chunk], heard: Heard) -> tuple[Decoded, ...]:
         """Return what is said in chunks that were heard; where both are wanted, with its translation."""
-        if not chunks:
-            return ()
         codes = [language for language, _ in heard.languages]
         chunks = [chunk.in_language(code) for chunk, code in zip(chunks, codes, strict=True)]
         results = self._texts([chunk.original for chunk in chunks], heard)
@@ -101,16 +103,16 @@ class Whisper:
         return tuple(results)
 
     def _texts(self, chunks: Sequence[Chunk], heard: Heard) -> list[Decoded]:
-        frames, encoded, languages = heard.frames, heard.encoded, heard.languages
+        frames, languages = heard.frames, heard.languages
         tokenizers = [
             self._tokenizer(chunk.task, language) for chunk, (language, _) in zip(chunks, languages, strict=True)
         ]
-        found = self._search.run(chunks, tokenizers, encoded)
+        found = self._search.run(chunks, tokenizers, heard.speech)
         cuts = [
             split(each.text.tokens, tokenizer.timestamp_begin, count / FRAMES_PER_S)
             for each, tokenizer, count in zip(found, tokenizers, frames, strict=True)
         ]
-        words = self._words(chunks, cuts, tokenizers, encoded, frames)
+        words = self._words(chunks, [each.text for each in found], cuts, tokenizers, heard)
         cuts = [covering(cut, words.get(position)) for position, cut in enumerate(cuts)]
         asked = {position: times for position, times in words.items() if chunks[position].word_timestamps}
         return [
@@ -135,10 +137,10 @@ class Whisper:
     def _words(
         self,
         chunks: Sequence[Chunk],
+        texts: Sequence[Text],
         cuts: Sequence[Cut],
         tokenizers: Sequence[Tokenizer],
-        encoded: Any,
-        frames: list[int],
+        heard: Heard,
     ) -> dict[int, list[list[Word]]]:
         """Return, for each chunk that needs them, the words of each line, with times in seconds of the chunk's audio.
 
@@ -161,11 +163,11 @@ class Whisper:
                 ]
                 for nth, at in enumerate(batch)
             ]  # fmt: skip
-            self._model.add_word_timestamps(
+            self._timing(heard.speech, batch, [texts[at] for at in batch]).add_word_timestamps(
                 segments,
                 tokenizers[batch[0]],
-                pick(encoded, batch),
-                [frames[at] for at in batch],
+                heard.speech.encoded(batch),
+                [heard.frames[at] for at in batch],
                 PREPENDED,
                 APPENDED,
                 last_speech_timestamp=-float(APART_S),
@@ -173,6 +175,15 @@ class Whisper:
             for nth, at in enumerate(batch):
                 found[at] = [[_word(word, APART_S * nth) for word in line.get("words", [])] for line in segments[nth]]
         return found
+
+    def _timing(self, speech: Speech, members: Sequence[int], texts: Sequence[Text]) -> WhisperModel:
+        """Return what tells the times of words: faster-whisper, with our decoder in it where that found the texts."""
+        aligner = self._generator.aligner(speech, members, texts)
+        if aligner is None:
+            return self._model
+        timing = copy(self._model)
+        timing.model = aligner
+        return timing
 
 
 def _languages_of(model: WhisperModel) -> tuple[str, ...]:

@@ -130,6 +130,70 @@ def test_samples_and_texts_without_times_are_left_to_ctranslate2(bench: Bench, m
     assert all(each.unlikely is None for each in drawn)
 
 
+def test_tokens_are_said_when_ctranslate2_says(bench: Bench) -> None:
+    speech = bench.generator.speech(bench.encoded)
+    found = bench.generator.generate(speech, bench.everything, bench.prompts(), bench.wanted(5))
+    texts = [[token for token in each.tokens if token < bench.tokenizer.eot] for each in found]
+    frames = [1000, 700, *[1500] * (len(texts) - 2)]
+    start, width = list(bench.tokenizer.sot_sequence), 7
+    aligner = bench.generator.aligner(speech, bench.everything, found)
+    assert aligner is not None
+    ours = aligner.align(None, start, texts, frames, median_filter_width=width)
+    theirs = bench.model.model.align(bench.encoded, start, texts, frames, median_filter_width=width)
+    apart = []
+    for mine, expected, text in zip(ours, theirs, texts, strict=True):
+        first: dict[int, int] = {}
+        for token, frame in expected.alignments:
+            first.setdefault(token, frame)
+        assert [token for token, _ in mine.alignments] == list(first) == list(range(len(text) + 1))
+        apart += [abs(frame - first[token]) for token, frame in mine.alignments]
+        assert np.mean(mine.text_token_probs) == pytest.approx(np.mean(expected.text_token_probs), abs=0.1)
+        assert len(mine.text_token_probs) == len(text)
+    assert np.mean(apart) < 1 and np.mean(np.array(apart) > 5) < 0.02, "frames of 20 ms"
+
+
+def test_what_ctranslate2_has_found_it_times_itself(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    speech = bench.generator.speech(bench.encoded)
+    theirs = bench.theirs(1, bench.prompts())
+    assert bench.generator.aligner(speech, bench.everything, theirs) is None
+    plain = Generator(bench.model, bench.folder, 1, CTRANSLATE2)
+    ours = bench.ours(1, bench.prompts())
+    assert plain.aligner(plain.speech(bench.encoded), bench.everything, ours) is None
+    monkeypatch.setattr(bench.generator, "_heads", [])
+    assert bench.generator.aligner(speech, bench.everything, ours) is None, "the model does not tell which heads to use"
+
+
+@pytest.mark.parametrize(
+    ("told", "heads"),
+    [
+        (None, []),
+        ("{}", []),
+        ('{"alignment_heads": null}', []),
+        ('{"alignment_heads": [[1, 0], [3, 5]]}', [(1, 0), (3, 5)]),
+        ('{"alignment_heads": [[1, 0], [4, 5]]}', []),
+    ],
+)
+def test_heads_are_those_of_the_model(
+    tmp_path: Path, bench: Bench, told: str | None, heads: list[tuple[int, int]]
+) -> None:
+    for file in bench.folder.iterdir():
+        if file.name != "config.json":
+            (tmp_path / file.name).symlink_to(file.resolve())
+    if told:
+        (tmp_path / "config.json").write_text(told)
+    assert Generator(bench.model, tmp_path, 1)._heads == heads
+
+
+def test_a_part_of_what_was_heard_is_not_computed_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    speech = bench.generator.speech(bench.encoded)
+    whole = speech.memory(bench.everything)
+    monkeypatch.setattr(Decoder, "remember", lambda *_: pytest.fail("it was computed again"))
+    part = speech.of([5, 2])
+    assert part.encoded([0, 1]).shape[0] == 2
+    for name, array in part.memory([1]).arrays.items():
+        np.testing.assert_array_equal(array[0], whole.arrays[name][2])
+
+
 def test_models_that_are_not_known_are_left_to_ctranslate2(bench: Bench, tmp_path: Path) -> None:
     weights = read_weights(bench.folder / "model.bin")
     assert is_known(weights)

@@ -1,5 +1,6 @@
 """A greedy text stands where it is likely; the others are searched with a beam, in one go with those that begin there."""
 
+from math import log
 from types import SimpleNamespace
 from typing import cast
 
@@ -8,7 +9,7 @@ from faster_whisper.tokenizer import Tokenizer
 
 from daemon.chunk import BEAM, GREEDY_FIRST, Chunk
 from daemon.engine.generate.beam_search import Text
-from daemon.engine.generate.generator import Generator, Wanted
+from daemon.engine.generate.generator import Generator, Speech, Wanted
 from daemon.engine.search import SURE_AVG_LOGPROB, SURE_UNLIKELY, Found, Search
 from tests.builders import chunk
 
@@ -22,14 +23,19 @@ class Told:
         self.likely, self.unlikely, self.device = likely, unlikely or [None] * len(likely), device
         self.asked: list[tuple[list[int], Wanted]] = []
 
-    def speech(self, encoded: list[int]) -> list[int]:
-        return encoded
-
     def generate(self, speech: list[int], members: list[int], prompts: list[list[int]], wanted: Wanted) -> list[Text]:
         """Find tokens that say which chunk and which beam they are of."""
         assert len(members) == len(prompts) and len({len(prompt) for prompt in prompts}) == 1
         self.asked.append((members, wanted))
-        return [Text([at, wanted.beam_size], self.likely[at], speech[at] / 10, self.unlikely[at]) for at in members]
+        return [
+            Text([at, wanted.beam_size], self.likely[at], speech[at] / 10, likely_but_for(self.unlikely[at]))
+            for at in members
+        ]
+
+
+def likely_but_for(share: float | None) -> tuple[float, ...] | None:
+    """Return log-probabilities of which so many are less likely than a half."""
+    return None if share is None else (log(0.49),) * round(100 * share) + (log(0.51),) * round(100 - 100 * share)
 
 
 def tokenizer() -> Tokenizer:
@@ -46,7 +52,9 @@ def tokenizer() -> Tokenizer:
 
 
 def search(generator: Told, *chunks: Chunk) -> list[Found]:
-    return Search(cast(Generator, generator)).run(chunks, [tokenizer()] * len(chunks), list(range(len(chunks))))
+    return Search(cast(Generator, generator)).run(
+        chunks, [tokenizer()] * len(chunks), cast(Speech, list(range(len(chunks))))
+    )
 
 
 def asked(generator: Told) -> list[tuple[list[int], int]]:

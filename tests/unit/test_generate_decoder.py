@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.engine.generate.decoder import FORBIDDEN, Decoder, Likely
+from daemon.engine.generate.decoder import FORBIDDEN, TIME_STEP, Decoder, Likely
 from daemon.engine.generate.model_bin import Weights, quantized
 
 WIDTH, HEADS, LAYERS, TEXT, VOCABULARY, POSITIONS, TIME = 64, 2, 2, 400, 430, 20, 21
@@ -52,8 +52,8 @@ def made_up() -> Weights:
     return weights
 
 
-def exact(weights: Weights, tokens: list[int], encoded: Array) -> Array:
-    """Return the logits after the last token, in full precision."""
+def exact(weights: Weights, tokens: list[int], encoded: Array, attended: list[Array] | None = None) -> Array:
+    """Return the logits after the last token, in full precision; note what each layer attends to of what was heard."""
 
     def linear(rows: Array, name: str) -> Array:
         small, factors = quantized(weights, f"decoder/{name}")
@@ -65,11 +65,14 @@ def exact(weights: Weights, tokens: list[int], encoded: Array) -> Array:
         return middle * weights[f"decoder/{name}/gamma"].astype(np.float64) + weights[f"decoder/{name}/beta"]
 
     def attend(query: Array, keys: Array, values: Array, mask: Array | float = 0) -> Array:
-        parts = []
+        parts, heads = [], []
         for part in np.split(np.arange(WIDTH), HEADS):
             score = query[:, part] @ keys[:, part].T / np.sqrt(WIDTH / HEADS) + mask
             weight = np.exp(score - score.max(axis=1, keepdims=True))
-            parts.append(weight / weight.sum(axis=1, keepdims=True) @ values[:, part])
+            heads.append(weight / weight.sum(axis=1, keepdims=True))
+            parts.append(heads[-1] @ values[:, part])
+        if attended is not None and not isinstance(mask, np.ndarray):
+            attended.append(np.stack(heads))
         return np.concatenate(parts, axis=1)
 
     def gelu(rows: Array) -> Array:
@@ -135,6 +138,21 @@ def test_token_by_token_and_at_once_are_what_full_precision_gives(weights: Weigh
     found = decoder.step(np.array(texts), 0, decoder.start(2), memory, asked, bias, 5)
     for place, (row, count) in enumerate([(0, 3), (1, 3), (0, 4), (1, 4)]):
         check(found, place, exact(weights, texts[row][:count], encoded[row]))
+
+
+def test_heads_attend_as_in_full_precision(weights: Weights, decoder: Decoder) -> None:
+    encoded, text = heard(2), [5, 420, 7, 399, 12]
+    memory = decoder.remember(encoded).pick([1])
+    attended: list[Array] = []
+    exact(weights, text, encoded[1], attended)
+    heads = [(1, 1), (0, 0), (1, 0)]
+    found = decoder.attention(text, memory, heads)
+    assert found.shape == (3, len(text), -(-TIME // TIME_STEP) * TIME_STEP)
+    np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-5)
+    assert not found[:, :, TIME:].any(), "that is not speech"
+    for nth, (layer, head) in enumerate(heads):
+        assert np.sqrt(((found[nth, :, :TIME] - attended[layer][head]) ** 2).mean()) < 0.05
+        assert np.corrcoef(found[nth, :, :TIME].ravel(), attended[layer][head].ravel())[0, 1] > 0.95
 
 
 def test_beams_share_the_memory_of_their_item_and_are_put_in_order(weights: Weights, decoder: Decoder) -> None:

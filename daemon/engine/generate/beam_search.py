@@ -25,8 +25,13 @@ class Text:
     avg_logprob: float
     """The mean log-probability of the tokens and of the end."""
     no_speech_prob: float
-    unlikely: float | None
-    """The share of them that are less likely than a half; None if CTranslate2 found it, which does not tell."""
+    each: tuple[float, ...] | None
+    """The log-probability of each of them; None if CTranslate2 found the text, which does not tell."""
+
+    @property
+    def unlikely(self) -> float | None:
+        """The share of them that are less likely than a half."""
+        return None if self.each is None else sum(each < HALF for each in self.each) / len(self.each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,10 @@ class _Beam(NamedTuple):
     tokens: list[int]
     total: float = 0.0
     """The sum of its log-probabilities."""
-    unlikely: int = 0
+    each: tuple[float, ...] = ()
 
     def and_then(self, token: int, total: float) -> "_Beam":
-        return _Beam([*self.tokens, token], total, self.unlikely + (total - self.total < HALF))
+        return _Beam([*self.tokens, token], total, (*self.each, total - self.total))
 
 
 @dataclass(slots=True)
@@ -65,7 +70,7 @@ class _Item:
 
         best = max(self.ended, key=lambda beam: beam.total / max(1, length(beam)))
         count = length(best) + 1
-        return Text(best.tokens[: count - 1], best.total / count, no_speech, best.unlikely / count)
+        return Text(best.tokens[: count - 1], best.total / count, no_speech, best.each)
 
 
 class BeamSearch:

@@ -161,9 +161,45 @@ class Decoder:
         Raises:
             RuntimeError: ONNX Runtime failed, for example out of memory.
         """
+        wanted = self._inputs(tokens, position, cache, memory, asked, bias, best)
+        with _as_runtime_errors():
+            made = self._step.run_with_ort_values([*RESULTS, *self.shape.cache], wanted)
+        logits, within, groups, total, others = (value.numpy() for value in made[: len(RESULTS)])
+        found = np.take_along_axis(groups, within // GROUP, axis=1) * GROUP + within % GROUP
+        past = {f"past_{name}": value for name, value in zip(self.shape.cache, made[len(RESULTS) :], strict=True)}
+        return Likely(found, logits, total[:, 0], others, past)
+
+    def attention(self, tokens: Sequence[int], memory: Memory, heads: Sequence[tuple[int, int]]) -> Floats:
+        """Return how much heads attend to each frame of 20 ms at each token of a text, shape (heads, tokens, time).
+
+        Args:
+            tokens: All of the text, and what stands before it.
+            memory: Of one item.
+            heads: Their layers and numbers.
+
+        Raises:
+            RuntimeError: ONNX Runtime failed, for example out of memory.
+        """
+        names = sorted({f"attention{layer}" for layer, _ in heads})
+        wanted = self._inputs(np.array([tokens]), 0, self.start(1), memory, np.zeros(1, np.int64), self.bias(()), 1)
+        with _as_runtime_errors():
+            made = self._step.run_with_ort_values(names, wanted)
+        layers = {name: value.numpy()[0] for name, value in zip(names, made, strict=True)}
+        return np.stack([layers[f"attention{layer}"][head] for layer, head in heads])
+
+    def _inputs(
+        self,
+        tokens: Integers,
+        position: int,
+        cache: dict[str, Any],
+        memory: Memory,
+        asked: Integers,
+        bias: Any,
+        best: int,
+    ) -> dict[str, Any]:
         rows, count = tokens.shape
         embedded = self._embed(tokens) + self._positions[position : position + count]
-        wanted = {
+        return {
             "embedded": _value(embedded.reshape(rows * count, self.shape.width)),
             "asked": _value(asked),
             "bias": bias,
@@ -171,12 +207,6 @@ class Decoder:
             **memory.values,
             **cache,
         }
-        with _as_runtime_errors():
-            made = self._step.run_with_ort_values([*RESULTS, *self.shape.cache], wanted)
-        logits, within, groups, total, others = (value.numpy() for value in made[: len(RESULTS)])
-        found = np.take_along_axis(groups, within // GROUP, axis=1) * GROUP + within % GROUP
-        past = {f"past_{name}": value for name, value in zip(self.shape.cache, made[len(RESULTS) :], strict=True)}
-        return Likely(found, logits, total[:, 0], others, past)
 
     def _embed(self, tokens: Integers) -> Floats:
         """Return the embeddings of tokens, as their 8-bit form in the matrix of all tokens is."""

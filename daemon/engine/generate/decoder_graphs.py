@@ -174,7 +174,7 @@ class _Step:
         bits, and of as many as are asked for; which rows are asked for; how likely text tokens are made beforehand
         (0, or very negative); how many of the likeliest text tokens are wanted; the shapes to attend in; the keys and
         values so far; the memory. Outputs: logits of the likeliest text tokens, where they are, the logarithm of the
-        sum of all text tokens, logits of the other tokens; the keys and values so far.
+        sum of all text tokens, logits of the other tokens; the keys and values so far; what each layer attends to.
         """
         graph, shape = self._graph, self._shape
         hidden = graph.input("embedded", "float32", ["tokens", shape.width])
@@ -237,7 +237,8 @@ class _Step:
         query = graph.op("Cast", query, to=TO_BYTE)
         score = graph.op("Cast", graph.op("MatMulInteger", query, f"memory_keys{layer}"), to=TO_FLOAT)
         score = graph.op("Mul", graph.op("Sub", score, f"memory_offset{layer}"), scale)
-        weight = graph.op("Softmax", score, axis=-1)
+        weight = graph.op("Softmax", score, axis=-1, named=f"attention{layer}")
+        graph.output(weight, "float32", ["items", self._shape.heads, "said", "time"])
         scale = graph.op("Mul", graph.op("ReduceMax", weight, self._last, keepdims=1), self._unit)
         weight = graph.op("Div", weight, scale)
         high = graph.op("Cast", weight, to=TO_BYTE)

@@ -3,11 +3,11 @@
 Runs in the engine child.
 """
 
+import json
 import logging
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from faster_whisper import WhisperModel
 
 from daemon.config.engines import CTRANSLATE2, ONNXRUNTIME
 from daemon.engine.encoder import FRAMES_PER_S, SILENCE, pick
+from daemon.engine.generate.alignment import Aligner
 from daemon.engine.generate.beam_search import BeamSearch, Rules, Text
 from daemon.engine.generate.decoder import Decoder, Floats, Memory
+from daemon.engine.generate.decoder_graphs import Shape
 from daemon.engine.generate.model_bin import Weights, read_all
 from daemon.engine.generate.token_rules import Vocabulary
-from daemon.engine.model_files import MODEL_FILE
+from daemon.engine.model_files import CONFIG_FILE, MODEL_FILE
 from daemon.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -59,20 +61,25 @@ class Speech:
     def __init__(self, encoded: Any, decoder: Decoder | None) -> None:
         self._encoded = encoded
         self._decoder = decoder
-        self._items = encoded.shape[0]
+        self._memory: Memory | None = None
+
+    def of(self, members: Sequence[int]) -> "Speech":
+        """Return that of some items, of which there is one at least."""
+        part = Speech(self.encoded(members), self._decoder)
+        part._memory = self._memory and self._memory.pick(members)
+        return part
 
     def encoded(self, members: Sequence[int]) -> Any:
         """Return the encoder's output of some items: ctranslate2.StorageView, shape (items, context / 2, d_model)."""
-        return self._encoded if list(members) == list(range(self._items)) else pick(self._encoded, members)
+        everything = list(range(self._encoded.shape[0]))
+        return self._encoded if list(members) == everything else pick(self._encoded, members)
 
     def memory(self, members: Sequence[int]) -> Memory:
         """Return what the decoder keeps of some items."""
+        if self._memory is None:
+            assert self._decoder is not None
+            self._memory = self._decoder.remember(np.asarray(self._encoded))
         return self._memory.pick(members)
-
-    @cached_property
-    def _memory(self) -> Memory:
-        assert self._decoder is not None
-        return self._decoder.remember(np.asarray(self._encoded))
 
 
 class Generator:
@@ -94,6 +101,7 @@ class Generator:
         self._vocabulary = _vocabulary(model)
         self._decoder = _decoder(model, folder, self._vocabulary.end, threads, decoder)
         self._search = BeamSearch(self._decoder, self._vocabulary) if self._decoder else None
+        self._heads = _alignment_heads(folder, self._decoder.shape) if self._decoder else []
 
     @property
     def decoder(self) -> str:
@@ -134,6 +142,19 @@ class Generator:
         longest = min(wanted.new_tokens, POSITIONS - len(prompts[0]) + 1)
         rules = Rules(wanted.suppressed, MAX_INITIAL_TIMESTAMP, longest)
         return self._search.run(speech.memory(members), prompts, wanted.beam_size, rules)
+
+    def aligner(self, speech: Speech, members: Sequence[int], texts: Sequence[Text]) -> Aligner | None:
+        """Return what tells when the tokens of texts are said; None if CTranslate2 is to do it.
+
+        Args:
+            speech: What was heard.
+            members: Places in it.
+            texts: What was found for each of them.
+        """
+        if self._decoder is None or not self._heads or any(text.each is None for text in texts):
+            return None
+        memories = [speech.memory([at]) for at in members]
+        return Aligner(self._decoder, self._heads, self._vocabulary, memories, texts)
 
     def _by_ctranslate2(self, encoded: Any, prompts: Sequence[Sequence[int]], wanted: Wanted) -> list[Text]:
         length = len(prompts[0])
@@ -191,6 +212,14 @@ def _made(model: WhisperModel, folder: Path, text: int, threads: int, widest: in
     if widest and width > widest:
         raise Unavailable(f"it was not measured with models wider than base, and this one has {width}")
     return Decoder(weights, text, _loudness(model), threads)
+
+
+def _alignment_heads(folder: Path, shape: Shape) -> list[tuple[int, int]]:
+    """Return the layers and numbers of the heads that follow the speech; none if the model does not tell."""
+    file = folder / CONFIG_FILE
+    told = json.loads(file.read_bytes()).get("alignment_heads") if file.is_file() else None
+    heads = [(int(layer), int(head)) for layer, head in told or []]
+    return heads if all(layer < shape.layers and head < shape.heads for layer, head in heads) else []
 
 
 def _why_not(model: WhisperModel, wanted: str) -> str:
