@@ -138,7 +138,8 @@ class _Graph:
         bias = self._weights.get(f"{conv}.bias")
         if before is not None:
             scale, shift = (each[None, :, None] for each in before)
-            added = (weight * shift).sum(axis=(1, 2))
+            # In float64, so that the order of the sum changes nothing: the file is known by its bytes.
+            added = (weight.astype(np.float64) * shift).sum(axis=(1, 2))
             weight, bias = weight * scale, added if bias is None else bias + added
         if norm:
             scale, shift = self._affine(norm)

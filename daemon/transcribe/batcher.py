@@ -19,6 +19,9 @@ HEAD_START = 32
 """A new job is served as if it had come so many turns earlier, as many as eight batches of four take: a memo then waits
 for the first worker that is free, and not for one more batch of a meeting. So few that a stream of memos does not stop
 the meeting."""
+NEW_CHUNKS = 4
+"""A job is new for its first two minutes of speech, and where these are transcribed again: what is begun of a memo is
+not held up by those that come after it."""
 
 
 @dataclass(slots=True)
@@ -64,8 +67,7 @@ class Batcher:
         """
         queue = self._queues.get(chunk.job_id)
         if queue is None:
-            head_start = HEAD_START if chunk.idx == 0 and not first else 0
-            queue = self._queues[chunk.job_id] = _Queue(priority, self._next_turn() - head_start)
+            queue = self._queues[chunk.job_id] = _Queue(priority, self._turn_of(chunk))
         queue.priority = priority
         queue.at_once += at_once
         self._waiting[chunk.bucket] += 1
@@ -88,7 +90,7 @@ class Batcher:
             batch.append(queue.chunks[at])
             del queue.chunks[at]
             queue.at_once -= at < queue.at_once
-            queue.turn = self._next_turn()
+            queue.turn = self._turn_of(queue.chunks[0] if queue.chunks else batch[-1])
             self._waiting[chosen.bucket] -= 1
         self._queues = {job_id: queue for job_id, queue in self._queues.items() if queue.chunks}
         self._waiting = +self._waiting
@@ -133,6 +135,7 @@ class Batcher:
         found = ((queue, at) for queue in self._queues.values() if (at := queue.find(bucket)) is not None)
         return min(found, key=lambda each: each[0].rank, default=None)
 
-    def _next_turn(self) -> int:
+    def _turn_of(self, chunk: Chunk) -> int:
+        """Return the next turn, for a job whose next chunk this is."""
         self._turn += 1
-        return self._turn
+        return self._turn - (HEAD_START if chunk.idx < NEW_CHUNKS else 0)

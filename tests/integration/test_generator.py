@@ -171,6 +171,11 @@ def test_what_ctranslate2_has_found_it_times_itself(bench: Bench, monkeypatch: p
         ('{"alignment_heads": null}', []),
         ('{"alignment_heads": [[1, 0], [3, 5]]}', [(1, 0), (3, 5)]),
         ('{"alignment_heads": [[1, 0], [4, 5]]}', []),
+        ('{"alignment_heads": [[1, 0], [3, 6]]}', []),
+        ('{"alignment_heads": [[1, 0], [-1, 5]]}', []),
+        ('{"alignment_heads": [[1]]}', []),
+        ('{"alignment_heads": "abc"}', []),
+        ("null", []),
     ],
 )
 def test_heads_are_those_of_the_model(

@@ -11,6 +11,7 @@ import pytest
 from daemon.chunk import BEAM, BYTES_PER_SECOND, COVERAGE_GAP_S, SAMPLE_RATE, Chunk, Decoded
 from daemon.clips import references
 from daemon.decode.media import samples
+from daemon.engine.generate.alignment import Aligner, Timed
 from daemon.engine.model_files import resolve
 from daemon.engine.search import SURE_AVG_LOGPROB
 from daemon.engine.whisper import Whisper
@@ -50,6 +51,30 @@ def test_word_times_do_not_depend_on_the_batch(whisper: Whisper) -> None:
         assert "".join(word.word for word in words).strip() == text(batched)
         times = [time for word in words for time in (word.start_s, word.end_s)]
         assert times == sorted(times) and times[0] >= 0.0 and times[-1] <= chunk.duration_s + 0.02
+
+
+def test_words_are_timed_by_the_decoder_that_found_them(whisper: Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the chunks that ask for it, and of no others."""
+    asked: list[int] = []
+    align = Aligner.align
+
+    def counted(self: Aligner, encoded: Any, start: Any, texts: Any, frames: Any, **options: Any) -> list[Timed]:
+        asked.append(len(texts))
+        return align(self, encoded, start, texts, frames, **options)
+
+    monkeypatch.setattr(Aligner, "align", counted)
+    chunks = [clip(f"memo-{n}.opus", n, word_timestamps=n != 5) for n in (4, 5, 6)]
+    first, second, third = whisper.run(chunks)
+    assert asked == [2]
+    assert all(segment.words is None for segment in second.segments)
+    monkeypatch.setattr(whisper._generator, "aligner", lambda *_: None)
+    by_ctranslate2 = whisper.run(chunks)
+    assert asked == [2]
+    for ours, theirs in ((first, by_ctranslate2[0]), (third, by_ctranslate2[2])):
+        words, others = ([word for segment in each.segments for word in segment.words or ()] for each in (ours, theirs))
+        assert [word.word for word in words] == [word.word for word in others] and len(words) > 5
+        apart = [abs(word.start_s - other.start_s) for word, other in zip(words, others, strict=True)]
+        assert max(apart) < 0.2 and np.mean(apart) < 0.03
 
 
 def test_prompts_of_several_lengths_share_a_batch(whisper: Whisper) -> None:

@@ -85,9 +85,20 @@ class Attentive:
         return attending(memory, 120, len(heads))
 
 
-def aligner(decoder: Attentive, memories: Sequence[Sequence[int]], *texts: Text) -> Aligner:
+class Kept:
+    """A memory that says of each item when its tokens are attended to."""
+
+    def __init__(self, *firsts: Sequence[int]) -> None:
+        self.firsts = firsts
+
+    def pick(self, members: Sequence[int]) -> Sequence[int]:
+        (member,) = members
+        return self.firsts[member]
+
+
+def aligner(decoder: Attentive, memory: Kept, *texts: Text) -> Aligner:
     heads = [(0, 1), (1, 0)]
-    return Aligner(cast(Decoder, decoder), heads, VOCABULARY, cast(Sequence[Memory], memories), texts)
+    return Aligner(cast(Decoder, decoder), heads, VOCABULARY, cast(Memory, memory), texts)
 
 
 def test_texts_are_timed_without_their_time_stamps_and_as_likely_as_they_were_found() -> None:
@@ -96,8 +107,8 @@ def test_texts_are_timed_without_their_time_stamps_and_as_likely_as_they_were_fo
         Text([AT_0, 7, 8, AT_1], -0.5, 0.0, tuple(map(log, (0.9, 0.8, 0.7, 0.6, 0.5)))),
         Text([AT_0, 7, AT_1, AT_1, 9, AT_2], -0.5, 0.0, tuple(map(log, (0.9, 0.4, 0.9, 0.9, 0.3, 0.9, 0.9)))),
     ]
-    memories = [[0, 10, 20, 60, 90], [0, 10, 30, 90]]
-    first, second = aligner(decoder, memories, *texts).align(
+    memory = Kept([0, 10, 20, 60, 90], [0, 10, 30, 90])
+    first, second = aligner(decoder, memory, *texts).align(
         None, [51], [[7, 8], [7]], [200, 240], median_filter_width=MEDIAN_OF
     )
     assert decoder.asked == [[51, 53, 7, 8, 50], [51, 53, 7, 50]]
@@ -111,11 +122,11 @@ def test_texts_are_timed_without_their_time_stamps_and_as_likely_as_they_were_fo
 def test_times_end_with_the_speech() -> None:
     decoder = Attentive()
     text = Text([AT_0, 7, 8], -0.5, 0.0, (-0.1,) * 4)
-    (timed,) = aligner(decoder, [[0, 1, 30, 40, 110]], text).align(
+    (timed,) = aligner(decoder, Kept([0, 1, 30, 40, 110]), text).align(
         None, [51], [[7, 8]], [100], median_filter_width=MEDIAN_OF
     )
     assert all(frame < 50 for _, frame in timed.alignments), "there are 50 frames of 20 ms in 100 of 10 ms"
-    (timed,) = aligner(decoder, [[0, 1, 30, 40, 110]], text).align(
+    (timed,) = aligner(decoder, Kept([0, 1, 30, 40, 110]), text).align(
         None, [51], [[7, 8]], [0], median_filter_width=MEDIAN_OF
     )
     assert timed.alignments == [(0, 0), (1, 0), (2, 0)], "of no speech at all"

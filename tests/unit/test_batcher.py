@@ -1,5 +1,6 @@
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,12 +122,26 @@ def test_a_stream_of_memos_does_not_stop_a_meeting() -> None:
     assert HEAD_START / 4 < memo < HEAD_START
 
 
-def test_what_is_repeated_of_a_job_that_has_had_its_turns_is_not_new() -> None:
+@pytest.mark.parametrize("more", [chunk(2, 0, temperature=0.4), chunk(2, 1)])
+def test_what_is_begun_of_a_memo_is_not_held_up_by_those_that_come_after_it(more: Chunk) -> None:
     batcher = Batcher()
-    batcher.submit(chunk(1, 0))
+    for idx in range(100):
+        batcher.submit(chunk(1, idx))
+    for _ in range(3):
+        batcher.take(4)
+    batcher.submit(chunk(2, 0, temperature=0.2))
+    assert [each.job_id for each in batcher.take(4)] == [2]
+    batcher.submit(more, first=more.idx == 0)
+    batcher.submit(chunk(3, 0, temperature=0.2))
+    assert [each.job_id for each in batcher.take(1)] == [2]
+
+
+def test_a_meeting_whose_next_window_comes_late_is_not_new() -> None:
+    batcher = Batcher()
+    batcher.submit(chunk(1, 7))
     batcher.take(1)
-    batcher.submit(chunk(2, 8))
-    batcher.submit(chunk(1, 0, temperature=0.2), first=True)
+    batcher.submit(chunk(2, 7))
+    batcher.submit(chunk(1, 8))
     assert [each.job_id for each in batcher.take(1)] == [2]
 
 

@@ -145,7 +145,7 @@ def test_heads_attend_as_in_full_precision(weights: Weights, decoder: Decoder) -
     memory = decoder.remember(encoded).pick([1])
     attended: list[Array] = []
     exact(weights, text, encoded[1], attended)
-    heads = [(1, 1), (0, 0), (1, 0)]
+    heads = [(0, 0), (1, 1), (1, 0)]
     found = decoder.attention(text, memory, heads)
     assert found.shape == (3, len(text), -(-TIME // TIME_STEP) * TIME_STEP)
     np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-5)

@@ -44,7 +44,7 @@ class Aligner:
         decoder: Decoder,
         heads: Sequence[tuple[int, int]],
         vocabulary: Vocabulary,
-        memories: Sequence[Memory],
+        memory: Memory,
         texts: Sequence[Text],
     ) -> None:
         """Take what `align` is going to be asked about.
@@ -53,13 +53,13 @@ class Aligner:
             decoder: The model's.
             heads: Those that follow the speech, as (layer, head).
             vocabulary: The model's.
-            memories: Of each text, what the decoder keeps of its speech.
+            memory: What the decoder keeps of the speech, an item for each text.
             texts: As the decoder found them.
         """
         self._decoder = decoder
         self._heads = heads
         self._vocabulary = vocabulary
-        self._memories = memories
+        self._memory = memory
         self._texts = texts
 
     def align(
@@ -84,8 +84,8 @@ class Aligner:
         """
         assert median_filter_width == MEDIAN_OF
         return [
-            self._timed(start, list(tokens), max(1, count // 2), memory, found)
-            for tokens, count, memory, found in zip(texts, frames, self._memories, self._texts, strict=True)
+            self._timed(start, list(tokens), max(1, count // 2), self._memory.pick([nth]), found)
+            for nth, (tokens, count, found) in enumerate(zip(texts, frames, self._texts, strict=True))
         ]
 
     def _timed(self, start: Sequence[int], tokens: list[int], frames: int, memory: Memory, found: Text) -> Timed:

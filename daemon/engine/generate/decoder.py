@@ -175,17 +175,18 @@ class Decoder:
         Args:
             tokens: All of the text, and what stands before it.
             memory: Of one item.
-            heads: Their layers and numbers.
+            heads: Their layers and numbers; they are returned in the order of the layers.
 
         Raises:
             RuntimeError: ONNX Runtime failed, for example out of memory.
         """
-        names = sorted({f"attention{layer}" for layer, _ in heads})
         wanted = self._inputs(np.array([tokens]), 0, self.start(1), memory, np.zeros(1, np.int64), self.bias(()), 1)
+        layers = sorted({layer for layer, _ in heads})
+        for layer in layers:
+            wanted[f"heads{layer}"] = _value(np.array([head for of, head in heads if of == layer], np.int64))
         with _as_runtime_errors():
-            made = self._step.run_with_ort_values(names, wanted)
-        layers = {name: value.numpy()[0] for name, value in zip(names, made, strict=True)}
-        return np.stack([layers[f"attention{layer}"][head] for layer, head in heads])
+            made = self._step.run_with_ort_values([f"attention{layer}" for layer in layers], wanted)
+        return np.concatenate([value.numpy()[0] for value in made])
 
     def _inputs(
         self,
@@ -220,7 +221,10 @@ class Decoder:
             "own_shape": np.array([rows, count, self.shape.width], np.int64),
             "memory_shape": np.array([items, -1, self.shape.heads, self.shape.head], np.int64),
         }
-        return {name: _value(array) for name, array in arrays.items()}
+        none = _value(np.zeros(0, np.int64))
+        return {name: _value(array) for name, array in arrays.items()} | {
+            f"heads{layer}": none for layer in range(self.shape.layers)
+        }
 
 
 def remembered(arrays: dict[str, NDArray[Any]]) -> Memory:
@@ -248,5 +252,7 @@ def _session(graph: Graph, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other workers need the processor
     options.enable_cpu_mem_arena = False  # as fast, and 15 to 50 MB less: an arena keeps its largest caches
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # Heads are picked at once: by default that is left to the end, and the attention of all layers is kept until then.
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
     options.add_external_initializers(list(graph.large), [_value(array) for array in graph.large.values()])
     return onnxruntime.InferenceSession(graph.model(), options, providers=["CPUExecutionProvider"])

@@ -173,8 +173,9 @@ class _Step:
         Inputs: the embedded tokens (rows, width), positions of a row after one another; the zeros of as many rows in 8
         bits, and of as many as are asked for; which rows are asked for; how likely text tokens are made beforehand
         (0, or very negative); how many of the likeliest text tokens are wanted; the shapes to attend in; the keys and
-        values so far; the memory. Outputs: logits of the likeliest text tokens, where they are, the logarithm of the
-        sum of all text tokens, logits of the other tokens; the keys and values so far; what each layer attends to.
+        values so far; the memory; which heads of each layer are to tell what they attend to. Outputs: logits of the
+        likeliest text tokens, where they are, the logarithm of the sum of all text tokens, logits of the other tokens;
+        the keys and values so far; what these heads attend to.
         """
         graph, shape = self._graph, self._shape
         hidden = graph.input("embedded", "float32", ["tokens", shape.width])
@@ -237,8 +238,11 @@ class _Step:
         query = graph.op("Cast", query, to=TO_BYTE)
         score = graph.op("Cast", graph.op("MatMulInteger", query, f"memory_keys{layer}"), to=TO_FLOAT)
         score = graph.op("Mul", graph.op("Sub", score, f"memory_offset{layer}"), scale)
-        weight = graph.op("Softmax", score, axis=-1, named=f"attention{layer}")
-        graph.output(weight, "float32", ["items", self._shape.heads, "said", "time"])
+        weight = graph.op("Softmax", score, axis=-1)
+        # Outputs are kept until the end of a run, even if nobody wants them: all heads took 40 MB for an item.
+        heads = graph.input(f"heads{layer}", "int64", [f"heads{layer}"])
+        graph.op("Gather", weight, heads, axis=1, named=f"attention{layer}")
+        graph.output(f"attention{layer}", "float32", ["items", f"heads{layer}", "said", "time"])
         scale = graph.op("Mul", graph.op("ReduceMax", weight, self._last, keepdims=1), self._unit)
         weight = graph.op("Div", weight, scale)
         high = graph.op("Cast", weight, to=TO_BYTE)

@@ -153,8 +153,7 @@ class Generator:
         """
         if self._decoder is None or not self._heads or any(text.each is None for text in texts):
             return None
-        memories = [speech.memory([at]) for at in members]
-        return Aligner(self._decoder, self._heads, self._vocabulary, memories, texts)
+        return Aligner(self._decoder, self._heads, self._vocabulary, speech.memory(members), texts)
 
     def _by_ctranslate2(self, encoded: Any, prompts: Sequence[Sequence[int]], wanted: Wanted) -> list[Text]:
         length = len(prompts[0])
@@ -216,10 +215,13 @@ def _made(model: WhisperModel, folder: Path, text: int, threads: int, widest: in
 
 def _alignment_heads(folder: Path, shape: Shape) -> list[tuple[int, int]]:
     """Return the layers and numbers of the heads that follow the speech; none if the model does not tell."""
-    file = folder / CONFIG_FILE
-    told = json.loads(file.read_bytes()).get("alignment_heads") if file.is_file() else None
-    heads = [(int(layer), int(head)) for layer, head in told or []]
-    return heads if all(layer < shape.layers and head < shape.heads for layer, head in heads) else []
+    try:
+        told = json.loads((folder / CONFIG_FILE).read_bytes())["alignment_heads"]
+        heads = [(int(layer), int(head)) for layer, head in told]
+    except (OSError, ValueError, TypeError, LookupError):  # CTranslate2 has loaded the model, and knows what to do
+        return []
+    fits = all(0 <= layer < shape.layers and 0 <= head < shape.heads for layer, head in heads)
+    return heads if fits else []
 
 
 def _why_not(model: WhisperModel, wanted: str) -> str:
