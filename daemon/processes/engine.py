@@ -114,6 +114,11 @@ class Engine:
         return self.ready.device if self.ready is not None else self.load.device
 
     @property
+    def is_serial(self) -> bool:
+        """Whether a batch takes longer the more it holds."""
+        return self.device == "cpu"
+
+    @property
     def workers(self) -> int:
         """How many batches run at once."""
         return self.ready.workers if self.ready is not None else 0

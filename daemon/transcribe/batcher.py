@@ -40,9 +40,16 @@ class _Queue:
     def rank(self) -> tuple[int, int]:
         return (-self.priority, 0 if self.at_once else self.turn)
 
-    def find(self, bucket: Bucket | None) -> int | None:
+    def find(self, bucket: Bucket | None, *, only_new: bool) -> int | None:
         """Return where the oldest chunk of a bucket stands (of any for None)."""
-        return next((at for at, chunk in enumerate(self.chunks) if bucket in (None, chunk.bucket)), None)
+        return next(
+            (
+                at
+                for at, chunk in enumerate(self.chunks)
+                if bucket in (None, chunk.bucket) and (_is_new(chunk) or not only_new)
+            ),
+            None,
+        )
 
 
 class Batcher:
@@ -76,12 +83,18 @@ class Batcher:
         else:
             queue.chunks.append(chunk)
 
-    def take(self, size: int) -> list[Chunk]:
-        """Take up to `size` chunks of one bucket, of the job whose turn it is first; none if nothing waits."""
+    def take(self, size: int, *, new_apart: bool = False) -> list[Chunk]:
+        """Take up to `size` chunks of one bucket, of the job whose turn it is first; none if nothing waits.
+
+        Args:
+            size: How many at most.
+            new_apart: Whether what a new job has is not filled up with chunks of others that are not new: where a batch
+                takes longer the more it holds, a memo would wait for a meeting's share of it.
+        """
         chosen = self._choose(size)
         batch: list[Chunk] = []
         while chosen is not None and len(batch) < size:
-            found = self._next(chosen.bucket)
+            found = self._next(chosen.bucket, only_new=new_apart and _is_new(chosen))
             if found is None:
                 break
             queue, at = found
@@ -101,10 +114,15 @@ class Batcher:
         chosen = self._choose(size)
         return chosen is not None and chosen.alone
 
-    def full(self, size: int) -> bool:
-        """Tell whether `take(size)` would give `size` chunks."""
+    def full(self, size: int, *, new_apart: bool = False) -> bool:
+        """Tell whether `take` would give `size` chunks."""
         chosen = self._choose(size)
-        return chosen is not None and self._waiting[chosen.bucket] >= size
+        if chosen is None or self._waiting[chosen.bucket] < size:
+            return False
+        if not (new_apart and _is_new(chosen)):
+            return True
+        waiting = (chunk for queue in self._queues.values() for chunk in queue.chunks)
+        return sum(_is_new(chunk) and chunk.bucket == chosen.bucket for chunk in waiting) >= size
 
     def _choose(self, size: int) -> Chunk | None:
         """Return a chunk of the bucket to take.
@@ -130,12 +148,18 @@ class Batcher:
         self._waiting.subtract(chunk.bucket for chunk in queue.chunks)
         return list(queue.chunks)
 
-    def _next(self, bucket: Bucket | None) -> tuple[_Queue, int] | None:
+    def _next(self, bucket: Bucket | None, *, only_new: bool = False) -> tuple[_Queue, int] | None:
         """Return the queue whose turn it is, and where its oldest chunk of the bucket stands."""
-        found = ((queue, at) for queue in self._queues.values() if (at := queue.find(bucket)) is not None)
+        found = (
+            (queue, at) for queue in self._queues.values() if (at := queue.find(bucket, only_new=only_new)) is not None
+        )
         return min(found, key=lambda each: each[0].rank, default=None)
 
     def _turn_of(self, chunk: Chunk) -> int:
         """Return the next turn, for a job whose next chunk this is."""
         self._turn += 1
-        return self._turn - (HEAD_START if chunk.idx < NEW_CHUNKS else 0)
+        return self._turn - (HEAD_START if _is_new(chunk) else 0)
+
+
+def _is_new(chunk: Chunk) -> bool:
+    return chunk.idx < NEW_CHUNKS

@@ -14,7 +14,11 @@ def chunk(job_id: int, idx: int, temperature: float = 0.0, alone: bool = False) 
 
 
 chunks = st.builds(
-    chunk, st.integers(1, 5), st.integers(0, 10_000), st.sampled_from([0.0, 0.2]), st.sampled_from([False] * 4 + [True])
+    chunk,
+    st.integers(1, 5),
+    st.integers(0, 5) | st.integers(0, 10_000),
+    st.sampled_from([0.0, 0.2]),
+    st.sampled_from([False] * 4 + [True]),
 )
 
 
@@ -33,13 +37,13 @@ def test_every_chunk_is_taken_exactly_once_in_batches_of_one_bucket(submitted: l
     assert len(batcher) == 0
 
 
-@given(st.lists(chunks, unique_by=lambda each: (each.job_id, each.idx)), st.integers(1, 9))
-def test_full_promises_what_take_gives(submitted: list[Chunk], size: int) -> None:
+@given(st.lists(chunks, unique_by=lambda each: (each.job_id, each.idx)), st.integers(1, 9), st.booleans())
+def test_full_promises_what_take_gives(submitted: list[Chunk], size: int, apart: bool) -> None:
     batcher = Batcher()
     for each in submitted:
         batcher.submit(each)
-    if batcher.full(size):
-        assert len(batcher.take(size)) == size
+    if batcher.full(size, new_apart=apart):
+        assert len(batcher.take(size, new_apart=apart)) == size
 
 
 @given(st.lists(chunks, unique_by=lambda each: (each.job_id, each.idx)), st.integers(1, 9), st.data())
@@ -100,6 +104,20 @@ def test_a_memo_that_is_new_goes_before_a_meeting_that_is_under_way() -> None:
     batcher.submit(chunk(2, 0, temperature=0.2))  # of another length, say: it shares no batch with the meeting
     assert [each.job_id for each in batcher.take(4)] == [2]
     assert [each.job_id for each in batcher.take(4)] == [1] * 4
+
+
+def test_a_memo_is_not_made_to_wait_for_the_meetings_share_of_its_batch() -> None:
+    batcher = Batcher()
+    for idx in range(100):
+        batcher.submit(chunk(1, idx))
+    batcher.take(4)
+    for job_id in (2, 3):
+        batcher.submit(chunk(job_id, 0))
+    assert not batcher.full(4, new_apart=True) and batcher.full(4)
+    assert [each.job_id for each in batcher.take(4, new_apart=True)] == [2, 3]
+    assert [each.job_id for each in batcher.take(4, new_apart=True)] == [1] * 4
+    batcher.submit(chunk(4, 0))
+    assert [each.job_id for each in batcher.take(4)] == [4, 1, 1, 1], "where a full batch takes no longer"
 
 
 def test_memos_in_their_turn_come_in_the_order_of_their_arrival() -> None:
