@@ -149,7 +149,7 @@ def test_tokens_are_said_when_ctranslate2_says(bench: Bench) -> None:
         apart += [abs(frame - first[token]) for token, frame in mine.alignments]
         assert np.mean(mine.text_token_probs) == pytest.approx(np.mean(expected.text_token_probs), abs=0.1)
         assert len(mine.text_token_probs) == len(text)
-    assert np.mean(apart) < 1 and np.mean(np.array(apart) > 5) < 0.02, "frames of 20 ms"
+    assert np.mean(apart) < 1 and np.mean(np.array(apart) > 5) < 0.05, "frames of 20 ms"
 
 
 def test_what_ctranslate2_has_found_it_times_itself(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
