@@ -140,7 +140,9 @@ def test_recordings_take_turns(house: House) -> None:
     house.inference.hand_out()
     house.done()
     assert sorted(house.engines.given[0]) == [1, 1, 2, 3]
-    assert sorted(house.engines.given[1]) == [1, 1, 2], "on a CPU, the beginnings of recordings do not wait for the rest"
+    assert sorted(house.engines.given[1]) == [1, 1, 2], (
+        "on a CPU, the beginnings of recordings do not wait for the rest"
+    )
 
 
 def test_few_chunks_are_shared_out_among_the_workers(store: Store) -> None:
