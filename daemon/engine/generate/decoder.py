@@ -161,7 +161,7 @@ class Decoder:
         Raises:
             RuntimeError: ONNX Runtime failed, for example out of memory.
         """
-        wanted = self._inputs(tokens, position, cache, memory, asked, bias, best)
+        wanted = {**self._inputs(tokens, position, memory, asked, best), "bias": bias, **cache}
         with _as_runtime_errors():
             made = self._step.run_with_ort_values([*RESULTS, *self.shape.cache], wanted)
         logits, within, groups, total, others = (value.numpy() for value in made[: len(RESULTS)])
@@ -180,7 +180,8 @@ class Decoder:
         Raises:
             RuntimeError: ONNX Runtime failed, for example out of memory.
         """
-        wanted = self._inputs(np.array([tokens]), 0, self.start(1), memory, np.zeros(1, np.int64), self.bias(()), 1)
+        wanted = self._inputs(np.array([tokens]), 0, memory, np.zeros(1, np.int64), 1)
+        wanted |= {"bias": self.bias(()), **self.start(1)}
         layers = sorted({layer for layer, _ in heads})
         for layer in layers:
             wanted[f"heads{layer}"] = _value(np.array([head for of, head in heads if of == layer], np.int64))
@@ -188,25 +189,15 @@ class Decoder:
             made = self._step.run_with_ort_values([f"attention{layer}" for layer in layers], wanted)
         return np.concatenate([value.numpy()[0] for value in made])
 
-    def _inputs(
-        self,
-        tokens: Integers,
-        position: int,
-        cache: dict[str, Any],
-        memory: Memory,
-        asked: Integers,
-        bias: Any,
-        best: int,
-    ) -> dict[str, Any]:
+    def _inputs(self, tokens: Integers, position: int, memory: Memory, asked: Integers, best: int) -> dict[str, Any]:
+        """Return what goes into a step, but for the bias and the keys and values so far."""
         rows, count = tokens.shape
         embedded = self._embed(tokens) + self._positions[position : position + count]
         return {
             "embedded": _value(embedded.reshape(rows * count, self.shape.width)),
             "asked": _value(asked),
-            "bias": bias,
             **self._constants(rows, count, memory.items, len(asked), best),
             **memory.values,
-            **cache,
         }
 
     def _embed(self, tokens: Integers) -> Floats:
