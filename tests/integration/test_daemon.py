@@ -345,7 +345,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(make_daemon: MakeDaemo
 
 
 def test_chunks_of_different_recordings_share_batches(make_daemon: MakeDaemon) -> None:
-    daemon: Daemon = make_daemon(fake={"delay_s": 0.2, "workers": 1, "batch_size": 4})
+    daemon: Daemon = make_daemon(fake={"delay_s": 0.5, "workers": 1, "batch_size": 4})
     for number in range(24):
         write_wav(daemon.inbox / f"{number:02}.wav", 0.2, seed=number)
     assert daemon.once() == 0
