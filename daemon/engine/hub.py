@@ -16,12 +16,13 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from huggingface_hub.utils.tqdm import tqdm
 
 from daemon.engine.downloads import listener
+from daemon.engine.model_files import CONFIG_FILE, MODEL_FILE
 from daemon.errors import Unavailable
 from daemon.processes.protocol import Downloading
 
-NEEDED_FILES = ("model.bin", "vocabulary.*")
+NEEDED_FILES = (MODEL_FILE, "vocabulary.*")
 """Without these CTranslate2 loads no Whisper model; without a config.json it does."""
-MODEL_FILES = (*NEEDED_FILES, "config.json", "preprocessor_config.json", "tokenizer.json")
+MODEL_FILES = (*NEEDED_FILES, CONFIG_FILE, "preprocessor_config.json", "tokenizer.json")
 """What a repository of a CTranslate2 model holds of use."""
 DOWNLOAD_CHECK_S = "10"
 """How long a hub that does not answer is waited for."""

@@ -92,9 +92,10 @@ class Batcher:
                 takes longer the more it holds, a memo would wait for a meeting's share of it.
         """
         chosen = self._choose(size)
+        only_new = new_apart and chosen is not None and _is_new(chosen)
         batch: list[Chunk] = []
         while chosen is not None and len(batch) < size:
-            found = self._next(chosen.bucket, only_new=new_apart and _is_new(chosen))
+            found = self._next(chosen.bucket, only_new=only_new)
             if found is None:
                 break
             queue, at = found

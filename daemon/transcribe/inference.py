@@ -116,8 +116,11 @@ class Inference:
                 size = max(1, min(engine.takes_most, share))
                 alone = batcher.next_is_alone(size)
                 # None waits ahead of an engine while there is not enough for those that are idle.
-                full = size == engine.batch_size and len(batcher) >= (idle + 1) * size
-                full = full and batcher.full(size, new_apart=engine.is_serial)
+                full = (
+                    size == engine.batch_size
+                    and len(batcher) >= (idle + 1) * size
+                    and batcher.full(size, new_apart=engine.is_serial)
+                )
                 if (share or alone) and engine.may_take(alone=alone, full=full):
                     idle -= engine.idle_workers > 0
                     chunks = batcher.take(size, new_apart=engine.is_serial)

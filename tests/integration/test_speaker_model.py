@@ -57,7 +57,7 @@ def seconds_of(turns: Sequence[Turn], place: tuple[float, float]) -> dict[str, f
     return found
 
 
-def test_the_model_is_the_one_that_was_measured(speaker_model: Path) -> None:
+def test_the_model_is_the_one_that_is_pinned(speaker_model: Path) -> None:
     assert hashlib.sha256(speaker_model.read_bytes()).hexdigest() == CAMPPLUS_SHA256
 
 

@@ -22,7 +22,7 @@ EXCHANGES = (
     (0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6), (2, 3), (3, 6), (4, 5), (1, 4), (1, 3), (3, 4),
 )  # fmt: skip
 """Of seven rows, those to be put in order, one pair after another, until the fourth is the median (N. Devillard, "Fast
-median search", 1998). NumPy's own median, which sorts, takes ten times as long."""
+median search", 1998). NumPy's own median takes seven times as long."""
 LEAST = 1e-9
 """A head that attends to nothing, or to the same at all tokens, is not divided by 0."""
 

@@ -239,7 +239,7 @@ class _Step:
         score = graph.op("Cast", graph.op("MatMulInteger", query, f"memory_keys{layer}"), to=TO_FLOAT)
         score = graph.op("Mul", graph.op("Sub", score, f"memory_offset{layer}"), scale)
         weight = graph.op("Softmax", score, axis=-1)
-        # Outputs are kept until the end of a run, even if nobody wants them: all heads took 40 MB for an item.
+        # Outputs are kept until the end of a run, even if nobody wants them: all heads took 40 MB for a long text.
         heads = graph.input(f"heads{layer}", "int64", [f"heads{layer}"])
         graph.op("Gather", weight, heads, axis=1, named=f"attention{layer}")
         graph.output(f"attention{layer}", "float32", ["items", f"heads{layer}", "said", "time"])
