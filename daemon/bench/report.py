@@ -23,7 +23,7 @@ from daemon.store.records import timestamp
 PACKAGES = (
     "faster-whisper", "ctranslate2", "av", "onnxruntime", "numpy", "openai-whisper", "torch", "pywhispercpp", "budoux",
     "whisper-ctranslate2", "stable-ts", "onnx", "openvino", "nncf", "openvino-genai", "sherpa-onnx",
-    "kaldi-native-fbank", "scipy", "pyannote-metrics", "Resemblyzer", "spectralcluster", "ray",
+    "fastcluster", "kaldi-native-fbank", "pyannote-metrics", "Resemblyzer", "spectralcluster", "ray",
 )  # fmt: skip
 NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
 

@@ -10,6 +10,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.decode.clustering import Tree, groups, merges, tree_of
 from daemon.voice import Turn, Voice
 
 Vectors = NDArray[np.float32]
@@ -104,16 +105,14 @@ def people(vectors: Vectors, seconds: Vectors, fewest: int, most: int) -> Vector
         fewest: How many people there are at least, if there are as many voices.
         most: How many there are at most.
     """
-    from scipy.cluster.hierarchy import fcluster
-
     if len(vectors) == 1:
         return vectors
     common = in_common(vectors)
     same, same_centre = SAME + STRICTER * common, SAME_CENTRE + STRICTER_CENTRE * common
     vectors, seconds = grouped(vectors, seconds, AT_ONCE, same)
     fresh = seconds / np.array([np.count_nonzero(vectors @ vector >= REPEATED) or 1 for vector in vectors])
-    tree = _tree(vectors)
-    labels = fcluster(tree, 1.0 - same, "distance")
+    tree = tree_of(vectors)
+    labels = groups(tree, merges(tree, same))
     for least_s in (STRAY_S, min(GUEST_S, max(STRAY_S, GUEST_SHARE * float(seconds.sum())))):
         labels = without_small(vectors, fresh, labels, least_s)
         labels = merged(vectors, seconds, labels, same_centre, fewest, most)
@@ -140,17 +139,13 @@ def grouped(vectors: Vectors, seconds: Vectors, most: int, same: float) -> tuple
     Returns:
         The means of at most `most` groups, and how long each of them is.
     """
-    from scipy.cluster.hierarchy import fcluster
-
     if len(vectors) <= most:
         return vectors, seconds
     parts = -(-len(vectors) // most)
     means, lengths = [], []
     for part in np.array_split(np.arange(len(vectors)), parts):
-        tree = _tree(vectors[part])
-        labels = fcluster(tree, 1.0 - same, "distance") - 1
-        if labels.max() >= most // parts:
-            labels = fcluster(tree, most // parts, "maxclust") - 1
+        tree = tree_of(vectors[part])
+        labels = groups(tree, max(merges(tree, same), len(part) - most // parts))
         lengths.append(np.bincount(labels, seconds[part]).astype(np.float32))
         means.append(sums(vectors[part], seconds[part], labels) / lengths[-1][:, None])
     return np.concatenate(means), np.concatenate(lengths)
@@ -188,19 +183,6 @@ def sums(vectors: Vectors, seconds: Vectors, labels: Labels) -> Vectors:
     found = np.zeros((int(labels.max()) + 1, vectors.shape[1]), dtype=np.float32)
     np.add.at(found, labels, vectors * seconds[:, None])
     return found
-
-
-def _tree(vectors: Vectors) -> NDArray[np.float64]:
-    from scipy.cluster.hierarchy import linkage
-
-    count = len(vectors)
-    apart = np.empty(count * (count - 1) // 2)
-    end = 0
-    for at in range(count - 1):  # row by row: all cosines at once take as much memory again
-        start, end = end, end + count - 1 - at
-        apart[start:end] = vectors[at + 1 :] @ vectors[at]
-    np.subtract(1.0, apart, out=apart)
-    return np.asarray(linkage(np.maximum(apart, 0.0, out=apart), "average"))
 
 
 def without_small(vectors: Vectors, seconds: Vectors, labels: Labels, least_s: float) -> Labels:
@@ -265,13 +247,11 @@ def _alike(vectors: Vectors, seconds: Vectors) -> float:
     return (float(np.square(vectors.T @ seconds).sum()) - float(alone)) / pairs if len(seconds) > 1 else 1.0
 
 
-def _at_least(vectors: Vectors, seconds: Vectors, tree: NDArray[np.float64], fewest: int) -> Labels:
+def _at_least(vectors: Vectors, seconds: Vectors, tree: Tree, fewest: int) -> Labels:
     """Cut the tree where it first has so many groups that are not small, else so many groups of any size."""
-    from scipy.cluster.hierarchy import fcluster
-
     for least_s in (GUEST_S, 0.0):
-        for groups in range(fewest, min(len(vectors), 4 * fewest) + 1):
-            labels = without_small(vectors, seconds, fcluster(tree, groups, "maxclust"), least_s)
+        for most in range(fewest, min(len(vectors), 4 * fewest) + 1):
+            labels = without_small(vectors, seconds, groups(tree, len(vectors) - most), least_s)
             if len(np.unique(labels)) >= fewest:
                 return labels
     return np.arange(len(vectors))

@@ -13,7 +13,7 @@ from daemon.errors import Unavailable
 from daemon.store.queries import Queries
 
 SUBJECT = "speakers"
-LIBRARIES = ("kaldi_native_fbank", "onnxruntime", "scipy")
+LIBRARIES = ("fastcluster", "kaldi_native_fbank", "onnxruntime")
 
 
 def examine(case: Case) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(600),
     pytest.mark.skipif(
-        not campplus().is_file() or not all(map(importlib.util.find_spec, ("scipy", "kaldi_native_fbank"))),
+        not campplus().is_file() or not all(map(importlib.util.find_spec, ("fastcluster", "kaldi_native_fbank"))),
         reason="needs pip install 'transcribed[speakers]' and transcribed speakers install",
     ),
 ]

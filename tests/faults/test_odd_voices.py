@@ -119,7 +119,7 @@ DOSES = [pytest.param(SHORT_S, id="15 s"), pytest.param(600.0, id="10 min", mark
 @pytest.mark.parametrize("seconds", DOSES)
 @pytest.mark.usefixtures("speaker_model")
 def test_whoever_speaks_there_is_a_transcript(make_daemon: MakeDaemon, seconds: float) -> None:
-    pytest.importorskip("scipy")
+    pytest.importorskip("fastcluster")
     pytest.importorskip("kaldi_native_fbank")
     watch = 'path = "inbox"\nspeakers = "auto"\nformats = ["txt", "json"]'
     daemon: Daemon = make_daemon(fake={}, vad="enabled = true", **{"[watch]": watch})

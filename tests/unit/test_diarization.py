@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from daemon.decode import diarization
+from daemon.decode import clustering, diarization
 from daemon.decode.diarization import bounds, diarize, smoothed
 from daemon.voice import Turn, Voice
 
@@ -243,13 +243,13 @@ def test_a_crowd_is_bounded() -> None:
 def test_a_long_recording_is_compared_part_by_part(people: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diarization, "AT_ONCE", 200)
     compared: list[int] = []
-    whole = diarization._tree
+    whole = clustering.tree_of
 
     def tree(vectors: diarization.Vectors) -> NDArray[np.float64]:
         compared.append(len(vectors))
         return whole(vectors)
 
-    monkeypatch.setattr(diarization, "_tree", tree)
+    monkeypatch.setattr(diarization, "tree_of", tree)
     party = Party(people, TELEPHONE).talk(40, [1 / people] * people)
     turns, centres = diarize(party.voices, "auto")
     assert len(centres) == people and wrong(party, turns) < 0.01

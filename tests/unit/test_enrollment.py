@@ -121,7 +121,7 @@ def test_a_second_voice_is_refused(child: type[Decoder], file: Path) -> None:
         (Opened, Refused(1, 1, "no audio track", retry=False), BadRecording, "ada.wav cannot be used: no audio track"),
         (Window, ChildDied("signal 11"), BadRecording, r"the decoder died of it \(signal 11\)"),
         (Window, Opened(1, 1, None, None), BadRecording, "an unexpected answer: Opened"),
-        (Heard, Heard(1, 1, 0, (), more=False, trouble="no scipy"), Unavailable, "ada.wav: no scipy"),
+        (Heard, Heard(1, 1, 0, (), more=False, trouble="no fastcluster"), Unavailable, "ada.wav: no fastcluster"),
         (ToldApart, ToldApart(1, 1, (), {}, "no luck"), Unavailable, "ada.wav: no luck"),
         (DecoderReady, ChildDied("exit 1"), Unavailable, "the decoder does not start: exit 1"),
     ],
