@@ -51,6 +51,12 @@ def speakers(
         list[Way] | None,
         typer.Option(help="The decoder's part in this process (engine), or a whole daemon; may be repeated."),
     ] = None,
+    names: Annotated[
+        bool,
+        typer.Option(
+            "--names", help="Instead: whether known voices are recognized, and others not; with --clips, --line."
+        ),
+    ] = False,
     only: Annotated[list[str] | None, typer.Option(help="Only peers with this in their name; may be repeated.")] = None,
     speaker_model: Annotated[
         Path | None,
@@ -66,6 +72,7 @@ def speakers(
 ) -> None:
     """Measure how well voices are told apart. Needs pip install 'transcribed[speakers,bench-speakers]'."""
     from daemon.bench.speakers.cases import MINUTES, Plan
+    from daemon.bench.speakers.names import names as recognized
     from daemon.bench.speakers.study import ENGINE, Wanted
     from daemon.bench.speakers.study import speakers as run
 
@@ -73,6 +80,8 @@ def speakers(
     if not file.is_file():
         raise Unavailable(f"{file}: there is no speaker model", "run `transcribed speakers install`")
     lines = [each.value for each in line or Line]
+    if names and recordings is not None:
+        raise typer.BadParameter("it needs clips of which it is known who speaks: --clips", param_hint="--names")
     plan = Plan(voices or (), lines, minutes or MINUTES, overlap, conversations)
     ways = [each.value for each in way or ()] or [ENGINE]
     wanted = Wanted(plan, clips, recordings, speakers, ways, only or (), repeats)
@@ -82,7 +91,11 @@ def speakers(
         else:
             folder = keep
             folder.mkdir(parents=True, exist_ok=True)
-        report = run(wanted, file, configured(config_file, model), folder, partial(print, file=sys.stderr))
+        tell = partial(print, file=sys.stderr)
+        if names:
+            report = recognized(clips, lines, file, folder, tell)
+        else:
+            report = run(wanted, file, configured(config_file, model), folder, tell)
     show(report, json_file, None, weights=file)
     if not report.rows:
         sys.exit(EXIT_FAILED)

@@ -57,6 +57,7 @@ EXAMPLES = {
     "bench speakers": (
         "transcribed bench speakers --clips people --json speakers.json",
         "transcribed bench speakers --folder meetings --way engine --way daemon",
+        "transcribed bench speakers --names --clips people",
         "transcribed bench speakers --voices 4 --line telephone --minutes 10 --keep built",
     ),
     "bench folder": ("transcribed bench folder recordings --preset cpu --preset edge --language de",),

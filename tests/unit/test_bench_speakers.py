@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from daemon.bench.report import Report
-from daemon.bench.speakers import study
+from daemon.bench.speakers import names, study
 from daemon.bench.speakers.cases import Plan
 from daemon.bench.speakers.lines import LINES
 from daemon.bench.speakers.study import Wanted
@@ -41,6 +41,23 @@ def test_what_is_asked_for_is_measured(tmp_path: Path, monkeypatch: pytest.Monke
     assert CliRunner().invoke(app, ["bench", "speakers", "--speaker-model", "cam.onnx"]).exit_code == 0
     assert asked[1][0] == Wanted(Plan((), list(LINES), (2.0,), 0.0, 2), ways=["engine"])
     assert not asked[1][3].exists(), "nothing is left behind"
+
+
+def test_names_are_measured_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path | None, list[str], Path]] = []
+
+    def run(clips: Path | None, lines: list[str], model: Path, _folder: Path, _tell: object) -> Report:
+        asked.append((clips, lines, model))
+        return Report("speakers-names", "cam", [], ["a"], [{"a": "b"}])
+
+    monkeypatch.setattr(names, "names", run)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cam.onnx").touch()
+    command = ["bench", "speakers", "--names", "--speaker-model", "cam.onnx"]
+    assert CliRunner().invoke(app, [*command, "--clips", ".", "--line", "opus"]).exit_code == 0
+    assert asked == [(Path(), ["opus"], Path("cam.onnx"))]
+    refused = CliRunner().invoke(app, [*command, "--folder", "."])
+    assert refused.exit_code == 2 and "--clips" in refused.output
 
 
 def test_without_a_model_it_says_where_one_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

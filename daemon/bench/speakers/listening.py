@@ -2,10 +2,12 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from daemon.chunk import Chunk, Options
 from daemon.decode.diarization import diarize
@@ -43,9 +45,7 @@ def listen(path: Path, model: SpeakerModel, speakers: str) -> Found:
             Turn(start_s, end_s, f"{CHANNEL}{chunk.channel}") for chunk in chunks for start_s, end_s in chunk.spoken
         ]
         return Found(tuple(sorted(turns, key=lambda turn: turn.start_s)), 0, {"decoding": decoded - began})
-    heard: list[Voice] = []
-    for chunk in chunks:
-        heard += voices(model, chunk.spans, np.frombuffer(chunk.audio, "<i2"), chunk.spoken)
+    heard = _voices(chunks, model)
     embedded = time.process_time()
     found, _ = diarize(heard, speakers)
     steps = {
@@ -54,6 +54,21 @@ def listen(path: Path, model: SpeakerModel, speakers: str) -> Found:
         "clustering": time.process_time() - embedded,
     }
     return Found(tuple(found), len(heard), steps)
+
+
+def voice_of(path: Path, model: SpeakerModel) -> NDArray[np.float32] | None:
+    """Return the direction of the voice of a recording in which one person speaks, shape (dimensions,).
+
+    None if nobody is heard.
+    """
+    return diarize(_voices(_chunks(path), model), "1")[1].get("S1")
+
+
+def _voices(chunks: Sequence[Chunk], model: SpeakerModel) -> list[Voice]:
+    heard: list[Voice] = []
+    for chunk in chunks:
+        heard += voices(model, chunk.spans, np.frombuffer(chunk.audio, "<i2"), chunk.spoken)
+    return heard
 
 
 def _chunks(path: Path) -> list[Chunk]:
