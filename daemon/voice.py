@@ -10,7 +10,8 @@ class Voice:
     start_s: float
     end_s: float
     embedding: bytes
-    """A direction in the space of the speaker model: float16, little-endian, of length 1."""
+    """A direction in the space of the speaker model: float16, little-endian, of length 1; empty where nobody listens,
+    because the channel tells who speaks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,11 @@ def rttm(transcript: Transcript) -> str:
     """Render a row for each turn, or, where turns are not known, for each line; without anybody who is known, none."""
     recording = _field(os.path.splitext(os.path.basename(transcript.job.path))[0])
     turns = transcript.stages.get(TURNS, ())
-    spoken = [(turn["start_s"], turn["end_s"], 0, transcript.called(turn["speaker"])) for turn in turns]
+    channels = {line.speaker: line.channel for line in transcript.segments}
+    spoken = [
+        (turn["start_s"], turn["end_s"], channels.get(turn["speaker"], 0), transcript.called(turn["speaker"]))
+        for turn in turns
+    ]
     spoken = spoken or [
         (line.start_s, line.end_s, line.channel, transcript.name_of(line)) for line in transcript.segments
     ]

@@ -12,13 +12,11 @@ from unicodedata import category
 
 from daemon.chunk import Segment, Word
 from daemon.config.languages import WITHOUT_SPACES
-from daemon.speakers.timeline import Span, Timeline
+from daemon.speakers.timeline import PAUSE_S, Span, Timeline
 from daemon.voice import Turn
 
 LONE_S = 0.4
 """What is shorter counts as one word: in some languages, each character has a time of its own."""
-PAUSE_S = 0.3
-"""Where nobody speaks for so long, somebody else may begin."""
 SNAP_S = 0.75
 """A border is moved by this much at the most: half of a window in which a voice is told. On 6 built conversations of 2
 minutes with tiny.en, 14 lines of one word were left of 23, and as many words had the right speaker."""

@@ -2,15 +2,44 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from daemon.chunk import Segment
 from daemon.voice import Turn
+
+PAUSE_S = 0.3
+"""Where nobody speaks for so long, a turn ends, and somebody else may begin."""
 
 SAME_S = 1e-6
 """Seconds of two speakers that differ by less are as many."""
 
 Span = tuple[float, float]
 """Where something begins and ends, in seconds of the recording."""
+
+
+def of_stretches(stretches: Iterable[tuple[int, float, float]], lines: Mapping[int, Sequence[Segment]]) -> list[Turn]:
+    """Return the turns of a recording whose channels carry different speech, in order of time.
+
+    Args:
+        stretches: When somebody speaks in a chunk: (chunk, start_s, end_s).
+        lines: What was said in each chunk, with its speaker. What has no line is nobody's turn: it was no speech, or
+            that of another channel.
+    """
+    turns: list[Turn] = []
+    last: dict[str, int] = {}
+    for start_s, end_s, chunk in sorted((start_s, end_s, chunk) for chunk, start_s, end_s in stretches):
+        said = lines.get(chunk, ())
+        speaker = next((line.speaker for line in said if line.start_s < end_s and start_s < line.end_s), "")
+        if not speaker:
+            continue
+        before = turns[last[speaker]] if speaker in last else None
+        if before is not None and start_s - before.end_s < PAUSE_S:
+            turns[last[speaker]] = replace(before, end_s=max(before.end_s, end_s))
+        else:
+            last[speaker] = len(turns)
+            turns.append(Turn(start_s, end_s, speaker))
+    return turns
 
 
 class Timeline:

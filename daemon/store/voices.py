@@ -24,12 +24,14 @@ ChunkLines = tuple[int, Sequence[Segment]]
 NEW_VOICES = upsert(voices).on_conflict_do_nothing()
 LOG_S = 0.2
 """How long the dispatcher waits for those who read."""
-VOICED = select(func.max(voices.c.chunk)).where(voices.c.job_id == bindparam("job"))
+OF_JOB, IS_HEARD = voices.c.job_id == bindparam("job"), voices.c.embedding != b""
+VOICED = select(func.max(voices.c.chunk)).where(OF_JOB, IS_HEARD)
 VOICES_OF = (
     select(voices.c.start_s, voices.c.end_s, voices.c.embedding)
-    .where(voices.c.job_id == bindparam("job"))
+    .where(OF_JOB, IS_HEARD)
     .order_by(voices.c.chunk, voices.c.idx)
 )
+UNHEARD_OF = select(voices.c.chunk, voices.c.start_s, voices.c.end_s).where(OF_JOB, ~IS_HEARD)
 
 
 class Voices(KnownVoices, Access):
@@ -56,6 +58,11 @@ class Voices(KnownVoices, Access):
     def voices(self, job_id: int) -> list[Voice]:
         """Return how people sound in a recording, in the order in which its chunks were cut."""
         return [Voice(*row) for row in self._read(lambda db: db.execute(VOICES_OF, {"job": job_id}).all())]
+
+    def on_channels(self, job_id: int) -> list[tuple[int, float, float]]:
+        """Return when somebody speaks in the chunks of channels: (chunk, start_s, end_s), in no order."""
+        rows = self._read(lambda db: db.execute(UNHEARD_OF, {"job": job_id}).all())
+        return [(chunk, start_s, end_s) for chunk, start_s, end_s in rows]
 
     def names_written(self, job_id: int, until: str) -> None:
         """Note that the files of a job have the names that its speakers had at some time."""

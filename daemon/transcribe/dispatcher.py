@@ -271,6 +271,7 @@ class Dispatcher:
             self._store.restart(window.job_id)
             self._stop(window.job_id, FailedRecording("what was recorded has changed") if running.growing else None)
             return
+        self._speakers.cut(running.job, window.chunks)
         self._inference.submit(running, chunks)
         running.listening = window.voices_follow
         if running.growing:

@@ -1,15 +1,15 @@
 """Who says what in the jobs that are to tell: voices come from the decoders, and at the end they are told apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from daemon.chunk import OFF
+from daemon.chunk import OFF, Chunk
 from daemon.config.settings import Settings
 from daemon.config.speaker_models import known_as, speaker_model, to_install
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.protocol import Heard, TellApart, ToldApart
 from daemon.speakers.assignment import assign, by_channel, of_channels
-from daemon.speakers.timeline import Timeline
+from daemon.speakers.timeline import Timeline, of_stretches
 from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.store.voices import ChunkLines
@@ -66,6 +66,15 @@ class Speakers:
             self._voiced[job.id] = self._store.voiced(job.id)
         return self._voiced[job.id]
 
+    def cut(self, job: Job, chunks: Sequence[Chunk]) -> None:
+        """Take when somebody speaks in the chunks of channels."""
+        if job.options.speakers != OFF:
+            self._fresh += [
+                (job.id, chunk.idx, [Voice(start_s, end_s, b"") for start_s, end_s in chunk.spoken])
+                for chunk in chunks
+                if chunk.channel
+            ]
+
     def hear(self, heard: Heard) -> None:
         """Take how people sound in a chunk."""
         if heard.trouble:
@@ -115,13 +124,9 @@ class Speakers:
         who = {labels[label]: mean for label, mean in answer.means.items() if label in labels}
         # A voice that was only recognized is not added to those that are known: a mistake would feed on itself.
         names = {labels[label]: each for label, each in answer.recognized.items() if label in labels}
-        told = [
-            Turn(round(turn.start_s, 3), round(turn.end_s, 3), labels[turn.speaker])
-            for turn in answer.turns
-            if turn.speaker in labels
-        ]
+        told = [replace(turn, speaker=labels[turn.speaker]) for turn in answer.turns if turn.speaker in labels]
         self._store.tell_speakers(
-            job_id, _labelled(said, labels), _labelled(english, labels), who, self._heard_with(), names, told
+            job_id, _labelled(said, labels), _labelled(english, labels), who, self._heard_with(), names, _rounded(told)
         )
         self._told.add(job_id)
 
@@ -158,7 +163,12 @@ class Speakers:
             [(chunk, by_channel(lines, labels)) for chunk, lines in each]
             for each in (heard, self._store.chunk_lines(job_id, english=True))
         )
-        self._store.tell_speakers(job_id, said, english, dict.fromkeys(labels.values()))
+        turns = of_stretches(self._store.on_channels(job_id), dict(said))
+        self._store.tell_speakers(job_id, said, english, dict.fromkeys(labels.values()), turns=_rounded(turns))
+
+
+def _rounded(turns: Iterable[Turn]) -> list[Turn]:
+    return [Turn(round(turn.start_s, 3), round(turn.end_s, 3), turn.speaker) for turn in turns]
 
 
 def _labelled(chunks: Sequence[ChunkLines], labels: Mapping[str, str]) -> list[ChunkLines]:

@@ -246,12 +246,18 @@ class House:
         first: int = 0,
         run: int | None = None,
         channels: Sequence[int] = (),
+        spoken: Sequence[tuple[float, float]] = (),
     ) -> None:
-        """The decoder has cut chunks; with channels, it takes turns between these."""
+        """The decoder has cut chunks; with channels, it takes turns between these.
+
+        Args:
+            spoken: When somebody speaks in each of them, in seconds from its beginning.
+        """
         made = tuple(
             chunk(
                 order.job_id, idx, 20.0, run=order.run, language="en",
                 channel=channels[idx % len(channels)] if channels else 0,
+                spoken=tuple((20.0 * idx + start_s, 20.0 * idx + end_s) for start_s, end_s in spoken),
             )
             for idx in range(first, first + chunks)
         )  # fmt: skip

@@ -58,6 +58,12 @@ def test_what_was_heard_on_one_channel_names_it() -> None:
     assert [row.split(" ")[2] for row in text.splitlines()] == ["1", "2"]
 
 
+def test_turns_have_the_channel_of_who_speaks() -> None:
+    lines = [segment("left", 0.0, 9.0, channel=1, speaker="S1"), segment("right", 4.0, 9.0, channel=2, speaker="S2")]
+    text = rttm(Transcript(JOB, lines, (), stages={"turns": SPOKEN}))
+    assert [row.split(" ")[2:4] for row in text.splitlines()] == [["1", "0.300"], ["2", "4.400"]]
+
+
 def test_times_that_are_rounded_still_end_where_the_line_does() -> None:
     line = segment("short", 0.0004, 1.0006, speaker="S1")
     (row,) = render(job(), [line], formats=("rttm",))["rttm"].decode().splitlines()

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.speakers.timeline import Timeline
+from daemon.speakers.timeline import Timeline, of_stretches
 from daemon.voice import Turn
+from tests.builders import segment
 
 TURNS = [Turn(0.0, 4.0, "S1"), Turn(3.0, 6.0, "S2"), Turn(10.0, 12.0, "S1")]
 
@@ -73,3 +74,31 @@ def test_the_seconds_of_a_speaker_are_those_that_any_of_their_turns_covers(
     for who in "AB":
         covered = sum(any(turn.speaker == who and turn.start_s <= at < turn.end_s for turn in turns) for at in ticks)
         assert found.get(who, 0.0) == pytest.approx(covered / 4)
+
+
+def test_the_turns_of_channels_are_what_is_spoken_where_there_are_lines() -> None:
+    lines = {
+        0: [segment("one", 0.0, 9.0, speaker="S1"), segment("two", 12.0, 20.0, speaker="S1")],
+        1: [segment("but", 5.0, 6.0, speaker="S2")],
+    }
+    stretches = [
+        (0, 13.0, 14.0),
+        (0, 0.5, 4.0),
+        (1, 5.1, 5.9),
+        (0, 4.2, 5.0),
+        (0, 9.5, 11.0),
+        (1, 30.0, 31.0),
+        (2, 1.0, 2.0),
+    ]
+    assert of_stretches(stretches, lines) == [
+        Turn(0.5, 5.0, "S1"),  # no pause of 0.3 s between two stretches
+        Turn(5.1, 5.9, "S2"),
+        Turn(13.0, 14.0, "S1"),
+    ]
+    assert of_stretches([], lines) == []
+
+
+def test_a_turn_goes_on_while_another_speaks() -> None:
+    lines = {0: [segment("on", 0.0, 9.0, speaker="S1")], 1: [segment("hm", 2.0, 3.0, speaker="S2")]}
+    found = of_stretches([(0, 0.0, 2.5), (1, 2.1, 2.9), (0, 2.6, 4.0)], lines)
+    assert found == [Turn(0.0, 4.0, "S1"), Turn(2.1, 2.9, "S2")]

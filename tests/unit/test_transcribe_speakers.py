@@ -123,6 +123,31 @@ def test_channels_are_told_without_any_voice_and_without_the_model(house: House)
     assert house.job("a.wav")["warnings"] is None
 
 
+def test_the_turns_of_channels_end_where_nobody_speaks_on_them(house: House) -> None:
+    order = begun(house)
+    house.window(order, 2, channels=(2, 1), spoken=[(0.0, 2.5004), (2.7, 4.0), (6.0, 8.0)], last=False)
+    house.ticks()
+    house.window(order, 1, channels=(2, 1), spoken=[(0.0, 1.0)], first=2)
+    heard(house, order, -1)
+    transcribed(house)
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    expected = [("S1", 0.0, 4.0), ("S1", 6.0, 8.0), ("S2", 20.0, 24.0), ("S2", 26.0, 28.0), ("S1", 40.0, 41.0)]
+    found = house.store.stages(1)["turns"].result
+    assert found is not None and [(turn["speaker"], turn["start_s"], turn["end_s"]) for turn in found] == expected
+    rows = [row.split(" ") for row in (house.inbox / "a.rttm").read_text().splitlines()]
+    assert [(row[7], row[2]) for row in rows] == [("S1", "2")] * 2 + [("S2", "1")] * 2 + [("S1", "2")]
+    with closing(sqlite3.connect(house.path)) as db:
+        assert db.execute("SELECT count(*) FROM voices").fetchone() == (0,), "they go when the job is done"
+
+
+def test_what_is_spoken_on_a_channel_is_no_voice(house: House) -> None:
+    order = begun(house)
+    house.window(order, 1, channels=(1,), spoken=[(0.0, 1.0)], last=False)
+    house.ticks()
+    assert house.store.on_channels(1) == [(0, 0.0, 1.0)]
+    assert house.store.voices(1) == [] and house.store.voiced(1) == 0
+
+
 def test_nobody_speaks(house: House) -> None:
     order = begun(house)
     house.window(order, 0)
