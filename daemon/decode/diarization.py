@@ -109,8 +109,7 @@ def people(vectors: Vectors, seconds: Vectors, fewest: int, most: int) -> Vector
         return vectors
     common = in_common(vectors)
     same, same_centre = SAME + STRICTER * common, SAME_CENTRE + STRICTER_CENTRE * common
-    vectors, seconds = grouped(vectors, seconds, AT_ONCE, same)
-    fresh = seconds / np.array([np.count_nonzero(vectors @ vector >= REPEATED) or 1 for vector in vectors])
+    vectors, seconds, fresh = grouped(vectors, seconds, AT_ONCE, same)
     tree = tree_of(vectors)
     labels = groups(tree, merges(tree, same))
     for least_s in (STRAY_S, min(GUEST_S, max(STRAY_S, GUEST_SHARE * float(seconds.sum())))):
@@ -131,24 +130,32 @@ def in_common(vectors: Vectors) -> float:
     return min(max(0.0, least), IN_COMMON) if least < ALONE else 0.0
 
 
-def grouped(vectors: Vectors, seconds: Vectors, most: int, same: float) -> tuple[Vectors, Vectors]:
+def grouped(vectors: Vectors, seconds: Vectors, most: int, same: float) -> tuple[Vectors, Vectors, Vectors]:
     """Put likes together, part by part of the recording, if there are more than `most`.
 
     The means are left as short as they are, so that the product of two of them is still the mean of the cosines.
 
     Returns:
-        The means of at most `most` groups, and how long each of them is.
+        The means of at most `most` groups, how long each of them is, and how long if what is repeated counts once.
     """
-    if len(vectors) <= most:
-        return vectors, seconds
-    parts = -(-len(vectors) // most)
-    means, lengths = [], []
-    for part in np.array_split(np.arange(len(vectors)), parts):
+    parts = np.array_split(np.arange(len(vectors)), -(-len(vectors) // most))
+    fresh = np.concatenate([_fresh(vectors[part], seconds[part]) for part in parts])
+    if len(parts) == 1:
+        return vectors, seconds, fresh
+    means, lengths, news = [], [], []
+    for part in parts:
         tree = tree_of(vectors[part])
-        labels = groups(tree, max(merges(tree, same), len(part) - most // parts))
+        labels = groups(tree, max(merges(tree, same), len(part) - most // len(parts)))
         lengths.append(np.bincount(labels, seconds[part]).astype(np.float32))
+        news.append(np.bincount(labels, fresh[part]).astype(np.float32))
         means.append(sums(vectors[part], seconds[part], labels) / lengths[-1][:, None])
-    return np.concatenate(means), np.concatenate(lengths)
+    return np.concatenate(means), np.concatenate(lengths), np.concatenate(news)
+
+
+def _fresh(vectors: Vectors, seconds: Vectors) -> Vectors:
+    """Return how long each voice is, less if it is there several times."""
+    times = [np.count_nonzero(vectors @ vector >= REPEATED) or 1 for vector in vectors]
+    return np.asarray(seconds / np.array(times), dtype=np.float32)
 
 
 def smoothed(cosines: Vectors) -> Labels:

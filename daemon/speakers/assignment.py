@@ -7,7 +7,7 @@ a sentence. To move a border by more words, or to a pause, gave more words to th
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from unicodedata import category
 
 from daemon.chunk import Segment, Word
@@ -94,6 +94,34 @@ def by_channel(lines: Sequence[Segment], known: Mapping[int, str] | None = None)
     """
     speakers = of_channels(lines) if known is None else of_channels(lines, known)
     return [_spoken_by(speakers.get(line.channel, ""), line) for line in lines]
+
+
+def cut_at_replies(lines: Sequence[Segment], turns: Sequence[Turn]) -> list[Segment]:
+    """Return lines whose channels tell who says them, each cut where somebody else speaks between two of its words.
+
+    Args:
+        lines: What was said, with its speakers; a line without words, or with others than its text has, stays whole.
+        turns: Who speaks when.
+    """
+    others = {
+        speaker: Timeline(turn for turn in turns if turn.speaker != speaker)
+        for speaker in {line.speaker for line in lines}
+    }
+    return [part for line in lines for part in _between_replies(line, others[line.speaker])]
+
+
+def _between_replies(line: Segment, others: Timeline) -> Iterator[Segment]:
+    units = _units(0, line)
+    replies = [
+        sum(others.seconds(before.end_s, after.start_s).values()) >= LONE_S if others else False
+        for before, after in pairwise(units)
+    ]
+    if not any(replies):
+        yield line
+        return
+    numbers = accumulate(replies, initial=0)
+    for part in _parts(line, [(unit, str(number)) for unit, number in zip(units, numbers, strict=True)]):
+        yield _spoken_by(line.speaker, part)
 
 
 def of_channels(lines: Iterable[Segment], known: Mapping[int, str] | None = None) -> dict[int, str]:

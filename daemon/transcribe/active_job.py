@@ -7,6 +7,7 @@ from typing import Any
 from daemon.chunk import BOTH, Chunk, Decoded, Options, Segment, Suppressed
 from daemon.errors import FailedRecording
 from daemon.store.records import ChunkDone, Job, Result
+from daemon.transcribe.placing import beside_pauses
 from daemon.transcribe.policies import Policy
 from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
 
@@ -256,7 +257,7 @@ class ActiveJob:
         if chunk.task == BOTH and text.translation is not None:
             texts.append(text.translation)
         for each in texts:
-            each.segments.extend(verdict.accepted.segments)
+            each.segments.extend(beside_pauses(line, chunk) for line in verdict.accepted.segments)
             each.finished = verdict.rest is None
         if text is counts:
             self._take_original(verdict.accepted)

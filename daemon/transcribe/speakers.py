@@ -8,7 +8,7 @@ from daemon.config.settings import Settings
 from daemon.config.speaker_models import known_as, speaker_model, to_install
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.protocol import Heard, TellApart, ToldApart
-from daemon.speakers.assignment import assign, by_channel, of_channels
+from daemon.speakers.assignment import assign, by_channel, cut_at_replies, of_channels
 from daemon.speakers.timeline import Timeline, of_stretches
 from daemon.store.records import Job
 from daemon.store.store import Store
@@ -164,6 +164,7 @@ class Speakers:
             for each in (heard, self._store.chunk_lines(job_id, english=True))
         )
         turns = of_stretches(self._store.on_channels(job_id), dict(said))
+        said = [(chunk, cut_at_replies(lines, turns)) for chunk, lines in said]
         self._store.tell_speakers(job_id, said, english, dict.fromkeys(labels.values()), turns=_rounded(turns))
 
 

@@ -176,7 +176,9 @@ def test_one_voice_for_an_hour_is_one_person() -> None:
         assert len(diarize(Party(1, line).talk(60, [1.0]).voices, "auto")[0]) == 1
 
 
-def test_what_is_played_again_and_again_is_nobody() -> None:
+@pytest.mark.parametrize("at_once", [diarization.AT_ONCE, 200])
+def test_what_is_played_again_and_again_is_nobody(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diarization, "AT_ONCE", at_once)
     party = Party(3).talk(1, [0.5, 0.5, 0.0]).say(2, 1)
     jingle = party.voices[-1].embedding
     for _ in range(5):
@@ -262,7 +264,7 @@ def test_a_crowd_in_a_long_recording_is_bounded_too(monkeypatch: pytest.MonkeyPa
     for who in range(450):
         party.say(who, 1)
     vectors = np.stack([np.frombuffer(voice.embedding, "<f2").astype(np.float32) for voice in party.voices])
-    means, seconds = diarization.grouped(vectors, np.full(450, 1.5, np.float32), 100, 0.45)
+    means, seconds, fresh = diarization.grouped(vectors, np.full(450, 1.5, np.float32), 100, 0.45)
     assert len(means) == len(seconds) <= 100
     assert float(seconds.sum()) == pytest.approx(450 * 1.5)
 
