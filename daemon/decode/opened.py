@@ -20,6 +20,8 @@ from daemon.processes.protocol import Open, Window
 from daemon.sound import NOTHING_HEARD, Sound
 
 HASH_BLOCK = 1 << 20
+TELEPHONE_RATE = 8000
+"""Hertz: what has so low a sample rate has no more than 4 kHz."""
 DIGEST_BYTES = 16
 """Of a chunk: enough that no two are taken for the same."""
 
@@ -226,7 +228,8 @@ class OpenRecording:
         numbers = {self._number(channel): samples for channel, samples in streams.items()}
         window_s = self._window_s
         for number in numbers.keys() - self._chunkers.keys():
-            self._chunkers[number] = Chunker(self._order.options, self._position, window_s, self.look)
+            narrow = 0 < self._tracks[self._taken[-1] - 1].sample_rate <= TELEPHONE_RATE
+            self._chunkers[number] = Chunker(self._order.options, self._position, window_s, self.look, narrow=narrow)
         cuts: list[tuple[int, Cut]] = []
         for number, chunker in self._chunkers.items():
             heard = numbers.get(number)

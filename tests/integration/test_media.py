@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from daemon.chunk import SAMPLE_RATE, Chunk, Options
-from daemon.clips import CLIPS
+from daemon.clips import CLIPS, voices
+from daemon.decode import opened
+from daemon.decode.chunker import Chunker
 from daemon.decode.media import Media
 from daemon.decode.opened import OpenRecording
 from daemon.decode.parts import Part
@@ -20,7 +22,7 @@ from daemon.errors import BadRecording
 from daemon.processes.protocol import Open, Window
 from daemon.sound import RecordedAt
 from tests.faults import hostile
-from tests.media import one, to_its_end
+from tests.media import clip, one, to_its_end
 from tests.support import write_wav
 
 CONTAINERS = {
@@ -249,3 +251,19 @@ def test_what_cannot_be_resampled_is_damage_and_nothing_else(
     assert sum(map(len, opened.samples())) < 4 * SAMPLE_RATE
     assert opened.damaged > 0
     opened.close()
+
+
+@pytest.mark.parametrize(("rate", "narrow"), [(8_000, True), (16_000, False), (48_000, False)])
+def test_what_comes_over_a_telephone_is_listened_to_as_such(
+    tmp_path: Path, rate: int, narrow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    class Spy(Chunker):
+        def __init__(self, *arguments: Any, narrow: bool, **others: Any) -> None:
+            asked.append(narrow)
+            super().__init__(*arguments, narrow=narrow, **others)
+
+    monkeypatch.setattr(opened, "Chunker", Spy)
+    decode(one(tmp_path / "a.wav", clip(next(iter(voices()))), "pcm_s16le", rate))
+    assert asked == [narrow]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.chunk import Segment, Word
-from daemon.speakers.assignment import assign, by_channel, of_channels
+from daemon.speakers.assignment import assign, by_channel, cut_at_replies, of_channels
 from daemon.speakers.timeline import Timeline
 from daemon.voice import Turn
 from tests.builders import segment
@@ -268,3 +268,21 @@ def test_every_channel_has_one_speaker(heard: list[tuple[float, int]]) -> None:
     for channel, of_channel in groupby(sorted(lines, key=lambda line: line.channel), key=lambda line: line.channel):
         speakers = {line.speaker for line in of_channel}
         assert len(speakers) == 1 and (speakers == {""}) == (channel == 0)
+
+
+def test_a_line_is_cut_where_the_other_side_replies() -> None:
+    """Only there: not at a pause in which nobody speaks, nor where somebody speaks at the same time."""
+    line = spoken("I see. (Let me think. (Well then, goodbye.", speaker="S1", channel=2)
+    turns = [Turn(0.0, 0.8, "S1"), Turn(0.7, 1.9, "S2"), Turn(1.8, 3.0, "S1"), Turn(4.2, 4.4, "S2")]
+    first, second = cut_at_replies([line], turns)
+    assert told([first, second]) == [("S1", "I see."), ("S1", "Let me think. Well then, goodbye.")]
+    assert (first.start_s, first.end_s, second.start_s, second.end_s) == pytest.approx((0.0, 0.8, 1.8, 5.2))
+    assert first.words == line.words[:2] and second.channel == 2  # type: ignore[index]
+
+
+def test_a_line_without_words_is_not_cut() -> None:
+    turns = [Turn(1.0, 3.0, "S2")]
+    whole = [segment("One. Two.", 0.0, 9.0, speaker="S1"), spoken("hm", 1.0, speaker="S2")]
+    assert cut_at_replies(whole, turns) == whole
+    line = spoken("One. (Two.", speaker="S1")
+    assert cut_at_replies([line], []) == [line]

@@ -84,7 +84,9 @@ def test_no_sample_is_lost_or_doubled_whatever_the_window(window_s: float) -> No
     assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
 
 
-def spoken(likely: list[tuple[float, float, float]], length_s: float, **options: Any) -> list[tuple[float, float]]:
+def spoken(
+    likely: list[tuple[float, float, float]], length_s: float, *, narrow: bool = False, **options: Any
+) -> list[tuple[float, float]]:
     """Where somebody is said to speak, if Silero says this of these stretches."""
 
     def look(part: np.ndarray) -> vad.Probabilities:
@@ -94,7 +96,7 @@ def spoken(likely: list[tuple[float, float, float]], length_s: float, **options:
             found[(windows >= start_s) & (windows < end_s)] = probability
         return found
 
-    chunker = Chunker(Options(**options), look=look)
+    chunker = Chunker(Options(**options), look=look, narrow=narrow)
     samples = np.random.default_rng(0).integers(-9000, 9000, round(length_s * SAMPLE_RATE), dtype=np.int16)
     cuts = [*chunker.feed(samples), *chunker.finish()]
     for spans, _, _, _, said in cuts:
@@ -106,6 +108,12 @@ def test_nobody_speaks_in_the_padding_and_in_a_pause_of_three_tenths() -> None:
     likely = [(2.0, 5.0, 0.9), (5.4, 8.0, 0.9), (8.2, 9.0, 0.9), (9.4, 9.6, 0.2)]
     found = spoken(likely, 12.0)
     assert found == [pytest.approx(stretch, abs=0.033) for stretch in ((2.0, 5.0), (5.4, 9.0))]
+
+
+@pytest.mark.parametrize(("narrow", "end_s"), [(False, 5.0), (True, 5.3)])
+def test_the_soft_end_of_a_word_counts_over_a_telephone(narrow: bool, end_s: float) -> None:
+    found = spoken([(2.0, 5.0, 0.9), (5.0, 5.3, 0.1)], 12.0, narrow=narrow)
+    assert found == [pytest.approx((2.0, end_s), abs=0.033)]
 
 
 def test_where_somebody_speaks_is_known_across_chunks() -> None:

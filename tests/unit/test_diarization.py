@@ -265,7 +265,7 @@ def test_a_crowd_in_a_long_recording_is_bounded_too(monkeypatch: pytest.MonkeyPa
         party.say(who, 1)
     vectors = np.stack([np.frombuffer(voice.embedding, "<f2").astype(np.float32) for voice in party.voices])
     means, seconds, fresh = diarization.grouped(vectors, np.full(450, 1.5, np.float32), 100, 0.45)
-    assert len(means) == len(seconds) <= 100
+    assert len(means) == len(seconds) == len(fresh) <= 100
     assert float(seconds.sum()) == pytest.approx(450 * 1.5)
 
 
