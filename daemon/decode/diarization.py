@@ -45,6 +45,8 @@ number of people, 258 without this; from 0.94 down, somebody with a short clip i
 AT_ONCE = 2000
 """How many windows are compared with one another: 50 minutes of speech, 30 MB. Of longer recordings, parts
 are compared first, and then what was found in them."""
+COMPARED, BLOCK = 12_000, 500
+"""With how many windows each is compared for that, 5 hours of speech, and how many at once: 24 MB."""
 SOLID_S, SOLID_LEAST = 0.8, 0.5
 """Shorter windows say less of a voice: they find no people of their own, unless so much is in such windows."""
 SWITCH = 0.1
@@ -139,7 +141,7 @@ def grouped(vectors: Vectors, seconds: Vectors, most: int, same: float) -> tuple
         The means of at most `most` groups, how long each of them is, and how long if what is repeated counts once.
     """
     parts = np.array_split(np.arange(len(vectors)), -(-len(vectors) // most))
-    fresh = np.concatenate([_fresh(vectors[part], seconds[part]) for part in parts])
+    fresh = np.asarray(seconds / repeats(vectors), dtype=np.float32)
     if len(parts) == 1:
         return vectors, seconds, fresh
     means, lengths, news = [], [], []
@@ -152,10 +154,14 @@ def grouped(vectors: Vectors, seconds: Vectors, most: int, same: float) -> tuple
     return np.concatenate(means), np.concatenate(lengths), np.concatenate(news)
 
 
-def _fresh(vectors: Vectors, seconds: Vectors) -> Vectors:
-    """Return how long each voice is, less if it is there several times."""
-    times = [np.count_nonzero(vectors @ vector >= REPEATED) or 1 for vector in vectors]
-    return np.asarray(seconds / np.array(times), dtype=np.float32)
+def repeats(vectors: Vectors) -> NDArray[np.intp]:
+    """Return how many times each voice is there, shape (voices,); of more than COMPARED, about so many."""
+    step = -(-len(vectors) // COMPARED)
+    some = vectors[::step].T
+    blocks = (vectors[at : at + BLOCK] for at in range(0, len(vectors), BLOCK))
+    others = np.concatenate([np.count_nonzero(block @ some >= REPEATED, axis=1) for block in blocks])
+    others[::step] -= 1  # themselves
+    return np.asarray(np.maximum(1 + step * others, 1), dtype=np.intp)
 
 
 def smoothed(cosines: Vectors) -> Labels:

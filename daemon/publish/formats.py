@@ -94,6 +94,9 @@ def transcript_of(
     is_english = job.options.task == "translate"
     spelled = [spelling(line, ENGLISH if is_english else line.language) for line in heard]
     kept = [(new, old.text) for new, old in zip(spelled, heard, strict=True) if new.text or not old.text]
+    if TURNS in stages:
+        heard_of = {new.speaker for new, _ in kept}
+        stages = {**stages, TURNS: [turn for turn in stages[TURNS] if turn["speaker"] in heard_of]}
     left_out = [
         Suppressed(old.start_s, old.end_s, old.text, LEFT_OUT)
         for new, old in zip(spelled, heard, strict=True)

@@ -104,7 +104,7 @@ def cut_at_replies(lines: Sequence[Segment], turns: Sequence[Turn]) -> list[Segm
         turns: Who speaks when.
     """
     others = {
-        speaker: Timeline(turn for turn in turns if turn.speaker != speaker)
+        speaker: Timeline(replace(turn, speaker="others") for turn in turns if turn.speaker != speaker)
         for speaker in {line.speaker for line in lines}
     }
     return [part for line in lines for part in _between_replies(line, others[line.speaker])]
@@ -120,7 +120,8 @@ def _between_replies(line: Segment, others: Timeline) -> Iterator[Segment]:
         yield line
         return
     numbers = accumulate(replies, initial=0)
-    for part in _parts(line, [(unit, str(number)) for unit, number in zip(units, numbers, strict=True)]):
+    whole = replace(line, start_s=min(line.start_s, units[0].start_s), end_s=max(line.end_s, units[-1].end_s))
+    for part in _parts(whole, [(unit, str(number)) for unit, number in zip(units, numbers, strict=True)]):
         yield _spoken_by(line.speaker, part)
 
 

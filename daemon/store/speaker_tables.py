@@ -28,7 +28,8 @@ voices = Table(
     Column("end_s", Float, nullable=False),
     Column("embedding", LargeBinary, nullable=False),
 )
-"""How people sound, moment by moment, of jobs that are to say who says what; only until these are done."""
+"""How people sound, moment by moment, of jobs that are to say who says what, or, where `embedding` is empty, when
+somebody speaks on a channel; only until these are done."""
 
 speakers = Table(
     "speakers",

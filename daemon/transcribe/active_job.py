@@ -7,7 +7,7 @@ from typing import Any
 from daemon.chunk import BOTH, Chunk, Decoded, Options, Segment, Suppressed
 from daemon.errors import FailedRecording
 from daemon.store.records import ChunkDone, Job, Result
-from daemon.transcribe.placing import beside_pauses
+from daemon.transcribe.placing import Heard
 from daemon.transcribe.policies import Policy
 from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
 
@@ -22,8 +22,7 @@ OF_CHUNKS = ("initial_prompt", "hotwords", "beam_size")
 class _Progress:
     """One chunk between its first batch and its checkpoint."""
 
-    start_s: float
-    end_s: float
+    heard: Heard
     segments: list[Segment] = field(default_factory=list)
     suppressed: list[Suppressed] = field(default_factory=list)
     earlier: list[Decoded] = field(default_factory=list)
@@ -198,7 +197,7 @@ class ActiveJob:
         progress.run_s += run_s
         english = progress.translation
         if chunk.task == BOTH and english is None:
-            english = progress.translation = _Progress(chunk.start_s, chunk.end_s)
+            english = progress.translation = _Progress(Heard.of(chunk))
         if chunk.task == "translate" and english is not None:
             more = self._judge(policy, chunk, result, english, progress)
         else:
@@ -214,17 +213,17 @@ class ActiveJob:
         finished = Result(
             job_id=self.job.id,
             idx=chunk.idx,
-            start_s=progress.start_s,
-            end_s=progress.end_s,
+            start_s=progress.heard.spans[0][0],
+            end_s=progress.heard.spans[-1][1],
             attempts=progress.attempts,
             guards=progress.guards,
             fallbacks=progress.fallbacks,
             rests=progress.rests,
-            segments=tuple(progress.segments),
+            segments=progress.heard.placed(progress.segments),
             suppressed=tuple(progress.suppressed),
             run_s=progress.run_s,
             channel=chunk.channel,
-            translation=self._translation(progress),
+            translation=progress.heard.placed(self._translation(progress)),
             digest=chunk.digest,
         )
         return self._let_go(), finished
@@ -257,7 +256,7 @@ class ActiveJob:
         if chunk.task == BOTH and text.translation is not None:
             texts.append(text.translation)
         for each in texts:
-            each.segments.extend(beside_pauses(line, chunk) for line in verdict.accepted.segments)
+            each.segments.extend(verdict.accepted.segments)
             each.finished = verdict.rest is None
         if text is counts:
             self._take_original(verdict.accepted)
@@ -274,14 +273,14 @@ class ActiveJob:
             self.detects = False
             self.language, self.language_probability = accepted.language, accepted.language_probability
 
-    def _translation(self, progress: _Progress) -> tuple[Segment, ...]:
+    def _translation(self, progress: _Progress) -> list[Segment]:
         """Return the English text of a chunk, if there is one; none of it from where nobody was found to speak."""
         lines = progress.translation.segments if progress.translation is not None else ()
-        return tuple(
+        return [
             line
             for line in lines
             if any(line.start_s < said.end_s and said.start_s < line.end_s for said in progress.segments)
-        )
+        ]
 
     def _let_go(self) -> list[Chunk]:
         """Return the held chunks that need wait no longer."""
@@ -290,7 +289,7 @@ class ActiveJob:
         else:
             ready, self._held = self._held, []
         for chunk in ready:
-            self._open[chunk.idx] = _Progress(chunk.start_s, chunk.end_s)
+            self._open[chunk.idx] = _Progress(Heard.of(chunk))
         return [self._prepared(chunk) for chunk in ready]
 
     def _remember(self, temperature: float, lines: Iterable[Segment]) -> None:

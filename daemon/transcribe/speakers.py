@@ -96,9 +96,11 @@ class Speakers:
         if job_id in self._asked:
             return job_id in self._troubles
         said = self._store.chunk_lines(job_id)
-        if any(line.channel for _, lines in said for line in lines):
+        if on_channels := [line for _, lines in said for line in lines if line.channel]:
             self._troubles.pop(job_id, None)  # nobody needs to listen
-            self._tell_channels(job_id, said)
+            # Those of a job that was taken over from another one have theirs, and perhaps names.
+            if not all(line.speaker for line in on_channels):
+                self._tell_channels(job_id, said)
         elif job_id not in self._troubles and (voices := self._store.voices(job_id)):
             self._asked.add(job_id)
             known = tuple(self._store.known_voices(self._heard_with())) if self._settings.keeps else ()
@@ -164,7 +166,7 @@ class Speakers:
             for each in (heard, self._store.chunk_lines(job_id, english=True))
         )
         turns = of_stretches(self._store.on_channels(job_id), dict(said))
-        said = [(chunk, cut_at_replies(lines, turns)) for chunk, lines in said]
+        said, english = ([(chunk, cut_at_replies(lines, turns)) for chunk, lines in each] for each in (said, english))
         self._store.tell_speakers(job_id, said, english, dict.fromkeys(labels.values()), turns=_rounded(turns))
 
 

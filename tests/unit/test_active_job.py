@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from daemon.chunk import Chunk, Decoded, Options, Suppressed
+from daemon.chunk import Chunk, Decoded, Options, Suppressed, Word
 from daemon.store.records import ChunkDone
 from daemon.transcribe.active_job import ActiveJob
 from tests import builders
-from tests.builders import decoded, job
+from tests.builders import decoded, job, segment
 
 JOB = job()
 
@@ -203,3 +203,26 @@ def test_what_is_gone_on_with_has_the_prompt_that_it_would_have_had() -> None:
     again.opened({}, [builders.segment(text, temperature=temperature) for text, temperature in texts])
     assert again.previous == running.previous != ""
     assert "early" not in again.previous
+
+
+def test_no_english_is_lost_where_the_original_ends_before_a_pause() -> None:
+    """Both texts go on to where somebody speaks again, for their time stamps are late."""
+    heard = replace(
+        builders.chunk(seconds=12.9, language="de", task="both"),
+        spans=((0.0, 5.2), (14.3, 22.0)),
+        spoken=((0.2, 4.8), (14.7, 21.6)),
+    )
+    running = ActiveJob(JOB, detects=False)
+    running.add([heard], last=True)
+    words = (Word(0.3, 1.0, " guten", 0.9), Word(1.0, 4.6, " Morgen", 0.9))
+    english = replace(decoded(covered_s=12.9), segments=(segment("good", 0.2, 4.8), segment("morning", 4.8, 15.2)))
+    german = replace(
+        result(covered_s=12.9), segments=(segment("guten Morgen", 0.2, 14.95, words=words),), translation=english
+    )
+    _, done = running.take(heard, german, run_s=1.0)
+    assert done is not None and (done.start_s, done.end_s) == (0.0, 22.0)
+    assert [(line.start_s, line.end_s) for line in done.segments] == [(0.2, 5.2)]
+    assert [(line.text, line.start_s, line.end_s) for line in done.translation] == [
+        ("good", 0.2, 4.8),
+        ("morning", 14.3, 15.2),
+    ]

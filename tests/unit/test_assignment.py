@@ -1,6 +1,7 @@
 """Lines get their speakers, and are cut where the voice changes."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, pairwise
 
 import pytest
@@ -286,3 +287,14 @@ def test_a_line_without_words_is_not_cut() -> None:
     assert cut_at_replies(whole, turns) == whole
     line = spoken("One. (Two.", speaker="S1")
     assert cut_at_replies([line], []) == [line]
+
+
+def test_what_follows_a_reply_comes_after_it_also_where_the_line_ends_before_its_words() -> None:
+    line = replace(spoken("One. (Two.", word_s=0.5, speaker="S1"), end_s=1.0)
+    first, second = cut_at_replies([line], [Turn(0.6, 1.4, "S2")])
+    assert (first.end_s, second.start_s, second.end_s) == pytest.approx((0.5, 1.5, 2.0))
+
+
+def test_two_who_say_the_same_word_at_once_do_not_say_two() -> None:
+    line = spoken("One. (Two.", speaker="S1")
+    assert cut_at_replies([line], [Turn(0.5, 0.8, "S2"), Turn(0.5, 0.8, "S3")]) == [line]

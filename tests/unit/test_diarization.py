@@ -176,7 +176,7 @@ def test_one_voice_for_an_hour_is_one_person() -> None:
         assert len(diarize(Party(1, line).talk(60, [1.0]).voices, "auto")[0]) == 1
 
 
-@pytest.mark.parametrize("at_once", [diarization.AT_ONCE, 200])
+@pytest.mark.parametrize("at_once", [diarization.AT_ONCE, 30])
 def test_what_is_played_again_and_again_is_nobody(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diarization, "AT_ONCE", at_once)
     party = Party(3).talk(1, [0.5, 0.5, 0.0]).say(2, 1)
@@ -284,7 +284,7 @@ def test_a_range_is_read() -> None:
     assert bounds("auto")[0] == 1
 
 
-# SciPy is loaded when it is first needed, and the draws take long on a busy machine.
+# The draws take long on a busy machine.
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.sampled_from([0.01, 0.4, 1.5]), st.integers(0, 5)), min_size=1),

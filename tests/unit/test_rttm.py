@@ -64,6 +64,13 @@ def test_turns_have_the_channel_of_who_speaks() -> None:
     assert [row.split(" ")[2:4] for row in text.splitlines()] == [["1", "0.300"], ["2", "4.400"]]
 
 
+def test_whose_every_line_is_left_out_has_no_row() -> None:
+    lines = [segment("well", 0.0, 2.0, channel=1, speaker="S1"), segment("hm", 4.0, 9.0, channel=2, speaker="S2")]
+    asked = replace(JOB, options=replace(JOB.options, suppress_words=("hm",)))
+    shown = transcript_of(asked, lines, stages={"turns": SPOKEN})
+    assert [row.split(" ")[7] for row in rttm(shown).splitlines()] == ["S1"]
+
+
 def test_times_that_are_rounded_still_end_where_the_line_does() -> None:
     line = segment("short", 0.0004, 1.0006, speaker="S1")
     (row,) = render(job(), [line], formats=("rttm",))["rttm"].decode().splitlines()

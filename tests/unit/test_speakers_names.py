@@ -79,7 +79,7 @@ def test_rights_and_wrongs_are_counted(
     people = [person(name) for name in ("ada", "bob", "cyd")]
     report = study(monkeypatch, tmp_path, [*people, person("dan", clip(9.0))], ["clean", "telephone"])
     assert report.columns == [*names.COLUMNS, "false %, 1 known", "false %, 2 known"]
-    assert [(row["sample and recording"], row["recording s"]) for row in report.rows] == [
+    assert [(row["sample and recording"], row["up to s"]) for row in report.rows] == [
         (pair, heard_s) for pair in names.PAIRS for heard_s in names.RECORDINGS_S
     ]
     short, long = report.rows[:2]

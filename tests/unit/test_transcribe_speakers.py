@@ -3,18 +3,21 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from daemon.chunk import Word
 from daemon.config.speaker_models import CAMPPLUS, campplus
 from daemon.processes.decoder_pool import LostRecordings
-from daemon.processes.protocol import Heard, Open, ToldApart
+from daemon.processes.protocol import Heard, Open, Opened, ToldApart
 from daemon.store.known_voices import Sample
 from daemon.store.queries import Queries
 from daemon.store.requests import EMPTY_LOG
 from daemon.transcribe.speakers import FAILED_BEFORE, INSTALL
 from daemon.voice import KnownVoice, Recognized, Turn, Voice
+from tests.builders import result, segment
 from tests.unit.test_dispatcher import House
 
 A, B = (Voice(start, start + 1.5, mark * 384) for start, mark in ((3.0, b"\x01"), (25.0, b"\x02")))
@@ -138,6 +141,41 @@ def test_the_turns_of_channels_end_where_nobody_speaks_on_them(house: House) -> 
     assert [(row[7], row[2]) for row in rows] == [("S1", "2")] * 2 + [("S2", "1")] * 2 + [("S1", "2")]
     with closing(sqlite3.connect(house.path)) as db:
         assert db.execute("SELECT count(*) FROM voices").fetchone() == (0,), "they go when the job is done"
+
+
+def test_who_was_named_on_a_channel_is_called_so_where_the_recording_has_moved(house: House) -> None:
+    order = begun(house)
+    house.window(order, 2, channels=(2, 1), spoken=[(0.0, 2.5)])
+    heard(house, order, -1)
+    transcribed(house)
+    house.until(lambda: house.states() == {"a.wav": "done"})
+    with Queries(house.path) as queries:
+        queries.name_speaker(1, "S1", "Ada", keep=False)
+    (house.inbox / "a.wav").unlink()
+    house.queue("b.wav", speakers="auto", formats=("txt", "rttm"))
+    house.until(lambda: len(house.decoders.opened) == 2)
+    moved = house.decoders.opened[-1]
+    house.decoders.child.say(Opened(moved.job_id, moved.run, "hash-1", 20.0))
+    house.until(lambda: house.states().get("b.wav") == "done")
+    assert house.store.names(2) == {"S1": "Ada"}
+    rows = [row.split(" ") for row in (house.inbox / "b.rttm").read_text().splitlines()]
+    assert [(row[7], row[2]) for row in rows] == [("Ada", "2"), ("S2", "1")]
+
+
+def test_both_texts_of_a_call_are_cut_at_replies(house: House) -> None:
+    begun(house)
+    words = (Word(0.0, 0.5, " one.", 0.9), Word(5.0, 6.0, " two.", 0.9))
+    said = (segment("one. two.", 0.0, 6.0, words=words, channel=1), segment("reply.", 1.0, 4.0, channel=2))
+    for idx, line in enumerate(said):
+        house.store.save([replace(result(1, idx), segments=(line,), translation=(line,), channel=line.channel)])
+    spoken = [(1, 0, [Voice(0.0, 0.5, b""), Voice(5.0, 6.0, b"")]), (1, 1, [Voice(1.0, 4.0, b"")])]
+    house.store.keep_voices(spoken)
+    house.dispatcher._speakers._tell_channels(1, house.store.chunk_lines(1))
+    for english in (False, True):
+        lines = [line for _, chunk in house.store.chunk_lines(1, english=english) for line in chunk]
+        assert sorted((line.start_s, line.end_s, line.speaker, line.text) for line in lines) == [
+            (0.0, 0.5, "S1", "one."), (1.0, 4.0, "S2", "reply."), (5.0, 6.0, "S1", "two."),
+        ]  # fmt: skip
 
 
 def test_what_is_spoken_on_a_channel_is_no_voice(house: House) -> None:

@@ -33,7 +33,7 @@ SAMPLE_S = 30.0
 LEAST_S = 8.0
 """Who has less in each half takes no part."""
 RECORDINGS_S = (8.0, 30.0)
-"""How much of the second half is heard."""
+"""How much of the second half is heard, if there is so much."""
 KNOWN = (1, 8)
 """So many people are known, in turn, and all, when somebody else speaks."""
 DRAWS = 20
@@ -45,7 +45,7 @@ PAIRS = {
     "one of them telephone": lambda lines: len({each == TELEPHONE for each in lines}) == 2,
 }
 """The lines of sample and recording that are a row of the table."""
-COLUMNS = ["sample and recording", "recording s", "people", "right %", "another's %"]
+COLUMNS = ["sample and recording", "up to s", "people", "right %", "another's %"]
 NOTE = (
     "right: who is known, and all others as well, gets their name; another's: that of somebody else. False: somebody "
     "who is not known gets the name of one of so many who are. One clip gives both halves if there is no other: real "
@@ -163,7 +163,7 @@ def _row(sounds: Mapping[str, Sounds], pairs: Sequence[tuple[str, str]], heard_s
                 draws = [rng.permutation(len(others))[:count] for _ in range(DRAWS if count < len(others) else 1)]
                 shares.append(mean(_given(heard, [others[at] for at in draw]) != "" for draw in draws))
     return {
-        "recording s": heard_s,
+        "up to s": heard_s,
         "people": len(names),
         "right %": _percent(right),
         "another's %": _percent(wrong),
