@@ -21,8 +21,8 @@ Stretch = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What an engine hears of a recording in a chunk."""
+class Pieces:
+    """The pieces of a recording that a chunk is made of, and when somebody speaks in them."""
 
     spans: tuple[Stretch, ...]
     """As those of the chunk, in order of time."""
@@ -30,8 +30,8 @@ class Heard:
     """When somebody speaks; () if that is not known."""
 
     @classmethod
-    def of(cls, chunk: Chunk) -> "Heard":
-        """Return what is heard in a chunk."""
+    def of(cls, chunk: Chunk) -> "Pieces":
+        """Return the pieces of a chunk."""
         joined: list[Stretch] = []
         for start_s, end_s in chunk.spans:
             if joined and start_s - joined[-1][1] <= TOUCHING_S:
