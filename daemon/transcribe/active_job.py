@@ -7,7 +7,7 @@ from typing import Any
 from daemon.chunk import BOTH, Chunk, Decoded, Options, Segment, Suppressed
 from daemon.errors import FailedRecording
 from daemon.store.records import ChunkDone, Job, Result
-from daemon.transcribe.placing import Pieces
+from daemon.transcribe.placing import placed
 from daemon.transcribe.policies import Policy
 from daemon.transcribe.quality import PROMPT_RESET_TEMPERATURE, judge
 
@@ -22,7 +22,8 @@ OF_CHUNKS = ("initial_prompt", "hotwords", "beam_size")
 class _Progress:
     """One chunk between its first batch and its checkpoint."""
 
-    pieces: Pieces
+    spans: tuple[tuple[float, float], ...]
+    spoken: tuple[tuple[float, float], ...]
     segments: list[Segment] = field(default_factory=list)
     suppressed: list[Suppressed] = field(default_factory=list)
     earlier: list[Decoded] = field(default_factory=list)
@@ -197,7 +198,7 @@ class ActiveJob:
         progress.run_s += run_s
         english = progress.translation
         if chunk.task == BOTH and english is None:
-            english = progress.translation = _Progress(Pieces.of(chunk))
+            english = progress.translation = _Progress(chunk.spans, chunk.spoken)
         if chunk.task == "translate" and english is not None:
             more = self._judge(policy, chunk, result, english, progress)
         else:
@@ -213,17 +214,17 @@ class ActiveJob:
         finished = Result(
             job_id=self.job.id,
             idx=chunk.idx,
-            start_s=progress.pieces.spans[0][0],
-            end_s=progress.pieces.spans[-1][1],
+            start_s=progress.spans[0][0],
+            end_s=progress.spans[-1][1],
             attempts=progress.attempts,
             guards=progress.guards,
             fallbacks=progress.fallbacks,
             rests=progress.rests,
-            segments=progress.pieces.placed(progress.segments),
+            segments=placed(progress.segments, progress.spans, progress.spoken),
             suppressed=tuple(progress.suppressed),
             run_s=progress.run_s,
             channel=chunk.channel,
-            translation=progress.pieces.placed(self._translation(progress)),
+            translation=placed(self._translation(progress), progress.spans, progress.spoken),
             digest=chunk.digest,
         )
         return self._let_go(), finished
@@ -289,7 +290,7 @@ class ActiveJob:
         else:
             ready, self._held = self._held, []
         for chunk in ready:
-            self._open[chunk.idx] = _Progress(Pieces.of(chunk))
+            self._open[chunk.idx] = _Progress(chunk.spans, chunk.spoken)
         return [self._prepared(chunk) for chunk in ready]
 
     def _remember(self, temperature: float, lines: Iterable[Segment]) -> None:

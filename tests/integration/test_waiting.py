@@ -94,17 +94,21 @@ def test_one_look_serves_everybody_until_the_job_has_ended(
             looks.append(job_ids)
             return super()._read(job_ids)
 
-    async def follow(waiting: Waiting) -> list[str]:
-        return [state async for state in waiting.states(job_id)]
+    followed: list[list[str]] = [[] for _ in range(MANY)]
 
-    async def wait() -> list[list[str]]:
+    async def follow(waiting: Waiting, states: list[str]) -> None:
+        async for state in waiting.states(job_id):
+            states += [state]
+
+    async def wait() -> None:
         waiting = Counted(path)
-        tasks = [asyncio.create_task(follow(waiting)) for _ in range(MANY)]
-        await asyncio.sleep(0.5)
+        tasks = [asyncio.create_task(follow(waiting, states)) for states in followed]
+        while not all(followed):
+            await asyncio.sleep(0.05)
         await asyncio.to_thread(store.finish, job_id)
-        return await asyncio.wait_for(asyncio.gather(*tasks), 20)
+        await asyncio.wait_for(asyncio.gather(*tasks), 20)
 
-    followed = asyncio.run(wait())
+    asyncio.run(wait())
     assert {states[0] for states in followed} == {"running"} and {states[-1] for states in followed} == {"done"}
     assert len(looks) <= 5, "everybody has looked"
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.chunk import Segment, Word
-from daemon.transcribe.placing import Pieces
-from tests.builders import chunk, segment
+from daemon.transcribe import placing
+from tests.builders import segment
 
 SPANS = ((0.0, 5.2), (14.3, 22.0), (30.0, 40.0))
 """A chunk of three pieces of a recording, and when somebody speaks in them."""
@@ -17,8 +17,8 @@ SPOKEN = ((0.2, 4.8), (14.7, 17.0), (17.5, 21.6), (30.4, 39.6))
 
 def placed(start_s: float, end_s: float, *words: tuple[float, float], **fields: Any) -> Segment:
     told = tuple(Word(first, last, " word", 0.9) for first, last in words) if words else None
-    pieces = Pieces.of(chunk(**{"spans": SPANS, "spoken": SPOKEN, **fields}))
-    (line,) = pieces.placed([segment("a text", start_s, end_s, words=told)])
+    known = {"spans": SPANS, "spoken": SPOKEN, **fields}
+    (line,) = placing.placed([segment("a text", start_s, end_s, words=told)], **known)
     return line
 
 
