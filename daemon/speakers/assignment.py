@@ -96,26 +96,19 @@ def by_channel(lines: Sequence[Segment], known: Mapping[int, str] | None = None)
     return [_spoken_by(speakers.get(line.channel, ""), line) for line in lines]
 
 
-def cut_at_replies(lines: Sequence[Segment], turns: Sequence[Turn]) -> list[Segment]:
+def cut_at_replies(lines: Sequence[Segment], others: Mapping[str, Timeline]) -> list[Segment]:
     """Return lines whose channels tell who says them, each cut where somebody else speaks between two of its words.
 
     Args:
         lines: What was said, with its speakers; a line without words, or with others than its text has, stays whole.
-        turns: Who speaks when.
+        others: When anybody else speaks, for each of their speakers, from `of_others`.
     """
-    others = {
-        speaker: Timeline(replace(turn, speaker="others") for turn in turns if turn.speaker != speaker)
-        for speaker in {line.speaker for line in lines}
-    }
     return [part for line in lines for part in _between_replies(line, others[line.speaker])]
 
 
 def _between_replies(line: Segment, others: Timeline) -> Iterator[Segment]:
     units = _units(0, line)
-    replies = [
-        sum(others.seconds(before.end_s, after.start_s).values()) >= LONE_S if others else False
-        for before, after in pairwise(units)
-    ]
+    replies = [sum(others.seconds(before.end_s, after.start_s).values()) >= LONE_S for before, after in pairwise(units)]
     if not any(replies):
         yield line
         return

@@ -108,3 +108,11 @@ class Timeline:
         before = max(0, after - 1)
         apart_s = {at: max(self._starts[at] - end_s, start_s - self._ends[at], 0.0) for at in (before, after)}
         return self._speakers[min(apart_s, key=lambda at: apart_s[at])]
+
+
+def of_others(turns: Sequence[Turn], speakers: Iterable[str]) -> dict[str, Timeline]:
+    """Return for each of some speakers when anybody else speaks, all of them under one name."""
+    return {
+        speaker: Timeline(replace(turn, speaker="others") for turn in turns if turn.speaker != speaker)
+        for speaker in speakers
+    }

@@ -9,7 +9,7 @@ from daemon.config.speaker_models import known_as, speaker_model, to_install
 from daemon.processes.decoder_pool import DecoderPool
 from daemon.processes.protocol import Heard, TellApart, ToldApart
 from daemon.speakers.assignment import assign, by_channel, cut_at_replies, of_channels
-from daemon.speakers.timeline import Timeline, of_stretches
+from daemon.speakers.timeline import Timeline, of_others, of_stretches
 from daemon.store.records import Job
 from daemon.store.store import Store
 from daemon.store.voices import ChunkLines
@@ -166,7 +166,8 @@ class Speakers:
             for each in (heard, self._store.chunk_lines(job_id, english=True))
         )
         turns = of_stretches(self._store.on_channels(job_id), dict(said))
-        said, english = ([(chunk, cut_at_replies(lines, turns)) for chunk, lines in each] for each in (said, english))
+        others = of_others(turns, [*labels.values(), ""])
+        said, english = ([(chunk, cut_at_replies(lines, others)) for chunk, lines in each] for each in (said, english))
         self._store.tell_speakers(job_id, said, english, dict.fromkeys(labels.values()), turns=_rounded(turns))
 
 

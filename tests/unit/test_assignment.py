@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from daemon.chunk import Segment, Word
 from daemon.speakers.assignment import assign, by_channel, cut_at_replies, of_channels
-from daemon.speakers.timeline import Timeline
+from daemon.speakers.timeline import Timeline, of_others
 from daemon.voice import Turn
 from tests.builders import segment
 
@@ -275,7 +275,7 @@ def test_a_line_is_cut_where_the_other_side_replies() -> None:
     """Only there: not at a pause in which nobody speaks, nor where somebody speaks at the same time."""
     line = spoken("I see. (Let me think. (Well then, goodbye.", speaker="S1", channel=2)
     turns = [Turn(0.0, 0.8, "S1"), Turn(0.7, 1.9, "S2"), Turn(1.8, 3.0, "S1"), Turn(4.2, 4.4, "S2")]
-    first, second = cut_at_replies([line], turns)
+    first, second = cut_at_replies([line], of_others(turns, ["S1"]))
     assert told([first, second]) == [("S1", "I see."), ("S1", "Let me think. Well then, goodbye.")]
     assert (first.start_s, first.end_s, second.start_s, second.end_s) == pytest.approx((0.0, 0.8, 1.8, 5.2))
     assert first.words == line.words[:2] and second.channel == 2  # type: ignore[index]
@@ -284,17 +284,17 @@ def test_a_line_is_cut_where_the_other_side_replies() -> None:
 def test_a_line_without_words_is_not_cut() -> None:
     turns = [Turn(1.0, 3.0, "S2")]
     whole = [segment("One. Two.", 0.0, 9.0, speaker="S1"), spoken("hm", 1.0, speaker="S2")]
-    assert cut_at_replies(whole, turns) == whole
+    assert cut_at_replies(whole, of_others(turns, ["S1", "S2"])) == whole
     line = spoken("One. (Two.", speaker="S1")
-    assert cut_at_replies([line], []) == [line]
+    assert cut_at_replies([line], of_others([], ["S1"])) == [line]
 
 
 def test_what_follows_a_reply_comes_after_it_also_where_the_line_ends_before_its_words() -> None:
     line = replace(spoken("One. (Two.", word_s=0.5, speaker="S1"), end_s=1.0)
-    first, second = cut_at_replies([line], [Turn(0.6, 1.4, "S2")])
+    first, second = cut_at_replies([line], of_others([Turn(0.6, 1.4, "S2")], ["S1"]))
     assert (first.end_s, second.start_s, second.end_s) == pytest.approx((0.5, 1.5, 2.0))
 
 
 def test_two_who_say_the_same_word_at_once_do_not_say_two() -> None:
     line = spoken("One. (Two.", speaker="S1")
-    assert cut_at_replies([line], [Turn(0.5, 0.8, "S2"), Turn(0.5, 0.8, "S3")]) == [line]
+    assert cut_at_replies([line], of_others([Turn(0.5, 0.8, "S2"), Turn(0.5, 0.8, "S3")], ["S1"])) == [line]

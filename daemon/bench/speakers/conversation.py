@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from daemon.bench.speakers.people import Person, Sound
+from daemon.bench.speakers.people import Clip, Person, Sound
 from daemon.chunk import SAMPLE_RATE
 from daemon.decode.chunker import quietest
 from daemon.voice import Turn
@@ -133,9 +133,13 @@ def words_of(person: Person, rng: Generator) -> Iterator[tuple[Sound, int]]:
     while True:
         for clip in (person.clips[at] for at in rng.permutation(len(person.clips))):
             for at, (start, end) in enumerate(clip.phrases):
-                padded = np.pad(clip.sound, MARGIN)[start : end + 2 * MARGIN]
                 pause = clip.phrases[at + 1][0] - end if at + 1 < len(clip.phrases) else GAP
-                yield padded, max(0, min(pause, GAP) - 2 * MARGIN)
+                yield phrase_of(clip, start, end), max(0, min(pause, GAP) - 2 * MARGIN)
+
+
+def phrase_of(clip: Clip, start: int, end: int) -> Sound:
+    """Return one of the phrases of a clip with the MARGIN before and after it."""
+    return np.pad(clip.sound, MARGIN)[start : end + 2 * MARGIN]
 
 
 def _cast(people: Sequence[Person], case: Case, rng: Generator) -> list[Person]:

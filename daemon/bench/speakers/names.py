@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from daemon.bench.report import Report
 from daemon.bench.speakers.cases import TELEPHONE
-from daemon.bench.speakers.conversation import GAP, MARGIN, faded
+from daemon.bench.speakers.conversation import GAP, MARGIN, faded, phrase_of
 from daemon.bench.speakers.lines import write
 from daemon.bench.speakers.listening import voice_of
 from daemon.bench.speakers.people import Clip, Person, Sound, of_folder, shipped
@@ -112,7 +112,7 @@ def halves(person: Person) -> tuple[list[Sound], list[Sound]]:
 
 def _phrases(clip: Clip) -> Iterator[Sound]:
     for start, end in clip.phrases:
-        yield np.pad(clip.sound, MARGIN)[start : end + 2 * MARGIN]
+        yield phrase_of(clip, start, end)
 
 
 def _seconds(phrases: Sequence[Sound]) -> float:
