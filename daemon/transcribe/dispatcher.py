@@ -128,7 +128,8 @@ class Dispatcher:
     def _tick(self, *, claiming: bool) -> None:
         self.beat = time.monotonic()
         self._children.keep_alive({running.model for running in self._running.values()})
-        for job_id in self._stages.unfinished:
+        unfinished = self._stages.unfinished
+        for job_id in unfinished:
             self._publish_if_complete(job_id)
         self._inference.hold()
         self._guests.tick(self._pauses.reason, stops=not claiming)
@@ -144,7 +145,7 @@ class Dispatcher:
                 self._inference.hand_out()
         is_idle = self.idle and not self._engines.in_flight
         self._tuner.tick(idle=claiming and is_idle and self.ready and self._pauses.reason is None)
-        for event in self._children.events(self._wakeup, 0.0 if self._stages.unfinished else TICK_S):
+        for event in self._children.events(self._wakeup, 0.0 if unfinished else TICK_S):
             self._apply(event)
         self._save()
         if self._wakeup.take():
