@@ -16,7 +16,7 @@ def of(monkeypatch: pytest.MonkeyPatch, folder: Path, flags: str, **users: str) 
     cpuinfo = folder / "cpuinfo"
     cpuinfo.write_text(f"processor\t: 0\nmodel name\t: avx512_bf16\n{flags}\n\n")
     monkeypatch.setattr(module, "is_wide", lambda: is_wide(cpuinfo))
-    for name in ("CT2_FORCE_CPU_ISA", "OPENBLAS_NUM_THREADS"):
+    for name in ("CT2_FORCE_CPU_ISA", "OPENBLAS_NUM_THREADS", "GLIBC_TUNABLES"):
         monkeypatch.delenv(name, raising=False)
     for name, value in users.items():
         monkeypatch.setenv(name, value)
@@ -30,6 +30,11 @@ def test_wide_registers_are_used_where_they_cost_no_clock(monkeypatch: pytest.Mo
 def test_and_nowhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "CT2_FORCE_CPU_ISA" not in of(monkeypatch, tmp_path, SKYLAKE)
     assert not is_wide(tmp_path / "missing")
+
+
+def test_large_pages_are_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "hugetlb=1" in of(monkeypatch, tmp_path, SKYLAKE)["GLIBC_TUNABLES"]
+    assert of(monkeypatch, tmp_path, SKYLAKE, GLIBC_TUNABLES="")["GLIBC_TUNABLES"] == ""
 
 
 def test_the_users_own_settings_win(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
