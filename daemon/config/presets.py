@@ -28,7 +28,7 @@ PRESETS = {
     "rtx3090": Preset("cuda", "int8", 16, 2, 24, "24 GB; int8 throughout, as its float16 gains little"),
     "a100": Preset("cuda", "int8_float16", 32, 2, 40, "40 GB; larger batches"),
     "h100": Preset("cuda", "int8_float16", 32, 3, 80, "80 GB; so fast that preparing a batch takes the host as long"),
-    "cpu": Preset("cpu", "int8", 4, None, 0, "a worker a core, one thread each; larger batches gain nothing"),
+    "cpu": Preset("cpu", "int8", 4, None, 0, "a worker a core, one thread each; larger batches gain little"),
     "edge": Preset("cpu", "int8", 1, 1, 0, "least memory: one worker, one chunk at a time"),
 }
 

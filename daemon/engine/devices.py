@@ -11,7 +11,10 @@ from daemon.errors import ASK_THE_DOCTOR, Unavailable
 from daemon.processes.protocol import LoadModel
 
 BATCH_SIZE = {"cpu": 4, "cuda": 16}
-"""Chunks per batch. On a CPU more than 4 to 8 no longer pays (docs/performance.md)."""
+"""Chunks per batch. On a CPU more do not pay with most models (docs/performance.md)."""
+NARROW, NARROW_BATCH_SIZE = 384, 6
+"""Models as narrow as `tiny` spend most of a step on going through the weights, whether for four chunks or for six:
+15 minutes take a tenth less. With `base` that gains 6 % and takes 15 % more memory."""
 CUDA_WORKERS = 2
 """One batch prepares and ends on the host while the other keeps the device busy."""
 
@@ -49,10 +52,18 @@ def device_of(wanted: str) -> tuple[str, int]:
     return "cuda", index
 
 
-def layout(order: LoadModel, device: str) -> Parallelism:
-    """Return what a model runs with: what the order says, else what is usual on the device, `cpu` or `cuda`."""
-    workers = len(os.sched_getaffinity(0)) if device == "cpu" else CUDA_WORKERS
-    return Parallelism(order.workers or workers, order.cpu_threads or 1, order.batch_size or BATCH_SIZE[device])
+def layout(order: LoadModel, device: str, width: int | None = None) -> Parallelism:
+    """Return what a model runs with: what the order says, else what is usual.
+
+    Args:
+        order: What to load.
+        device: `cpu` or `cuda`.
+        width: The model's `d_model`, if that is known.
+    """
+    on_cpu = device == "cpu"
+    workers = len(os.sched_getaffinity(0)) if on_cpu else CUDA_WORKERS
+    batch_size = NARROW_BATCH_SIZE if on_cpu and width and width <= NARROW else BATCH_SIZE[device]
+    return Parallelism(order.workers or workers, order.cpu_threads or 1, order.batch_size or batch_size)
 
 
 def unloadable(name: str, folder: Path, at: Placement, error: Exception) -> Unavailable:

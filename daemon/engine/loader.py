@@ -45,6 +45,7 @@ def load(order: LoadModel) -> tuple[Whisper | ByLanguage, Ready]:
     runs = layout(order, at.device)
     works = trusted(lambda kind: _models(order, at, runs, kind), at.name)
     model, others = works.models.main, works.models.others
+    runs = layout(order, at.device, model.width)
     return (ByLanguage(model, others) if others else model), Ready(
         model=order.models,
         device=at.name,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import ctranslate2
 
-from daemon.config.engines import ONNX
+from daemon.config.engines import ONNX, WHISPER
 from daemon.engine.devices import layout
+from daemon.engine.generate.model_bin import width_of
 from daemon.engine.loader import place
 from daemon.engine.model_files import MODEL_FILE, PACKAGES, installed, sha256_of
 from daemon.errors import TranscribedError, Unavailable
@@ -70,8 +71,19 @@ def survey(order: LoadModel) -> Surveyed:
         compute_type=at.compute_type,
         compute_types=tuple(sorted(ctranslate2.get_supported_compute_types(at.device, at.index))),
         cuda_devices=ctranslate2.get_cuda_device_count(),
-        layout=layout(order, at.device),
+        layout=layout(order, at.device, _width(order)),
     )
+
+
+def _width(order: LoadModel) -> int | None:
+    """Return the width of a Whisper model that is here; where it is missing or wrong, `find` says so."""
+    if order.engine != WHISPER or not order.name:
+        return None
+    try:
+        folder = installed(order.name)
+    except Unavailable:
+        return None
+    return None if folder is None else width_of(folder / MODEL_FILE)
 
 
 def _expected(name: str, weights: Path) -> str | None:

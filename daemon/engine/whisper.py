@@ -18,6 +18,8 @@ from daemon.chunk import BOTH, COVERAGE_GAP_S, ENGLISH, LANGUAGE_SWITCH_PROBABIL
 from daemon.engine.encoder import FRAMES_PER_S, Encoder
 from daemon.engine.generate.beam_search import Text
 from daemon.engine.generate.generator import Generator, Speech
+from daemon.engine.generate.model_bin import width_of
+from daemon.engine.model_files import MODEL_FILE
 from daemon.engine.search import Search, grouped
 from daemon.engine.segments import Cut, covering, decoded, split
 
@@ -72,6 +74,7 @@ class Whisper:
         self._encoder = Encoder(self._model)
         self._generator = Generator(self._model, path, threads, decoder)
         self.decoder = self._generator.decoder
+        self.width = width_of(path / MODEL_FILE)
         self._search = Search(self._generator)
 
     def run(self, chunks: Sequence[Chunk]) -> tuple[Decoded, ...]:

@@ -1,10 +1,12 @@
 """The survey child: models that are there, missing, damaged or misnamed, and what the CPU can do."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from daemon.engine.devices import BATCH_SIZE, NARROW_BATCH_SIZE
 from daemon.engine.model_files import PACKAGES
 from daemon.engine.survey import find, survey
 from daemon.errors import Unavailable
@@ -53,9 +55,25 @@ def test_what_the_cpu_can_do() -> None:
     answer = ask(SURVEY, Survey(load_model(compute_type="auto", workers=None, batch_size=None)), 60)
     assert isinstance(answer, Surveyed)
     assert (answer.device, answer.compute_type) == ("cpu", "int8") and {"int8", "float32"} <= set(answer.compute_types)
-    assert answer.layout.workers >= 1 and answer.layout.batch_size == 4
+    assert answer.layout.workers >= 1 and answer.layout.batch_size == NARROW_BATCH_SIZE
     unplaced = survey(LoadModel("", "auto", "auto", None, None, None))
     assert unplaced.cuda_devices == answer.cuda_devices
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("tiny.en", NARROW_BATCH_SIZE),
+        ("base", BATCH_SIZE["cpu"]),
+        ("no-such-model", BATCH_SIZE["cpu"]),
+        ("FOLDER", BATCH_SIZE["cpu"]),
+    ],
+)
+def test_how_many_chunks_are_usual_depends_on_the_models_width(tmp_path: Path, name: str, size: int) -> None:
+    (tmp_path / "model.bin").write_bytes(b"not the weights of a model")
+    load = load_model(name=str(tmp_path) if name == "FOLDER" else name, batch_size=None)
+    assert survey(load).layout.batch_size == size
+    assert survey(replace(load, batch_size=3)).layout.batch_size == 3
 
 
 def test_a_device_that_is_not_there() -> None:

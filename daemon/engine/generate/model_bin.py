@@ -41,6 +41,14 @@ def read_all(file: Path) -> Weights:
     return weights | {name: weights[stored] for name, stored in others}
 
 
+def width_of(file: Path) -> int | None:
+    """Return the width (`d_model`) of the Whisper model in a `model.bin`; None if the file does not tell."""
+    try:
+        return int(read_weights(file)["decoder/embeddings/weight"].shape[1])
+    except Exception:  # what is wrong with a file is told when it is loaded
+        return None
+
+
 def _read(file: Path) -> tuple[Weights, list[tuple[str, str]]]:
     """Return the arrays, and which names stand for which others."""
     with file.open("rb") as stream:
