@@ -1,7 +1,6 @@
 """The daemon: its parts, made in order and closed in reverse, and the rounds of its main thread."""
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -12,9 +11,9 @@ from pathlib import Path
 
 from daemon.chunk import BESIDE
 from daemon.config import reader
-from daemon.config.parallelism import Parallelism
 from daemon.config.settings import Settings
 from daemon.errors import BadConfig, Unavailable
+from daemon.head_start import HeadStart
 from daemon.hooks.postman import Postman
 from daemon.maintenance.scheduler import Scheduler
 from daemon.maintenance.tasks import Maintenance
@@ -25,25 +24,19 @@ from daemon.monitor.sampling import Monitor
 from daemon.monitor.sources import Sources
 from daemon.once import Once
 from daemon.processes.cluster import Cluster
-from daemon.processes.decoder_pool import DecoderPool
-from daemon.processes.limits import check_limits
-from daemon.processes.load_order import join_order, load_order, order_on_cluster, orders_elsewhere, setup_of
+from daemon.processes.load_order import join_order
 from daemon.processes.model_pools import ModelPools
 from daemon.processes.website import Website
 from daemon.publish.relocation import take_along
 from daemon.signals import Signals, Wakeup
-from daemon.store import database
-from daemon.store.measurements import known_parallelism
 from daemon.store.monitoring import History
 from daemon.store.queries import Queries
-from daemon.store.records import timestamp
 from daemon.store.store import Store
 from daemon.systemd import notify
 from daemon.transcribe.autotune import Autotuner
 from daemon.transcribe.children import Children
 from daemon.transcribe.dispatcher import Dispatcher
 from daemon.transcribe.pauses import Pauses
-from daemon.transcribe.places import decoders as decoders_of
 from daemon.watch.resolver import Resolver
 from daemon.watch.scanner import Scanner
 
@@ -194,29 +187,20 @@ class Patience:
 
 
 @contextmanager
-def build(settings: Settings, *, once_s: float | None = None, config_file: Path | None = None) -> Iterator[Service]:
+def build(begun: HeadStart, *, once_s: float | None = None, config_file: Path | None = None) -> Iterator[Service]:
     """Make the parts of the daemon in the order in which they need each other, and close them in reverse.
 
     Args:
-        settings: as `reader.load` gives them, with addresses checked.
+        begun: the children, which load their libraries and the model meanwhile.
         once_s: end when all is done, or after so many seconds of waiting for others; None to go on for ever.
         config_file: where the settings are from; needed for SIGHUP and for verifications.
 
     Raises:
-        AlreadyRunning: another daemon holds the database.
         Unavailable: the database cannot be used, or the address for Prometheus is taken.
     """
-    check_limits()
-    path, began = settings.database_path, timestamp()
+    settings, engines, decoders = begun.settings, begun.engines, begun.decoders
+    path = settings.database_path
     with ExitStack() as parts:
-        parts.enter_context(database.lock(path))
-        setup = setup_of(settings.model)
-        known = None if setup is None else known_parallelism(path, setup)
-        # The children load their libraries and the model while the database is brought up to date.
-        engines = parts.enter_context(closing(_engines(settings, known)))
-        decoders = parts.enter_context(closing(DecoderPool(decoders_of(len(os.sched_getaffinity(0))))))
-        engines.keep_alive()
-        decoders.warm_up()
         _migrate(path)
         wakeup = parts.enter_context(closing(Wakeup()))
         signals = parts.enter_context(closing(Signals(wakeup)))
@@ -225,7 +209,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         history = parts.enter_context(closing(History(path, lambda _reason: False)))
         _pick_up(store, settings)
         tuner = parts.enter_context(
-            closing(Autotuner(store, engines.main, setup, untried=known is None and once_s is None))
+            closing(Autotuner(store, engines.main, begun.setup, untried=begun.known is None and once_s is None))
         )
         cluster = parts.enter_context(closing(_cluster(settings, engines))) if settings.cluster.address else None
         website = parts.enter_context(closing(Website(config_file, settings.web.listen if once_s is None else "")))
@@ -252,7 +236,7 @@ def build(settings: Settings, *, once_s: float | None = None, config_file: Path 
         once = None if once_s is None else Once(store, dispatcher, pauses, scanner, postman, once_s)
         yield Service(
             settings, config_file, once, signals, store, dispatcher, scanner, postman, monitor, scheduler, liveness,
-            website, began,
+            website, begun.began,
         )  # fmt: skip
 
 
@@ -263,17 +247,6 @@ def _pick_up(store: Store, settings: Settings) -> None:
     store.try_again()
     if left := store.leave_unwatched([str(watch.path) for watch in settings.watch]):
         log.info("%d jobs wait in folders that are not watched any more; they go on when these are again", left)
-
-
-def _engines(settings: Settings, known: Parallelism | None) -> ModelPools:
-    order = load_order(settings.model, known, settings.languages)
-    return ModelPools(
-        order,
-        settings.folder_models,
-        settings.model.unload_seconds,
-        orders_elsewhere(settings),
-        order_on_cluster(settings),
-    )
 
 
 def _cluster(settings: Settings, engines: ModelPools) -> Cluster:

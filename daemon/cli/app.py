@@ -140,7 +140,7 @@ def run(
 ) -> None:
     """Watch the folders and transcribe, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration."""
     # Not at the top: the other commands need none of the daemon's parts, and start sooner without them.
-    from daemon.service import Result, build
+    from daemon.head_start import head_start
 
     if wait_s is not None and not once:
         raise typer.BadParameter("goes with --once", param_hint="--wait")
@@ -150,10 +150,14 @@ def run(
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"preset": preset.value})})
     log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     once_s = (WAIT_S if wait_s is None else wait_s) if once else None
-    with build(settings, once_s=once_s, config_file=file.absolute()) as service:
-        at = service.dispatcher
-        with progress(Run(settings.database_path, once, lambda: at.ready, lambda: at.download)):
-            result = service.run()
+    with head_start(settings) as begun:
+        # Not before the children are under way: it takes a fifth of a second.
+        from daemon.service import Result, build
+
+        with build(begun, once_s=once_s, config_file=file.absolute()) as service:
+            at = service.dispatcher
+            with progress(Run(settings.database_path, once, lambda: at.ready, lambda: at.download)):
+                result = service.run()
     if result is Result.RELOAD and service.reload is not None and not service.signals.stops:
         with suppress(ValueError):  # the new program reads the file itself then
             hand_over(service.reload)
