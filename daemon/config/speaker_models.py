@@ -11,9 +11,12 @@ USUAL = "campplus"
 """CAM++, which the thresholds were measured with."""
 CAMPPLUS_SHA256 = "6f1ad15d94adddb8d329afa8b359d01a663f4146d74e53c47c22508abc6c0ce5"
 """Of the file that `daemon/speakers/campplus.py` builds."""
+CAMPPLUS_8_BITS_SHA256 = "9b13b599a073eea3f6f1c8e9740e5a2fef55d53d8da4f5a9396eec44e90c3cd6"
+"""Of the same in 8 bits."""
 CAMPPLUS = "campplus-4ea4598a8669"
 """What `known_as` calls it: the beginning of the SHA-256 of the file that was built first. Later ones compute the same
-directions, but for rounding, of the same weights, so that voices that are kept stay comparable."""
+directions, but for rounding, of the same weights, so that voices that are kept stay comparable; so does that in 8 bits
+(a cosine of 0.99)."""
 SUFFIX = ".onnx"
 ON_HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 """Names of repositories on the Hugging Face hub: owner/name."""
@@ -22,6 +25,11 @@ ON_HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 def campplus() -> Path:
     """Return the file of CAM++, which is there once `transcribed speakers install` has been run."""
     return packaged() / f"{CAMPPLUS}{SUFFIX}"
+
+
+def in_8_bits(file: Path) -> Path:
+    """Return where a model is in 8 bits, if it is: beside it."""
+    return file.with_name(f"{file.stem}-8-bits{SUFFIX}")
 
 
 def speaker_model(name: str) -> Path:

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.chunk import SAMPLE_RATE
+from daemon.config.speaker_models import in_8_bits
 from daemon.decode.vad import PAD, Samples
 from daemon.errors import Unavailable
+from daemon.processes.environment import has
 from daemon.voice import Voice
 
 WINDOW = 3 * SAMPLE_RATE // 2
@@ -31,12 +33,16 @@ has left around the speech."""
 SHORTEST = 2 * SAMPLE_RATE // 5
 """Speech of less than 0.4 s says too little of the voice."""
 BANDS = 80
+FOR_BYTES = "avx512_vnni"
+"""The flag of processors that add up products of bytes in one instruction; without, 8 bits gain little."""
 Stretch = tuple[float, float]
 """From when to when, in seconds of the recording."""
 
 
 class SpeakerModel:
     """A model that turns filter banks, float32 (windows, frames, 80), into directions, (windows, dimensions).
+
+    In 8 bits it takes half the time on processors that multiply bytes, and there it is used where it lies beside.
 
     Args:
         file: The model, for ONNX Runtime.
@@ -48,6 +54,8 @@ class SpeakerModel:
     def __init__(self, file: Path) -> None:
         import onnxruntime
 
+        if has(FOR_BYTES) and in_8_bits(file).is_file():
+            file = in_8_bits(file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         # Both keep memory for the next run, as much as the largest one ever needed.

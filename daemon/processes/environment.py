@@ -35,15 +35,15 @@ def environment() -> dict[str, str]:
     package = str(Path(__file__).parent.parent.parent)
     rest = os.environ.get("PYTHONPATH")
     path = f"{package}{os.pathsep}{rest}" if rest else package
-    ours = {**SPEED, **LEAN, **HUGE_PAGES, **(WIDE if is_wide() else {})}
+    ours = {**SPEED, **LEAN, **HUGE_PAGES, **(WIDE if has(WIDE_FLAG) else {})}
     return {**ours, **os.environ, **NO_TELEMETRY, "PYTHONPATH": path}
 
 
 @cache
-def is_wide(cpuinfo: Path = CPUINFO) -> bool:
-    """Tell whether the flags that Linux lists of each core name WIDE_FLAG; False where it does not say."""
+def has(flag: str, cpuinfo: Path = CPUINFO) -> bool:
+    """Tell whether the flags that Linux lists of each core name this one; False where it does not say."""
     try:
         with cpuinfo.open(encoding="utf-8") as lines:
-            return any(line.startswith("flags") and WIDE_FLAG in line.split() for line in lines)
+            return any(line.startswith("flags") and flag in line.split() for line in lines)
     except OSError:
         return False

@@ -3,9 +3,14 @@
 Wang et al., CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking, 2023
 (https://arxiv.org/abs/2303.00332). Its masks come from the mean over segments of 2 s; as windows are no longer than
 that, the graph takes the mean of all of it.
+
+In 8 bits, a convolution takes bytes and gives bytes, each of which stands for a value of the range that is known for
+it (`campplus_ranges.json`, made by `tools/speaker_ranges.py`), by weights that are bytes for each channel.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,22 +27,33 @@ BLOCKS = ((12, 1), (24, 2), (16, 2))
 """Of the layers over time: how many a block has, and their dilation."""
 EPSILON = 1e-5
 """Of PyTorch's batch normalization."""
+RANGES = Path(__file__).with_name("campplus_ranges.json")
+UNSIGNED, SIGNED = 255, 127
+"""The largest of a byte, and of a byte with a sign."""
 Weights = Mapping[str, NDArray[Any]]
+Ranges = Mapping[str, tuple[float, float, float, float]]
+"""Of convolutions: the least and largest that goes in, and the least and largest that comes out."""
 _Affine = tuple[NDArray[Any], NDArray[Any]]
 """What is multiplied with, and what is added then, channel by channel."""
 
 
-def build(weights: Weights, notes: Mapping[str, str]) -> bytes:
+def ranges() -> Ranges:
+    """Return the ranges of the convolutions that are worth computing in 8 bits."""
+    return {name: tuple(each) for name, each in json.loads(RANGES.read_text("utf-8")).items()}
+
+
+def build(weights: Weights, notes: Mapping[str, str], small: Ranges | None = None) -> bytes:
     """Return the model: `banks`, float32 (windows, frames, 80) → `voices`, float32 (windows, 192).
 
     Args:
         weights: As the checkpoint has them.
         notes: What is written into the file about it.
+        small: The convolutions that are computed in 8 bits; None for a model in float32.
 
     Raises:
         KeyError: A weight is missing.
     """
-    made = _Graph(weights)
+    made = _Graph(weights, small)
     made.pooled(made.over_time(made.over_bands("banks")), "voices")
     graph = helper.make_graph(
         made.nodes,
@@ -55,10 +71,11 @@ def build(weights: Weights, notes: Mapping[str, str]) -> bytes:
 class _Graph:
     """A graph that is built operator by operator; values go by their names, weights by those of the checkpoint."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, small: Ranges | None) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self._weights = weights
+        self._small = small
         self._count = 0
 
     def over_bands(self, banks: str) -> str:
@@ -124,10 +141,11 @@ class _Graph:
         """Normalize, and convolve each moment by itself.
 
         max(0, scale x + shift) = scale max(x, -shift / scale) + shift where the scale is above 0, as nearly everywhere.
-        All but the maximum goes into the convolution: of three operators over the largest arrays, one is left.
+        All but the maximum goes into the convolution: of three operators over the largest arrays, one is left. In 8
+        bits, what goes in has one range, which fits all channels only once they are normalized.
         """
         scale, shift = self._affine(before)
-        if not (scale > 0).all():
+        if self._small is not None or not (scale > 0).all():
             return self._conv(self._normalized(value, before), conv, norm)
         least = self._constant((-shift / scale).astype(np.float32)[None, :, None])
         return self._conv(self._op("Max", value, least), conv, norm, (scale, shift))
@@ -145,8 +163,36 @@ class _Graph:
             scale, shift = self._affine(norm)
             weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
             bias = shift if bias is None else shift + bias * scale
+        if self._small is not None and conv in self._small:
+            return self._conv_in_8_bits(value, weight, bias, self._small[conv], **attributes)
+        if self._small is not None:
+            attributes["name"] = conv
         constants = [self._constant(each.astype(np.float32)) for each in (weight, bias) if each is not None]
         return self._op("Conv", value, *constants, **attributes)
+
+    def _conv_in_8_bits(
+        self, value: str, weight: NDArray[Any], bias: NDArray[Any] | None, of: Sequence[float], **attributes: Any
+    ) -> str:
+        """Convolve bytes; ONNX Runtime makes one operator of a convolution and the conversions around it."""
+        scale, zero = _steps(*of[:2])
+        by_channel = np.abs(weight).reshape(len(weight), -1).max(axis=1).astype(np.float64) / SIGNED
+        by_channel[by_channel == 0] = 1 / SIGNED
+        stored = np.rint(weight / by_channel.reshape(-1, *[1] * (weight.ndim - 1))).astype(np.int8)
+        inputs = [self._as_bytes(value, scale, zero), self._of_bytes(stored, by_channel)]
+        if bias is not None:
+            inputs.append(self._of_bytes(np.rint(bias / (by_channel * scale)).astype(np.int32), by_channel * scale))
+        return self._as_bytes(self._op("Conv", *inputs, **attributes), *_steps(*of[2:]))
+
+    def _as_bytes(self, value: str, scale: float, zero: int) -> str:
+        """Round a value to what bytes can stand for."""
+        steps = self._constant(np.float32(scale)), self._constant(np.uint8(zero))
+        return self._op("DequantizeLinear", self._op("QuantizeLinear", value, *steps), *steps)
+
+    def _of_bytes(self, stored: NDArray[Any], by_channel: NDArray[np.float64]) -> str:
+        """Return what whole numbers stand for, each channel with a step of its own."""
+        zeros = self._constant(np.zeros(len(stored), stored.dtype))
+        scales = self._constant(by_channel.astype(np.float32))
+        return self._op("DequantizeLinear", self._constant(stored), scales, zeros, axis=0)
 
     def _normalized(self, value: str, norm: str) -> str:
         scale, shift = (self._constant(each.astype(np.float32)[None, :, None]) for each in self._affine(norm))
@@ -174,3 +220,9 @@ class _Graph:
     def _name(self) -> str:
         self._count += 1
         return f"v{self._count}"
+
+
+def _steps(least: float, largest: float) -> tuple[float, int]:
+    """Return what one step of a byte stands for in a range, and the byte that stands for 0, which is in every range."""
+    scale = (max(largest, 0.0) - min(least, 0.0)) / UNSIGNED
+    return scale, round(-min(least, 0.0) / scale)

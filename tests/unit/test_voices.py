@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from daemon.chunk import SAMPLE_RATE
+from daemon.config.speaker_models import in_8_bits
+from daemon.decode import voices as module
 from daemon.decode.vad import Samples
-from daemon.decode.voices import BANDS, LONGEST, SHORTEST, SpeakerModel, cut, filter_banks, voices
+from daemon.decode.voices import BANDS, FOR_BYTES, LONGEST, SHORTEST, SpeakerModel, cut, filter_banks, voices
 from daemon.errors import Unavailable
 
 
@@ -144,3 +146,19 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
             SpeakerModel(file)
     with pytest.raises(Unavailable, match=r"missing\.onnx"):
         SpeakerModel(tmp_path / "missing.onnx")
+
+
+@pytest.mark.parametrize(
+    ("flags", "small", "used"),
+    [({FOR_BYTES}, True, "small"), (set(), True, "whole"), ({FOR_BYTES}, False, "whole")],
+)
+def test_8_bits_are_used_where_they_lie_beside_and_pay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: set[str], small: bool, used: str
+) -> None:
+    monkeypatch.setattr(module, "has", flags.__contains__)
+    whole = saved(tmp_path / "model.onnx", ["n", "t", BANDS])
+    if small:
+        saved(in_8_bits(whole), ["n", "t", BANDS], operator="ReduceMin")
+    banks = np.stack([np.full(BANDS, 3.0), np.append(np.full(BANDS - 1, 1.0), 2.0)])[None].astype(np.float32)
+    (voice,) = SpeakerModel(whole).embed(banks)
+    assert (voice[0] == voice[-1]) == (used == "whole")
