@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.chunk import SAMPLE_RATE
-from daemon.config.speaker_models import in_8_bits
+from daemon.config.speaker_models import FOR_8_BITS, in_8_bits
 from daemon.decode.vad import PAD, Samples
 from daemon.errors import Unavailable
 from daemon.processes.environment import has
@@ -33,8 +33,6 @@ has left around the speech."""
 SHORTEST = 2 * SAMPLE_RATE // 5
 """Speech of less than 0.4 s says too little of the voice."""
 BANDS = 80
-FOR_BYTES = "avx512_vnni"
-"""The flag of processors that add up products of bytes in one instruction; without, 8 bits gain little."""
 Stretch = tuple[float, float]
 """From when to when, in seconds of the recording."""
 
@@ -54,7 +52,7 @@ class SpeakerModel:
     def __init__(self, file: Path) -> None:
         import onnxruntime
 
-        if has(FOR_BYTES) and in_8_bits(file).is_file():
+        if has(FOR_8_BITS) and in_8_bits(file).is_file():
             file = in_8_bits(file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

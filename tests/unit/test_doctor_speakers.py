@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from daemon.config.settings import Database, Settings, SpeakerModel, Watch
-from daemon.config.speaker_models import CAMPPLUS, campplus
+from daemon.config.speaker_models import CAMPPLUS, FOR_8_BITS, campplus, in_8_bits
 from daemon.doctor import speakers
 from daemon.doctor.case import Case
 from daemon.doctor.findings import OK, WARNING, Finding
@@ -37,6 +37,13 @@ def test_what_is_missing_is_told_with_its_cure(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(speakers, "LIBRARIES", ("sqlite3",))
     campplus().parent.mkdir(parents=True)
     campplus().touch()
+    monkeypatch.setattr(speakers, "has", {FOR_8_BITS}.__contains__)
+    (slow,) = found("auto")
+    assert slow.level == WARNING and "half the time" in slow.text and "transcribed speakers install" in slow.cure
+    in_8_bits(campplus()).touch()
+    assert [each.level for each in found("auto")] == [OK]
+    in_8_bits(campplus()).unlink()
+    monkeypatch.setattr(speakers, "has", set().__contains__)
     assert [each.level for each in found("auto")] == [OK]
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from daemon.chunk import SAMPLE_RATE
-from daemon.config.speaker_models import in_8_bits
+from daemon.config.speaker_models import FOR_8_BITS, in_8_bits
 from daemon.decode import voices as module
 from daemon.decode.vad import Samples
-from daemon.decode.voices import BANDS, FOR_BYTES, LONGEST, SHORTEST, SpeakerModel, cut, filter_banks, voices
+from daemon.decode.voices import BANDS, LONGEST, SHORTEST, SpeakerModel, cut, filter_banks, voices
 from daemon.errors import Unavailable
 
 
@@ -150,7 +150,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("flags", "small", "used"),
-    [({FOR_BYTES}, True, "small"), (set(), True, "whole"), ({FOR_BYTES}, False, "whole")],
+    [({FOR_8_BITS}, True, "small"), (set(), True, "whole"), ({FOR_8_BITS}, False, "whole")],
 )
 def test_8_bits_are_used_where_they_lie_beside_and_pay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: set[str], small: bool, used: str
