@@ -29,6 +29,7 @@ class HeadStart:
     known: Parallelism | None
     """The parallelism that was found for it."""
     began: str
+    """When, as the database writes times: what failed since has failed in this run."""
 
 
 @contextmanager

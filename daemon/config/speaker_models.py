@@ -14,7 +14,8 @@ CAMPPLUS_SHA256 = "6f1ad15d94adddb8d329afa8b359d01a663f4146d74e53c47c22508abc6c0
 CAMPPLUS_8_BITS_SHA256 = "9b13b599a073eea3f6f1c8e9740e5a2fef55d53d8da4f5a9396eec44e90c3cd6"
 """Of the same in 8 bits."""
 FOR_8_BITS = "avx512_vnni"
-"""The flag of processors that add up products of bytes in one instruction; without, 8 bits gain little."""
+"""The flag of processors that add up products of bytes in one instruction; without, the sums may overflow, and 8 bits
+gain little."""
 CAMPPLUS = "campplus-4ea4598a8669"
 """What `known_as` calls it: the beginning of the SHA-256 of the file that was built first. Later ones compute the same
 directions, but for rounding, of the same weights, so that voices that are kept stay comparable; so does that in 8 bits

@@ -48,7 +48,8 @@ def build(weights: Weights, notes: Mapping[str, str], small: Ranges | None = Non
     Args:
         weights: As the checkpoint has them.
         notes: What is written into the file about it.
-        small: The convolutions that are computed in 8 bits; None for a model in float32.
+        small: The convolutions that are computed in 8 bits; None for a model in float32. With an empty table, none is,
+            but the graph is that of 8 bits, and its convolutions have their names: for measuring their ranges.
 
     Raises:
         KeyError: A weight is missing.
